@@ -1,0 +1,1 @@
+"""Files <-> parameters: the only room that knows foreign formats."""

@@ -1,0 +1,223 @@
+"""A checkpoint's directory: ``config.json``, ``model.safetensors`` and the vocabulary.
+
+The layout, the names of the weights and the tokenizer's settings are Hugging Face's, so that transformers loads what
+is written here as it is, and what it wrote is loaded here.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from bert.checkpoints.huggingface import from_huggingface, to_huggingface_name
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.files import read_json_object, write_atomically
+from bert.model.bert import BertModel
+from bert.tokenization.sentencepiece import SentencePieceTokenizer
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+Model = TypeVar("Model", bound=nn.Module)
+Tokenizer = WordPieceTokenizer | SentencePieceTokenizer
+
+# The heads that a checkpoint may carry besides the encoder. Whoever loads BertModel, or another task's head, leaves
+# these behind without being asked; any other weight that the model has no place for is an error.
+KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs")
+
+
+def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
+    """Writes a model, and the tokenizer that it was trained with, so that transformers can load them too.
+
+    Each file is written whole or not at all; ``config.json`` is the last, so a directory that has one is complete.
+    The weights file carries the SHA-256 of its weights, which ``load_checkpoint`` checks.
+
+    Raises:
+        InputError: where the disk is full or the place cannot be written to.
+    """
+    from safetensors.torch import save
+
+    directory = Path(directory)
+    has_head = not isinstance(model, BertModel)
+    weights = {
+        to_huggingface_name(name) if has_head else to_huggingface_name(f"bert.{name}").removeprefix("bert."): weight
+        for name, weight in model.state_dict().items()
+    }
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    metadata = {"format": "pt", "sha256": _digest(weights)}  # transformers asks for "format"
+    write_atomically(directory / "model.safetensors", save(weights, metadata))
+    if tokenizer is not None:
+        save_tokenizer(directory, tokenizer)
+    config = {"architectures": [type(model).__name__], "model_type": "bert", **model.config.to_dict()}
+    write_atomically(directory / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def load_checkpoint(
+    directory: str | Path, model_class: type[Model], fresh: Iterable[str] = (), **model_arguments
+) -> Model:
+    """Loads a model from a run of ours or from a Hugging Face BERT directory, in float32, on the CPU, in eval mode.
+
+    Args:
+        directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``).
+        model_class: BertModel or a class with a head.
+        fresh: the parts, by our names, that may start untrained where the checkpoint lacks them, for example
+            ``("classifier",)`` to fine-tune or ``("bert.pooler",)``.
+        model_arguments: what the model's constructor takes besides the configuration.
+
+    Raises:
+        InputError: where a file is missing or damaged, or a weight is missing, unexpected or of another shape; each
+            is named.
+    """
+    directory = Path(directory)
+    config = BertConfig.from_json_file(_required(directory, "config.json"))
+    path, weights = _read_weights(directory)
+    weights = from_huggingface(weights, source=str(path))
+    if model_class is BertModel:
+        weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
+
+    fresh = tuple(fresh)
+    with torch.device("cpu" if fresh else "meta"):  # nothing needs initial values that will all be replaced
+        model = model_class(config, **model_arguments)
+    expected = model.state_dict()
+    missing = sorted(name for name in expected.keys() - weights.keys() if not _is_in(name, fresh))
+    unexpected = sorted(name for name in weights.keys() - expected.keys() if not _is_in(name, KNOWN_HEADS))
+    misshapen = sorted(
+        f"{name} {tuple(weights[name].shape)} where {tuple(expected[name].shape)} was expected"
+        for name in expected.keys() & weights.keys()
+        if weights[name].shape != expected[name].shape
+    )
+    problems = [
+        f"{what}: {_listed(names)}"
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if names
+    ]
+    if problems:
+        raise InputError(f"{path} does not fit {model_class.__name__}: weights {'; weights '.join(problems)}")
+    weights = {name: weights[name].float() for name in expected.keys() & weights.keys()}
+    model.load_state_dict(weights, strict=False, assign=not fresh)  # strictness is above, with better words
+    return model.requires_grad_().eval()
+
+
+def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
+    """Writes the vocabulary and the settings that go with it."""
+    directory = Path(directory)
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        write_atomically(directory / "spm.model", tokenizer.model_bytes)
+        return
+    settings = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": tokenizer.lowercase,
+        "strip_accents": tokenizer.strip_accents,
+        "tokenize_chinese_chars": tokenizer.split_chinese,
+    }
+    write_atomically(directory / "vocab.txt", "".join(f"{piece}\n" for piece in tokenizer.vocabulary))
+    write_atomically(directory / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+
+
+def load_tokenizer(directory: str | Path) -> Tokenizer:
+    """The tokenizer of a run of ours or of a Hugging Face BERT directory.
+
+    Reads ``spm.model``, or ``vocab.txt`` with the settings of ``tokenizer_config.json``, or ``tokenizer.json``, the
+    single file that later versions of transformers write instead.
+
+    Raises:
+        InputError: where there is none of them, or it is damaged.
+    """
+    directory = Path(directory)
+    if (directory / "spm.model").exists():
+        return SentencePieceTokenizer.from_file(directory / "spm.model")
+    if (directory / "vocab.txt").exists():
+        settings_file = directory / "tokenizer_config.json"
+        settings = read_json_object(settings_file) if settings_file.exists() else {}
+        return WordPieceTokenizer.from_file(
+            directory / "vocab.txt",
+            lowercase=settings.get("do_lower_case", True),
+            strip_accents=settings.get("strip_accents"),
+            split_chinese=settings.get("tokenize_chinese_chars", True),
+        )
+    if (directory / "tokenizer.json").exists():
+        return _read_tokenizer_json(directory / "tokenizer.json")
+    raise InputError(f"{directory}: holds no vocabulary; vocab.txt, spm.model or tokenizer.json was expected there")
+
+
+def check_vocabulary_fits(tokenizer: Tokenizer, config: BertConfig, source: str | Path) -> None:
+    """Raises an InputError where the tokenizer has ids that the model has no embeddings for.
+
+    Fewer pieces than embeddings are no harm: some published models round their number up.
+    """
+    if tokenizer.vocab_size > config.vocab_size:
+        raise InputError(
+            f"{source}: the vocabulary has {tokenizer.vocab_size:,} pieces, but the model has embeddings for "
+            f"{config.vocab_size:,}: they do not belong together; use the vocabulary that the model was trained with"
+        )
+
+
+def _read_tokenizer_json(path: Path) -> WordPieceTokenizer:
+    settings = read_json_object(path)
+    model, normalizer = settings.get("model"), settings.get("normalizer") or {}
+    vocabulary = model.get("vocab") if isinstance(model, dict) and model.get("type") == "WordPiece" else None
+    if not isinstance(vocabulary, dict) or sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise InputError(f"{path}: is not the file of a WordPiece tokenizer whose ids run from 0 without a gap")
+    return WordPieceTokenizer(
+        sorted(vocabulary, key=vocabulary.get),
+        lowercase=normalizer.get("lowercase", True),
+        strip_accents=normalizer.get("strip_accents"),
+        split_chinese=normalizer.get("handle_chinese_chars", True),
+    )
+
+
+def _read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
+    """The weights' file in a directory, and what it holds, under the names that it has there."""
+    path = directory / "model.safetensors"
+    if path.exists():
+        return path, _read_safetensors(path)
+    path = _required(directory, "pytorch_model.bin", "model.safetensors or pytorch_model.bin")
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)  # a pickle, but no code of it is run
+    except Exception as error:  # the kinds of damage to a pickle are many, and so are the errors
+        raise InputError(f"{path}: cannot be read as weights ({str(error).splitlines()[0]})") from error
+    if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
+        raise InputError(f"{path}: does not hold named weights")
+    return path, weights
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: is damaged ({error}); copy or train it again") from error
+    if "sha256" in metadata and metadata["sha256"] != _digest(weights):
+        raise InputError(f"{path}: is damaged (its weights do not have the checksum in it); copy or train it again")
+    return weights
+
+
+def _digest(weights: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode("utf-8"))
+        digest.update(weights[name].reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _required(directory: Path, name: str, expected: str | None = None) -> Path:
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)")
+    if not (directory / name).exists():
+        raise InputError(f"{directory}: holds no {expected or name}, so it is not a checkpoint")
+    return directory / name
+
+
+def _is_in(name: str, parts: tuple[str, ...]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

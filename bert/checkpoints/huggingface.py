@@ -1,0 +1,89 @@
+"""Hugging Face's names for BERT's parameters, and ours.
+
+Ours follow the paper's parts (``encoder.layers.0.attention.query``); theirs are those of the first TensorFlow code
+(``encoder.layer.0.attention.self.query``). The tables below are read from left to right to save and from right to
+left to load.
+"""
+
+import re
+
+from torch import Tensor
+
+from bert.errors import InputError
+
+# Ours, theirs. The first part that matches the beginning of a name is exchanged for the other.
+_LAYER_PARTS = [
+    ("attention.query", "attention.self.query"),
+    ("attention.key", "attention.self.key"),
+    ("attention.value", "attention.self.value"),
+    ("attention.output", "attention.output.dense"),
+    ("attention_norm", "attention.output.LayerNorm"),
+    ("feed_forward.intermediate", "intermediate.dense"),
+    ("feed_forward.output", "output.dense"),
+    ("feed_forward_norm", "output.LayerNorm"),
+]
+_OTHER_PARTS = [
+    ("bert.embeddings.layer_norm", "bert.embeddings.LayerNorm"),
+    ("masked_language_model.dense", "cls.predictions.transform.dense"),
+    ("masked_language_model.layer_norm", "cls.predictions.transform.LayerNorm"),
+    ("masked_language_model.bias", "cls.predictions.bias"),
+    ("next_sentence.classifier", "cls.seq_relationship"),
+]
+# Copies of other parameters, which some versions write and others do not.
+_DECODER_WEIGHT, _DECODER_BIAS = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"
+_WORD_EMBEDDINGS = "bert.embeddings.word_embeddings.weight"
+
+
+def to_huggingface_name(name: str) -> str:
+    """The name that transformers gives a parameter of a model with a head.
+
+    >>> to_huggingface_name("bert.encoder.layers.3.feed_forward_norm.weight")
+    'bert.encoder.layer.3.output.LayerNorm.weight'
+    """
+    layer = re.fullmatch(r"bert\.encoder\.layers\.(\d+)\.(.+)", name)
+    if layer:
+        return f"bert.encoder.layer.{layer[1]}.{_exchange(layer[2], _LAYER_PARTS)}"
+    return _exchange(name, _OTHER_PARTS)
+
+
+def from_huggingface_name(name: str) -> str:
+    """Our name of a parameter, from the one that transformers gives it, today or long ago.
+
+    >>> from_huggingface_name("encoder.layer.3.output.LayerNorm.gamma")
+    'bert.encoder.layers.3.feed_forward_norm.weight'
+    """
+    name = re.sub(r"\bLayerNorm\.gamma$", "LayerNorm.weight", name)  # TensorFlow's names, in checkpoints of 2018
+    name = re.sub(r"\bLayerNorm\.beta$", "LayerNorm.bias", name)
+    if name.startswith(("embeddings.", "encoder.", "pooler.")):  # a bare BertModel has no prefix
+        name = f"bert.{name}"
+    layer = re.fullmatch(r"bert\.encoder\.layer\.(\d+)\.(.+)", name)
+    if layer:
+        theirs_to_ours = [(theirs, ours) for ours, theirs in _LAYER_PARTS]
+        return f"bert.encoder.layers.{layer[1]}.{_exchange(layer[2], theirs_to_ours)}"
+    return _exchange(name, [(theirs, ours) for ours, theirs in _OTHER_PARTS])
+
+
+def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """A checkpoint's weights under our names, without what is no parameter or a copy of one.
+
+    Raises:
+        InputError: where the decoder of the masked-language-model head is not the word embeddings' copy.
+    """
+    weights = {name: weight for name, weight in weights.items() if not name.endswith("embeddings.position_ids")}
+    decoder_weight, decoder_bias = weights.pop(_DECODER_WEIGHT, None), weights.pop(_DECODER_BIAS, None)
+    ours = {from_huggingface_name(name): weight for name, weight in weights.items()}
+    if decoder_bias is not None:
+        ours.setdefault("masked_language_model.bias", decoder_bias)
+    if decoder_weight is not None and _WORD_EMBEDDINGS in ours and not decoder_weight.equal(ours[_WORD_EMBEDDINGS]):
+        raise InputError(
+            f"{source}: {_DECODER_WEIGHT} differs from the word embeddings; in BERT the two are one and the same, "
+            f"so this checkpoint is of another model"
+        )
+    return ours
+
+
+def _exchange(name: str, parts: list[tuple[str, str]]) -> str:
+    for old, new in parts:
+        if name == old or name.startswith(f"{old}."):
+            return new + name[len(old) :]
+    return name

@@ -1,0 +1,136 @@
+"""BertConfig: the numbers that make a BERT, under the names that ``bert_config.json`` gives them."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from bert.errors import InputError
+from bert.files import read_json_object
+
+# The names that published configurations use for the two forms of GELU (Hendrycks & Gimpel 2016):
+# the exact one, x * Phi(x), and the tanh approximation of it.
+EXACT_GELU = ("gelu",)
+TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
+
+
+@dataclass(frozen=True)
+class BertConfig:
+    """The shape of a BERT model and its dropout. Defaults are BERT-base, uncased.
+
+    Source: Devlin et al. 2018, section 3 (L, H, A are ``num_hidden_layers``, ``hidden_size``,
+    ``num_attention_heads``); the keys are those of google-research/bert ``modeling.py`` and, for
+    ``layer_norm_eps``, of Hugging Face's ``config.json``.
+
+    Raises:
+        InputError: where a value cannot make a model.
+    """
+
+    vocab_size: int = 30_522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3_072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is float and isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, field.name, value := float(value))
+            if type(value) is not field.type:
+                raise InputError(f"{field.name} is {value!r}: a BERT configuration needs {field.type.__name__} here")
+            if field.type is int and value < 1:
+                raise InputError(f"{field.name} is {value}: it must be at least 1")
+        if self.hidden_size % self.num_attention_heads:
+            raise InputError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}: "
+                f"each head needs the same whole number of dimensions"
+            )
+        if self.hidden_act not in EXACT_GELU + TANH_GELU:
+            raise InputError(
+                f"hidden_act is {self.hidden_act!r}: BERT's is 'gelu' (exact); 'gelu_new' is the tanh approximation"
+            )
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}: a probability from 0 to below 1 was expected")
+        for name in ("initializer_range", "layer_norm_eps"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"{name} is {getattr(self, name)}: a positive number was expected")
+
+    # ---- named sizes: base and large from the paper; the smaller ones from Turc et al. 2019 ----
+
+    @classmethod
+    def of_size(cls, num_hidden_layers: int, hidden_size: int, **changes) -> "BertConfig":
+        """A configuration of BERT's proportions: heads of 64 dimensions, a feed-forward part four times as wide."""
+        proportions = {"num_attention_heads": hidden_size // 64, "intermediate_size": 4 * hidden_size}
+        return cls(num_hidden_layers=num_hidden_layers, hidden_size=hidden_size, **(proportions | changes))
+
+    @classmethod
+    def tiny(cls, **changes) -> "BertConfig":
+        return cls.of_size(2, 128, **changes)
+
+    @classmethod
+    def mini(cls, **changes) -> "BertConfig":
+        return cls.of_size(4, 256, **changes)
+
+    @classmethod
+    def small(cls, **changes) -> "BertConfig":
+        return cls.of_size(4, 512, **changes)
+
+    @classmethod
+    def medium(cls, **changes) -> "BertConfig":
+        return cls.of_size(8, 512, **changes)
+
+    @classmethod
+    def base(cls, **changes) -> "BertConfig":
+        return cls.of_size(12, 768, **changes)
+
+    @classmethod
+    def large(cls, **changes) -> "BertConfig":
+        return cls.of_size(24, 1024, **changes)
+
+    def replace(self, **changes) -> "BertConfig":
+        """The same configuration with some values changed."""
+        return replace(self, **changes)
+
+    # ---- files ----
+
+    @classmethod
+    def from_dict(cls, values: dict, source: str = "the configuration") -> "BertConfig":
+        """The configuration in a dictionary. Keys that say nothing about the model's shape are passed over.
+
+        Raises:
+            InputError: where a key asks for a model that is not the BERT of the paper, or a value is no good.
+        """
+        not_bert = {
+            "model_type": ("bert",),
+            "position_embedding_type": ("absolute",),
+            "is_decoder": (False,),
+            "add_cross_attention": (False,),
+            "embedding_size": (None, values.get("hidden_size")),
+        }
+        for key, allowed in not_bert.items():
+            if key in values and values[key] not in allowed:
+                raise InputError(f"{source}: {key} is {values[key]!r}, which is not a BERT encoder; expected {allowed[0]!r}")
+        names = {field.name for field in fields(cls)}
+        try:
+            return cls(**{key: value for key, value in values.items() if key in names})
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+
+    @classmethod
+    def from_json_file(cls, path: str | Path) -> "BertConfig":
+        """Reads a ``bert_config.json`` (Google) or a ``config.json`` (Hugging Face, or ours).
+
+        Raises:
+            InputError: where there is no such file, or it does not describe a BERT.
+        """
+        return cls.from_dict(read_json_object(path), source=str(path))
+
+    def to_dict(self) -> dict:
+        return asdict(self)

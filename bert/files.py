@@ -1,0 +1,87 @@
+"""Files that are either whole or not there: everything that this project writes goes through here."""
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from bert.errors import InputError
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """Opens a binary file that appears under ``path`` only when the block has ended well.
+
+    The bytes go to a temporary name beside it, are synced to the disk, and the name is changed in one step: after a
+    crash, a kill or a full disk, ``path`` holds the old file or the new one, never a part.
+
+    Raises:
+        InputError: where the disk is full or the place cannot be written to; nothing is left behind.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that their owner alone can read
+        os.replace(temporary, path)
+        temporary = None
+        sync_directory(path.parent)
+    except OSError as error:
+        raise InputError(writing_failed(path, error)) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Writes ``content`` (text as UTF-8) to ``path``, whole or not at all (see ``atomic_file``)."""
+    with atomic_file(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def writing_failed(path: str | Path, error: OSError) -> str:
+    """The sentence for an error that the operating system gave while ``path`` was written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path}: the disk is full; what was there before is kept. Make room, or name another --output"
+    return f"{path}: cannot be written ({error.strerror or error}); name another --output, or mend its permissions"
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes a change of names in ``directory`` survive a loss of power."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_json_object(path: str | Path) -> dict:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: where there is no such file, or it holds no JSON object.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); a JSON file was expected") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: holds a {type(values).__name__}; a JSON object was expected")
+    return values
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

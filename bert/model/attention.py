@@ -1,0 +1,95 @@
+"""Multi-head self-attention (Vaswani et al. 2017, section 3.2), as BERT uses it: every token sees every token."""
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bert.config import BertConfig
+
+
+def attention_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """What is added to the attention scores so that padding is not looked at.
+
+    Args:
+        attention_mask: (batch, seq), 1 or True for a real token, 0 or False for padding; or None: no padding.
+        dtype: of the scores.
+
+    Returns:
+        (batch, 1, 1, seq): 0 at real tokens, the lowest finite number at padding. Finite, because a row of
+        -inf alone would have a softmax of 0/0; google-research/bert adds -10,000 for the same reason.
+    """
+    if attention_mask is None:
+        return None
+    is_padding = rearrange(attention_mask == 0, "batch seq -> batch 1 1 seq")
+    return torch.zeros(is_padding.shape, dtype=dtype, device=is_padding.device).masked_fill(
+        is_padding, torch.finfo(dtype).min
+    )
+
+
+def scaled_dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Attention written out: softmax(query @ key^T / sqrt(dim) + bias) @ value.
+
+    Source: Vaswani et al. 2017, equation 1; dropout on the attention weights as in ``modeling.py``,
+    ``attention_layer``: "this is actually dropping out entire tokens to attend to".
+
+    Args:
+        query, key, value: (batch, heads, seq, dim)
+        bias: (batch, 1, 1, seq) of ``attention_bias``, or None.
+        dropout: the probability with which an attention weight is dropped.
+
+    Returns:
+        The attended values (batch, heads, seq, dim), and the attention weights (batch, heads, seq, seq):
+        row i says how much token i takes from each token.
+    """
+    scores = query @ key.mT / math.sqrt(query.shape[-1])  # (batch, heads, seq, seq)
+    if bias is not None:
+        scores = scores + bias
+    weights = scores.softmax(dim=-1)
+    return F.dropout(weights, dropout) @ value, weights
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention and the projection of the joined heads back to hidden_size.
+
+    Source: Vaswani et al. 2017, section 3.2.2; ``modeling.py``, ``attention_layer``.
+    """
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.num_attention_heads = config.num_attention_heads
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout_probability = config.attention_probs_dropout_prob
+
+    def forward(
+        self, hidden_states: Tensor, bias: Tensor | None = None, return_attention: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """
+        Args:
+            hidden_states: (batch, seq, hidden_size)
+            bias: (batch, 1, 1, seq) of ``attention_bias``, or None where nothing is padding.
+            return_attention: also return the attention weights, at the price of the written-out path.
+
+        Returns:
+            (batch, seq, hidden_size), and the attention weights (batch, heads, seq, seq) or None.
+        """
+        query, key, value = (
+            rearrange(
+                projection(hidden_states), "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads
+            )
+            for projection in (self.query, self.key, self.value)
+        )
+        dropout = self.dropout_probability if self.training else 0.0
+        if return_attention:
+            attended, weights = scaled_dot_product_attention(query, key, value, bias, dropout)
+        else:  # the same numbers from PyTorch's fused kernel, which never stores the (seq, seq) weights
+            attended, weights = F.scaled_dot_product_attention(query, key, value, bias, dropout), None
+        attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
+        return self.output(attended), weights

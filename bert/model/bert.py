@@ -1,0 +1,106 @@
+"""BertModel: embeddings, encoder and pooler; what every task shares."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bert.config import BertConfig
+from bert.model.attention import attention_bias
+from bert.model.embeddings import Embeddings
+from bert.model.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class BertOutput:
+    """What BertModel gives back.
+
+    last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token.
+    pooler_output: (batch, hidden_size), the state of [CLS] after the pooler.
+    hidden_states: where asked for, num_hidden_layers + 1 tensors (batch, seq, hidden_size), the embeddings first.
+    attentions: where asked for, num_hidden_layers tensors (batch, heads, seq, seq) of attention weights.
+    """
+
+    last_hidden_state: Tensor
+    pooler_output: Tensor
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class Pooler(nn.Module):
+    """A dense layer and tanh over the last state of the first token, [CLS].
+
+    Source: Devlin et al. 2018, section 3 ("the final hidden vector of the special [CLS] token"); the dense layer
+    and tanh are in ``modeling.py``, ``BertModel.pooled_output``.
+    """
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, last_hidden_state: Tensor) -> Tensor:
+        """(batch, seq, hidden_size) -> (batch, hidden_size)"""
+        return torch.tanh(self.dense(last_hidden_state[:, 0]))
+
+
+class BertModel(nn.Module):
+    """The encoder of Devlin et al. 2018, without a task's head.
+
+    Source: Devlin et al. 2018, section 3; google-research/bert ``modeling.py``, ``BertModel``.
+    """
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.pooler = Pooler(config)
+        initialize_weights(self, config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention: bool = False,
+        return_hidden_states: bool = False,
+    ) -> BertOutput:
+        """
+        Args:
+            input_ids: (batch, seq) token ids.
+            token_type_ids: (batch, seq), 0 in segment A and 1 in segment B. None means all A.
+            attention_mask: (batch, seq), 1 or True at real tokens, 0 or False at padding. None means no padding.
+            return_attention: fill ``attentions``; runs the written-out attention instead of the fused kernel.
+            return_hidden_states: fill ``hidden_states``.
+
+        Raises:
+            ValueError: where seq is above max_position_embeddings.
+        """
+        embeddings = self.embeddings(input_ids, token_type_ids)
+        bias = attention_bias(attention_mask, embeddings.dtype)
+        last_hidden_state, hidden_states, attentions = self.encoder(
+            embeddings, bias, return_attention, return_hidden_states
+        )
+        return BertOutput(
+            last_hidden_state=last_hidden_state,
+            pooler_output=self.pooler(last_hidden_state),
+            hidden_states=hidden_states if return_hidden_states else None,
+            attentions=attentions if return_attention else None,
+        )
+
+
+def initialize_weights(module: nn.Module, config: BertConfig) -> None:
+    """Sets every parameter below ``module`` as BERT starts: in place, from torch's default generator.
+
+    Weights come from a normal distribution of standard deviation initializer_range, cut at two of them; biases are
+    0, LayerNorms the identity. Source: ``modeling.py``, ``create_initializer`` (tf.truncated_normal_initializer).
+    """
+    for child in module.modules():
+        if isinstance(child, nn.Linear | nn.Embedding):
+            deviation = config.initializer_range
+            nn.init.trunc_normal_(child.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        if isinstance(child, nn.Linear) and child.bias is not None:
+            nn.init.zeros_(child.bias)
+        if isinstance(child, nn.LayerNorm):
+            nn.init.ones_(child.weight)
+            nn.init.zeros_(child.bias)

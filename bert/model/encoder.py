@@ -1,0 +1,65 @@
+"""The encoder: layers of self-attention and feed-forward, each with dropout, a residual and LayerNorm after it."""
+
+from torch import Tensor, nn
+
+from bert.config import BertConfig
+from bert.model.attention import SelfAttention
+from bert.model.feed_forward import FeedForward
+
+
+class EncoderLayer(nn.Module):
+    """One Transformer layer: LayerNorm(x + Dropout(Attention(x))), then the same around the feed-forward network.
+
+    LayerNorm stands after the residual sum ("post-LN"), as in Vaswani et al. 2017, section 3.1, and BERT's
+    ``modeling.py``; later models moved it before the sublayer.
+    """
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(
+        self, hidden_states: Tensor, bias: Tensor | None = None, return_attention: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """(batch, seq, hidden_size) -> the same shape, and the attention weights where asked (see SelfAttention)."""
+        attended, weights = self.attention(hidden_states, bias, return_attention)
+        hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
+        transformed = self.feed_forward(hidden_states)
+        return self.feed_forward_norm(hidden_states + self.dropout(transformed)), weights
+
+
+class Encoder(nn.Module):
+    """The stack of ``num_hidden_layers`` layers."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        bias: Tensor | None = None,
+        return_attention: bool = False,
+        return_hidden_states: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """
+        Args:
+            hidden_states: (batch, seq, hidden_size), the embeddings.
+            bias: (batch, 1, 1, seq) of ``attention_bias``, or None.
+
+        Returns:
+            The last layer's output (batch, seq, hidden_size). Then, where asked for and else empty, all hidden states
+            from the embeddings to that output, and each layer's attention weights (batch, heads, seq, seq).
+        """
+        all_hidden_states, all_weights = [hidden_states], []
+        for layer in self.layers:
+            hidden_states, weights = layer(hidden_states, bias, return_attention)
+            if return_hidden_states:
+                all_hidden_states.append(hidden_states)
+            if return_attention:
+                all_weights.append(weights)
+        return hidden_states, tuple(all_hidden_states if return_hidden_states else ()), tuple(all_weights)

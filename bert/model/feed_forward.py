@@ -1,0 +1,27 @@
+"""The position-wise feed-forward network (Vaswani et al. 2017, section 3.3), with GELU in the place of ReLU."""
+
+from torch import Tensor, nn
+
+from bert.config import TANH_GELU, BertConfig
+
+
+def gelu(hidden_act: str) -> nn.GELU:
+    """GELU (Hendrycks & Gimpel 2016) in the form that the configuration names: exact, or approximated by tanh."""
+    return nn.GELU(approximate="tanh" if hidden_act in TANH_GELU else "none")
+
+
+class FeedForward(nn.Module):
+    """Two layers applied to every token alone: up to intermediate_size, GELU, down to hidden_size.
+
+    Source: Devlin et al. 2018, section 3 (GELU, and four times hidden_size); ``modeling.py``, ``transformer_model``.
+    """
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.intermediate = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.activation = gelu(config.hidden_act)
+        self.output = nn.Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """(batch, seq, hidden_size) -> (batch, seq, hidden_size)"""
+        return self.output(self.activation(self.intermediate(hidden_states)))
