@@ -1,0 +1,105 @@
+"""Several processes that train one model, each on its share of the batch.
+
+``torchrun`` starts them and says in the environment who is who; without it there is one process, and everything here
+does nothing.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from bert.errors import InputError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """rank: this process's number, from 0; count: how many there are; device: where this one computes."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that prints and writes."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The elementwise sum of ``values`` over all processes, on each of them. Waits for all."""
+        if self.count == 1:
+            return values
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    def gather(self, value: object) -> list:
+        """``value`` of every process, in their order, on each of them. Waits for all."""
+        if self.count == 1:
+            return [value]
+        values = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
+
+    def first_goes_ahead(self) -> contextlib.AbstractContextManager:
+        """A block that the first process runs before the others do, so that they find what it wrote."""
+        return _first_goes_ahead(self)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """``model`` with gradients that are averaged over the processes during the backward pass."""
+        if self.count == 1:
+            return model
+        return DistributedDataParallel(model, device_ids=[self.device] if self.device.type == "cuda" else None)
+
+
+@contextlib.contextmanager
+def start_processes(device: str = "auto") -> Iterator[Processes]:
+    """Joins the processes that torchrun started; a block without it is a single process.
+
+    Args:
+        device: "auto" (CUDA where there is a GPU, else the CPU), "cpu" or "cuda".
+
+    Raises:
+        InputError: where CUDA was asked for and there is none, or fewer GPUs than processes on this machine.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: PyTorch sees no CUDA GPU here; leave --device out to run on the CPU")
+    rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    chosen = torch.device(device)
+    if device == "cuda":
+        local_rank = int(os.environ.get("LOCAL_RANK", 0))
+        if local_rank >= torch.cuda.device_count():
+            raise InputError(
+                f"torchrun started process {local_rank} on this machine, which has {torch.cuda.device_count()} GPUs: "
+                f"set --nproc_per_node to at most that"
+            )
+        chosen = torch.device("cuda", local_rank)
+        torch.cuda.set_device(chosen)
+    if count == 1:
+        yield Processes(0, 1, chosen)
+        return
+    # Both at once: gradients on the GPUs go through NCCL, and the few numbers that the CPU needs every step (label
+    # counts, a request to stop) through gloo, so that no process waits for its GPU to learn them. Preparing a corpus
+    # can take hours, during which the other processes wait.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=timedelta(hours=12))
+    try:
+        yield Processes(rank, count, chosen)
+    finally:
+        dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _first_goes_ahead(processes: Processes) -> Iterator[None]:
+    if not processes.is_first:
+        processes.sum(torch.zeros(1))
+    yield
+    if processes.is_first:
+        processes.sum(torch.zeros(1))

@@ -1,0 +1,224 @@
+"""The training loop: updates until the run's end, with reports, evaluations and checkpoints on the way.
+
+One loop serves pretraining and fine-tuning. A model says what its losses are (``losses(batch)``, sums and counts) and
+how many labels a batch has (``label_counts(batch)``); batches come as updates, each a list of micro-batches.
+"""
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from bert.errors import InputError
+from bert.training.distributed import Processes
+from bert.training.precision import Precision
+from bert.training.schedule import linear_schedule
+
+Batch = dict[str, Tensor]
+
+
+class Update(Protocol):
+    """What the loop needs of an update: its micro-batches for this process, and where the data stands after it.
+
+    ``position`` is plain data, saved with the training state; ``examples`` names the examples, for error messages.
+    """
+
+    micro_batches: list[Batch]
+    position: Any
+    examples: Any
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run is and what happens when; all in updates but max_seconds (None: no limit)."""
+
+    max_steps: int
+    learning_rate: float
+    warmup_steps: int
+    report_every: int
+    eval_every: int
+    checkpoint_every: int
+    max_seconds: float | None = None
+    max_gradient_norm: float = 1.0
+
+
+@dataclass
+class Progress:
+    """Where a run stands: what a checkpoint carries and a resumed run starts from.
+
+    step: updates done; tokens: real tokens trained on, over all processes; seconds: spent training, over all
+    sessions of the run; position: where the data stands.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    position: Any = None
+
+
+class Losses(nn.Module):
+    """A model's losses as a forward pass, which is what DistributedDataParallel synchronises."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> dict:
+        return self.model.losses(batch)
+
+
+@dataclass
+class Sums:
+    """Losses added up since the last report: a tensor [sum, count, correct] per loss, left on the device."""
+
+    by_name: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, losses: dict) -> None:
+        for name, loss in losses.items():
+            values = torch.stack([loss.sum.detach().double(), loss.count.double(), loss.correct.double()])
+            self.by_name[name] = self.by_name.get(name, 0) + values
+
+    def means(self, processes: Processes) -> dict[str, float]:
+        """Mean loss in nats and accuracy of each kind, over all processes."""
+        means = {}
+        for name, values in self.by_name.items():
+            total, count, correct = processes.sum(values).tolist()
+            means[f"{name}_loss"] = total / count if count else math.nan
+            means[f"{name}_accuracy"] = correct / count if count else math.nan
+        return means
+
+
+def training_step(
+    losses: nn.Module, micro_batches: list[Batch], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
+    counts: dict[str, int], precision: Precision, processes: Processes, max_gradient_norm: float, sums: Sums,
+) -> Tensor:  # fmt: skip
+    """One update: forward and backward over this process's micro-batches, then clip and step.
+
+    Args:
+        losses: ``Losses`` of the model, wrapped for several processes where there are any.
+        counts: how many labels each loss has in the whole update: over all micro-batches and all processes.
+
+    Returns:
+        (): finite where the update's loss and gradients are. It is left on the device, so that nothing waits for it.
+    """
+    total = torch.zeros((), device=processes.device)
+    for number, batch in enumerate(micro_batches, start=1):
+        batch = {name: values.to(processes.device, non_blocking=True) for name, values in batch.items()}
+        with _synchronised(losses, number == len(micro_batches)), precision.autocast():
+            by_name = losses(batch)
+            # The mean over the update's labels, in parts: each label of the update weighs the same, whichever
+            # micro-batch or process it is in. DistributedDataParallel averages gradients where a sum is wanted.
+            loss = sum(loss.sum / max(counts[name], 1) for name, loss in by_name.items()) * processes.count
+            scaler.scale(loss).backward()
+        sums.add(by_name)
+        total += loss.detach()
+    scaler.unscale_(optimizer)
+    gradient_norm = nn.utils.clip_grad_norm_(
+        [parameter for group in optimizer.param_groups for parameter in group["params"]], max_gradient_norm
+    )
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    # In fp16 a gradient overflows now and then; the scaler leaves such an update out, and that is no failure.
+    return total if scaler.is_enabled() else total + gradient_norm
+
+
+def train(
+    model: nn.Module,
+    updates: Iterable[Update],
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    precision: Precision,
+    processes: Processes,
+    schedule: Schedule,
+    progress: Progress,
+    report: Callable[[dict], None],
+    evaluate: Callable[[], None],
+    checkpoint: Callable[[], None],
+) -> str:
+    """Trains until ``schedule.max_steps``, the time limit, or a request to stop (Ctrl-C, SIGTERM).
+
+    Args:
+        updates: endless; the first is the one after ``progress.position``.
+        progress: kept up to date in place.
+        report: takes the means since the last report, every report_every updates.
+        evaluate, checkpoint: called when they are due; the checkpoint also at the end, whatever ended the run.
+
+    Returns:
+        Why it ended: "finished", "out of time" or "interrupted".
+
+    Raises:
+        InputError: where the loss is not a finite number; the last checkpoint is kept.
+    """
+    losses = processes.wrap(Losses(model))
+    model.train()
+    sums, tokens, started, before = Sums(), 0, time.perf_counter(), progress.seconds
+    reported = started
+    unchecked = None  # (step, examples, health) of the update before, read when the next one is under way
+
+    with _requests_to_stop() as stop_requested:
+        for update in updates:
+            if progress.step >= schedule.max_steps:
+                ended = "finished"
+                break
+            counts, update_tokens, wish = _agree(processes, model, update, stop_requested(), schedule, before, started)
+            if wish:
+                ended = wish
+                break
+            for group in optimizer.param_groups:
+                group["lr"] = linear_schedule(
+                    progress.step, schedule.learning_rate, schedule.warmup_steps, schedule.max_steps
+                )
+            health = training_step(
+                losses, update.micro_batches, optimizer, scaler,
+                counts, precision, processes, schedule.max_gradient_norm, sums,
+            )  # fmt: skip
+            _check(unchecked)
+            progress.step += 1
+            progress.tokens += update_tokens
+            progress.position = update.position
+            unchecked = (progress.step, update.examples, health)
+            tokens += update_tokens
+
+            now = time.perf_counter()
+            progress.seconds = before + now - started
+            if progress.step % schedule.report_every == 0 or progress.step == schedule.max_steps:
+                means = sums.means(processes)  # waits for the device, so the time is read after it
+                now = time.perf_counter()
+                report(means | {"learning_rate": optimizer.param_groups[0]["lr"], "tokens_per_second": tokens / (now - reported)})
+                sums, tokens, reported = Sums(), 0, now
+            is_last = progress.step == schedule.max_steps
+            if is_last or progress.step % schedule.checkpoint_every == 0 or progress.step % schedule.eval_every == 0:
+                _check(unchecked)
+                unchecked = None
+                if progress.step % schedule.eval_every == 0 and not is_last:
+                    model.eval()
+                    evaluate()
+                    model.train()
+                if progress.step % schedule.checkpoint_every == 0 and not is_last:
+                    checkpoint()
+                reported = time.perf_counter()  # neither counts as training
+    _check(unchecked)
+    checkpoint()
+    return ended
+
+
+@torch.inference_mode()
+def mean_losses(model: nn.Module, batches: Iterable[Batch], precision: Precision, processes: Processes) -> dict[str, float]:
+    """Mean losses in nats and accuracies over ``batches`` and all processes, with dropout off."""
+    was_training = model.training
+    model.eval()
+    sums = Sums()
+    for batch in batches:
+        batch = {name: values.to(processes.device, non_blocking=True) for name, values in batch.items()}
+        with precision.autocast():
+            sums.add(model.losses(batch))
+    model.train(was_training)
+    return sums.means(processes)

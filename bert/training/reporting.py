@@ -1,0 +1,141 @@
+"""What a run says of itself: a progress bar, ``log.jsonl``, TensorBoard events and a picture of the curves."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+from bert.files import atomic_file, write_atomically
+from bert.training.loop import Progress
+
+
+class Reporter:
+    """Writes one line of ``log.jsonl`` per report, the same numbers to TensorBoard, and shows them to the user.
+
+    In a terminal there is a progress bar; elsewhere (a file, a job's log) each report is a printed line. A process that
+    is not the first passes ``silent=True`` and neither prints nor writes.
+
+    Args:
+        directory: the run's. ``log.jsonl`` there is gone on with, less the lines after ``progress.step``, which an
+            interrupted session wrote after its last checkpoint and which the resumed run will write again.
+    """
+
+    def __init__(self, directory: Path, progress: Progress, max_steps: int, silent: bool = False):
+        self.directory, self.progress, self.silent = directory, progress, silent
+        if silent:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+        from tqdm import tqdm
+
+        self.log = directory / "log.jsonl"
+        kept = [line for line in read_log(self.log) if line["step"] <= progress.step] if progress.step else []
+        write_atomically(self.log, "".join(json.dumps(line) + "\n" for line in kept))
+        self.events = SummaryWriter(directory / "tensorboard", purge_step=progress.step + 1 if progress.step else None)
+        self.bar = tqdm(
+            total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
+        )
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if not self.silent:
+            self.bar.close()
+            self.events.close()
+
+    def say(self, sentence: str) -> None:
+        """Prints a sentence above the progress bar."""
+        if not self.silent:
+            self.bar.write(sentence, file=sys.stdout)
+            sys.stdout.flush()
+
+    def record(self, **measured: float | int | str) -> None:
+        """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the step that the run is at."""
+        if self.silent:
+            return
+        line = {"step": self.progress.step} | {
+            name: value if not isinstance(value, float) or math.isfinite(value) else None
+            for name, value in measured.items()
+        }
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        for name, value in line.items():
+            if isinstance(value, int | float) and name != "step":
+                self.events.add_scalar(name, value, self.progress.step)
+
+    def report(self, means: dict[str, float]) -> None:
+        """The means of training since the last report: recorded, and shown in the bar or in a line."""
+        self.record(**means, epoch=self.progress.position[0], tokens=self.progress.tokens, seconds=self.progress.seconds)
+        if self.silent:
+            return
+        shown = in_words(means)
+        self.bar.set_postfix_str(shown, refresh=False)
+        self.bar.update(self.progress.step - self.bar.n)
+        if self.bar.disable:
+            print(f"step {self.progress.step:,} of {self.bar.total:,}: {shown}", flush=True)
+
+    def draw_curves(self) -> None:
+        """Draws the losses and accuracies of ``log.jsonl`` into ``curves.png``."""
+        if not self.silent:
+            self.events.flush()
+            with atomic_file(self.directory / "curves.png") as file:
+                draw_curves(read_log(self.log), file)
+
+
+def in_words(means: dict[str, float]) -> str:
+    """Losses, accuracies and speed in a few characters, for a line on a terminal."""
+    names = {"masked_lm": "MLM", "next_sentence": "NSP"}
+    parts = []
+    for key, value in means.items():
+        if key.endswith("_loss"):
+            name = key.removesuffix("_loss")
+            parts.append(f"{names.get(name, name)} loss {value:.3f} ({means[name + '_accuracy']:.1%} right)")
+    if "learning_rate" in means:
+        parts.append(f"lr {means['learning_rate']:.2e}")
+    if "tokens_per_second" in means:
+        parts.append(f"{means['tokens_per_second']:,.0f} tokens/s")
+    return ", ".join(parts)
+
+
+def read_log(path: Path) -> list[dict]:
+    """The lines of a ``log.jsonl``; the last one is left out where a crash cut it short."""
+    lines = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                break
+    return lines
+
+
+def draw_curves(log: list[dict], file) -> None:
+    """Draws what ``log`` holds as a PNG: a panel per loss and accuracy, training and held-out together."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
+    panels = [
+        f"{task}_{measure}"
+        for task in names
+        for measure in ("loss", "accuracy")
+        if any(f"{task}_{measure}" in line for line in log)
+    ]
+    figure = Figure(figsize=(6 * max(1, len(panels) // 2), 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, panel in enumerate(panels):
+        task, measure = panel.rsplit("_", 1)
+        axes = figure.add_subplot(2, max(1, len(panels) // 2), 1 + place // 2 + (place % 2) * max(1, len(panels) // 2))
+        for key, label, style in ((panel, "training", "-"), (f"heldout_{panel}", "held out", "o-")):
+            points = [(line["step"], line[key]) for line in log if line.get(key) is not None]
+            if points:
+                axes.plot(*zip(*points), style, label=label, markersize=3)
+        baseline = next((line[f"unigram_{panel}"] for line in log if f"unigram_{panel}" in line), None)
+        if baseline is not None:
+            axes.axhline(baseline, linestyle=":", color="gray", label="unigram baseline")
+        axes.set_title(names[task])
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss (nats)" if measure == "loss" else "accuracy")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(file, format="png", dpi=100)
