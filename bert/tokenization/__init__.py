@@ -1,0 +1,1 @@
+"""Text to ids and back: WordPiece, written out, and a reader of SentencePiece's models."""

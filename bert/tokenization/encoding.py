@@ -1,0 +1,161 @@
+"""From pieces to a model's input: ``[CLS] first [SEP] second [SEP]``, cut to length, or in windows.
+
+Devlin et al. 2018, figure 2; what is cut, and how windows lie, is as in the Rust library
+``tokenizers`` (``TruncationParams``). Both tokenizers of this project end here.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bert.errors import InputError
+
+TRUNCATIONS = ("longest_first", "only_first", "only_second")
+
+
+class Pieces(NamedTuple):
+    """A text cut into pieces: three lists of the same length."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]  # text[start:end] is what the piece was made from
+    word_ids: list[int]  # the index of the word that the piece is a part of
+
+    def cut(self, start: int, end: int) -> "Pieces":
+        """The pieces from ``start`` up to, not including, ``end``."""
+        return Pieces(self.ids[start:end], self.offsets[start:end], self.word_ids[start:end])
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the model is given for one text or pair of texts: lists of the same length, one entry a position.
+
+    At the positions of the ``[CLS]`` and ``[SEP]`` that were added, ``offsets``, ``word_ids`` and
+    ``sequence_ids`` are None: they come from nowhere in the text.
+
+    Attributes:
+        input_ids: ids of the pieces, ``[CLS]`` and ``[SEP]`` included.
+        token_type_ids: 0 up to the first ``[SEP]``, 1 after it.
+        offsets: (start, end): the piece was made from ``text[start:end]``, in characters of its own text
+            (the first or the second), or of its own word where the text came as a list of words.
+        word_ids: the index of the word that the piece is a part of, counted in its own text; where the text
+            came as a list of words, the index in that list. The first piece of a word is the one whose
+            word_id differs from the one before.
+        sequence_ids: 0 for pieces of the first text, 1 for pieces of the second. In question answering the
+            context's pieces are those with a 1.
+    """
+
+    input_ids: list[int] = field(default_factory=list)
+    token_type_ids: list[int] = field(default_factory=list)
+    offsets: list[tuple[int, int] | None] = field(default_factory=list)
+    word_ids: list[int | None] = field(default_factory=list)
+    sequence_ids: list[int | None] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+def join_pair(first: Pieces, second: Pieces | None, cls_token_id: int, sep_token_id: int) -> Encoding:
+    """``[CLS] first [SEP]``, or ``[CLS] first [SEP] second [SEP]``."""
+    encoding = Encoding()
+
+    def add_special(token_id: int, token_type_id: int) -> None:
+        encoding.input_ids.append(token_id)
+        encoding.token_type_ids.append(token_type_id)
+        encoding.offsets.append(None)
+        encoding.word_ids.append(None)
+        encoding.sequence_ids.append(None)
+
+    add_special(cls_token_id, 0)
+    for sequence_id, pieces in enumerate([first] if second is None else [first, second]):
+        encoding.input_ids.extend(pieces.ids)
+        encoding.token_type_ids.extend([sequence_id] * len(pieces.ids))
+        encoding.offsets.extend(pieces.offsets)
+        encoding.word_ids.extend(pieces.word_ids)
+        encoding.sequence_ids.extend([sequence_id] * len(pieces.ids))
+        add_special(sep_token_id, sequence_id)
+    return encoding
+
+
+def lengths_after_truncation(first: int, second: int, room: int, truncation: str) -> tuple[int, int]:
+    """How many pieces of each text to keep, so that both fit into ``room`` pieces.
+
+    "longest_first" takes pieces from whichever text is longer, and when both are longer than half of the
+    room leaves each its half; the odd one goes to the text that was longer, or to the second:
+
+    >>> lengths_after_truncation(10, 3, 9, "longest_first"), lengths_after_truncation(10, 10, 9, "longest_first")
+    ((6, 3), (4, 5))
+
+    Raises:
+        InputError: where cutting the one text that may be cut cannot make both fit.
+    """
+    if truncation not in TRUNCATIONS:
+        raise ValueError(f"truncation is {truncation!r}; it must be one of {', '.join(TRUNCATIONS)}")
+    if first + second <= room:
+        return first, second
+    if truncation == "longest_first":
+        shorter, longer = sorted((first, second))
+        shorter = min(shorter, room // 2)
+        longer = min(longer, room - shorter)
+        return (longer, shorter) if first > second else (shorter, longer)
+    kept = room - (second if truncation == "only_first" else first)
+    if kept <= 0:
+        raise InputError(
+            f"the pair has {first} and {second} pieces, and there is room for {room}: {truncation!r} cannot "
+            "make it fit; raise the maximum length, or truncate the longest first"
+        )
+    return (kept, second) if truncation == "only_first" else (first, kept)
+
+
+def room_for_pieces(max_length: int, is_pair: bool) -> int:
+    """How many pieces fit beside ``[CLS]`` and ``[SEP]``.
+
+    Raises:
+        InputError: where not even the special tokens fit.
+    """
+    room = max_length - (3 if is_pair else 2)
+    if room < 0:
+        raise InputError(
+            f"the maximum length is {max_length}, and [CLS] and [SEP] alone take {max_length - room}; raise it"
+        )
+    return room
+
+
+def truncated(
+    first: Pieces, second: Pieces | None, max_length: int, truncation: str
+) -> tuple[Pieces, Pieces | None]:
+    """The beginnings of both texts that fit into ``max_length`` together with their special tokens."""
+    second_length = 0 if second is None else len(second.ids)
+    room = room_for_pieces(max_length, is_pair=second is not None)
+    keep_first, keep_second = lengths_after_truncation(len(first.ids), second_length, room, truncation)
+    return first.cut(0, keep_first), None if second is None else second.cut(0, keep_second)
+
+
+def window_bounds(length: int, size: int, overlap: int) -> list[tuple[int, int]]:
+    """Windows of ``size`` pieces that together cover ``length`` pieces, neighbours sharing ``overlap``.
+
+    >>> window_bounds(10, 5, 2)
+    [(0, 5), (3, 8), (6, 10)]
+    """
+    bounds = [(0, min(size, length))]
+    while bounds[-1][1] < length:
+        start = bounds[-1][0] + size - overlap
+        bounds.append((start, min(start + size, length)))
+    return bounds
+
+
+def windows_over_pair(
+    first: Pieces, second: Pieces | None, max_length: int, overlap: int
+) -> list[tuple[Pieces, Pieces | None]]:
+    """The last text (the second, or the only one) in windows, each beside the whole first text.
+
+    Raises:
+        InputError: where the first text leaves no room for a window that moves on.
+    """
+    context = first if second is None else second
+    size = room_for_pieces(max_length, is_pair=second is not None) - (0 if second is None else len(first.ids))
+    if len(context.ids) > size and not 0 <= overlap < size:
+        raise InputError(
+            f"windows of {max_length} pieces leave {max(size, 0)} for the text, neighbours shall share {overlap}: "
+            "each must have more than it shares; raise the maximum length or lower the overlap"
+        )
+    windows = [context.cut(*bounds) for bounds in window_bounds(len(context.ids), size, overlap)]
+    return [(window, None) if second is None else (first, window) for window in windows]

@@ -1,0 +1,244 @@
+"""WordPiece: the tokenizer that BERT was published with.
+
+Schuster and Nakajima 2012; Devlin et al. 2018, section 3; google-research/bert, ``tokenization.py``.
+A text is split into words (``normalization.py``), and each word into the fewest-looking pieces by
+taking, from its beginning, the longest piece that the vocabulary has, and again from where that ends.
+A piece that goes on with a word is written with ``##`` before it:
+
+    unaffable  ->  un ##aff ##able
+
+The ids are those of the Rust library ``tokenizers`` (``BertWordPieceTokenizer``), but for the code
+points that the docstring of ``normalization.py`` names.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+from bert.errors import InputError
+from bert.tokenization.encoding import Pieces
+from bert.tokenization.memo import Memo
+from bert.tokenization.normalization import Normalizer
+from bert.tokenization.special_tokens import SPECIAL_TOKENS
+from bert.tokenization.tokenizer import Tokenizer
+
+CONTINUATION = "##"
+# google-research/bert, WordpieceTokenizer: longer words are [UNK]. It also bounds the work for a word.
+MAX_WORD_LENGTH = 100
+
+# Control characters at which ``str.split`` splits, but BERT, which drops them, does not.
+_SPLIT_IN_PYTHON_ALONE = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
+_SPECIAL_TOKEN = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+
+
+class WordPieceTokenizer(Tokenizer):
+    """Text to ids of WordPiece's pieces, and back.
+
+    Special tokens that stand in a text, such as a ``[MASK]`` that a user typed, are never split or
+    lower-cased, wherever they stand.
+
+    Args:
+        vocabulary: the pieces, by id; it must hold the five special tokens.
+        lowercase: whether text is lower-cased; as the vocabulary was learned.
+        strip_accents: whether accents are stripped; None follows ``lowercase``.
+        split_chinese: whether each Chinese character is a word.
+
+    Raises:
+        InputError: where a special token is missing, or a piece is empty or there twice.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+        split_chinese: bool = True,
+    ):
+        super().__init__(vocabulary)
+        self.lowercase = lowercase
+        self.strip_accents = lowercase if strip_accents is None else strip_accents
+        self.split_chinese = split_chinese
+        self._normalizer = Normalizer(lowercase, self.strip_accents, split_chinese)
+        self.continues_word = [piece.startswith(CONTINUATION) for piece in self.vocabulary]
+        self._continuation_ids = {
+            piece.removeprefix(CONTINUATION): token_id
+            for piece, token_id in self._ids.items()
+            if piece.startswith(CONTINUATION)
+        }
+        self._longest_piece = max(map(len, self.vocabulary))
+        self._ids_of_word = Memo(self._match_longest_first, limit=1 << 17, longest_key=MAX_WORD_LENGTH)
+        self._ids_of_chunk = Memo(self._ids_of_new_chunk, limit=1 << 18, longest_key=MAX_WORD_LENGTH)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+        split_chinese: bool = True,
+    ) -> "WordPieceTokenizer":
+        """The tokenizer whose vocabulary is in ``path``: one piece a line, ids by line.
+
+        Raises:
+            InputError: where the file is not a vocabulary, naming the file and the line.
+        """
+        return cls(read_vocabulary(path), lowercase, strip_accents, split_chinese)
+
+    def __reduce__(self):
+        # What has been memoized is not sent to other processes: they are faster at computing it anew.
+        return type(self), (self.vocabulary, self.lowercase, self.strip_accents, self.split_chinese)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the pieces of ``text``; no special tokens added.
+
+        The fast way: the text is split at white space, and what each chunk becomes is remembered. It gives
+        the ids that ``pieces`` gives, since no rule of BERT's looks across a white space.
+        """
+        if any(map(text.__contains__, _SPLIT_IN_PYTHON_ALONE)):
+            return self.pieces(text).ids
+        return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, text.split())))
+
+    def pieces(self, text: str) -> Pieces:
+        """The pieces of ``text``, with their offsets and words; no special tokens added."""
+        pieces = Pieces([], [], [])
+        word_id = 0
+        for start, part, is_special in _split_at_special_tokens(text):
+            if is_special:
+                pieces.ids.append(self._ids[part])
+                pieces.offsets.append((start, start + len(part)))
+                pieces.word_ids.append(word_id)
+                word_id += 1
+                continue
+            for word, origins in self._normalizer.words_with_origins(part):
+                for token_id, first, end in self._spans(word):
+                    pieces.ids.append(token_id)
+                    pieces.offsets.append((start + origins[first], start + origins[end - 1] + 1))
+                    pieces.word_ids.append(word_id)
+                word_id += 1
+        return pieces
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text that reads as these pieces do: continuations joined, no space before punctuation.
+
+        What lower-casing, accent stripping and white space were is lost. The rules are those of the Rust
+        library's decoder (``decoders.WordPiece``).
+        """
+        skipped = self.special_token_ids if skip_special_tokens else ()
+        decoded = []
+        for piece in [self.id_to_token(token_id) for token_id in ids if token_id not in skipped]:
+            if decoded:
+                piece = piece.removeprefix(CONTINUATION) if piece.startswith(CONTINUATION) else " " + piece
+            for written, meant in _DECODED_WITHOUT_SPACE:
+                piece = piece.replace(written, meant)
+            decoded.append(piece)
+        return "".join(decoded)
+
+    def _match_longest_first(self, word: str) -> tuple[int, ...]:
+        """The ids of the pieces of a normalized word.
+
+        Where some part of it has no piece, the whole word is ``[UNK]``.
+        """
+        if len(word) > MAX_WORD_LENGTH:
+            return (self.unk_token_id,)
+        ids = []
+        start, known = 0, self._ids
+        while start < len(word):
+            for end in range(min(len(word), start + self._longest_piece), start, -1):
+                token_id = known.get(word[start:end])
+                if token_id is not None:
+                    break
+            else:
+                return (self.unk_token_id,)
+            ids.append(token_id)
+            start, known = end, self._continuation_ids
+        return tuple(ids)
+
+    def _spans(self, word: str) -> list[tuple[int, int, int]]:
+        """For each piece of a normalized word its id, and where in the word it starts and ends."""
+        ids = self._ids_of_word[word]
+        if ids == (self.unk_token_id,):
+            return [(self.unk_token_id, 0, len(word))]
+        spans, start = [], 0
+        for token_id in ids:
+            length = len(self.vocabulary[token_id]) - (len(CONTINUATION) if start else 0)
+            spans.append((token_id, start, start + length))
+            start += length
+        return spans
+
+    def _ids_of_new_chunk(self, chunk: str) -> tuple[int, ...]:
+        """The ids of a chunk of text without white space: words, punctuation, special tokens."""
+        if "[" in chunk and _SPECIAL_TOKEN.search(chunk):
+            return tuple(self.pieces(chunk).ids)
+        return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, self._normalizer.words(chunk))))
+
+
+# Rust's decoder undoes these within one piece and the space before it.
+_DECODED_WITHOUT_SPACE = (
+    (" .", "."),
+    (" ?", "?"),
+    (" !", "!"),
+    (" ,", ","),
+    (" ' ", "'"),
+    (" n't", "n't"),
+    (" 'm", "'m"),
+    (" do not", " don't"),
+    (" 's", "'s"),
+    (" 've", "'ve"),
+    (" 're", "'re"),
+)
+
+
+def _split_at_special_tokens(text: str) -> list[tuple[int, str, bool]]:
+    """The parts of ``text`` that are special tokens and those between: (start, part, whether it is special)."""
+    parts, start = [], 0
+    for match in _SPECIAL_TOKEN.finditer(text):
+        parts.append((start, text[start : match.start()], False))
+        parts.append((match.start(), match.group(), True))
+        start = match.end()
+    parts.append((start, text[start:], False))
+    return parts
+
+
+def read_vocabulary(path: str | Path) -> list[str]:
+    """The pieces in a ``vocab.txt``, by id.
+
+    As the Rust library reads it: lines end with a line feed, and white space at the end of a line (a
+    carriage return, say) is not part of the piece. A byte-order mark is dropped.
+
+    Raises:
+        InputError: where there is no such file, it is not UTF-8, or a line is blank or there twice,
+            naming the file and the line.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); a vocabulary file was expected") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path}, line {line}: byte {error.start} is not UTF-8; a vocabulary is UTF-8 text, one piece a line"
+        ) from None
+    lines = text.removesuffix("\n").split("\n") if text else []
+    if not lines:
+        raise InputError(f"{path}: is empty; a vocabulary has one piece a line, {' '.join(SPECIAL_TOKENS)} among them")
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        piece = line.rstrip()
+        if not piece:
+            raise InputError(f"{path}, line {number}: is blank; a vocabulary has one piece a line, and ids by line")
+        if piece in line_of:
+            raise InputError(
+                f"{path}, line {number}: the piece {piece!r} is on line {line_of[piece]} already; "
+                "each piece has one line, and so one id"
+            )
+        line_of[piece] = number
+    missing = [token for token in SPECIAL_TOKENS if token not in line_of]
+    if missing:
+        raise InputError(
+            f"{path}: none of its {len(lines)} lines is {' or '.join(missing)}; BERT needs the pieces "
+            f"{' '.join(SPECIAL_TOKENS)}"
+        )
+    return list(line_of)
