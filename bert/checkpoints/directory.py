@@ -79,7 +79,9 @@ def load_checkpoint(
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
 
     fresh = tuple(fresh)
-    with torch.device("cpu" if fresh else "meta"):  # nothing needs initial values that will all be replaced
+    if config.num_hidden_layers > len(weights):  # a damaged configuration must not build a million layers
+        raise InputError(f"{path}: has {len(weights)} weights, too few for {config.num_hidden_layers} layers")
+    with torch.device("meta"):  # shapes without memory: nothing needs initial values that will be replaced
         model = model_class(config, **model_arguments)
     expected = model.state_dict()
     missing = sorted(name for name in expected.keys() - weights.keys() if not _is_in(name, fresh))
@@ -97,7 +99,9 @@ def load_checkpoint(
     if problems:
         raise InputError(f"{path} does not fit {model_class.__name__}: weights {'; weights '.join(problems)}")
     weights = {name: weights[name].float() for name in expected.keys() & weights.keys()}
-    model.load_state_dict(weights, strict=False, assign=not fresh)  # strictness is above, with better words
+    if len(weights) < len(expected):
+        model = model_class(config, **model_arguments)  # some parts start fresh, with initial values
+    model.load_state_dict(weights, strict=False, assign=True)  # strictness is above, with better words
     return model.requires_grad_().eval()
 
 

@@ -87,9 +87,12 @@ class Sums:
 
     def means(self, processes: Processes) -> dict[str, float]:
         """Mean loss in nats and accuracy of each kind, over all processes."""
+        totals: dict[str, list[float]] = {}
+        for sums in processes.gather({name: values.tolist() for name, values in self.by_name.items()}):
+            for name, values in sums.items():
+                totals[name] = [a + b for a, b in zip(totals.get(name, [0.0] * 3), values, strict=True)]
         means = {}
-        for name, values in self.by_name.items():
-            total, count, correct = processes.sum(values).tolist()
+        for name, (total, count, correct) in totals.items():
             means[f"{name}_loss"] = total / count if count else math.nan
             means[f"{name}_accuracy"] = correct / count if count else math.nan
         return means
@@ -159,54 +162,59 @@ def train(
     """
     losses = processes.wrap(Losses(model))
     model.train()
-    sums, tokens, started, before = Sums(), 0, time.perf_counter(), progress.seconds
-    reported = started
-    unchecked = None  # (step, examples, health) of the update before, read when the next one is under way
+    sums, tokens = Sums(), 0
+    seconds_before, started = progress.seconds, time.perf_counter()
+    reported = started  # when the last report was made; evaluations and checkpoints move it on
+    unchecked = None  # the update whose loss has not been looked at yet
 
     with _requests_to_stop() as stop_requested:
         for update in updates:
             if progress.step >= schedule.max_steps:
                 ended = "finished"
                 break
-            counts, update_tokens, wish = _agree(processes, model, update, stop_requested(), schedule, before, started)
-            if wish:
-                ended = wish
+            out_of_time = schedule.max_seconds is not None and time.perf_counter() - started > schedule.max_seconds
+            agreed = _agree(model, update, processes, {"interrupted": stop_requested(), "out of time": out_of_time})
+            if agreed.wish:
+                ended = agreed.wish
                 break
+
+            learning_rate = linear_schedule(
+                progress.step, schedule.learning_rate, schedule.warmup_steps, schedule.max_steps
+            )
             for group in optimizer.param_groups:
-                group["lr"] = linear_schedule(
-                    progress.step, schedule.learning_rate, schedule.warmup_steps, schedule.max_steps
-                )
+                group["lr"] = learning_rate
             health = training_step(
-                losses, update.micro_batches, optimizer, scaler,
-                counts, precision, processes, schedule.max_gradient_norm, sums,
+                losses, update.micro_batches, optimizer, scaler, agreed.counts,
+                precision, processes, schedule.max_gradient_norm, sums,
             )  # fmt: skip
-            _check(unchecked)
+            _check(unchecked)  # one update late, so that a GPU has the next one to work on meanwhile
             progress.step += 1
-            progress.tokens += update_tokens
+            progress.tokens += agreed.tokens
             progress.position = update.position
             unchecked = (progress.step, update.examples, health)
-            tokens += update_tokens
+            tokens += agreed.tokens
 
-            now = time.perf_counter()
-            progress.seconds = before + now - started
-            if progress.step % schedule.report_every == 0 or progress.step == schedule.max_steps:
-                means = sums.means(processes)  # waits for the device, so the time is read after it
-                now = time.perf_counter()
-                report(means | {"learning_rate": optimizer.param_groups[0]["lr"], "tokens_per_second": tokens / (now - reported)})
-                sums, tokens, reported = Sums(), 0, now
-            is_last = progress.step == schedule.max_steps
-            if is_last or progress.step % schedule.checkpoint_every == 0 or progress.step % schedule.eval_every == 0:
+            at_end = progress.step == schedule.max_steps
+            if progress.step % schedule.report_every == 0 or at_end:
+                means = sums.means(processes)  # waits for the device, so the clock is read after it
+                speed = tokens / (time.perf_counter() - reported)
+                progress.seconds = seconds_before + time.perf_counter() - started
+                report(means | {"learning_rate": learning_rate, "tokens_per_second": speed})
+                sums, tokens, reported = Sums(), 0, time.perf_counter()
+            evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
+            checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
+            if evaluation_due or checkpoint_due:
                 _check(unchecked)
-                unchecked = None
-                if progress.step % schedule.eval_every == 0 and not is_last:
-                    model.eval()
+                unchecked, paused = None, time.perf_counter()
+                if evaluation_due:
                     evaluate()
-                    model.train()
-                if progress.step % schedule.checkpoint_every == 0 and not is_last:
+                progress.seconds = seconds_before + time.perf_counter() - started
+                if checkpoint_due:
                     checkpoint()
-                reported = time.perf_counter()  # neither counts as training
-    _check(unchecked)
-    checkpoint()
+                reported += time.perf_counter() - paused
+        _check(unchecked)
+        progress.seconds = seconds_before + time.perf_counter() - started
+        checkpoint()
     return ended
 
 
@@ -222,3 +230,60 @@ def mean_losses(model: nn.Module, batches: Iterable[Batch], precision: Precision
             sums.add(model.losses(batch))
     model.train(was_training)
     return sums.means(processes)
+
+
+@dataclass(frozen=True)
+class _Agreed:
+    """What all processes know of an update before they start on it; wish: why to stop instead, or None."""
+
+    counts: dict[str, int]
+    tokens: int
+    wish: str | None
+
+
+def _agree(model: nn.Module, update: Update, processes: Processes, wishes: dict[str, bool]) -> _Agreed:
+    """Adds up label counts and tokens over the micro-batches and processes; one process's wish to stop is all's."""
+    counts = [model.label_counts(batch) for batch in update.micro_batches]
+    names = list(counts[0])
+    mine = [sum(count[name] for count in counts) for name in names]
+    mine.append(sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches))
+    mine += wishes.values()
+    everyones = processes.sum(torch.tensor(mine, dtype=torch.int64)).tolist()
+    wish = next((wish for wish, asked in zip(wishes, everyones[len(names) + 1 :], strict=True) if asked), None)
+    return _Agreed(dict(zip(names, everyones)), everyones[len(names)], wish)
+
+
+def _check(unchecked: tuple[int, Any, Tensor] | None) -> None:
+    if unchecked is None:
+        return
+    step, examples, health = unchecked
+    if not math.isfinite(health.item()):
+        raise InputError(
+            f"the loss or its gradient is not a finite number at step {step} (examples {examples}); training stopped, "
+            f"and the last checkpoint is kept. Try a lower --learning-rate or --precision fp32, then --resume"
+        )
+
+
+def _synchronised(losses: nn.Module, is_last: bool) -> contextlib.AbstractContextManager:
+    """Gradients are exchanged between processes once per update: with the last micro-batch."""
+    if isinstance(losses, DistributedDataParallel) and not is_last:
+        return losses.no_sync()
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _requests_to_stop() -> Iterator[Callable[[], bool]]:
+    """Inside the block, Ctrl-C and SIGTERM are wishes, granted between two updates; a second Ctrl-C is an order."""
+    asked = []
+
+    def note(number, frame):
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
