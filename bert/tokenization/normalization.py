@@ -48,6 +48,8 @@ _CHINESE_BLOCKS = (
 )
 _CONTROL_CATEGORIES = ("Cc", "Cf", "Co", "Cs")  # not Cn: unassigned is an ordinary character
 _SPACE_CATEGORIES = ("Zs", "Zl", "Zp")
+# Control characters at which ``str.split`` splits a text, but BERT, which drops them, does not.
+SPLIT_IN_PYTHON_ALONE = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
 _REPLACEMENT_CHARACTER = "\ufffd"  # what a decoder writes for bytes that it could not read
 
 

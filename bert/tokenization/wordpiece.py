@@ -19,16 +19,13 @@ from pathlib import Path
 from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
-from bert.tokenization.normalization import Normalizer
+from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.tokenizer import Tokenizer
 
 CONTINUATION = "##"
 # google-research/bert, WordpieceTokenizer: longer words are [UNK]. It also bounds the work for a word.
 MAX_WORD_LENGTH = 100
-
-# Control characters at which ``str.split`` splits, but BERT, which drops them, does not.
-_SPLIT_IN_PYTHON_ALONE = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
 _SPECIAL_TOKEN = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 
 
@@ -95,7 +92,7 @@ class WordPieceTokenizer(Tokenizer):
         The fast way: the text is split at white space, and what each chunk becomes is remembered. It gives
         the ids that ``pieces`` gives, since no rule of BERT's looks across a white space.
         """
-        if any(map(text.__contains__, _SPLIT_IN_PYTHON_ALONE)):
+        if any(map(text.__contains__, SPLIT_IN_PYTHON_ALONE)):
             return self.pieces(text).ids
         return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, text.split())))
 
