@@ -1,0 +1,227 @@
+"""The built-in corpus: the documentation that every Python installation with numpy and torch carries.
+
+No download, and nobody's text in the repository. The documents are
+
+- the docstrings of a module, for each module of the standard library, of numpy and of torch, and
+- an article of the language reference, as ``help()`` shows it (``pydoc_data/topics.py``).
+
+They are found in source files by the parser, ``ast``; no module is imported. Of each docstring the prose is
+kept: doctests, signatures, underlines, tables and lists of parameters that hold no sentence go.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import multiprocessing
+import os
+import re
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from data.sentences import split_sentences
+
+_LIBRARIES = ("numpy", "torch")
+_NOT_DOCUMENTATION = frozenset({"test", "tests", "idle_test", "site-packages", "__pycache__"})
+_DOCSTRING_CALLS = frozenset({"add_docstr", "_add_docstr", "add_newdoc", "add_docstr_all"})  # for functions in C
+
+
+class PythonDocument(NamedTuple):
+    """A document of the built-in corpus."""
+
+    library: str  # "python" (the standard library), "numpy", "torch" or "language reference"
+    name: str  # of the module or of the topic
+    sentences: list[str]
+
+
+def read_python_docs(processes: int = 1) -> Iterator[list[str]]:
+    """The documents of the built-in corpus, in a fixed order, each as the list of its sentences."""
+    for document in read_named_python_docs(processes):
+        yield document.sentences
+
+
+def read_named_python_docs(processes: int = 1) -> Iterator[PythonDocument]:
+    """The documents of the built-in corpus with the library that each comes from.
+
+    A docstring that occurs twice is kept where it occurs first: torch and numpy repeat themselves, and a
+    document held out of the training would otherwise be no test. Files that cannot be read or parsed are
+    left out, and so are documents of fewer than two sentences.
+
+    Args:
+        processes: how many to parse with; the result is the same.
+    """
+    seen: set[bytes] = set()
+    for library, name, proses in _modules(processes):
+        sentences = []
+        for prose in proses:
+            digest = hashlib.sha256("\n".join(prose).encode("utf-8", "replace")).digest()
+            if digest not in seen:
+                seen.add(digest)
+                sentences += prose
+        if len(sentences) > 1:
+            yield PythonDocument(library, name, sentences)
+
+
+def python_docs_fingerprint() -> str:
+    """A string that changes when a file of the built-in corpus does."""
+    facts = [sys.version]
+    for _, _, path in _source_files():
+        status = os.stat(path)
+        facts.append((str(path), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def docstring_sentences(docstring: str) -> list[str]:
+    """The sentences of English prose in a docstring or a topic.
+
+    >>> docstring_sentences("Returns the sum.\\n\\n    >>> add(1, 2)\\n    3\\n\\nParameters\\n----------\\n")
+    ['Returns the sum.']
+    """
+    sentences = []
+    for paragraph in _paragraphs(inspect.cleandoc(docstring)):
+        text = _without_markup(paragraph)
+        sentences += [sentence for sentence in split_sentences(text) if _is_prose(sentence)]
+    return sentences
+
+
+_MARKUP = re.compile(
+    r":[\w:+-]+:`[~!]?([^`<]*?)(?:\s*<[^`]*>)?`"  # :func:`name`, :ref:`text <target>`
+    r"|``(.+?)``"
+    r"|`([^`<>]+?)(?:\s*<[^`>]*>)?`_{0,2}"  # `name`, `text <https://...>`_
+    r"|\*\*(\S(?:[^*]*\S)?)\*\*"
+    r"|(?<!\w)\*(\w+)\*(?!\w)"
+)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_LIST_ITEM = re.compile(r"(?:[-*+•]|\d+[.)]|\(\d+\)|#\.)\s+")
+_UNDERLINE = re.compile(r"([-=~^\"'*+#.`])\1{2,}\s*\Z")
+_ADMONITION = re.compile(r"\.\. \w+::\s*")  # the text of a note or a warning may follow on its line
+_LITERAL = re.compile(r"\.\. (?:math|code|code-block|sourcecode|plot|image|figure|test\w+|toctree|\[\d+\]|_)")
+
+
+def _paragraphs(docstring: str) -> Iterator[str]:
+    """Lines that belong together, joined: of one indentation, and not code, formulas or a heading."""
+    paragraph: list[str] = []
+    indentation = 0
+    literal_block: int | None = None  # the indentation of the line that introduced it
+    in_doctest = False
+    for line in [*docstring.expandtabs().splitlines(), ""]:
+        text = line.strip()
+        indented = len(line) - len(line.lstrip())
+        if text and literal_block is not None:
+            if indented > literal_block:
+                continue
+            literal_block = None
+        underline = _UNDERLINE.match(text)
+        in_doctest = bool(text) and (in_doctest or text.startswith(">>>")) and not underline
+        if paragraph and (not text or in_doctest or indented != indentation or _LIST_ITEM.match(text)):
+            yield " ".join(paragraph)
+            paragraph = []
+        indentation = indented
+        if underline:
+            paragraph = []  # what stands over an underline is a heading
+        elif _LITERAL.match(text):
+            literal_block = indented
+        elif text and not in_doctest:
+            if text.endswith("::"):
+                literal_block = indented
+                text = text[:-1]
+            text = text if paragraph else _LIST_ITEM.sub("", _ADMONITION.sub("", text), count=1)
+            paragraph.append(text)
+
+
+def _without_markup(text: str) -> str:
+    return _MARKUP.sub(lambda match: next(group for group in match.groups() if group is not None), text)
+
+
+def _is_prose(sentence: str) -> bool:
+    """Whether it has three words and is nearly all letters and spaces: no signature, table, formula or code."""
+    if " : " in sentence or "   " in sentence:
+        return False
+    words = _WORD.findall(sentence)
+    return len(words) >= 3 and sum(map(len, words)) + sentence.count(" ") > 0.8 * len(sentence)
+
+
+def _modules(processes: int) -> Iterator[tuple[str, str, list[list[str]]]]:
+    """(library, module or topic, sentences of each docstring), in the order of ``_source_files``."""
+    files = list(_source_files())
+    paths = [path for _, _, path in files]
+    if processes > 1:
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            found = list(pool.map(_read_docstrings, paths, chunksize=16))
+    else:
+        found = map(_read_docstrings, paths)
+    for (library, name, _), docstrings in zip(files, found, strict=True):
+        if name == "pydoc_data.topics":
+            for topic, prose in docstrings:
+                yield "language reference", topic, [prose]
+        else:
+            yield library, name, [prose for _, prose in docstrings]
+
+
+def _source_files() -> Iterator[tuple[str, str, Path]]:
+    """(library, dotted module name, path) of each source file, sorted within its library."""
+    roots = [("python", Path(sysconfig.get_paths()["stdlib"]))]
+    for library in _LIBRARIES:
+        specification = importlib.util.find_spec(library)  # finds a package without importing it
+        if specification is not None and specification.submodule_search_locations:
+            roots.append((library, Path(specification.submodule_search_locations[0])))
+    for library, root in roots:
+        prefix = () if library == "python" else (library,)
+        for folder, subfolders, names in os.walk(root):
+            subfolders[:] = sorted(set(subfolders) - _NOT_DOCUMENTATION)
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    path = Path(folder, name)
+                    parts = (*prefix, *path.relative_to(root).with_suffix("").parts)
+                    yield library, ".".join(parts).removesuffix(".__init__"), path
+
+
+def _read_docstrings(path: Path) -> list[tuple[str, list[str]]]:
+    """(name, sentences) of the module, its classes and its functions, in the order of the file."""
+    try:
+        source = path.read_bytes()
+        if b'"""' not in source and path.name != "topics.py":
+            return []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escape sequences in other people's strings
+            tree = ast.parse(source)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    found = _topics(tree) if path.parent.name == "pydoc_data" else _docstrings(tree)
+    return [(name, docstring_sentences(text)) for name, text in found]
+
+
+def _docstrings(node: ast.AST) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        text = ast.get_docstring(node, clean=False)
+        if text:
+            yield getattr(node, "name", ""), text
+    for child in getattr(node, "body", ()):
+        if isinstance(child, ast.Expr | ast.Assign) and isinstance(child.value, ast.Call):
+            yield from _attached_docstrings(child.value)
+        elif hasattr(child, "body"):
+            yield from _docstrings(child)
+
+
+def _attached_docstrings(call: ast.Call) -> Iterator[tuple[str, str]]:
+    """Documentation of functions written in C, as torch and numpy attach it: ``add_docstr(torch.abs, "...")``."""
+    function = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if function in _DOCSTRING_CALLS:
+        for node in ast.walk(call):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" in node.value:
+                yield function, node.value
+
+
+def _topics(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The entries of the dictionary ``topics = {"assert": "...", ...}``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            for name, text in zip(node.keys, node.values, strict=True):
+                if isinstance(name, ast.Constant) and isinstance(text, ast.Constant):
+                    yield str(name.value), str(text.value)

@@ -1,0 +1,76 @@
+"""Running text to sentences, by rule.
+
+A sentence ends at a stop (one or more of ``. ! ?`` or an ellipsis), after the quotes and brackets that
+close behind it, where white space follows and the next word may begin a sentence. The rules say where a
+stop is *not* an end:
+
+    Mr. Smith    e.g. this        an abbreviation that another word always follows
+    No. 5        pp. 3-4          an abbreviation before a number
+    J. R. R. Tolkien              an initial: one capital letter alone (but "It was I. Then ...")
+    the U.S. Army                 letters with stops between, unless a word like "The" or "He" follows
+    "Stop!" he said               the next word is in lower case
+    3.14         numpy.array      no white space follows
+
+The stops of Chinese and Japanese (``。 ！ ？``) end a sentence without white space.
+"""
+
+import re
+
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof st gen col capt lt sgt cmdr rev hon gov sen rep pres mt messrs mme mlle "
+    "e.g i.e cf viz vs v approx ca resp incl esp".split()  # noqa: SIM905
+)
+_ABBREVIATIONS_BEFORE_NUMBERS = frozenset(  # but not elsewhere: "She said no. He left."
+    "no nos p pp vol vols fig figs sec secs ch eq eqs jan feb mar apr jun jul aug sep sept oct nov dec".split()  # noqa: SIM905
+)
+_SENTENCE_STARTERS = frozenset(
+    "a after all although an and as at but by for from he her his how however i if in it its my no on "
+    "one or our she so that the their then there these they this those to we what when while who you".split()  # noqa: SIM905
+)
+_CLOSING = "\"'”’»›)\\]}」』）】〉》"
+_OPENING = "\"'“‘«‹(\\[{¿¡「『（【〈《`*_–—-"
+# A run of stops is tried from its beginning alone, so that a long one costs a single look.
+_BOUNDARY = re.compile(
+    rf"(?<![.!?…])[.!?…]++[{_CLOSING}]*+(?P<space>\s++)"  # a stop, what closes behind it, white space
+    rf"|(?<![。！？｡])[。！？｡]++[{_CLOSING}]*+\s*+"  # or a wide stop, and perhaps white space
+)
+_NEXT_WORD = re.compile(rf"[{_OPENING}]*+(\w*+)")
+_LAST_WORD = re.compile(r"[^\s(\[{\"'“‘«/–—]*\Z")
+_LETTERS_WITH_STOPS = re.compile(r"(?:\w\.)+\w\Z")
+_LONGEST_ABBREVIATION = 20  # characters before a stop that are looked at
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of ``text``, in order, stripped of white space; none of them is empty.
+
+    >>> split_sentences('Mr. J. Smith paid $3.50. "Too much!" he said. Was it?')
+    ['Mr. J. Smith paid $3.50.', '"Too much!" he said.', 'Was it?']
+    """
+    sentences = []
+    start = 0
+    for boundary in _BOUNDARY.finditer(text):
+        if boundary["space"] is None or _ends_a_sentence(text, start, boundary):
+            sentences.append(text[start : boundary.end()].strip())
+            start = boundary.end()
+    sentences.append(text[start:].strip())
+    return [sentence for sentence in sentences if sentence]
+
+
+def _ends_a_sentence(text: str, start: int, boundary: re.Match) -> bool:
+    """Whether the stop and white space of ``boundary`` end the sentence that began at ``start``."""
+    next_word = _NEXT_WORD.match(text, boundary.end())[1]
+    if next_word[:1].islower():
+        return False
+    stop = boundary.start()
+    if text[stop : stop + 2] != ". " or stop == start:
+        return True  # only a single full stop can belong to an abbreviation
+    last_word = _LAST_WORD.search(text, max(start, stop - _LONGEST_ABBREVIATION), stop)[0]
+    if len(last_word) == 1 and last_word.isupper():
+        return last_word == "I"
+    if last_word.lower() in _ABBREVIATIONS:
+        return False
+    if last_word.lower() in _ABBREVIATIONS_BEFORE_NUMBERS:
+        return not next_word[:1].isdigit()
+    if _LETTERS_WITH_STOPS.match(last_word):
+        return next_word.lower() in _SENTENCE_STARTERS
+    return True
