@@ -182,7 +182,7 @@ def _read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)  # a pickle, but no code of it is run
     except Exception as error:  # the kinds of damage to a pickle are many, and so are the errors
-        raise InputError(f"{path}: cannot be read as weights ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{path}: cannot be read as weights ({_first_line(error)})") from error
     if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
         raise InputError(f"{path}: does not hold named weights")
     return path, weights
@@ -220,6 +220,10 @@ def _required(directory: Path, name: str, expected: str | None = None) -> Path:
 
 def _is_in(name: str, parts: tuple[str, ...]) -> bool:
     return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _listed(names: list[str], most: int = 5) -> str:

@@ -1,0 +1,164 @@
+"""A checkpoint's directory: what is written comes back, and damage is named."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from bert.checkpoints.directory import check_vocabulary_fits, load_checkpoint, load_tokenizer, save_checkpoint
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.heads.pretraining import BertForPreTraining
+from bert.model.bert import BertModel
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+CONFIG = BertConfig(11, 6, 2, 2, 5, max_position_embeddings=7)
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "é"]
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return BertForPreTraining(CONFIG)
+
+
+@pytest.fixture
+def directory(model, tmp_path):
+    save_checkpoint(tmp_path, model, WordPieceTokenizer(VOCABULARY, lowercase=False))
+    return tmp_path
+
+
+def test_what_is_saved_comes_back(model, directory):
+    loaded = load_checkpoint(directory, BertForPreTraining)
+    assert loaded.config == CONFIG
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+    assert all(loaded.state_dict()[name].equal(weight) for name, weight in model.state_dict().items())
+    assert not loaded.training
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+    tokenizer = load_tokenizer(directory)
+    assert tokenizer.vocabulary == VOCABULARY
+    assert not tokenizer.lowercase
+
+
+def test_the_encoder_alone_can_be_loaded_saved_and_loaded(model, directory, tmp_path):
+    encoder = load_checkpoint(directory, BertModel)
+    assert all(encoder.state_dict()[name].equal(weight) for name, weight in model.bert.state_dict().items())
+    save_checkpoint(tmp_path / "encoder", encoder)
+    again = load_checkpoint(tmp_path / "encoder", BertModel)
+    assert all(again.state_dict()[name].equal(weight) for name, weight in encoder.state_dict().items())
+
+
+def test_a_missing_head_is_named_and_may_start_fresh_by_name_alone(directory, tmp_path, model):
+    save_checkpoint(tmp_path / "encoder", load_checkpoint(directory, BertModel))
+    with pytest.raises(InputError, match=r"BertForPreTraining: weights missing: masked_language_model\.bias"):
+        load_checkpoint(tmp_path / "encoder", BertForPreTraining)
+    with pytest.raises(InputError, match=r"missing: next_sentence\.classifier\.bias, next_sentence"):
+        load_checkpoint(tmp_path / "encoder", BertForPreTraining, fresh=("masked_language_model",))
+    fresh = ("masked_language_model", "next_sentence")
+    loaded = load_checkpoint(tmp_path / "encoder", BertForPreTraining, fresh=fresh)
+    assert all(loaded.bert.state_dict()[name].equal(weight) for name, weight in model.bert.state_dict().items())
+    assert loaded.next_sentence.classifier.weight.std() > 0
+
+
+def test_an_unexpected_or_misshapen_weight_is_named(model, directory):
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    with pytest.raises(InputError, match=r"unexpected: bert\.encoder\.layers\.1.* and 11 more"):
+        load_checkpoint(directory, BertForPreTraining)
+    (directory / "config.json").write_text(json.dumps(config | {"vocab_size": 12}))
+    expected = r"word_embeddings\.weight \(11, 6\) where \(12, 6\)"
+    with pytest.raises(InputError, match=expected):
+        load_checkpoint(directory, BertForPreTraining)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_hidden_layers": 10**9}, "too few for 1000000000 layers"),
+        ({"hidden_size": 7}, "not a multiple"),
+        ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
+        ({"vocab_size": "11"}, "vocab_size is '11'"),
+        ({"position_embedding_type": "relative_key"}, "not a BERT encoder"),
+        ({"model_type": "roberta"}, "not a BERT encoder"),
+        ({"hidden_dropout_prob": 2}, "probability"),
+    ],
+)
+def test_a_configuration_that_is_no_bert_is_refused_with_its_file(directory, change, message):
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(InputError, match=message) as caught:
+        load_checkpoint(directory, BertForPreTraining)
+    assert str(directory) in str(caught.value)
+
+
+def test_damaged_weights_are_refused_wherever_the_damage_is(directory):
+    path = directory / "model.safetensors"
+    whole = path.read_bytes()
+    assert load_checkpoint(directory, BertForPreTraining)
+    for place in (0, 5, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"model\.safetensors"):
+            load_checkpoint(directory, BertForPreTraining)
+    for length in (0, 4, 100, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"model\.safetensors.* damaged"):
+            load_checkpoint(directory, BertForPreTraining)
+
+
+def test_a_pytorch_file_loads_but_its_pickle_runs_no_code(model, directory, tmp_path):
+    (directory / "model.safetensors").unlink()
+    weights = {f"bert.{name}": weight for name, weight in model.bert.state_dict().items()}
+    torch.save(weights, directory / "pytorch_model.bin")
+    with pytest.raises(InputError, match="missing: masked_language_model"):
+        load_checkpoint(directory, BertForPreTraining)
+    assert load_checkpoint(directory, BertModel)
+
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    for hostile in (pickle.dumps(Trap()), b"\x80\x04junk", b""):
+        (directory / "pytorch_model.bin").write_bytes(hostile)
+        with pytest.raises(InputError, match="cannot be read as weights"):
+            load_checkpoint(directory, BertModel)
+    torch.save(Trap(), directory / "pytorch_model.bin")
+    with pytest.raises(InputError, match="cannot be read as weights"):
+        load_checkpoint(directory, BertModel)
+    assert not (tmp_path / "sprung").exists()
+    torch.save([1, 2], directory / "pytorch_model.bin")
+    with pytest.raises(InputError, match="does not hold named weights"):
+        load_checkpoint(directory, BertModel)
+
+
+def test_half_precision_weights_become_float32(model, directory):
+    from safetensors.torch import load_file, save_file
+
+    half = {name: weight.half() for name, weight in load_file(directory / "model.safetensors").items()}
+    save_file(half, directory / "model.safetensors", metadata={"format": "pt"})
+    loaded = load_checkpoint(directory, BertForPreTraining)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+
+
+def test_directories_that_are_not_checkpoints_are_named(tmp_path):
+    with pytest.raises(InputError, match="no such directory"):
+        load_checkpoint(tmp_path / "nowhere", BertModel)
+    with pytest.raises(InputError, match=r"holds no config\.json"):
+        load_checkpoint(tmp_path, BertModel)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds no model\.safetensors or pytorch_model\.bin"):
+        load_checkpoint(tmp_path, BertModel)
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(InputError, match="holds a list"):
+        load_checkpoint(tmp_path, BertModel)
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="is not JSON"):
+        load_checkpoint(tmp_path, BertModel)
+    with pytest.raises(InputError, match="no vocabulary"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_vocabulary_that_is_larger_than_the_embeddings_does_not_fit():
+    check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), CONFIG, "here")
+    with pytest.raises(InputError, match="here: the vocabulary has 8 pieces, but the model has embeddings for 7"):
+        check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), CONFIG.replace(vocab_size=7), "here")

