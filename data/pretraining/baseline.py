@@ -1,0 +1,24 @@
+"""How well the masked pieces can be guessed without reading the text: what a pretrained model has to beat."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from data.pretraining.shards import Shards
+
+
+def unigram_baseline(shards: Shards, batches: Iterable[dict]) -> tuple[float, float]:
+    """The loss and accuracy of guessing every masked piece of ``batches`` from how frequent pieces are.
+
+    The frequencies are those of the training documents, with one added to each, so that no piece is impossible.
+
+    Returns:
+        The cross-entropy in nats of the unigram distribution, and the accuracy of always naming the most frequent
+        piece. (nan, nan) where there are no batches.
+    """
+    counts = shards.training_counts + 1
+    log_probabilities = np.log(counts / counts.sum())
+    labels = np.concatenate([batch["masked_labels"].numpy() for batch in batches] or [np.zeros(0, np.int64)])
+    if len(labels) == 0:
+        return float("nan"), float("nan")
+    return float(-log_probabilities[labels].mean()), float((labels == counts.argmax()).mean())

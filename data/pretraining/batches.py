@@ -1,0 +1,295 @@
+"""Shards to batches: what the training loop and the evaluation take.
+
+    shards -> a window of documents -> its examples, in random order -> a batch of them -> masked tensors
+
+An epoch passes over the training documents in random order, a window of them at a time: memory and the time
+before the first batch are the same for a corpus of any size, and to go on from a place in the middle of an
+epoch, one window is planned anew.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from bert.errors import InputError
+from data.pretraining.held_out import HeldOutDocuments, TrainingDocuments
+from data.pretraining.masking import mask_budgets, mask_tokens
+from data.pretraining.randomness import shuffled
+from data.pretraining.sentence_pairs import EXAMPLE, plan_examples
+from data.pretraining.shards import Shards
+
+TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a fraction of a second
+LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
+
+_DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
+_EVALUATION_SEED = 0
+
+Batch = dict[str, torch.Tensor]
+
+
+class Position(NamedTuple):
+    """Where the next update begins: with example ``offset`` of the window."""
+
+    epoch: int
+    window: int
+    offset: int
+
+
+class Examples(NamedTuple):
+    """The examples of an update that this process has, for messages."""
+
+    epoch: int
+    chunks: list[int]
+
+    def __str__(self) -> str:
+        return f"of epoch {self.epoch} that begin at the tokens {', '.join(map(str, self.chunks))} of the shards"
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update of the weights is computed from.
+
+    Attributes:
+        micro_batches: this process's part of the batch, in as many parts as it accumulates.
+        position: (epoch, window, offset) where the next update begins; ``PretrainingBatches`` resumes from it.
+        examples: which they are.
+    """
+
+    micro_batches: list[Batch]
+    position: tuple[int, int, int]
+    examples: Examples
+
+
+class PretrainingBatches:
+    """The updates of a pretraining run, epoch after epoch without end.
+
+    The global batch of an update is the same examples with the same masks whatever the number of processes and
+    of accumulated micro-batches; each process has its own part of it. The last examples of an epoch, too few for
+    a batch, are left out; the next epoch has another order.
+
+    Args:
+        shards: the tokenized corpus, of which the held-out documents are not used.
+        tokenizer: what it was tokenized with.
+        batch_size: examples in an update, over all processes and micro-batches.
+        max_length: the most positions in an input, special tokens included.
+        seed: names all the random numbers.
+        nsp: sentence pairs with a label for next-sentence prediction, or single segments.
+        whole_word_masking: whether a word's pieces are masked together.
+        process, processes: which part of each batch is this process's.
+        accumulate: micro-batches in an update.
+        position: that of the update to go on after; None begins.
+        pad_to_max_length: every micro-batch has the same shape, for ``torch.compile``; otherwise it is as long as
+            its longest example, rounded up to a multiple of 8.
+
+    A micro-batch holds int64 tensors:
+        input_ids, token_type_ids, attention_mask: (batch, seq).
+        masked_positions: (masked,) where the masked pieces are in the flattened (batch * seq), ascending.
+        masked_labels: (masked,) what they were.
+        next_sentence_labels: (batch,) 0 where B follows A, 1 where B is random; only with nsp.
+
+    Raises:
+        InputError: where the batch cannot be shared out evenly, the corpus is too small for it, or has no sentence
+            pairs.
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        tokenizer,
+        batch_size: int,
+        max_length: int,
+        seed: int,
+        nsp: bool = True,
+        whole_word_masking: bool = False,
+        process: int = 0,
+        processes: int = 1,
+        accumulate: int = 1,
+        position: tuple[int, int, int] | None = None,
+        pad_to_max_length: bool = False,
+    ):
+        if batch_size % (accumulate * processes):
+            share = accumulate * processes
+            raise InputError(
+                f"--batch-size {batch_size} cannot be shared evenly among {processes} processes with {accumulate} "
+                f"micro-batches each: use a multiple of {share}, such as {-(-batch_size // share) * share}"
+            )
+        self._documents = TrainingDocuments(shards.number_of_documents, shards.held_out)
+        if nsp:
+            _require_pairs(shards, self._documents.count)
+        self._shards = shards
+        self._tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
+        self._batch_size, self._max_length, self._seed, self._nsp = batch_size, max_length, seed, nsp
+        self._process, self._processes, self._accumulate = process, processes, accumulate
+        self.position = Position(0, 0, 0) if position is None else Position(*position)
+        tokens_of_document = len(shards.tokens) / shards.number_of_documents
+        self._windows = max(1, round(self._documents.count * tokens_of_document / TOKENS_PER_WINDOW))
+        self._examples_of_first_window = len(self._plan_window(0, 0))
+        self._require_a_batch()
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """About how many; exactly so for the first epoch of a corpus that is a single window."""
+        return max(1, self._examples_of_first_window * self._windows // self._batch_size)
+
+    def __iter__(self) -> Iterator[Update]:
+        """The updates from ``position`` on, the same ones each time."""
+        start = self.position
+        while True:
+            for examples, position in self._batches_of_epoch(start):
+                yield self._update(examples, position)
+            start = Position(start.epoch + 1, 0, 0)
+
+    def _batches_of_epoch(self, start: Position) -> Iterator[tuple[np.ndarray, Position]]:
+        """Batches of examples, each with the position at which the next one begins."""
+        offset = start.offset
+        waiting = np.zeros(0, EXAMPLE)  # of earlier windows, too few for a batch
+        for window in range(start.window, self._windows):
+            planned = self._plan_window(start.epoch, window)[offset:]
+            examples = np.concatenate([waiting, planned])
+            ends = range(self._batch_size, len(examples) + 1, self._batch_size)
+            for end in ends:
+                batch = examples[end - self._batch_size : end]
+                yield batch, Position(start.epoch, window, offset + end - len(waiting))
+            waiting = examples[len(ends) * self._batch_size :]
+            offset = 0
+
+    def _plan_window(self, epoch: int, window: int) -> np.ndarray:
+        first = window * self._documents.count // self._windows
+        end = (window + 1) * self._documents.count // self._windows
+        ranks = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
+        return plan_examples(
+            self._shards,
+            self._documents.numbers(ranks),
+            self._documents,
+            self._max_length,
+            self._seed,
+            epoch,
+            self._nsp,
+        )
+
+    def _update(self, examples: np.ndarray, position: Position) -> Update:
+        parts = np.split(examples, self._processes * self._accumulate)
+        parts = parts[self._process * self._accumulate :][: self._accumulate]
+        micro_batches = [self._tensors.batch(part, self._seed, position.epoch) for part in parts]
+        chunks = np.concatenate(parts)["chunk"].tolist()
+        return Update(micro_batches, tuple(position), Examples(position.epoch, chunks))
+
+    def _require_a_batch(self) -> None:
+        examples = self._examples_of_first_window
+        for window in range(1, self._windows):
+            if examples >= self._batch_size:
+                break
+            examples += len(self._plan_window(0, window))
+        if examples < self._batch_size:
+            raise InputError(
+                f"the corpus is too small: its {self._documents.count:,} training documents make {examples:,} examples "
+                f"of --max-length {self._max_length} in an epoch, fewer than the --batch-size of "
+                f"{self._batch_size:,}; use more text or a smaller batch"
+            )
+
+
+def evaluation_batches(
+    shards: Shards,
+    tokenizer,
+    batch_size: int,
+    max_length: int,
+    nsp: bool = True,
+    whole_word_masking: bool = False,
+    process: int = 0,
+    processes: int = 1,
+    max_examples: int | None = None,
+    pad_to_max_length: bool = False,
+) -> Iterator[Batch]:
+    """One pass over the held-out documents, each example once: the same examples with the same masks every time.
+
+    The arguments are those of ``PretrainingBatches``; each process has its own batches, of which the last may be
+    smaller. ``max_examples`` takes that many of them, over all processes. A corpus of fewer than three documents
+    holds out none, and there is no batch.
+    """
+    documents = HeldOutDocuments(shards.held_out)
+    # Where a single document is held out, random sentences can only come from the others.
+    others = documents if documents.count > 1 else TrainingDocuments(shards.number_of_documents, shards.held_out)
+    examples = plan_examples(shards, shards.held_out, others, max_length, _EVALUATION_SEED, 0, nsp)
+    examples = examples[:max_examples][process::processes]
+    tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
+    for first in range(0, len(examples), batch_size):
+        yield tensors.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
+
+
+class _Tensors:
+    """Lays examples out as the model takes them: ``[CLS] A [SEP] B [SEP]``, masked and padded."""
+
+    def __init__(self, shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp):
+        if tokenizer.vocab_size != shards.vocab_size:
+            raise InputError(
+                f"the shards were made with a vocabulary of {shards.vocab_size:,} pieces, and this one has "
+                f"{tokenizer.vocab_size:,}; use the vocabulary that they were made with, or make them anew"
+            )
+        self._tokens = shards.tokens
+        self._vocab_size = tokenizer.vocab_size
+        self._pad, self._cls, self._sep = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id
+        self._mask = tokenizer.mask_token_id
+        self._continues_word = np.array(tokenizer.continues_word, bool) if whole_word_masking else None
+        self._max_length, self._pad_to_max_length, self._nsp = max_length, pad_to_max_length, nsp
+
+    def batch(self, examples: np.ndarray, seed: int, epoch: int) -> Batch:
+        """The examples (of type ``EXAMPLE``) as a micro-batch (see ``PretrainingBatches``)."""
+        a_lengths = examples["a_end"] - examples["a_start"]
+        b_lengths = examples["b_end"] - examples["b_start"]
+        lengths = a_lengths + b_lengths + (3 if self._nsp else 2)
+        length = self._max_length
+        if not self._pad_to_max_length:
+            length = min(length, -(-int(lengths.max()) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE)
+        input_ids = np.full((len(examples), length), self._pad, np.int64)
+        for row, (_, a_start, a_end, b_start, b_end, _) in zip(input_ids, examples.tolist(), strict=True):
+            first_sep = 1 + a_end - a_start
+            row[0] = self._cls
+            row[1:first_sep] = self._tokens[a_start:a_end]
+            row[first_sep] = self._sep
+            if self._nsp:
+                second_sep = first_sep + 1 + b_end - b_start
+                row[first_sep + 1 : second_sep] = self._tokens[b_start:b_end]
+                row[second_sep] = self._sep
+
+        seq = np.arange(length)
+        first_sep, last = (1 + a_lengths)[:, None], (lengths - 1)[:, None]
+        real = seq <= last  # (batch, seq)
+        maskable = (seq > 0) & (seq < last) & (seq != first_sep)
+        masked_ids, chosen = mask_tokens(
+            input_ids,
+            maskable,
+            mask_budgets(lengths),
+            examples["chunk"],
+            seed,
+            epoch,
+            self._mask,
+            self._vocab_size,
+            self._continues_word,
+        )
+        batch = {
+            "input_ids": masked_ids,
+            "token_type_ids": (real & (seq > first_sep)).astype(np.int64),
+            "attention_mask": real.astype(np.int64),
+            "masked_positions": np.flatnonzero(chosen),
+            "masked_labels": input_ids[chosen],
+        }
+        if self._nsp:
+            batch["next_sentence_labels"] = examples["is_random"].copy()
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+
+def _require_pairs(shards: Shards, training_documents: int) -> None:
+    if training_documents < 2:
+        raise InputError(
+            "the corpus has a single document to train on, and next-sentence prediction takes its random sentences "
+            "from another one: use more text, separate the documents by blank lines, or train without that task: --no-nsp"
+        )
+    if len(shards.sentence_starts) == len(shards.document_starts):
+        raise InputError(
+            f"each of the corpus's {shards.number_of_documents:,} documents is a single sentence, so that no sentence "
+            "ever follows another: separate documents, not sentences, by blank lines, or train without next-sentence "
+            "prediction: --no-nsp"
+        )

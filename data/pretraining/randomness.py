@@ -1,0 +1,73 @@
+"""Random numbers by counting: each is a function of what it is for, and not of what was drawn before.
+
+A generator object would tie an example's mask to the order in which examples are read. Here a number is
+asked for by name, ``random_bits(seed, epoch, example, position, purpose)``, and is the same in every worker,
+process and batch. The function is splitmix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number
+generators"), which steps a counter by the golden ratio and mixes its bits; each part of the name takes one
+step.
+"""
+
+import numpy as np
+
+_GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
+
+
+def random_bits(*name) -> np.ndarray:
+    """64 random bits for each name; its parts are integers or arrays of integers, broadcast together.
+
+    Returns: uint64 array of the parts' common shape (of shape (1,) if all of them are plain integers).
+    """
+    state = np.zeros(1, np.uint64)
+    with np.errstate(over="ignore"):  # arithmetic is meant to be modulo 2 to the 64
+        for part in name:
+            part = np.uint64(part & 0xFFFFFFFFFFFFFFFF) if isinstance(part, int) else part.astype(np.uint64)
+            state = _mix(state + _GOLDEN_RATIO * (part + np.uint64(1)))
+    return state
+
+
+def random_fractions(*name) -> np.ndarray:
+    """Uniform float64 in [0, 1) for each name (see ``random_bits``)."""
+    return (random_bits(*name) >> np.uint64(11)) * 2.0**-53
+
+
+def random_integers(low, high, *name) -> np.ndarray:
+    """Uniform int64 from ``low`` to ``high``, both included, for each name; the limits may be arrays."""
+    return low + (random_fractions(*name) * (high - low + 1)).astype(np.int64)
+
+
+def fair_coins(counts: np.ndarray, *name) -> np.ndarray:
+    """How many of ``counts`` coins show heads, for each name: binomial with p = 1/2, counted in random bits."""
+    heads = np.zeros_like(counts)
+    for first in range(0, int(counts.max(initial=0)), 64):
+        remaining = np.clip(counts - first, 0, 64).astype(np.uint64)
+        # A shift by 64 is undefined, so that all bits are dropped in two shifts of at most 63.
+        bits = random_bits(*name, first) >> np.minimum(np.uint64(64) - remaining, np.uint64(63))
+        heads += np.where(remaining > 0, np.bitwise_count(bits), 0)
+    return heads
+
+
+def shuffled(positions: np.ndarray, size: int, *name) -> np.ndarray:
+    """The numbers that stand at ``positions`` in a random order of 0 ... size - 1.
+
+    The order is never laid out, so that it costs no memory and no time before the first number, however
+    large ``size``: a Feistel network of four rounds permutes the smallest 4^n that is at least ``size``, and
+    a number beyond ``size`` is permuted again until it lies within (Black & Rogaway 2002, "Ciphers with
+    arbitrary finite domains").
+    """
+    half = np.uint64(max(1, ((size - 1).bit_length() + 1) // 2))  # bits in each half of a number
+    low_bits = (np.uint64(1) << half) - np.uint64(1)
+    numbers = positions.astype(np.uint64)
+    outside = np.ones(len(numbers), bool)
+    while outside.any():
+        left, right = numbers[outside] >> half, numbers[outside] & low_bits
+        for feistel_round in range(4):
+            left, right = right, left ^ (random_bits(*name, feistel_round, right) & low_bits)
+        numbers[outside] = left << half | right
+        outside = numbers >= size
+    return numbers.astype(np.int64)
+
+
+def _mix(state: np.ndarray) -> np.ndarray:
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

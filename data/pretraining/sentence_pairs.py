@@ -1,0 +1,177 @@
+"""Documents to examples: which sentences stand together in one input of BERT.
+
+Devlin et al. 2018, appendix A.2; google-research/bert, ``create_pretraining_data.py``. A pass over a document
+takes its sentences in order, until there are ``target`` pieces or the document ends; cuts that chunk at a
+random sentence into A and the rest; and lets A be followed by
+
+    the rest                                                (label 0: B is what follows)
+    or, in half of the cases, sentences of another document (label 1: B is random); the rest then begins the
+                                                            next chunk
+
+and drops pieces from the ends until both fit. Neither sentences nor pieces are copied: an example is two
+ranges of the store's tokens. All documents of a window are planned at once, one example of each at a time.
+
+The distributions are those of the reference; the numbers drawn are not. Each is a function of the seed, the
+epoch, and where the document or the chunk starts in the store.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from bert.errors import InputError
+from data.pretraining.held_out import HeldOutDocuments, TrainingDocuments
+from data.pretraining.randomness import fair_coins, random_bits, random_fractions, random_integers
+from data.pretraining.shards import Shards
+
+SHORTEST_MAX_LENGTH = 8
+_SHORT_SEQUENCE_PROBABILITY = 0.1
+
+# chunk: the token at which the example's chunk begins, which names the example within an epoch; a_start and a_end,
+# b_start and b_end: the ranges of the store's tokens that are A and B (B is empty without next-sentence
+# prediction); is_random: the label.
+EXAMPLE = np.dtype([(name, np.int64) for name in ("chunk", "a_start", "a_end", "b_start", "b_end", "is_random")])
+
+Documents = TrainingDocuments | HeldOutDocuments
+
+
+class _Draw(IntEnum):
+    """What a random number is for: part of its name."""
+
+    IS_SHORT = 100
+    SHORT_LENGTH = 101
+    A_SENTENCES = 102
+    IS_RANDOM = 103
+    OTHER_DOCUMENT = 104
+    OTHER_SENTENCE = 105
+    A_FROM_FRONT = 106
+    B_FROM_FRONT = 107
+    ORDER = 108
+
+
+def plan_examples(
+    shards: Shards,
+    documents: np.ndarray,
+    others: Documents,
+    max_length: int,
+    seed: int,
+    epoch: int,
+    next_sentence_prediction: bool = True,
+) -> np.ndarray:
+    """The examples of one pass over ``documents``, in random order.
+
+    Args:
+        shards: the tokenized corpus.
+        documents: (n,) numbers of the documents to pass over.
+        others: the documents that random sentences come from.
+        max_length: positions of an input, special tokens included.
+        seed, epoch: name the random numbers.
+        next_sentence_prediction: pairs; without it, examples are whole sentences of one document.
+
+    Returns: (examples,) of type ``EXAMPLE``.
+
+    Raises:
+        InputError: where max_length is too small, or there is no other document for random sentences.
+    """
+    if max_length < SHORTEST_MAX_LENGTH:
+        raise InputError(
+            f"--max-length {max_length}: an input has two or three special tokens, and {SHORTEST_MAX_LENGTH} positions "
+            "are the fewest that leave room for text; name a larger one"
+        )
+    if next_sentence_prediction:
+        examples = _plan_pairs(shards, documents, others, max_length - 3, (seed, epoch))
+    else:
+        examples = _plan_single_segments(shards, documents, max_length - 2, (seed, epoch))
+    return examples[np.argsort(random_bits(seed, epoch, _Draw.ORDER, examples["chunk"]))]
+
+
+def _plan_pairs(shards: Shards, documents: np.ndarray, others: Documents, longest: int, name: tuple) -> np.ndarray:
+    token_at, sentence_at = shards.sentence_starts, shards.document_starts
+    target = _target_lengths(documents, longest, name)
+    sentence = sentence_at[documents]  # the next one of each document
+    document_end = sentence_at[documents + 1]
+    planned = [np.zeros(0, EXAMPLE)]
+    while len(documents):
+        chunk = token_at[sentence]
+        chunk_end = np.minimum(np.searchsorted(token_at, chunk + target), document_end)
+        sentences = chunk_end - sentence
+        a_end = sentence + random_integers(1, np.maximum(sentences - 1, 1), *name, _Draw.A_SENTENCES, chunk)
+        is_random = (sentences == 1) | (random_fractions(*name, _Draw.IS_RANDOM, chunk) < 0.5)
+
+        # The reference draws a document up to ten times until it is another one; here it always is.
+        other = _other_documents(others, documents, (*name, _Draw.OTHER_DOCUMENT, chunk))
+        other_end = sentence_at[other + 1]
+        random_first = random_integers(sentence_at[other], other_end - 1, *name, _Draw.OTHER_SENTENCE, chunk)
+        random_target = token_at[random_first] + target - (token_at[a_end] - chunk)
+        random_end = np.clip(np.searchsorted(token_at, random_target), random_first + 1, other_end)
+
+        examples = np.zeros(len(chunk), EXAMPLE)
+        examples["chunk"] = examples["a_start"] = chunk
+        examples["a_end"] = token_at[a_end]
+        examples["b_start"] = token_at[np.where(is_random, random_first, a_end)]
+        examples["b_end"] = token_at[np.where(is_random, random_end, chunk_end)]
+        examples["is_random"] = is_random
+        _truncate(examples, longest, name)
+        planned.append(examples)
+
+        sentence = np.where(is_random, a_end, chunk_end)
+        unfinished = sentence < document_end
+        documents, target = documents[unfinished], target[unfinished]
+        sentence, document_end = sentence[unfinished], document_end[unfinished]
+    return np.concatenate(planned)
+
+
+def _plan_single_segments(shards: Shards, documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
+    """As many whole sentences as fit into the target length; a sentence longer than that is cut.
+
+    What is cut off begins the next example, so that an epoch has every token once.
+    """
+    token_at, sentence_at = shards.sentence_starts, shards.document_starts
+    target = _target_lengths(documents, longest, name)
+    token = token_at[sentence_at[documents]]  # the next one of each document
+    document_end = token_at[sentence_at[documents + 1]]
+    planned = [np.zeros(0, EXAMPLE)]
+    while len(token):
+        sentence_end = token_at[np.searchsorted(token_at, token + target, side="right") - 1]
+        end = np.where(sentence_end > token, np.minimum(sentence_end, document_end), token + target)
+        examples = np.zeros(len(token), EXAMPLE)
+        examples["chunk"] = examples["a_start"] = token
+        examples["a_end"] = end
+        planned.append(examples)
+        unfinished = end < document_end
+        token, document_end, target = end[unfinished], document_end[unfinished], target[unfinished]
+    return np.concatenate(planned)
+
+
+def _target_lengths(documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
+    """How many pieces to aim at, once for each pass over a document: one pass in ten aims at fewer."""
+    short = random_integers(2, longest, *name, _Draw.SHORT_LENGTH, documents)
+    is_short = random_fractions(*name, _Draw.IS_SHORT, documents) < _SHORT_SEQUENCE_PROBABILITY
+    return np.where(is_short, short, longest)
+
+
+def _other_documents(others: Documents, documents: np.ndarray, name: tuple) -> np.ndarray:
+    """A document of ``others`` for each of ``documents``, and never itself."""
+    own_rank = others.ranks(documents)
+    rank = random_integers(0, others.count - 2, *name)
+    return others.numbers(rank + (rank >= own_rank))
+
+
+def _truncate(examples: np.ndarray, longest: int, name: tuple) -> None:
+    """Drops pieces, one at a time, from a random end of the longer side (of B, if they are equal).
+
+    How many each side loses is no matter of chance: first the longer side loses what it has more, then B and A
+    lose one in turn. How many of these from the front is: as many as coins show heads, tossed once for each.
+    """
+    a_length = examples["a_end"] - examples["a_start"]
+    b_length = examples["b_end"] - examples["b_start"]
+    excess = np.maximum(a_length + b_length - longest, 0)
+    from_longer = np.minimum(excess, np.abs(a_length - b_length))
+    in_turn = excess - from_longer
+    for side, lost, draw in (
+        ("a", in_turn // 2 + np.where(a_length > b_length, from_longer, 0), _Draw.A_FROM_FRONT),
+        ("b", (in_turn + 1) // 2 + np.where(a_length > b_length, 0, from_longer), _Draw.B_FROM_FRONT),
+    ):
+        from_front = fair_coins(lost, *name, draw, examples["chunk"])
+        examples[f"{side}_start"] += from_front
+        examples[f"{side}_end"] -= lost - from_front

@@ -1,0 +1,296 @@
+"""The tokenized corpus on disk: made once, in parallel, and then read as if it were in memory.
+
+    tokens.bin           the pieces of all sentences, end to end           uint16, or uint32 for a large vocabulary
+    sentence_starts.bin  where each sentence starts in them, and the end   int64
+    document_starts.bin  where each document starts in the sentences, ...  int64
+    held_out.bin         the numbers of the documents that are held out    int64, ascending
+    training_counts.bin  how often each piece occurs in the other ones     int64, one for each piece
+    facts.json           what made them, how many of each, and checksums
+
+Little-endian, without headers, memory-mapped: a corpus may be larger than the memory. facts.json is removed
+first and written last, so that files without it are the leavings of a crash, and those with it are whole.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from bert.errors import InputError
+from bert.files import atomic_file, read_json_object, write_atomically
+from data.pretraining.held_out import is_held_out
+
+_FORMAT = 1
+_FACTS = "facts.json"
+_CHARACTERS_PER_TASK = 200_000  # of text sent to a worker at a time
+_TASKS_AHEAD = 3  # of each worker: what bounds the memory
+_NAMES = ("tokens", "sentence_starts", "document_starts", "held_out", "training_counts")
+
+
+@dataclass(frozen=True)
+class Shards:
+    """A tokenized corpus; the arrays are read-only and memory-mapped.
+
+    Attributes:
+        tokens: (tokens,) ids of pieces, no special tokens added.
+        sentence_starts: (sentences + 1,) int64: sentence s is tokens[sentence_starts[s] : sentence_starts[s + 1]].
+            No sentence is empty.
+        document_starts: (documents + 1,) int64: document d is the sentences document_starts[d] up to, not
+            including, document_starts[d + 1]. No document is empty.
+        held_out: int64, ascending: the numbers of the documents that are kept out of the training.
+        training_counts: (vocab_size,) int64: how often each piece occurs in the other documents.
+    """
+
+    tokens: np.ndarray
+    sentence_starts: np.ndarray
+    document_starts: np.ndarray
+    held_out: np.ndarray
+    training_counts: np.ndarray
+
+    @property
+    def number_of_documents(self) -> int:
+        return len(self.document_starts) - 1
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.training_counts)
+
+
+def write_shards(
+    documents: Iterable[list[str]], tokenizer, directory: str | Path, processes: int = 1, fingerprint: str = ""
+) -> Shards:
+    """Tokenizes ``documents`` into ``directory`` and opens the result.
+
+    Shards that are there already, made of a corpus with this fingerprint by this tokenizer, are opened as they
+    are, and ``documents`` is not read. The result does not depend on ``processes``.
+
+    Args:
+        documents: each a list of sentences (``data.corpora``, ``data.python_docs``).
+        tokenizer: one of ``bert.tokenization``.
+        directory: made if it is not there; shards in it of another corpus or tokenizer are replaced.
+        processes: how many to tokenize with, besides this one, which reads and writes.
+        fingerprint: of the corpus; an empty one never matches.
+
+    Raises:
+        InputError: where the corpus cannot be read or holds no text, or the disk is full.
+    """
+    directory = Path(directory)
+    fingerprint = fingerprint and _fingerprint(fingerprint, tokenizer)
+    if fingerprint and _is_made_of(directory, fingerprint):
+        return open_shards(directory)
+    (directory / _FACTS).unlink(missing_ok=True)
+    for leaving in directory.glob(".*.bin.*.tmp"):  # of a run that was killed while it wrote
+        leaving.unlink(missing_ok=True)
+    token_type = "<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4"
+    with ExitStack() as stack:
+        tokenized = stack.enter_context(_tokenized(documents, tokenizer, token_type, processes))
+        files = {name: stack.enter_context(atomic_file(directory / f"{name}.bin")) for name in _NAMES}
+        facts = _write(tokenized, files, token_type, tokenizer.vocab_size)
+    write_atomically(directory / _FACTS, json.dumps({"format": _FORMAT, "fingerprint": fingerprint, **facts}, indent=1))
+    return open_shards(directory)
+
+
+def open_shards(directory: str | Path) -> Shards:
+    """The shards in ``directory``, memory-mapped.
+
+    Raises:
+        InputError: where a file is missing, or is not what ``write_shards`` wrote.
+    """
+    directory = Path(directory)
+    facts = read_json_object(directory / _FACTS)
+    arrays = {}
+    try:
+        if facts["format"] != _FORMAT:
+            raise InputError(
+                f"{directory}: shards of format {facts['format']}, where {_FORMAT} was expected; remove them, and they "
+                "are made anew"
+            )
+        for name in _NAMES:
+            stored = facts["files"][name]
+            arrays[name] = _open_array(directory / f"{name}.bin", stored["type"], stored["length"], stored["crc32"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{directory / _FACTS}: lacks {error}; remove {directory}, and it is made anew") from None
+    return Shards(**arrays)
+
+
+def _open_array(path: Path, stored_type: str, length: int, checksum: int) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; remove {path.parent}, and it is made anew")
+    wanted = np.dtype(stored_type).itemsize * length
+    if path.stat().st_size != wanted:
+        raise InputError(
+            f"{path}: {path.stat().st_size:,} bytes, where {wanted:,} were written; remove {path.parent}, and it is "
+            "made anew"
+        )
+    if length == 0:
+        return np.zeros(0, stored_type)  # there is nothing to map
+    array = np.memmap(path, stored_type, mode="r").view(np.ndarray)
+    if _checksum(array) != checksum:
+        raise InputError(f"{path}: is damaged (its checksum differs); remove {path.parent}, and it is made anew")
+    return array
+
+
+def _checksum(array: np.ndarray) -> int:
+    checksum = 0
+    for first in range(0, len(array), 1 << 24):
+        checksum = zlib.crc32(array[first : first + (1 << 24)], checksum)
+    return checksum
+
+
+def _fingerprint(corpus: str, tokenizer) -> str:
+    return hashlib.sha256(corpus.encode() + pickle.dumps(tokenizer, protocol=5)).hexdigest()
+
+
+def _is_made_of(directory: Path, fingerprint: str) -> bool:
+    try:
+        return read_json_object(directory / _FACTS).get("fingerprint") == fingerprint and bool(open_shards(directory))
+    except InputError:
+        return False
+
+
+class _Tokenized(NamedTuple):
+    """Some documents, tokenized: ids end to end, ids in each sentence, sentences in each document."""
+
+    tokens: np.ndarray
+    sentence_lengths: np.ndarray
+    document_lengths: np.ndarray
+
+
+def _write(tokenized: Iterable[_Tokenized], files: dict, token_type: str, vocab_size: int) -> dict:
+    """Writes the arrays as their parts come, and returns their facts."""
+    arrays = {name: _GrowingArray(files[name], "<i8") for name in _NAMES}
+    arrays["tokens"] = _GrowingArray(files["tokens"], token_type)
+    arrays["sentence_starts"].append(np.zeros(1, np.int64))
+    arrays["document_starts"].append(np.zeros(1, np.int64))
+    counts = np.zeros(vocab_size, np.int64)
+    held_out: list[int] = []
+    read = 0  # documents of the corpus so far; those without a single piece are not in the store
+    for part in tokenized:
+        tokens_before, sentences_before = arrays["tokens"].length, arrays["sentence_starts"].length - 1
+        documents_before = arrays["document_starts"].length - 1
+        kept = part.document_lengths > 0
+        numbers = read + np.flatnonzero(kept)
+        read += len(kept)
+        sentence_ends = np.cumsum(part.sentence_lengths)
+        document_ends = np.cumsum(part.document_lengths[kept])
+        arrays["tokens"].append(part.tokens)
+        arrays["sentence_starts"].append(tokens_before + sentence_ends)
+        arrays["document_starts"].append(sentences_before + document_ends)
+        counts += np.bincount(part.tokens, minlength=vocab_size)
+        for place in [place for place, number in enumerate(numbers.tolist()) if is_held_out(number)]:
+            held_out.append(documents_before + place)
+            first, end = document_ends[place] - part.document_lengths[kept][place], document_ends[place]
+            first_token, end_token = np.append(0, sentence_ends)[[first, end]]
+            counts -= np.bincount(part.tokens[first_token:end_token], minlength=vocab_size)
+    if arrays["tokens"].length == 0:
+        raise InputError("the corpus holds no text that the tokenizer makes a piece of; text was expected")
+    arrays["held_out"].append(np.array(held_out, np.int64))
+    arrays["training_counts"].append(counts)
+    return {
+        "documents": arrays["document_starts"].length - 1,
+        "sentences": arrays["sentence_starts"].length - 1,
+        "files": {name: array.facts() for name, array in arrays.items()},
+    }
+
+
+class _GrowingArray:
+    """An array that is written to a file part by part."""
+
+    def __init__(self, file: IO[bytes], stored_type: str):
+        self.file, self.type, self.length, self.checksum = file, stored_type, 0, 0
+
+    def append(self, part: np.ndarray) -> None:
+        content = part.astype(self.type, copy=False)
+        self.file.write(content)
+        self.checksum = zlib.crc32(content, self.checksum)
+        self.length += len(content)
+
+    def facts(self) -> dict:
+        return {"type": self.type, "length": self.length, "crc32": self.checksum}
+
+
+@contextmanager
+def _tokenized(documents, tokenizer, token_type: str, processes: int) -> Iterator[Iterator[_Tokenized]]:
+    """The documents tokenized, some at a time, in order."""
+    tasks = _tasks(documents)
+    if processes <= 1:
+        yield (_tokenize(tokenizer, token_type, task) for task in tasks)
+        return
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(processes, context, _start_worker, (tokenizer, token_type)) as pool:
+        try:
+            yield _in_order(pool, tasks, processes * _TASKS_AHEAD)
+        except BrokenProcessPool as error:
+            raise InputError(
+                f"one of the {processes} processes that tokenize the corpus was ended from outside, perhaps for want "
+                "of memory; try again with fewer"
+            ) from error
+
+
+def _tasks(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+    task: list[list[str]] = []
+    characters = 0
+    for document in documents:
+        task.append(document)
+        characters += sum(map(len, document))
+        if characters >= _CHARACTERS_PER_TASK:
+            yield task
+            task, characters = [], 0
+    if task:
+        yield task
+
+
+def _in_order(pool: ProcessPoolExecutor, tasks: Iterable, most_pending: int) -> Iterator[_Tokenized]:
+    pending: deque = deque()
+    for task in tasks:
+        pending.append(pool.submit(_tokenize_in_worker, task))
+        if len(pending) >= most_pending:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
+def _tokenize(tokenizer, token_type: str, documents: list[list[str]]) -> _Tokenized:
+    """Sentences without a single piece are dropped."""
+    encoded = tokenizer.encode_batch(list(chain.from_iterable(documents)))
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    tokens = np.fromiter(chain.from_iterable(encoded), token_type, int(lengths.sum()))
+    document_of = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
+    document_lengths = np.bincount(document_of[lengths > 0], minlength=len(documents))
+    return _Tokenized(tokens, lengths[lengths > 0], document_lengths)
+
+
+_worker_settings: tuple = ()  # of a worker process: its tokenizer and type of token
+
+
+def _start_worker(tokenizer, token_type: str) -> None:
+    global _worker_settings
+    _worker_settings = (tokenizer, token_type)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that reads and writes
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next task for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _tokenize_in_worker(documents: list[list[str]]) -> _Tokenized:
+    return _tokenize(*_worker_settings, documents)
