@@ -285,7 +285,7 @@ def _require_pairs(shards: Shards, training_documents: int) -> None:
     if training_documents < 2:
         raise InputError(
             "the corpus has a single document to train on, and next-sentence prediction takes its random sentences "
-            "from another one: use more text, separate the documents by blank lines, or train without that task: --no-nsp"
+            "from another one: use more text, separate documents by blank lines, or train without that task: --no-nsp"
         )
     if len(shards.sentence_starts) == len(shards.document_starts):
         raise InputError(
