@@ -9,6 +9,7 @@ stop is *not* an end:
     J. R. R. Tolkien              an initial: one capital letter alone (but "It was I. Then ...")
     the U.S. Army                 letters with stops between, unless a word like "The" or "He" follows
     "Stop!" he said               the next word is in lower case
+    Well . . . maybe              the next character is another stop
     3.14         numpy.array      no white space follows
 
 The stops of Chinese and Japanese (``。 ！ ？``) end a sentence without white space.
@@ -16,26 +17,29 @@ The stops of Chinese and Japanese (``。 ！ ？``) end a sentence without white
 
 import re
 
-_ABBREVIATIONS = str.split("""
+_ABBREVIATIONS = set(str.split("""
     mr mrs ms dr prof st gen col capt lt sgt cmdr rev hon gov sen rep pres mt messrs mme mlle
     e.g i.e cf viz vs v approx ca resp incl esp
-""")
-_ABBREVIATIONS_BEFORE_NUMBERS = str.split("""
+"""))
+_ABBREVIATIONS_BEFORE_NUMBERS = set(str.split("""
     no nos p pp vol vols fig figs sec secs ch eq eqs jan feb mar apr jun jul aug sep sept oct nov dec
-""")  # but not elsewhere: "She said no. He left."
-_SENTENCE_STARTERS = str.split("""
+"""))  # but not elsewhere: "She said no. He left."
+_SENTENCE_STARTERS = set(str.split("""
     a after all although an and as at but by for from he her his how however i if in it its my no on
     one or our she so that the their then there these they this those to we what when while who you
-""")
-_CLOSING = "\"'”’»›)\\]}」』）】〉》"
-_OPENING = "\"'“‘«‹(\\[{¿¡「『（【〈《`*_–—-"
-# A run of stops is tried from its beginning alone, so that a long one costs a single look.
+"""))
+_WIDE_STOPS = "。！？｡"
+_STOPS = ".!?…" + _WIDE_STOPS
+_CLOSING = "\"'”’»›)]}」』）】〉》"
+_OPENING = "\"'“‘«‹([{¿¡「『（【〈《`*_–—-"
+# A run of stops is tried from its first alone, so that a long one costs a single look; and the pattern begins
+# with a set of characters, which is what makes the search for the next one fast.
 _BOUNDARY = re.compile(
-    rf"(?<![.!?…])[.!?…]++[{_CLOSING}]*+(?P<space>\s++)"  # a stop, what closes behind it, white space
-    rf"|(?<![。！？｡])[。！？｡]++[{_CLOSING}]*+\s*+"  # or a wide stop, and perhaps white space
+    rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])"
+    rf"(?:[{_STOPS}]*+(?<=[{_WIDE_STOPS}])[{re.escape(_CLOSING)}]*+\s*+"  # wide stops, what closes behind them
+    rf"|[.!?…]*+[{re.escape(_CLOSING)}]*+(?P<space>\s++))"  # or others, then white space
 )
-_NEXT_WORD = re.compile(rf"[{_OPENING}]*+(\w*+)")
-_LAST_WORD = re.compile(r"[^\s(\[{\"'“‘«/–—]*\Z")
+_NEXT_WORD = re.compile(rf"[{re.escape(_OPENING)}]*+(\w*+)")
 _LETTERS_WITH_STOPS = re.compile(r"(?:\w\.)+\w\Z")
 _LONGEST_ABBREVIATION = 20  # characters before a stop that are looked at
 
@@ -59,18 +63,19 @@ def split_sentences(text: str) -> list[str]:
 def _ends_a_sentence(text: str, start: int, boundary: re.Match) -> bool:
     """Whether the stop and white space of ``boundary`` end the sentence that began at ``start``."""
     next_word = _NEXT_WORD.match(text, boundary.end())[1]
-    if next_word[:1].islower():
+    if next_word[:1].islower() or (not next_word and text[boundary.end() : boundary.end() + 1] in _STOPS):
         return False
     stop = boundary.start()
-    if text[stop : stop + 2] != ". " or stop == start:
+    if text[stop] != "." or not text[stop + 1].isspace():
         return True  # only a single full stop can belong to an abbreviation
-    last_word = _LAST_WORD.search(text, max(start, stop - _LONGEST_ABBREVIATION), stop)[0]
+    last_word = text[max(start, stop - _LONGEST_ABBREVIATION) : stop].rpartition(" ")[2].lstrip(_OPENING)
     if len(last_word) == 1 and last_word.isupper():
         return last_word == "I"
-    if last_word.lower() in _ABBREVIATIONS:
+    last_word = last_word.lower()
+    if last_word in _ABBREVIATIONS:
         return False
-    if last_word.lower() in _ABBREVIATIONS_BEFORE_NUMBERS:
+    if last_word in _ABBREVIATIONS_BEFORE_NUMBERS:
         return not next_word[:1].isdigit()
-    if _LETTERS_WITH_STOPS.match(last_word):
+    if "." in last_word and _LETTERS_WITH_STOPS.match(last_word):
         return next_word.lower() in _SENTENCE_STARTERS
     return True

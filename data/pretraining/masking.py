@@ -62,14 +62,17 @@ def mask_tokens(
         word_starts = maskable & ~(continues_word[input_ids] & follows_text)
     keys = random_bits(seed, epoch, _Draw.POSITION, examples[:, None], seq)
     keys = np.where(word_starts, keys, np.uint64(2**64 - 1))  # the lowest keys are chosen
-    chosen = _choose_pieces(keys, budgets)
-    if continues_word is not None:
+    if continues_word is None:
+        chosen = _choose_pieces(keys, budgets)
+    else:
         chosen = _choose_words(keys, word_starts, maskable, budgets)
 
-    treatment = random_fractions(seed, epoch, _Draw.TREATMENT, examples[:, None], seq)
-    random_pieces = random_integers(0, vocab_size - 1, seed, epoch, _Draw.RANDOM_PIECE, examples[:, None], seq)
-    masked = np.where(chosen & (treatment < 0.8), mask_token_id, input_ids)
-    masked = np.where(chosen & (treatment >= 0.9), random_pieces, masked)
+    rows, places = np.nonzero(chosen)
+    treatment = random_fractions(seed, epoch, _Draw.TREATMENT, examples[rows], places)
+    random_pieces = random_integers(0, vocab_size - 1, seed, epoch, _Draw.RANDOM_PIECE, examples[rows], places)
+    shown = np.where(treatment < 0.9, random_pieces, input_ids[rows, places])
+    masked = input_ids.copy()
+    masked[rows, places] = np.where(treatment < 0.8, mask_token_id, shown)
     return masked, chosen
 
 
@@ -90,31 +93,29 @@ def _choose_pieces(keys: np.ndarray, budgets: np.ndarray) -> np.ndarray:
 def _choose_words(keys: np.ndarray, word_starts: np.ndarray, maskable: np.ndarray, budgets: np.ndarray) -> np.ndarray:
     """(batch, seq) bool: words in the order of their keys, but for those that would exceed the budget.
 
-    An example none of whose words is short enough has the beginning of its first word chosen instead.
+    Where no word is short enough, the beginning of the first one is chosen, so that every example has a label.
     """
-    batch = np.arange(len(keys))
-    word_of = np.cumsum(word_starts, axis=1)  # (batch, seq) from 1; 0 before the first word
-    word_of = np.where(maskable, word_of, 0)
-    number_of_words = int(word_of.max())
-    word_lengths = np.zeros((len(keys), number_of_words + 1), np.int64)  # (batch, words), word 0 being no word
-    np.add.at(word_lengths, (batch[:, None], word_of), maskable)
-    word_chosen = np.zeros(word_lengths.shape, bool)
+    length = keys.shape[1]
+    seq = np.arange(length)
+    start_of_word = np.maximum.accumulate(np.where(word_starts, seq, 0), axis=1)  # (batch, seq)
+    outside = np.where(maskable & ~word_starts, length, seq)  # (batch, seq) its place, if a word cannot go on there
+    word_end = np.minimum.accumulate(outside[:, ::-1], axis=1)[:, ::-1]  # (batch, seq) the next such place, or itself
+    word_lengths = np.full_like(outside, length)  # at a word's first piece; elsewhere more than any budget
+    word_lengths[:, :-1] = np.where(word_starts[:, :-1], word_end[:, 1:] - seq[:-1], length)
 
-    order = np.argsort(keys, axis=1)  # (batch, seq) places of words' first pieces, then everything else
+    order = np.argsort(keys, axis=1)  # (batch, seq) places of words' first pieces in random order, then the rest
+    word_lengths = np.take_along_axis(word_lengths, order, axis=1)
+    none_fits = (word_lengths > budgets[:, None]).all(axis=1)
+    word_lengths[none_fits, 0] = budgets[none_fits]
+
+    fits = np.zeros((length, len(keys)), bool)
     room = budgets.copy()
-    for rank in range(number_of_words):
-        places = order[:, rank]
-        words = np.where(word_starts[batch, places], word_of[batch, places], 0)
-        fits = (words > 0) & (word_lengths[batch, words] <= room)
-        word_chosen[batch[fits], words[fits]] = True
-        room -= np.where(fits, word_lengths[batch, words], 0)
+    for rank, lengths in enumerate(word_lengths.T):
+        np.less_equal(lengths, room, out=fits[rank])
+        room -= lengths * fits[rank]
         if not room.any():
             break
-    chosen = word_chosen[batch[:, None], word_of]
-
-    none = np.flatnonzero(room == budgets)
-    first_place = order[none, 0]
-    seq = np.arange(keys.shape[1])
-    beginning = (seq >= first_place[:, None]) & (seq < (first_place + budgets[none])[:, None])
-    chosen[none] = beginning & (word_of[none] == word_of[none, first_place][:, None])
-    return chosen
+    start_chosen = np.zeros(keys.shape, bool)
+    np.put_along_axis(start_chosen, order, fits.T, axis=1)
+    chosen = np.take_along_axis(start_chosen, start_of_word, axis=1) & maskable
+    return chosen & (seq - start_of_word < budgets[:, None])
