@@ -148,12 +148,12 @@ def _split_at_blank_lines(path: Path, lines: Iterable[str]) -> Iterator[list[str
         yield document
 
 
-def _cut(text: str, longest: int = LONGEST_SENTENCE) -> Iterator[str]:
-    """``text`` in parts of at most ``longest`` characters, cut at the last space that each may hold."""
-    while len(text) > longest:
-        end = text.rfind(" ", 1, longest + 1)
-        end = longest if end < 0 else end
-        yield text[:end]
+def _cut(text: str) -> Iterator[str]:
+    """``text`` in parts of at most ``LONGEST_SENTENCE`` characters, cut at the last space that each may hold."""
+    while len(text) > LONGEST_SENTENCE:
+        end = text.rfind(" ", 1, LONGEST_SENTENCE + 1)
+        end = LONGEST_SENTENCE if end < 0 else end
+        yield text[:end].rstrip()
         text = text[end:].lstrip()
     if text:
         yield text

@@ -13,33 +13,23 @@ first and written last, so that files without it are the leavings of a crash, an
 
 import hashlib
 import json
-import multiprocessing
-import os
 import pickle
-import signal
-import sys
-import threading
 import zlib
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import numpy as np
 
 from bert.errors import InputError
 from bert.files import atomic_file, read_json_object, write_atomically
 from data.pretraining.held_out import is_held_out
+from data.pretraining.tokenizing import TokenizedDocuments, tokenize_documents
 
 _FORMAT = 1
 _FACTS = "facts.json"
-_CHARACTERS_PER_TASK = 200_000  # of text sent to a worker at a time
-_TASKS_AHEAD = 3  # of each worker: what bounds the memory
 _NAMES = ("tokens", "sentence_starts", "document_starts", "held_out", "training_counts")
 
 
@@ -99,7 +89,7 @@ def write_shards(
         leaving.unlink(missing_ok=True)
     token_type = "<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4"
     with ExitStack() as stack:
-        tokenized = stack.enter_context(_tokenized(documents, tokenizer, token_type, processes))
+        tokenized = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
         files = {name: stack.enter_context(atomic_file(directory / f"{name}.bin")) for name in _NAMES}
         facts = _write(tokenized, files, token_type, tokenizer.vocab_size)
     write_atomically(directory / _FACTS, json.dumps({"format": _FORMAT, "fingerprint": fingerprint, **facts}, indent=1))
@@ -164,15 +154,7 @@ def _is_made_of(directory: Path, fingerprint: str) -> bool:
         return False
 
 
-class _Tokenized(NamedTuple):
-    """Some documents, tokenized: ids end to end, ids in each sentence, sentences in each document."""
-
-    tokens: np.ndarray
-    sentence_lengths: np.ndarray
-    document_lengths: np.ndarray
-
-
-def _write(tokenized: Iterable[_Tokenized], files: dict, token_type: str, vocab_size: int) -> dict:
+def _write(tokenized: Iterable[TokenizedDocuments], files: dict, token_type: str, vocab_size: int) -> dict:
     """Writes the arrays as their parts come, and returns their facts."""
     arrays = {name: _GrowingArray(files[name], "<i8") for name in _NAMES}
     arrays["tokens"] = _GrowingArray(files["tokens"], token_type)
@@ -223,74 +205,3 @@ class _GrowingArray:
 
     def facts(self) -> dict:
         return {"type": self.type, "length": self.length, "crc32": self.checksum}
-
-
-@contextmanager
-def _tokenized(documents, tokenizer, token_type: str, processes: int) -> Iterator[Iterator[_Tokenized]]:
-    """The documents tokenized, some at a time, in order."""
-    tasks = _tasks(documents)
-    if processes <= 1:
-        yield (_tokenize(tokenizer, token_type, task) for task in tasks)
-        return
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(processes, context, _start_worker, (tokenizer, token_type)) as pool:
-        try:
-            yield _in_order(pool, tasks, processes * _TASKS_AHEAD)
-        except BrokenProcessPool as error:
-            raise InputError(
-                f"one of the {processes} processes that tokenize the corpus was ended from outside, perhaps for want "
-                "of memory; try again with fewer"
-            ) from error
-
-
-def _tasks(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:
-    task: list[list[str]] = []
-    characters = 0
-    for document in documents:
-        task.append(document)
-        characters += sum(map(len, document))
-        if characters >= _CHARACTERS_PER_TASK:
-            yield task
-            task, characters = [], 0
-    if task:
-        yield task
-
-
-def _in_order(pool: ProcessPoolExecutor, tasks: Iterable, most_pending: int) -> Iterator[_Tokenized]:
-    pending: deque = deque()
-    for task in tasks:
-        pending.append(pool.submit(_tokenize_in_worker, task))
-        if len(pending) >= most_pending:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
-def _tokenize(tokenizer, token_type: str, documents: list[list[str]]) -> _Tokenized:
-    """Sentences without a single piece are dropped."""
-    encoded = tokenizer.encode_batch(list(chain.from_iterable(documents)))
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    tokens = np.fromiter(chain.from_iterable(encoded), token_type, int(lengths.sum()))
-    document_of = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
-    document_lengths = np.bincount(document_of[lengths > 0], minlength=len(documents))
-    return _Tokenized(tokens, lengths[lengths > 0], document_lengths)
-
-
-_worker_settings: tuple = ()  # of a worker process: its tokenizer and type of token
-
-
-def _start_worker(tokenizer, token_type: str) -> None:
-    global _worker_settings
-    _worker_settings = (tokenizer, token_type)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that reads and writes
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next task for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def _tokenize_in_worker(documents: list[list[str]]) -> _Tokenized:
-    return _tokenize(*_worker_settings, documents)
