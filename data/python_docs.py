@@ -140,7 +140,7 @@ def _without_markup(text: str) -> str:
 
 def _is_prose(sentence: str) -> bool:
     """Whether it has three words and is nearly all letters and spaces: no signature, table, formula or code."""
-    if " : " in sentence or "   " in sentence:
+    if any(mark in sentence for mark in (" : ", "->", "   ")):
         return False
     words = _WORD.findall(sentence)
     return len(words) >= 3 and sum(map(len, words)) + sentence.count(" ") > 0.8 * len(sentence)

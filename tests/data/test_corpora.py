@@ -11,6 +11,9 @@ from data.corpora import corpus_fingerprint, read_documents, require_sentence_pa
 
 TEXT = "First one.\nSecond one.\n\nThird: näïve 你好.\n"
 DOCUMENTS = [["First one.", "Second one."], ["Third: näïve 你好."]]
+every_compression = pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def test_a_line_can_be_a_document_that_is_split_into_sentences(write):
     assert list(read_documents([path], document_per_line=True)) == [["One.", "Two."], ["Three?", "Yes."]]
 
 
-@pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)])
+@every_compression
 def test_compressed_files_are_read_as_they_are(write, suffix, compress):
     assert list(read_documents([write(compress(TEXT.encode()), "corpus" + suffix)])) == DOCUMENTS
 
@@ -48,8 +51,6 @@ def test_a_byte_order_mark_is_dropped_and_crlf_is_a_line_end(write):
 
 
 def test_files_are_streamed(write):
-    endless = read_documents([write("a\n\n" * 500 + "b\xff".replace("b\xff", "b"))])
-    assert next(endless) == ["a"]
     path = write(b"good\n\n" + b"\xff\n", "late.txt")
     documents = read_documents([path])
     assert next(documents) == ["good"]  # the damage comes later
@@ -62,7 +63,7 @@ def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, mon
     monkeypatch.setattr(data.corpora, "LONGEST_LINE", 1 << 14)
     monkeypatch.setattr(data.corpora, "LONGEST_SENTENCE", 1 << 10)
     monkeypatch.setattr(data.corpora, "LONGEST_DOCUMENT", 1 << 16)
-    words = 1_000_000
+    words = 300_000
     path = tmp_path / "line.txt.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.write(b"\n")  # a blank line: the format is right
@@ -79,7 +80,7 @@ def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, mon
     tracemalloc.stop()
     assert seen == words
     assert longest <= 1 << 10
-    assert peak < 2_000_000  # the line has seven million bytes
+    assert peak < 1_000_000  # the line has two million bytes
 
 
 def test_a_line_without_spaces_is_cut_between_characters(write, monkeypatch):
@@ -145,7 +146,7 @@ def test_utf16_is_recognised(write, encoding, encoding_errors):
         list(read_documents([path], encoding_errors=encoding_errors))
 
 
-@pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)])
+@every_compression
 @pytest.mark.parametrize("damage", ["truncated", "changed", "something else"])
 def test_a_damaged_archive_is_named(write, suffix, compress, damage):
     text = "".join(f"Sentence number {number}.\n\n" for number in range(20_000)).encode()
