@@ -116,7 +116,9 @@ class BertConfig:
         }
         for key, allowed in not_bert.items():
             if key in values and values[key] not in allowed:
-                raise InputError(f"{source}: {key} is {values[key]!r}, which is not a BERT encoder; expected {allowed[0]!r}")
+                raise InputError(
+                    f"{source}: {key} is {values[key]!r}, which is not a BERT encoder; expected {allowed[0]!r}"
+                )
         names = {field.name for field in fields(cls)}
         try:
             return cls(**{key: value for key, value in values.items() if key in names})

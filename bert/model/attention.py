@@ -81,10 +81,8 @@ class SelfAttention(nn.Module):
             (batch, seq, hidden_size), and the attention weights (batch, heads, seq, seq) or None.
         """
         query, key, value = (
-            rearrange(
-                projection(hidden_states), "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads
-            )
-            for projection in (self.query, self.key, self.value)
+            rearrange(states, "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads)
+            for states in (self.query(hidden_states), self.key(hidden_states), self.value(hidden_states))
         )
         dropout = self.dropout_probability if self.training else 0.0
         if return_attention:

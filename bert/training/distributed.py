@@ -6,9 +6,10 @@ does nothing.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bert.errors import InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,13 @@ class Processes:
         dist.all_gather_object(values, value)
         return values
 
-    def first_goes_ahead(self) -> contextlib.AbstractContextManager:
-        """A block that the first process runs before the others do, so that they find what it wrote."""
-        return _first_goes_ahead(self)
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait."""
+        if self.count == 1:
+            return make()
+        values = [make() if self.is_first else None]
+        dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+        return values[0]
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """``model`` with gradients that are averaged over the processes during the backward pass."""
@@ -94,12 +101,3 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
         yield Processes(rank, count, chosen)
     finally:
         dist.destroy_process_group()
-
-
-@contextlib.contextmanager
-def _first_goes_ahead(processes: Processes) -> Iterator[None]:
-    if not processes.is_first:
-        processes.sum(torch.zeros(1))
-    yield
-    if processes.is_first:
-        processes.sum(torch.zeros(1))

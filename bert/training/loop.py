@@ -219,7 +219,9 @@ def train(
 
 
 @torch.inference_mode()
-def mean_losses(model: nn.Module, batches: Iterable[Batch], precision: Precision, processes: Processes) -> dict[str, float]:
+def mean_losses(
+    model: nn.Module, batches: Iterable[Batch], precision: Precision, processes: Processes
+) -> dict[str, float]:
     """Mean losses in nats and accuracies over ``batches`` and all processes, with dropout off."""
     was_training = model.training
     model.eval()

@@ -45,8 +45,9 @@ def choose_precision(asked: str, device: torch.device) -> Precision:
     else:
         has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     if asked == "auto":
-        name = "bf16" if has_bf16 else "fp32"
-        return Precision(name, device.type, f"chosen: this {device.type} {'has' if has_bf16 else 'has no'} bf16 arithmetic")
+        if has_bf16:
+            return Precision("bf16", device.type, f"chosen: this {device.type} computes in bf16")
+        return Precision("fp32", device.type, f"chosen: this {device.type} does not compute in bf16")
     if asked == "fp16" and device.type == "cpu":
         raise InputError("--precision fp16 needs a CUDA GPU, and this run is on the CPU; leave it out, or ask for fp32")
     if asked == "bf16" and not has_bf16:

@@ -50,7 +50,7 @@ class Reporter:
             sys.stdout.flush()
 
     def record(self, **measured: float | int | str) -> None:
-        """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the step that the run is at."""
+        """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the run's present step."""
         if self.silent:
             return
         line = {"step": self.progress.step} | {
@@ -65,7 +65,8 @@ class Reporter:
 
     def report(self, means: dict[str, float]) -> None:
         """The means of training since the last report: recorded, and shown in the bar or in a line."""
-        self.record(**means, epoch=self.progress.position[0], tokens=self.progress.tokens, seconds=self.progress.seconds)
+        progress = self.progress
+        self.record(**means, epoch=progress.position[0], tokens=progress.tokens, seconds=progress.seconds)
         if self.silent:
             return
         shown = in_words(means)

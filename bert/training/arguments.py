@@ -1,0 +1,144 @@
+"""The flags that both scripts share, and how a resumed run comes by those that it was begun with.
+
+A flag that is not given is not in argparse's result, so that "not given" and "given as the default" differ: a run's
+settings are the flags given, over those of the run that is resumed, over the defaults.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+from bert.errors import InputError
+from bert.files import read_json_object, write_atomically
+
+SHARED_DEFAULTS = {
+    "resume": False, "seed": 0, "device": "auto", "epochs": None, "accumulate": 1, "max_length": 128,
+    "optimizer": "bert-adamw", "warmup_steps": None, "precision": "auto", "compile": False, "report_every": 50,
+}  # fmt: skip
+# What a resumed run may do otherwise than before; anything else would make it another run.
+SHARED_MAY_CHANGE = {
+    "output", "resume", "device", "max_length", "batch_size", "accumulate", "epochs", "max_steps", "learning_rate",
+    "warmup_steps", "precision", "compile", "report_every", "eval_every", "checkpoint_every",
+}  # fmt: skip
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """A parser without flags, whose result has only what was given."""
+    return argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+
+
+def add_switch(group, flag: str, meaning: str) -> None:
+    """``--flag`` and ``--no-flag``."""
+    group.add_argument(flag, action=argparse.BooleanOptionalAction, help=meaning)
+
+
+def add_number(group, flag: str, kind, meaning: str) -> None:
+    """A flag that takes a number of a kind: ``whole``, ``positive``, ``above_zero``, ``probability``."""
+    group.add_argument(flag, type=kind, metavar="N", help=meaning)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where a run is, and where it computes."""
+    run = parser.add_argument_group("the run")
+    run.add_argument("--output", metavar="DIR", help="the run's directory")
+    add_switch(run, "--resume", "go on with the run in --output; flags are as it was begun with, unless given")
+    add_number(run, "--seed", whole, "names all random numbers of the run (0)")
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to compute (a GPU where there is one)")
+
+
+def add_training_arguments(parser: argparse.ArgumentParser):
+    """How a run trains; returns the group, for what a script has besides."""
+    training = parser.add_argument_group("training")
+    add_number(training, "--max-steps", positive, "updates to the end of the run and of its learning-rate schedule")
+    add_number(training, "--epochs", positive, "passes over the data, in the place of --max-steps")
+    add_number(training, "--batch-size", positive, "examples in an update, over all processes and micro-batches")
+    add_number(training, "--accumulate", positive, "micro-batches that an update is computed in, to save memory (1)")
+    add_number(training, "--max-length", positive, "tokens in an example, special tokens included (128)")
+    add_number(training, "--learning-rate", above_zero, "at its peak")
+    add_number(training, "--warmup-steps", whole, "updates up to the peak")
+    training.add_argument(
+        "--optimizer", choices=("bert-adamw", "adamw"), help="BERT's AdamW, without bias correction, or torch's"
+    )
+    training.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16", "fp16"), help="of matrix products (bf16 where it is fast)"
+    )
+    add_switch(training, "--compile", "compile the encoder with torch.compile; pads all examples to --max-length")
+    add_number(training, "--report-every", positive, "updates between lines of the log (50)")
+    add_number(training, "--eval-every", positive, "updates between evaluations")
+    add_number(training, "--checkpoint-every", positive, "updates between checkpoints")
+    return training
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def probability(text: str) -> float:
+    """A number from 0 to below 1."""
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
+    return number
+
+
+def settings_of_run(given: dict, defaults: dict, may_change: set[str]) -> dict:
+    """The settings of a new run, or of the one that is resumed.
+
+    Args:
+        given: the flags given.
+        defaults: of the flags not given, for a new run; ``output`` is among them.
+        may_change: the flags that a resumed run may have otherwise than before.
+
+    Raises:
+        InputError: where the run's directory holds another run, or there is none to resume, or a flag would make it
+            another one.
+    """
+    run = Path(given.get("output", defaults["output"]))
+    saved = run / "arguments.json"
+    if not given.get("resume"):
+        if saved.exists() or (run / "config.json").exists():
+            raise InputError(f"{run} holds a run already; --resume it, name another --output, or remove it")
+        return defaults | given
+    if not saved.exists():
+        raise InputError(f"--resume: nothing to resume from in {run}; leave out --resume, or name its --output")
+    before = defaults | read_json_object(saved)
+    for name in sorted(given.keys() - may_change):
+        if given[name] != before[name]:
+            raise InputError(
+                f"--{name.replace('_', '-')} {given[name]} is not what {run} was begun with ({before[name]}), and "
+                f"cannot change on the way; leave it out, or begin another run"
+            )
+    if "max_steps" in given:
+        before["epochs"] = None  # the later word on how long the run is
+    return before | given
+
+
+def save_settings(run: Path, settings: dict) -> None:
+    """Writes the settings to ``arguments.json``, where a resumed run finds them."""
+    write_atomically(run / "arguments.json", json.dumps(settings, indent=2) + "\n")
