@@ -97,9 +97,9 @@ _MARKUP = re.compile(
     r"|(?<!\w)\*(\w+)\*(?!\w)"
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_LIST_ITEM = re.compile(r"(?:[-*+•]|\d+[.)]|\(\d+\)|#\.)\s+")
+_LIST_ITEM = re.compile(r"\A(?:[-*+•]|\d+[.)]|\(\d+\)|#\.)\s+")
 _UNDERLINE = re.compile(r"([-=~^\"'*+#.`])\1{2,}\s*\Z")
-_ADMONITION = re.compile(r"\.\. \w+::\s*")  # the text of a note or a warning may follow on its line
+_ADMONITION = re.compile(r"\A\.\. \w+::\s*")  # the text of a note or a warning may follow on its line
 _LITERAL = re.compile(r"\.\. (?:math|code|code-block|sourcecode|plot|image|figure|test\w+|toctree|\[\d+\]|_)")
 
 
@@ -127,11 +127,13 @@ def _paragraphs(docstring: str) -> Iterator[str]:
         elif _LITERAL.match(text):
             literal_block = indented
         elif text and not in_doctest:
+            if not paragraph:
+                text = _LIST_ITEM.sub("", _ADMONITION.sub("", text))
             if text.endswith("::"):
                 literal_block = indented
                 text = text[:-1]
-            text = text if paragraph else _LIST_ITEM.sub("", _ADMONITION.sub("", text), count=1)
-            paragraph.append(text)
+            if text:
+                paragraph.append(text)
 
 
 def _without_markup(text: str) -> str:
