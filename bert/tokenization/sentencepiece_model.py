@@ -1,0 +1,255 @@
+"""Reading a SentencePiece ``.model`` file: a protocol buffer with the pieces and how text was treated.
+
+The message is ``ModelProto`` of google/sentencepiece, ``src/sentencepiece_model.proto``. A protocol
+buffer is a row of fields, each a key and a value. The key is a number that says which field it is
+(its upper bits) and how the value is written (its lowest three): as a varint, as 4 or 8 bytes, or as
+a length and that many bytes, which may hold a message in their turn:
+
+    0a 0e | 0a 05 e2 96 81 61 6e | 15 00 00 80 bf | ...
+    field 1, 14 bytes: a piece
+            field 1, 5 bytes: "▁an"    field 2, 4 bytes: its score, -1.0
+
+Fields that we do not need are skipped, as the format asks; nothing in a file is ever executed.
+"""
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from bert.errors import InputError
+
+# What a model writes for a space, so that text can be put together again: "▁", LOWER ONE EIGHTH BLOCK.
+SPACE_MARK = "\u2581"
+
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+# The library refuses pieces as long as this, and so bounds the work for one.
+_MAX_PIECE_BYTES = 8000
+
+
+class Kind(IntEnum):
+    """What a piece is (``ModelProto.SentencePiece.Type``)."""
+
+    NORMAL = 1
+    UNKNOWN = 2  # stands for what has no piece
+    CONTROL = 3  # never in a text: [CLS], [SEP]
+    USER_DEFINED = 4  # always one piece, wherever it stands in a text
+    UNUSED = 5  # takes part in merges, but is taken apart again
+    BYTE = 6  # <0x00> to <0xFF>: spells what has no piece
+
+
+@dataclass(frozen=True)
+class NormalizerSettings:
+    """How text is prepared (``NormalizerSpec``).
+
+    Attributes:
+        character_map: the compiled rules of ``sentencepiece_normalizer.CharacterMap``; empty for none.
+        add_dummy_prefix: whether a text starts with a space, so that its first word is like the others.
+        remove_extra_whitespaces: whether spaces at the ends go, and runs of them become one.
+        escape_whitespaces: whether spaces are written as ``SPACE_MARK``.
+    """
+
+    character_map: bytes = b""
+    add_dummy_prefix: bool = True
+    remove_extra_whitespaces: bool = True
+    escape_whitespaces: bool = True
+
+
+@dataclass(frozen=True)
+class SentencePieceModel:
+    """What a ``.model`` file says.
+
+    Attributes:
+        pieces, scores, kinds: of each piece, by id. Scores are float32 values: log-probabilities of a
+            unigram model, minus the rank of the merge of a byte-pair model.
+        is_unigram: whether it is a unigram model; else it is a byte-pair model.
+        byte_fallback: whether what has no piece is spelled in bytes.
+        whitespace_as_suffix: whether spaces belong to the word before them.
+        unknown_surface: what the unknown piece is decoded to.
+        normalizer: how a text is prepared before it is cut.
+        denormalizer: what is done to a decoded text; None for nothing.
+    """
+
+    pieces: list[str]
+    scores: list[float]
+    kinds: list[Kind]
+    is_unigram: bool
+    byte_fallback: bool
+    whitespace_as_suffix: bool
+    unknown_surface: str
+    normalizer: NormalizerSettings
+    denormalizer: NormalizerSettings | None
+
+    @property
+    def unknown_id(self) -> int:
+        """The id of the piece that stands for what has no piece."""
+        return self.kinds.index(Kind.UNKNOWN)
+
+
+def read_model_bytes(path: str | Path) -> bytes:
+    """The content of a ``.model`` file.
+
+    Raises:
+        InputError: where it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); a SentencePiece .model file was expected") from None
+
+
+def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
+    """The model in the bytes of a ``.model`` file; ``source`` names them in errors.
+
+    Raises:
+        InputError: where they are not a SentencePiece model of a type that we know, or contradict themselves.
+    """
+    try:
+        return _parse_model(data)
+    except InputError as error:
+        raise InputError(f"{source}: {error}; a SentencePiece .model file (unigram or bpe) was expected") from None
+
+
+def _parse_model(data: bytes) -> SentencePieceModel:
+    pieces: list[str] = []
+    scores: list[float] = []
+    kinds: list[Kind] = []
+    # A message that is there twice is one message with the fields of both, so their bytes can be joined.
+    messages = {2: b"", 3: b"", 5: b""}
+    for number, wire_type, value in _fields(data):
+        if number == 1 and wire_type == _LENGTH:
+            piece, score, kind = _parse_piece(value, token_id=len(pieces))
+            pieces.append(piece)
+            scores.append(score)
+            kinds.append(kind)
+        elif number in messages and wire_type == _LENGTH:
+            messages[number] += value
+    trainer = {
+        number: value for number, wire_type, value in _fields(messages[2]) if (number, wire_type) in _TRAINER_FIELDS
+    }
+    model_type = trainer.get(3, 1)
+    if model_type not in (1, 2):
+        raise InputError(f"its model type is {_MODEL_TYPES.get(model_type, model_type)}, which this reader lacks")
+    model = SentencePieceModel(
+        pieces=pieces,
+        scores=scores,
+        kinds=kinds,
+        is_unigram=model_type == 1,
+        byte_fallback=bool(trainer.get(35, 0)),
+        whitespace_as_suffix=bool(trainer.get(24, 0)),
+        unknown_surface=_decoded(trainer.get(44, b" \xe2\x81\x87 "), "the unknown piece's surface"),
+        normalizer=_parse_normalizer(messages[3]),
+        denormalizer=_parse_normalizer(messages[5]) if messages[5] else None,
+    )
+    _check(model)
+    return model
+
+
+# (field, how it is written) of TrainerSpec: model_type, treat_whitespace_as_suffix, byte_fallback, unk_surface
+_TRAINER_FIELDS = {(3, _VARINT), (24, _VARINT), (35, _VARINT), (44, _LENGTH)}
+_MODEL_TYPES = {3: "word", 4: "char"}
+
+
+def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:
+    piece, score, kind = b"", 0.0, int(Kind.NORMAL)
+    for number, wire_type, value in _fields(data):
+        if number == 1 and wire_type == _LENGTH:
+            piece = value
+        elif number == 2 and wire_type == _FOUR_BYTES:
+            (score,) = struct.unpack("<f", value)
+        elif number == 3 and wire_type == _VARINT:
+            kind = value
+    if not piece or b"\0" in piece or len(piece) >= _MAX_PIECE_BYTES:
+        raise InputError(f"its piece {token_id} is empty, holds a zero byte or is longer than {_MAX_PIECE_BYTES} bytes")
+    if not math.isfinite(score):
+        raise InputError(f"the score of its piece {token_id} is {score}")
+    if kind not in Kind.__members__.values():
+        raise InputError(f"its piece {token_id} is of the unknown kind {kind}")
+    return _decoded(piece, f"its piece {token_id}"), score, Kind(kind)
+
+
+def _parse_normalizer(data: bytes) -> NormalizerSettings:
+    values: dict[int, bytes | int] = {}
+    for number, wire_type, value in _fields(data):
+        if (number, wire_type) in ((2, _LENGTH), (3, _VARINT), (4, _VARINT), (5, _VARINT)):
+            values[number] = value
+    return NormalizerSettings(
+        values.get(2, b""), bool(values.get(3, 1)), bool(values.get(4, 1)), bool(values.get(5, 1))
+    )
+
+
+def _check(model: SentencePieceModel) -> None:
+    """What the library checks too: that pieces are found by their strings, and bytes are complete.
+
+    Raises:
+        InputError: where they are not.
+    """
+    if not model.pieces:
+        raise InputError("it has no pieces")
+    if model.kinds.count(Kind.UNKNOWN) != 1:
+        raise InputError(f"it has {model.kinds.count(Kind.UNKNOWN)} unknown pieces, and must have one")
+    seen: set[tuple[str, bool]] = set()
+    for piece, kind in zip(model.pieces, model.kinds):
+        key = piece, kind in (Kind.NORMAL, Kind.USER_DEFINED, Kind.UNUSED)
+        if key in seen:
+            raise InputError(f"it has the piece {piece!r} twice")
+        seen.add(key)
+    byte_pieces = {piece for piece, kind in zip(model.pieces, model.kinds) if kind == Kind.BYTE}
+    if byte_pieces != ({byte_piece(byte) for byte in range(256)} if model.byte_fallback else set()):
+        raise InputError(
+            f"it has {len(byte_pieces)} byte pieces; they must be <0x00> to <0xFF> with byte fallback, else none"
+        )
+
+
+def byte_piece(byte: int) -> str:
+    """The piece that spells a byte: ``<0x0A>`` for a line feed."""
+    return f"<0x{byte:02X}>"
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{name} is not UTF-8") from None
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
+    """The fields of a message: number, how it is written, and value (an integer for a varint, else bytes).
+
+    Raises:
+        InputError: where the bytes are not a row of fields.
+    """
+    position = 0
+    while position < len(data):
+        key, position = _varint(data, position)
+        number, wire_type = key >> 3, key & 7
+        if wire_type == _VARINT:
+            value, position = _varint(data, position)
+            yield number, wire_type, value
+            continue
+        if wire_type == _LENGTH:
+            length, position = _varint(data, position)
+        elif wire_type in (_FOUR_BYTES, _EIGHT_BYTES):
+            length = 4 if wire_type == _FOUR_BYTES else 8
+        else:
+            raise InputError(f"byte {position} is not the start of a field")
+        if number == 0 or position + length > len(data):
+            raise InputError(f"it is damaged or cut off: a field of {length} bytes at byte {position} of {len(data)}")
+        yield number, wire_type, data[position : position + length]
+        position += length
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """The integer at ``position``, seven bits a byte, the lowest first, and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(data):
+            raise InputError("it is cut off inside a number")
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise InputError(f"the number that ends at byte {position} is longer than 64 bits")
