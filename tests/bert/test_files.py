@@ -1,0 +1,58 @@
+"""Files are whole or not there."""
+
+import errno
+import os
+import stat
+
+import pytest
+
+from bert.errors import InputError
+from bert.files import atomic_file, read_json_object, write_atomically
+
+
+def test_what_is_written_is_there_with_ordinary_permissions(tmp_path):
+    write_atomically(tmp_path / "new" / "file.txt", "é\n")
+    assert (tmp_path / "new" / "file.txt").read_bytes() == "é\n".encode()
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "new" / "file.txt").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    with pytest.raises(KeyError), atomic_file(path) as file:
+        file.write(b"half of the new")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"file: the disk is full"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"below: cannot be written"):
+        write_atomically(tmp_path / "file" / "below", "x")
+
+
+def test_json_that_is_no_object_is_refused_by_name(tmp_path):
+    path = tmp_path / "x.json"
+    for content, message in (("", "is not JSON"), ("3", "holds a int"), ('{"a":', "is not JSON")):
+        path.write_text(content)
+        with pytest.raises(InputError, match=rf"x\.json: .*{message}"):
+            read_json_object(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_json_object(tmp_path / "none.json")

@@ -1,0 +1,228 @@
+"""The loop: one loss per update whatever its parts, late checks, requests to stop, exact resumption."""
+
+import itertools
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from bert.errors import InputError
+from bert.heads.loss import cross_entropy
+from bert.training.distributed import Processes
+from bert.training.loop import Losses, Progress, Schedule, Sums, mean_losses, train, training_step
+from bert.training.optimizer import make_optimizer
+from bert.training.precision import choose_precision
+from bert.training.state import generator_state, restore_generator_state
+
+CPU = torch.device("cpu")
+ALONE = Processes(0, 1, CPU)
+FP32 = choose_precision("fp32", CPU)
+SCHEDULE = Schedule(
+    max_steps=6, learning_rate=0.1, warmup_steps=2, report_every=2, eval_every=3, checkpoint_every=2,
+)  # fmt: skip
+
+
+class Classifier(nn.Module):
+    """The smallest model that the loop can train: rows of numbers into three classes, with dropout."""
+
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Dropout(dropout), nn.Linear(7, 3))
+
+    def losses(self, batch):
+        return {"task": cross_entropy(self.layers(batch["x"]), batch["labels"])}
+
+    def label_counts(self, batch):
+        return {"task": len(batch["labels"])}
+
+
+def make_batch(rows, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "x": torch.randn(rows, 5, generator=generator),
+        "labels": torch.randint(3, (rows,), generator=generator),
+        "attention_mask": torch.ones(rows, 1, dtype=torch.int64),
+    }
+
+
+def rows_of(batch, part):
+    return {name: values[part] for name, values in batch.items()}
+
+
+class Updates:
+    """Endless updates from a position: a function of their number alone."""
+
+    def __init__(self, start=0, broken_at=None):
+        self.start, self.broken_at = start, broken_at
+
+    def __iter__(self):
+        for number in itertools.count(self.start):
+            batch = make_batch(4 + number % 3, seed=number)
+            if number == self.broken_at:
+                batch["x"][1, 2] = float("nan")
+            yield SimpleNamespace(micro_batches=[batch], position=number + 1, examples=f"of update {number}")
+
+
+def gradients_of(parts, counts):
+    torch.manual_seed(1)
+    model = Classifier()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    scaler = FP32.gradient_scaler()
+    training_step(Losses(model), parts, optimizer, scaler, counts, FP32, ALONE, float("inf"), Sums())
+    return {name: before[name] - parameter for name, parameter in model.named_parameters()}
+
+
+def test_an_update_in_unequal_parts_is_the_update_in_one():
+    batch = make_batch(9)
+    parts = [rows_of(batch, part) for part in (slice(0, 2), slice(2, 3), slice(3, 9))]
+    whole, split = gradients_of([batch], {"task": 9}), gradients_of(parts, {"task": 9})
+    for name in whole:
+        torch.testing.assert_close(whole[name], split[name])
+    means = [gradients_of([part], {"task": len(part["labels"])}) for part in parts]
+    mean_of_means = sum(mean["layers.0.weight"] for mean in means) / 3
+    assert not mean_of_means.allclose(whole["layers.0.weight"], rtol=1e-3)
+
+
+def test_gradients_are_clipped_by_their_norm_over_all_parameters():
+    torch.manual_seed(1)
+    model = Classifier()
+    before = [parameter.clone() for parameter in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    batch = make_batch(9)
+    training_step(Losses(model), [batch], optimizer, FP32.gradient_scaler(), {"task": 9}, FP32, ALONE, 0.01, Sums())
+    moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
+    assert abs(moved.norm().item() - 0.01) < 1e-5
+
+
+def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None, optimizer=None):
+    """Trains and returns what happened, as a list of (what, step) and the end."""
+    progress = progress or Progress(position=0)
+    optimizer = optimizer or make_optimizer("bert-adamw", model, 0.1)
+    happened = []
+
+    def note(what):
+        return lambda *means: happened.append((what, progress.step, *means))
+
+    def report(means):
+        happened.append(("report", progress.step, means))
+        if on_report:
+            on_report(progress)
+
+    ended = train(
+        model, Updates(progress.position, broken_at), optimizer, FP32.gradient_scaler(), FP32, ALONE, schedule, progress,
+        report, note("evaluate"), note("checkpoint"),
+    )  # fmt: skip
+    return happened, ended, optimizer
+
+
+def test_reports_evaluations_and_checkpoints_come_when_they_are_due():
+    happened, ended, _ = run(Classifier())
+    assert ended == "finished"
+    assert [(what, step) for what, step, *_ in happened] == [
+        ("report", 2), ("checkpoint", 2), ("evaluate", 3), ("report", 4), ("checkpoint", 4), ("report", 6),
+        ("checkpoint", 6),
+    ]  # fmt: skip
+
+
+def test_a_report_holds_the_means_since_the_one_before():
+    model = Classifier()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    schedule = Schedule(4, learning_rate=0.0, warmup_steps=1, report_every=2, eval_every=9, checkpoint_every=9)
+    happened, _, _ = run(model, schedule=schedule)
+    for what, _, *means in happened:
+        if what == "report":
+            assert abs(means[0]["task_loss"] - 1.0986) < 1e-3
+            assert means[0]["tokens_per_second"] > 0
+    labels = torch.cat([make_batch(4 + number % 3, seed=number)["labels"] for number in (0, 1)])
+    assert happened[0][2]["task_accuracy"] == pytest.approx((labels == 0).float().mean().item())
+
+
+def test_the_learning_rate_follows_the_schedule():
+    happened, _, _ = run(Classifier())
+    rates = [means[0]["learning_rate"] for what, _, *means in happened if what == "report"]
+    assert rates == pytest.approx([0.1, 0.1 * (1 - 3 / 6), 0.1 * (1 - 5 / 6)])
+
+
+def test_a_loss_that_is_no_number_stops_the_run_before_its_checkpoint_and_names_the_batch():
+    with pytest.raises(InputError, match=r"step 4 \(examples of update 3\)"):
+        run(Classifier(), broken_at=3)
+    happened = []
+    model, progress = Classifier(), Progress(position=0)
+    optimizer = make_optimizer("bert-adamw", model, 0.1)
+    with pytest.raises(InputError):
+        train(
+            model, Updates(0, 3), optimizer, FP32.gradient_scaler(), FP32, ALONE, SCHEDULE, progress,
+            lambda means: None, lambda: None, lambda: happened.append(progress.step),
+        )  # fmt: skip
+    assert happened == [2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_stop_is_granted_after_the_update_and_saved(number):
+    before = signal.getsignal(number)
+    happened, ended, _ = run(Classifier(), on_report=lambda progress: os.kill(os.getpid(), number))
+    assert ended == "interrupted"
+    assert happened[-1][:2] == ("checkpoint", 2)
+    assert signal.getsignal(number) is before
+
+
+def test_the_time_limit_ends_a_run_with_a_checkpoint():
+    schedule = Schedule(10**9, 0.1, 2, report_every=10**9, eval_every=10**9, checkpoint_every=10**9, max_seconds=0.2)
+    happened, ended, _ = run(Classifier(), schedule=schedule)
+    assert ended == "out of time"
+    assert [what for what, *_ in happened] == ["checkpoint"]
+
+
+def test_a_run_in_two_sittings_is_bit_for_bit_the_run_in_one():
+    torch.manual_seed(0)
+    model = Classifier(dropout=0.5)
+    initial = {name: weight.clone() for name, weight in model.state_dict().items()}
+    torch.manual_seed(1)
+    run(model)
+    expected = model.state_dict()
+
+    def two_sittings(restore_generators):
+        first = Classifier(dropout=0.5)
+        first.load_state_dict(initial)
+        torch.manual_seed(1)
+        progress = Progress(position=0)
+        happened, ended, optimizer = run(
+            first, progress, on_report=lambda progress: os.kill(os.getpid(), signal.SIGTERM) if progress.step == 4 else None
+        )
+        assert ended == "interrupted"
+        state = {name: weight.clone() for name, weight in first.state_dict().items()}
+        generators, optimizer_state = generator_state(CPU), optimizer.state_dict()
+        torch.rand(17)
+        second = Classifier(dropout=0.5)
+        second.load_state_dict(state)
+        optimizer = make_optimizer("bert-adamw", second, 0.1)
+        optimizer.load_state_dict(optimizer_state)
+        if restore_generators:
+            restore_generator_state(generators, CPU)
+        run(second, Progress(**vars(progress)), optimizer=optimizer)
+        return second.state_dict()
+
+    again = two_sittings(restore_generators=True)
+    assert all(again[name].equal(weight) for name, weight in expected.items())
+    without = two_sittings(restore_generators=False)
+    assert not all(without[name].equal(weight) for name, weight in expected.items())
+
+
+def test_evaluation_is_the_mean_over_labels_with_dropout_off_and_disturbs_nothing():
+    model = Classifier(dropout=0.9).train()
+    batches = [make_batch(2, seed=1), make_batch(7, seed=2)]
+    before = torch.get_rng_state()
+    means = mean_losses(model, batches, FP32, ALONE)
+    assert torch.get_rng_state().equal(before)
+    assert model.training
+    model.eval()
+    both = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    loss = model.losses(both)["task"]
+    assert means["task_loss"] == pytest.approx(loss.sum.item() / 9)
+    assert means["task_accuracy"] == pytest.approx(loss.correct.item() / 9)

@@ -1,0 +1,91 @@
+"""BERT's AdamW against the equations in NumPy, and against torch's, from which it departs in one thing."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.training.optimizer import BertAdamW, make_optimizer, parameter_groups
+
+
+def gradients(steps=7, shape=(5, 3)):
+    generator = np.random.default_rng(0)
+    return [generator.normal(size=shape) for _ in range(steps)]
+
+
+def run(optimizer_class, **options):
+    parameter = nn.Parameter(torch.arange(15, dtype=torch.float64).reshape(5, 3) / 10)
+    optimizer = optimizer_class([parameter], **options)
+    for gradient in gradients():
+        parameter.grad = torch.from_numpy(gradient)
+        optimizer.step()
+    return parameter.detach().numpy()
+
+
+def test_it_is_the_equations_of_google_without_bias_correction():
+    parameter = np.arange(15, dtype=np.float64).reshape(5, 3) / 10
+    m, v = np.zeros_like(parameter), np.zeros_like(parameter)
+    for gradient in gradients():
+        m = 0.9 * m + 0.1 * gradient
+        v = 0.999 * v + 0.001 * gradient**2
+        parameter = parameter - 0.01 * (m / (np.sqrt(v) + 1e-6) + 0.1 * parameter)
+    np.testing.assert_allclose(run(BertAdamW, lr=0.01, weight_decay=0.1), parameter, rtol=1e-9)
+    assert not np.allclose(run(BertAdamW, lr=0.01, weight_decay=0.0), parameter, rtol=1e-3)
+
+
+def test_torchs_differs_by_its_bias_correction():
+    ours, torchs = (
+        run(optimizer, lr=0.01, weight_decay=0.0, betas=(0.9, 0.999), eps=1e-6)
+        for optimizer in (BertAdamW, torch.optim.AdamW)
+    )
+    assert not np.allclose(ours, torchs, rtol=1e-2)
+
+
+def test_the_first_update_is_three_times_adams():
+    parameter = nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.ones(1)
+    BertAdamW([parameter], lr=1.0, weight_decay=0.0).step()
+    assert abs(parameter.item() + 0.1 / 0.001**0.5) < 1e-3
+
+
+def test_biases_and_layer_norms_alone_are_not_decayed():
+    model = BertForPreTraining(BertConfig(11, 6, 2, 2, 5, max_position_embeddings=7))
+    decayed, spared = parameter_groups(model)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    spared_names = {names[id(parameter)] for parameter in spared["params"]}
+    assert all(name.endswith("bias") or "norm" in name for name in spared_names)
+    assert not any(names[id(p)].endswith("bias") or "norm" in names[id(p)] for p in decayed["params"])
+    assert len(decayed["params"]) + len(spared["params"]) == len(names)
+    assert "masked_language_model.bias" in spared_names
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)
+
+
+def test_frozen_parameters_are_left_out():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[0].requires_grad_(False)
+    assert sum(len(group["params"]) for group in parameter_groups(model)) == 2
+
+
+def test_optimizers_go_by_their_names():
+    model = nn.Linear(3, 3)
+    assert isinstance(make_optimizer("bert-adamw", model, 1e-3), BertAdamW)
+    assert isinstance(make_optimizer("adamw", model, 1e-3), torch.optim.AdamW)
+    with pytest.raises(ValueError, match="sgd"):
+        make_optimizer("sgd", model, 1e-3)
+
+
+def test_its_state_goes_into_a_checkpoint_and_back():
+    first, second = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    optimizers = [BertAdamW([parameter], lr=0.1) for parameter in (first, second)]
+    first.grad = torch.tensor([1.0, 2.0, 3.0])
+    optimizers[0].step()
+    second.data.copy_(first.data)
+    optimizers[1].load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
+    for parameter, optimizer in zip((first, second), optimizers):
+        parameter.grad = torch.tensor([3.0, 2.0, 1.0])
+        optimizer.step()
+    assert first.equal(second)

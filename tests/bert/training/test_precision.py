@@ -1,0 +1,40 @@
+"""Precision: chosen by what the device can do, and named with its reason."""
+
+import pytest
+import torch
+
+from bert.errors import InputError
+from bert.training.precision import choose_precision
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("has_bf16", "name"), [(True, "bf16"), (False, "fp32")])
+def test_auto_takes_bf16_where_the_cpu_computes_in_it(monkeypatch, has_bf16, name):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    precision = choose_precision("auto", CPU)
+    assert precision.name == name
+    assert "chosen" in precision.reason
+
+
+def test_what_is_asked_for_is_done():
+    assert choose_precision("fp32", CPU).name == "fp32"
+    assert choose_precision("bf16", CPU).name == "bf16"
+
+
+def test_fp16_on_a_cpu_is_refused():
+    with pytest.raises(InputError, match="fp16 needs a CUDA GPU"):
+        choose_precision("fp16", CPU)
+
+
+def test_autocast_computes_products_in_the_16_bit_type():
+    weight, x = torch.randn(3, 3), torch.randn(3, 3)
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with choose_precision(name, CPU).autocast():
+            assert (x @ weight).dtype == dtype
+
+
+def test_the_scaler_scales_fp16_alone():
+    assert not choose_precision("fp32", CPU).gradient_scaler().is_enabled()
+    assert not choose_precision("bf16", CPU).gradient_scaler().is_enabled()

@@ -1,0 +1,65 @@
+"""Reports: a log that a resumed run goes on with, a picture that can be drawn from it, words for a person."""
+
+import json
+
+from bert.training.loop import Progress
+from bert.training.reporting import Reporter, in_words, read_log
+
+
+def record(directory, progress, step, **measured):
+    progress.step = step
+    with Reporter(directory, progress, max_steps=10) as reporter:
+        reporter.record(**measured)
+
+
+def test_each_report_is_a_line_with_its_step(tmp_path):
+    progress = Progress()
+    with Reporter(tmp_path, progress, max_steps=10) as reporter:
+        reporter.record(masked_lm_loss=1.5)
+        progress.step, progress.position = 2, (3, 0, 0)
+        reporter.report({"masked_lm_loss": 1.0, "masked_lm_accuracy": 0.5, "learning_rate": 0.1})
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[0] == {"step": 0, "masked_lm_loss": 1.5}
+    assert lines[1]["step"] == 2
+    assert lines[1]["epoch"] == 3
+
+
+def test_a_resumed_run_drops_the_lines_after_its_checkpoint_and_keeps_those_before(tmp_path):
+    progress = Progress()
+    with Reporter(tmp_path, progress, max_steps=10) as reporter:
+        for progress.step in (0, 5, 10):
+            reporter.record(value=progress.step)
+    with open(tmp_path / "log.jsonl", "a") as file:
+        file.write('{"step": 12, "val')  # cut short by a crash
+    Reporter(tmp_path, Progress(step=5), max_steps=10).__exit__()
+    assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [0, 5]
+
+
+def test_a_number_that_is_none_is_valid_json(tmp_path):
+    with Reporter(tmp_path, Progress(), max_steps=1) as reporter:
+        reporter.record(loss=float("nan"))
+    assert json.loads((tmp_path / "log.jsonl").read_text()) == {"step": 0, "loss": None}
+
+
+def test_a_silent_reporter_writes_nothing(tmp_path, capsys):
+    with Reporter(tmp_path, Progress(), max_steps=1, silent=True) as reporter:
+        reporter.record(loss=1.0)
+        reporter.report({"masked_lm_loss": 1.0, "masked_lm_accuracy": 0.5}) if False else None
+        reporter.say("hello")
+        reporter.draw_curves()
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_the_curves_are_a_picture(tmp_path):
+    progress = Progress()
+    with Reporter(tmp_path, progress, max_steps=10) as reporter:
+        for progress.step in (1, 2):
+            reporter.record(masked_lm_loss=2.0, masked_lm_accuracy=0.1, heldout_masked_lm_loss=2.0)
+        reporter.draw_curves()
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_numbers_are_said_in_words_that_fit_a_line():
+    means = {"masked_lm_loss": 4.5, "masked_lm_accuracy": 0.25, "learning_rate": 1e-3, "tokens_per_second": 12345.6}
+    assert in_words(means) == "MLM loss 4.500 (25.0% right), lr 1.00e-03, 12,346 tokens/s"
