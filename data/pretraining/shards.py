@@ -128,18 +128,19 @@ def _open_array(path: Path, stored_type: str, length: int, checksum: int) -> np.
             f"{path}: {path.stat().st_size:,} bytes, where {wanted:,} were written; remove {path.parent}, and it is "
             "made anew"
         )
+    if _checksum(path) != checksum:
+        raise InputError(f"{path}: is damaged (its checksum differs); remove {path.parent}, and it is made anew")
     if length == 0:
         return np.zeros(0, stored_type)  # there is nothing to map
-    array = np.memmap(path, stored_type, mode="r").view(np.ndarray)
-    if _checksum(array) != checksum:
-        raise InputError(f"{path}: is damaged (its checksum differs); remove {path.parent}, and it is made anew")
-    return array
+    return np.memmap(path, stored_type, mode="r").view(np.ndarray)
 
 
-def _checksum(array: np.ndarray) -> int:
+def _checksum(path: Path) -> int:
+    """Read, not mapped: what is mapped counts as this process's memory."""
     checksum = 0
-    for first in range(0, len(array), 1 << 24):
-        checksum = zlib.crc32(array[first : first + (1 << 24)], checksum)
+    with open(path, "rb") as file:
+        while part := file.read(1 << 22):
+            checksum = zlib.crc32(part, checksum)
     return checksum
 
 
