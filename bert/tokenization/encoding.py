@@ -81,8 +81,10 @@ def lengths_after_truncation(first: int, second: int, room: int, truncation: str
     "longest_first" takes pieces from whichever text is longer, and when both are longer than half of the
     room leaves each its half; the odd one goes to the text that was longer, or to the second:
 
-    >>> lengths_after_truncation(10, 3, 9, "longest_first"), lengths_after_truncation(10, 10, 9, "longest_first")
-    ((6, 3), (4, 5))
+    >>> lengths_after_truncation(10, 3, 9, "longest_first")
+    (6, 3)
+    >>> lengths_after_truncation(10, 10, 9, "longest_first")
+    (4, 5)
 
     Raises:
         InputError: where cutting the one text that may be cut cannot make both fit.
@@ -113,9 +115,8 @@ def room_for_pieces(max_length: int, is_pair: bool) -> int:
     """
     room = max_length - (3 if is_pair else 2)
     if room < 0:
-        raise InputError(
-            f"the maximum length is {max_length}, and [CLS] and [SEP] alone take {max_length - room}; raise it"
-        )
+        special = max_length - room
+        raise InputError(f"the maximum length is {max_length}, and [CLS] and [SEP] alone take {special}; raise it")
     return room
 
 
@@ -154,8 +155,8 @@ def windows_over_pair(
     size = room_for_pieces(max_length, is_pair=second is not None) - (0 if second is None else len(first.ids))
     if len(context.ids) > size and not 0 <= overlap < size:
         raise InputError(
-            f"windows of {max_length} pieces leave {max(size, 0)} for the text, neighbours shall share {overlap}: "
-            "each must have more than it shares; raise the maximum length or lower the overlap"
+            f"windows of {max_length} positions leave {max(size, 0)} for the text, and neighbours shall share "
+            f"{overlap}: each must hold more than it shares; raise the maximum length or lower the overlap"
         )
     windows = [context.cut(*bounds) for bounds in window_bounds(len(context.ids), size, overlap)]
     return [(window, None) if second is None else (first, window) for window in windows]

@@ -127,14 +127,14 @@ class Tokenizer:
         max_length: int,
         overlap: int,
     ) -> list[Encoding]:
-        """A text too long for the model, in windows: of ``second`` beside all of ``first``, or of ``first`` alone.
+        """A text too long for the model, in windows: of ``second``, each beside all of ``first``, or of ``first``.
 
-        For question answering, ``windows(question, context, ...)``: in each window the context's pieces are those
-        with ``sequence_ids`` 1, and their offsets still point into the whole context.
+        For question answering, ``windows(question, context, ...)``: in each window the context's pieces are
+        those with ``sequence_ids`` 1, and their offsets still point into the whole context.
 
         Args:
             max_length: positions in a window, special tokens included; the last window may be shorter.
-            overlap: how many pieces neighbouring windows share. (The library tokenizers calls this the stride;
+            overlap: how many pieces neighbouring windows share. (The Rust library calls this the stride;
                 Google's ``doc_stride`` is how far a window moves: its room for the text, less the overlap.)
 
         Raises:

@@ -26,6 +26,7 @@ from bert.tokenization.tokenizer import Tokenizer
 CONTINUATION = "##"
 # google-research/bert, WordpieceTokenizer: longer words are [UNK]. It also bounds the work for a word.
 MAX_WORD_LENGTH = 100
+_DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
 _SPECIAL_TOKEN = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 
 
@@ -64,7 +65,7 @@ class WordPieceTokenizer(Tokenizer):
             if piece.startswith(CONTINUATION)
         }
         self._longest_piece = max(map(len, self.vocabulary))
-        self._ids_of_word = Memo(self._match_longest_first, limit=1 << 17, longest_key=MAX_WORD_LENGTH)
+        self._ids_of_word = Memo(self.match_longest_first, limit=1 << 17, longest_key=MAX_WORD_LENGTH)
         self._ids_of_chunk = Memo(self._ids_of_new_chunk, limit=1 << 18, longest_key=MAX_WORD_LENGTH)
 
     @classmethod
@@ -93,7 +94,10 @@ class WordPieceTokenizer(Tokenizer):
         the ids that ``pieces`` gives, since no rule of BERT's looks across a white space.
         """
         if any(map(text.__contains__, SPLIT_IN_PYTHON_ALONE)):
-            return self.pieces(text).ids
+            cleaned = text.translate(_DROP_SPLIT_IN_PYTHON_ALONE)
+            if _SPECIAL_TOKEN.search(cleaned):  # perhaps not one before a character was dropped from it
+                return self.pieces(text).ids
+            text = cleaned
         return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, text.split())))
 
     def pieces(self, text: str) -> Pieces:
@@ -131,7 +135,7 @@ class WordPieceTokenizer(Tokenizer):
             decoded.append(piece)
         return "".join(decoded)
 
-    def _match_longest_first(self, word: str) -> tuple[int, ...]:
+    def match_longest_first(self, word: str) -> tuple[int, ...]:
         """The ids of the pieces of a normalized word.
 
         Where some part of it has no piece, the whole word is ``[UNK]``.
@@ -167,7 +171,10 @@ class WordPieceTokenizer(Tokenizer):
         """The ids of a chunk of text without white space: words, punctuation, special tokens."""
         if "[" in chunk and _SPECIAL_TOKEN.search(chunk):
             return tuple(self.pieces(chunk).ids)
-        return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, self._normalizer.words(chunk))))
+        words = self._normalizer.words(chunk)
+        if len(words) == 1:
+            return self._ids_of_word[words[0]]
+        return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, words)))
 
 
 # Rust's decoder undoes these within one piece and the space before it.
@@ -187,7 +194,7 @@ _DECODED_WITHOUT_SPACE = (
 
 
 def _split_at_special_tokens(text: str) -> list[tuple[int, str, bool]]:
-    """The parts of ``text`` that are special tokens and those between: (start, part, whether it is special)."""
+    """The parts of ``text`` between special tokens, and these: (start, part, whether it is special)."""
     parts, start = [], 0
     for match in _SPECIAL_TOKEN.finditer(text):
         parts.append((start, text[start : match.start()], False))
@@ -210,22 +217,23 @@ def read_vocabulary(path: str | Path) -> list[str]:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); a vocabulary file was expected") from None
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be read ({reason}); a vocabulary file was expected") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{path}, line {line}: byte {error.start} is not UTF-8; a vocabulary is UTF-8 text, one piece a line"
+            f"{path}, line {line}: byte {error.start} is not UTF-8; a vocabulary is UTF-8, one piece a line"
         ) from None
     lines = text.removesuffix("\n").split("\n") if text else []
     if not lines:
-        raise InputError(f"{path}: is empty; a vocabulary has one piece a line, {' '.join(SPECIAL_TOKENS)} among them")
+        raise InputError(f"{path}: is empty; a vocabulary has one piece a line")
     line_of: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         piece = line.rstrip()
         if not piece:
-            raise InputError(f"{path}, line {number}: is blank; a vocabulary has one piece a line, and ids by line")
+            raise InputError(f"{path}, line {number}: is blank; a vocabulary has one piece a line")
         if piece in line_of:
             raise InputError(
                 f"{path}, line {number}: the piece {piece!r} is on line {line_of[piece]} already; "

@@ -18,21 +18,30 @@ What "most worth" means is where two methods part.
 Google never published the trainer of BERT's vocabulary. This one goes by frequency, as the Rust library
 ``tokenizers`` does: each join then saves the most pieces that one join can, and what a vocabulary is for
 is to write text in few pieces.
+
+And one step more. The tokenizer takes the longest piece first and does not go the way of the joins, so many
+pieces that were steps on that way are never used: 1,574 of 30,522 for 32 MB of film reviews, each a row of
+the embeddings that no gradient ever reaches. Therefore a fifth more pieces are joined than were asked for,
+the corpus is tokenized with them, and those used least are dropped: 0.4 % fewer pieces for held-out reviews
+at 30,522, and 1 % fewer at 8,000, than by frequency alone.
 """
 
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 from bert.errors import InputError
 from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
-from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
+from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH, WordPieceTokenizer
 
 # Distinct chunks and words that are counted before room is made, about 150 bytes each.
 _MOST_CHUNKS = 1_000_000
 _MOST_WORDS = 2_000_000
+# How many pieces are joined for each that is kept. On film reviews 1.2 compressed best of 1.05 to 1.5.
+_SURPLUS = 1.2
 
 Pair = tuple[str, str]
 
@@ -71,20 +80,22 @@ def train_wordpiece(
     alphabet = choose_alphabet(words, (vocab_size - len(SPECIAL_TOKENS) + 1) // 2, min_frequency)
     if not alphabet:
         raise InputError(
-            f"no character is there {min_frequency} times in the corpus; a vocabulary needs more text to learn from"
+            f"no character is there {min_frequency} times in the corpus; a vocabulary needs more text than that"
         )
-    pieces = join_pairs(words, alphabet, vocab_size - len(SPECIAL_TOKENS), min_frequency)
+    size = vocab_size - len(SPECIAL_TOKENS)
+    pieces = join_pairs(words, alphabet, round(_SURPLUS * size), min_frequency)
+    pieces = keep_most_used(words, pieces, alphabet, size)
     if len(SPECIAL_TOKENS) + len(pieces) < vocab_size:
         warnings.warn(
             f"the corpus is too small for a vocabulary of {vocab_size} pieces: no other pair of pieces is there "
-            f"{min_frequency} times; the vocabulary has {len(SPECIAL_TOKENS) + len(pieces)}",
+            f"{min_frequency} times; this vocabulary has {len(SPECIAL_TOKENS) + len(pieces)}",
             stacklevel=2,
         )
     return [*SPECIAL_TOKENS, *pieces]
 
 
 def count_words(texts: Iterable[str], normalizer: Normalizer) -> Counter[str]:
-    """How often each normalized word is in ``texts``, but for those that are too long to be anything but ``[UNK]``."""
+    """How often each normalized word is in ``texts``; without those so long that they can only be ``[UNK]``."""
     chunks: Counter[str] = Counter()  # separated by white space; each distinct one is normalized once
     words: Counter[str] = Counter()
 
@@ -132,7 +143,7 @@ def choose_alphabet(words: Counter[str], limit: int, min_frequency: int) -> list
 
 
 def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequency: int) -> list[str]:
-    """``alphabet``, and after it the pieces that joining the most frequent pair again and again makes, up to ``size``.
+    """``alphabet``, and after it what joining the most frequent pair again and again makes, up to ``size`` pieces.
 
     Counts are kept up to date rather than made anew: a join changes only the words that hold the pair. The
     heap holds counts as they were when an entry was made; one that comes up with another count than its
@@ -148,7 +159,7 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
         pieces = split_into_characters(word)
         if not known.issuperset(pieces):
             continue  # the tokenizer will make it [UNK], whatever is joined
-        for pair in zip(pieces, pieces[1:]):
+        for pair in pairwise(pieces):
             pair_counts[pair] += count
             words_with[pair].add(len(spelled))
         spelled.append(pieces)
@@ -172,9 +183,9 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
             before = spelled[index]
             after = join_in_word(before, pair, joined)
             spelled[index] = after
-            for old in zip(before, before[1:]):
+            for old in pairwise(before):
                 pair_counts[old] -= counts[index]
-            for new in zip(after, after[1:]):
+            for new in pairwise(after):
                 pair_counts[new] += counts[index]
                 words_with[new].add(index)
                 if joined in new:
@@ -182,6 +193,19 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
         for new in new_pairs:
             heappush(heap, (-pair_counts[new], new))
     return list(vocabulary)
+
+
+def keep_most_used(words: Counter[str], pieces: list[str], alphabet: list[str], size: int) -> list[str]:
+    """The ``size`` of ``pieces`` that tokenizing the words uses most, and all of ``alphabet``; in the order given."""
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *pieces])
+    uses: Counter[str] = Counter()
+    for word, count in words.items():
+        for token_id in tokenizer.match_longest_first(word):
+            uses[tokenizer.vocabulary[token_id]] += count
+    kept = set(alphabet)
+    others = sorted((piece for piece in pieces if piece not in kept), key=lambda piece: -uses[piece])
+    kept.update(others[: size - len(alphabet)])
+    return [piece for piece in pieces if piece in kept]
 
 
 def join_in_word(pieces: list[str], pair: Pair, joined: str) -> list[str]:
