@@ -13,7 +13,7 @@ piece, or its bytes. Ids and decoded texts are those of the library on any text.
 
 import re
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 
 from bert.errors import InputError
@@ -133,14 +133,18 @@ class SentencePieceTokenizer(Tokenizer):
         """The id of ``[MASK]``, which hides a piece."""
         return self._special_id("mask")
 
+    def _name_of(self, role: str) -> str | None:
+        """What the model calls a special token; None where it has none."""
+        return next((name for name in _SPECIAL_NAMES[role] if name in self._ids), None)
+
     def _special_id(self, role: str) -> int:
-        for name in _SPECIAL_NAMES[role]:
-            if name in self._ids:
-                return self._ids[name]
-        raise InputError(
-            f"{self._source}: none of its {self.vocab_size} pieces is {' or '.join(_SPECIAL_NAMES[role])}, and "
-            "BERT needs one; train the model with it as a control symbol"
-        )
+        name = self._name_of(role)
+        if name is None:
+            raise InputError(
+                f"{self._source}: none of its {self.vocab_size} pieces is {' or '.join(_SPECIAL_NAMES[role])}, and "
+                "BERT needs one; train the model with it as a control symbol"
+            )
+        return self._ids[name]
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
@@ -184,6 +188,20 @@ class SentencePieceTokenizer(Tokenizer):
             pieces.offsets.append((start, end))
             pieces.word_ids.append(word_id)
         return pieces
+
+    def _pieces_of(self, text: str | Sequence[str]) -> Pieces:
+        """The pieces of a model's input: without the "▁" that stands alone before a ``[MASK]``.
+
+        In training, ``[MASK]`` takes the place of "▁Paris", the "▁" included. In "I love [MASK]" the library finds
+        "▁" and "[MASK]", which the model has never seen side by side.
+        """
+        pieces = super()._pieces_of(text)
+        mark, mask = self._ids.get(SPACE_MARK), self._ids.get(self._name_of("mask"))
+        if mask is None or mask not in pieces.ids:
+            return pieces
+        following = [*pieces.ids[1:], None]
+        kept = [pair != (mark, mask) for pair in zip(pieces.ids, following)]
+        return Pieces(*(list(compress(column, kept)) for column in pieces))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that these pieces spell, as the library gives it.

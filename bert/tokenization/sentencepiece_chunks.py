@@ -11,7 +11,8 @@ decides between cuts that are nearly as good as each other ("...." into ".." "..
 are found by the margin of their best cut, and are cut again with the true sum before them.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -27,7 +28,7 @@ Piece = tuple[int, int, int]
 
 _REMEMBERED_CHUNKS = 1 << 18
 _LONGEST_REMEMBERED = 64  # characters; longer chunks are rarely seen again, and an endless one fills the memory
-# In front of a chunk: it is the one at the text's end to which no space is added. No chunk has a space in it.
+# In front of a chunk: it begins the text, and no space is added to it. No chunk has a space in it.
 _BARE = " "
 # From 2 ** 16 pieces on, sums are so large, and so coarse, that margins are not worth looking at.
 _MAX_PIECES_BITS = 16
@@ -39,11 +40,10 @@ def can_be_cut_at_spaces(model: SentencePieceModel, normalizer: Normalizer) -> b
     """Whether chunks between spaces can be normalized and cut into pieces each by itself.
 
     They can when "▁" is a piece, so that nothing unknown reaches over it; when it occurs at the
-    beginning of pieces alone (at their ends, for a model with white space as suffix); and when neither a
-    rule nor a user-defined symbol has a space in it.
+    beginning of pieces alone; and when neither a rule nor a user-defined symbol has a space in it.
     """
     settings = model.normalizer
-    if not (settings.escape_whitespaces and normalizer.leaves_spaces_alone):
+    if model.whitespace_as_suffix or not settings.escape_whitespaces or not normalizer.leaves_spaces_alone:
         return False
     has_mark_piece = False
     for piece, kind in zip(model.pieces, model.kinds):
@@ -51,7 +51,7 @@ def can_be_cut_at_spaces(model: SentencePieceModel, normalizer: Normalizer) -> b
             continue
         if kind == Kind.USER_DEFINED and " " in piece:
             return False
-        rest = piece.rstrip(SPACE_MARK) if model.whitespace_as_suffix else piece.lstrip(SPACE_MARK)
+        rest = piece.lstrip(SPACE_MARK)
         if SPACE_MARK in rest or (len(piece) - len(rest) > 1 and not settings.remove_extra_whitespaces):
             return False
         has_mark_piece |= piece == SPACE_MARK and kind != Kind.UNUSED
@@ -71,17 +71,23 @@ class ChunkEncoder:
         settings = model.normalizer
         self._removes_spaces = settings.remove_extra_whitespaces
         self._adds_space = settings.add_dummy_prefix
-        self._whitespace_as_suffix = model.whitespace_as_suffix
         self._with_space, self._without_space = (
-            Normalizer(replace(settings, add_dummy_prefix=adds), model.whitespace_as_suffix, user_defined)
-            for adds in (True, False)
+            Normalizer(replace(settings, add_dummy_prefix=adds_space), user_defined=user_defined)
+            for adds_space in (True, False)
         )
+        # Most words need no more than a look-up of each character; (?!) matches nothing.
+        self._plain_characters = self._with_space.plain_characters()
+        one_plain = f"[{re.escape(''.join(map(chr, self._plain_characters)))}]" if self._plain_characters else "(?!)"
+        self._is_plain = re.compile(one_plain + "+").fullmatch
         self._cut = cut
         self._ids_of_chunk = Memo(self._ids_of_new_chunk, _REMEMBERED_CHUNKS, _LONGEST_REMEMBERED)
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``, which has no "▁" in it."""
-        return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, self._chunks(text))))
+        return self._joined(self._chunks(text))
+
+    def _joined(self, chunks: list[str]) -> list[int]:
+        return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, chunks)))
 
     def _chunks(self, text: str) -> list[str]:
         """What stands between spaces, each to be looked up in the memo."""
@@ -89,16 +95,17 @@ class ChunkEncoder:
             return []
         chunks = text.split(" ")
         if not self._adds_space:
-            # Every chunk has its space, but for the first (or last) that something is left of.
-            places = range(len(chunks))
-            for place in reversed(places) if self._whitespace_as_suffix else places:
-                if not self._removes_spaces or self._normalized(chunks[place]):
-                    chunks[place] = _BARE + chunks[place]
+            # Every chunk has its space, but for the first that something is left of.
+            for place, chunk in enumerate(chunks):
+                if not self._removes_spaces or self._normalized(chunk):
+                    chunks[place] = _BARE + chunk
                     break
         return chunks
 
     def _normalized(self, chunk: str) -> str:
         """The chunk as it stands in the normalized text, with the "▁" that is part of it."""
+        if self._is_plain(chunk):
+            return SPACE_MARK + chunk.translate(self._plain_characters)
         if chunk.startswith(_BARE):
             return self._without_space.normalize(chunk[1:])[0]
         if not chunk and not self._removes_spaces:
@@ -128,10 +135,9 @@ class UnigramChunkEncoder(ChunkEncoder):
         self._finish = finish
         self._scores = np.asarray(segmenter.scores, dtype=np.float32)
         self._largest_score = max(map(abs, segmenter.scores))
-        self._is_normal = [kind == Kind.NORMAL for kind in model.kinds]
         # By b: the chunks that are in doubt in some text of fewer than 2 ** b pieces.
         self._doubtful: list[set[str]] = [set() for _ in range(_MAX_PIECES_BITS + 1)]
-        # How many pieces the chunks have whose ids do not say it: a run of unknown pieces is one id.
+        # How many pieces the chunks have whose ids are not those of their pieces: unknown runs, unknown bytes.
         self._piece_counts: dict[str, int] = {}
 
     def encode(self, text: str) -> list[int]:
@@ -143,39 +149,39 @@ class UnigramChunkEncoder(ChunkEncoder):
             for chunks_in_doubt in self._doubtful:
                 chunks_in_doubt.clear()
         if len(chunks).bit_length() <= _MAX_PIECES_BITS and max(map(len, chunks), default=0) <= _LONGEST_REMEMBERED:
-            ids = list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, chunks)))
+            ids = self._joined(chunks)
             bits = len(ids).bit_length()
             if bits <= _MAX_PIECES_BITS and self._doubtful[bits].isdisjoint(chunks):
                 return ids
-        return self._encode_with_sum(chunks)
+        return self._encode_with_sum(chunks, self._places_in_doubt(chunks))
 
-    def _encode_with_sum(self, chunks: list[str]) -> list[int]:
+    def _encode_with_sum(self, chunks: list[str], places_in_doubt: Sequence[int]) -> list[int]:
         """The ids of the pieces, the chunks in doubt cut with the sum of scores that stands before them."""
-        is_clear = self._clear_chunks(chunks)
         ids: list[int] = []
-        score, summed = 0.0, 0
-        for chunk in chunks:
-            if chunk in is_clear:
-                ids += self._ids_of_chunk[chunk]
-                continue
-            score = self._sum(score, ids[summed:])
-            normalized = self._normalized(chunk)
-            pieces, score, _ = self._segmenter.best_path(normalized, score)
+        score, after = 0.0, 0
+        for place in places_in_doubt:
+            clear = self._joined(chunks[after:place])
+            normalized = self._normalized(chunks[place])
+            pieces, score = self._segmenter.best_cut(normalized, self._sum(score, clear))
+            ids += clear
             ids += [token_id for token_id, _, _ in self._finish(normalized, pieces)]
-            summed = len(ids)
-        return ids
+            after = place + 1
+        return ids + self._joined(chunks[after:])
 
-    def _clear_chunks(self, chunks: list[str]) -> set[str]:
-        """The chunks whose cut is the same whatever stands before them, in a text of these chunks."""
-        if len(chunks).bit_length() > _MAX_PIECES_BITS:
-            return set()
-        short = [chunk for chunk in chunks if len(chunk) <= _LONGEST_REMEMBERED]
-        count = sum(len(self._normalized(chunk)) for chunk in chunks if len(chunk) > _LONGEST_REMEMBERED)
-        for chunk in short:
-            ids = self._ids_of_chunk[chunk]
-            count += self._piece_counts.get(chunk, len(ids))
-        bits = count.bit_length()
-        return set(short) - self._doubtful[bits] if bits <= _MAX_PIECES_BITS else set()
+    def _places_in_doubt(self, chunks: list[str]) -> Sequence[int]:
+        """Which of the chunks may be cut otherwise than the memo has it, because of those that stand before."""
+        is_long = [len(chunk) > _LONGEST_REMEMBERED for chunk in chunks]
+        count = 0
+        if len(chunks).bit_length() <= _MAX_PIECES_BITS:
+            for place, chunk in enumerate(chunks):
+                # A long chunk has at most as many pieces as characters; it is not remembered.
+                count += len(self._normalized(chunk)) if is_long[place] else len(self._ids_of_chunk[chunk])
+                count += self._piece_counts.get(chunk, 0)
+        bits = max(count, len(chunks)).bit_length()
+        if bits > _MAX_PIECES_BITS:
+            return range(len(chunks))
+        doubtful = self._doubtful[bits]
+        return [place for place, chunk in enumerate(chunks) if is_long[place] or chunk in doubtful]
 
     def _sum(self, score: float, ids: list[int]) -> float:
         """``score`` and the scores of pieces, added one by one in float32."""
@@ -184,16 +190,16 @@ class UnigramChunkEncoder(ChunkEncoder):
 
     def _ids_of_new_chunk(self, chunk: str) -> list[int]:
         normalized = self._normalized(chunk)
-        pieces, _, margin = self._segmenter.best_path(normalized, 0.0)
-        if all(self._is_normal[token_id] for token_id, _, _ in pieces):
-            # Above this many pieces in a text, the rounding of two cuts' sums can differ by the margin.
+        pieces, margin = self._segmenter.best_cut_with_margin(normalized)
+        ids = [token_id for token_id, _, _ in self._finish(normalized, pieces)]
+        if ids == [token_id for token_id, _, _ in pieces]:
+            # In a text of more pieces than this, the rounding of two cuts' sums can differ by the margin.
             additions = max(len(normalized), 1)
             doubtful_from = margin / (4 * additions * _ROUNDING * self._largest_score) - additions
         else:
-            # Not all additions can be told from the ids.
-            doubtful_from = 0
+            doubtful_from = 0.0  # the scores to be summed cannot be told from the ids
             self._piece_counts[chunk] = len(pieces)
         for bits, chunks_in_doubt in enumerate(self._doubtful):
             if doubtful_from < 1 << bits:
                 chunks_in_doubt.add(chunk)
-        return [token_id for token_id, _, _ in self._finish(normalized, pieces)]
+        return ids

@@ -97,7 +97,7 @@ def read_model_bytes(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); a SentencePiece .model file was expected") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); a .model file was expected") from None
 
 
 def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:

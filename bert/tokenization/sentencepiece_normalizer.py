@@ -8,7 +8,7 @@ It does not depend on the Unicode tables of whoever reads it.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -95,6 +95,11 @@ class CharacterMap:
             end += 1
         return None if rule is None else (self._replacement(rule[0]), rule[1])
 
+    def has_rule_of_two(self, characters: Sequence[str]) -> bool:
+        """Whether some rule starts with two of the characters."""
+        nodes = [node for character in characters if (node := self._step(0, character)) is not None]
+        return any(self._step(node, character) is not None for node in nodes for character in characters)
+
     def _step(self, node: int, character: str) -> int | None:
         """The node that is reached from ``node`` by the bytes of a character."""
         for byte in character.encode("utf-8", "surrogatepass"):
@@ -141,13 +146,13 @@ class Normalizer:
     """
 
     def __init__(
-        self, settings: NormalizerSettings, whitespace_as_suffix: bool = False, user_defined: Iterable[str] = ()
+        self, settings: NormalizerSettings, whitespace_as_suffix: bool = False, user_defined: Sequence[str] = ()
     ):
         self.settings = settings
         self._whitespace_as_suffix = whitespace_as_suffix
         self._space = SPACE_MARK if settings.escape_whitespaces else " "
         self._character_map = CharacterMap(settings.character_map) if settings.character_map else None
-        self._user_defined = Symbols(user_defined)
+        self._user_defined = Symbols(user_defined) if user_defined else None
         self.leaves_spaces_alone = self._character_map is None or self._character_map.leaves_spaces_alone
 
     def normalize(self, text: str) -> tuple[str, list[int]]:
@@ -193,10 +198,26 @@ class Normalizer:
         origins.append(position)
         return normalized, origins
 
+    def plain_characters(self) -> dict[int, str]:
+        """What each plain character becomes in a word of nothing but those, for ``str.translate``.
+
+        Plain is a printable ASCII character that starts no user-defined symbol and becomes one or more that are
+        not white space. Where a rule looks at two of them there are none.
+        """
+        characters = [chr(code) for code in range(ord("!"), 0x7F)]
+        if self._character_map is not None and self._character_map.has_rule_of_two(characters):
+            return {}
+        plain = {}
+        for character in characters:
+            replacement, _ = self._prefix(character, 0)
+            starts_symbol = self._user_defined is not None and self._user_defined.may_start_with(character)
+            if replacement and " " not in replacement and not starts_symbol:
+                plain[ord(character)] = replacement
+        return plain
+
     def _prefix(self, text: str, start: int) -> tuple[str, int]:
         """What the character at ``start`` (and perhaps some after it) becomes, and where what it replaces ends."""
-        end = self._user_defined.end_of_match(text, start)
-        if end is not None:
+        if self._user_defined and (end := self._user_defined.end_of_match(text, start)) is not None:
             return text[start:end], end
         if self._character_map is not None and (rule := self._character_map.longest_rule(text, start)):
             return rule
@@ -216,6 +237,10 @@ class Symbols:
         self._patterns = {
             first: re.compile("|".join(map(re.escape, longest_first))) for first, longest_first in by_first.items()
         }
+
+    def may_start_with(self, character: str) -> bool:
+        """Whether one of the symbols starts with ``character``."""
+        return character in self._patterns
 
     def end_of_match(self, text: str, start: int) -> int | None:
         """Where the symbol that starts at ``start`` ends; None where none does."""
