@@ -1,15 +1,18 @@
 """Random numbers by counting: each is a function of what it is for, and not of what was drawn before.
 
 A generator object would tie an example's mask to the order in which examples are read. Here a number is
-asked for by name, ``random_bits(seed, epoch, example, position, purpose)``, and is the same in every worker,
+asked for by name, ``random_bits(seed, epoch, purpose, example, position)``, and is the same in every worker,
 process and batch. The function is splitmix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number
 generators"), which steps a counter by the golden ratio and mixes its bits; each part of the name takes one
 step.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
+_ALL_BITS = (1 << 64) - 1
 
 
 def random_bits(*name) -> np.ndarray:
@@ -17,11 +20,12 @@ def random_bits(*name) -> np.ndarray:
 
     Returns: uint64 array of the parts' common shape (of shape (1,) if all of them are plain integers).
     """
-    state = np.zeros(1, np.uint64)
-    with np.errstate(over="ignore"):  # arithmetic is meant to be modulo 2 to the 64
-        for part in name:
-            part = np.uint64(part & 0xFFFFFFFFFFFFFFFF) if isinstance(part, int) else part.astype(np.uint64)
-            state = _mix(state + _GOLDEN_RATIO * (part + np.uint64(1)))
+    plain = 0  # how many parts at the beginning are plain integers; their steps are remembered
+    while plain < len(name) and isinstance(name[plain], int):
+        plain += 1
+    state = _state_after(name[:plain])
+    for part in name[plain:]:
+        state = _step(state, np.uint64(part & _ALL_BITS) if isinstance(part, int) else part.astype(np.uint64))
     return state
 
 
@@ -67,7 +71,19 @@ def shuffled(positions: np.ndarray, size: int, *name) -> np.ndarray:
     return numbers.astype(np.int64)
 
 
-def _mix(state: np.ndarray) -> np.ndarray:
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+@lru_cache(maxsize=1 << 10)
+def _state_after(integers: tuple[int, ...]) -> np.ndarray:
+    state = np.zeros(1, np.uint64)
+    for integer in integers:
+        state = _step(state, np.uint64(integer & _ALL_BITS))
+    state.flags.writeable = False
+    return state
+
+
+def _step(state: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The generator's output ``steps`` + 1 steps on from ``state``, which seeds the generator of the next part."""
+    with np.errstate(over="ignore"):  # arithmetic is modulo 2 to the 64
+        state = state + _GOLDEN_RATIO * (steps + np.uint64(1))
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return state ^ (state >> np.uint64(31))
