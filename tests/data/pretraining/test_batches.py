@@ -1,0 +1,279 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+import data.pretraining.batches
+from bert.errors import InputError
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from data.batching import prefetch
+from data.pretraining.batches import PretrainingBatches, evaluation_batches
+from data.pretraining.held_out import is_held_out
+from data.pretraining.masking import mask_budgets
+from data.pretraining.shards import write_shards
+
+LETTERS = list("abcdefghijklmnopqrstuvwxyz")
+
+
+def corpus(documents=300, seed=0, most_sentences=12):
+    random = np.random.default_rng(seed)
+    for _ in range(documents):
+        sentences = random.integers(1, most_sentences + 1)
+        yield [" ".join(random.choice(LETTERS, random.integers(1, 25))) for _ in range(sentences)]
+
+
+@pytest.fixture(scope="module")
+def shards(tokenizer, tmp_path_factory):
+    return write_shards(corpus(), tokenizer, tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def several_windows(monkeypatch):
+    monkeypatch.setattr(data.pretraining.batches, "TOKENS_PER_WINDOW", 2000)
+
+
+def take(batches, count):
+    return list(itertools.islice(batches, count))
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def same_updates(first, second):
+    return all(
+        one.position == other.position
+        and one.examples == other.examples
+        and all(map(equal, one.micro_batches, other.micro_batches))
+        for one, other in zip(first, second, strict=True)
+    )
+
+
+def rows(batch):
+    """Each example of a micro-batch as plain data, without padding: comparable whatever the batch it is in."""
+    labels = {
+        int(position): int(label)
+        for position, label in zip(batch["masked_positions"], batch["masked_labels"], strict=True)
+    }
+    length = batch["input_ids"].shape[1]
+    for row in range(len(batch["input_ids"])):
+        real = int(batch["attention_mask"][row].sum())
+        yield (
+            batch["input_ids"][row, :real].tolist(),
+            batch["token_type_ids"][row, :real].tolist(),
+            {position - row * length: label for position, label in labels.items() if position // length == row},
+            int(batch["next_sentence_labels"][row]) if "next_sentence_labels" in batch else None,
+        )
+
+
+def unmasked(row):
+    ids, _, labels, _ = row
+    return [labels.get(place, token_id) for place, token_id in enumerate(ids)]
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_a_micro_batch_is_what_the_model_takes(shards, tokenizer, nsp):
+    cls, sep, pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
+    for update in take(PretrainingBatches(shards, tokenizer, 16, 61, seed=1, nsp=nsp), 20):
+        [batch] = update.micro_batches
+        assert all(values.dtype == torch.int64 for values in batch.values())
+        assert batch["input_ids"].shape == batch["token_type_ids"].shape == batch["attention_mask"].shape
+        assert batch["input_ids"].shape[0] == 16
+        length = batch["input_ids"].shape[1]
+        longest = int(batch["attention_mask"].sum(dim=1).max())
+        assert length == min(61, -(-longest // 8) * 8)
+        assert (batch["masked_positions"].diff() > 0).all()
+        padding = batch["attention_mask"] == 0
+        assert (batch["input_ids"][padding] == pad).all() and (batch["token_type_ids"][padding] == 0).all()
+        assert ("next_sentence_labels" in batch) == nsp
+        for row in rows(batch):
+            ids, types, labels, _ = row
+            text = unmasked(row)
+            assert text[0] == cls and text[-1] == sep and text.count(sep) == (2 if nsp else 1)
+            first_sep = text.index(sep)
+            assert types == [0] * (first_sep + 1) + [1] * (len(ids) - first_sep - 1)
+            assert len(labels) == mask_budgets(np.array([len(ids)]))[0]
+            assert all(ids[place] == text[place] for place in range(len(ids)) if place not in labels)
+
+
+def test_the_text_of_an_example_is_in_the_corpus(shards, tokenizer):
+    documents = [[token for sentence in document for token in tokenizer.encode(sentence)] for document in corpus()]
+
+    def home(ids):
+        found = [
+            number
+            for number, tokens in enumerate(documents)
+            if any(tokens[start : start + len(ids)] == ids for start in range(len(tokens) - len(ids) + 1))
+        ]
+        return set(found)
+
+    checked = 0
+    for update in take(PretrainingBatches(shards, tokenizer, 16, 64, seed=1), 3):
+        for row in rows(update.micro_batches[0]):
+            text = unmasked(row)
+            sep = text.index(tokenizer.sep_token_id)
+            a, b = home(text[1:sep]), home(text[sep + 1 : -1])
+            assert a and b
+            assert not all(map(is_held_out, a)) and not all(map(is_held_out, b))
+            if len(a) == len(b) == 1:
+                assert (a != b) == bool(row[3])
+                checked += 1
+    assert checked > 20
+
+
+@pytest.mark.parametrize("whole_word_masking", [False, True])
+def test_processes_and_accumulation_share_the_same_batch(several_windows, shards, tokenizer, whole_word_masking):
+    def examples(processes, accumulate):
+        parts = [
+            take(
+                PretrainingBatches(
+                    shards, tokenizer, 24, 64, seed=3, whole_word_masking=whole_word_masking,
+                    process=process, processes=processes, accumulate=accumulate,
+                ),
+                20,
+            )
+            for process in range(processes)
+        ]  # fmt: skip
+        for updates in zip(*parts):
+            assert len({update.position for update in updates}) == 1
+            assert all(len(update.micro_batches) == accumulate for update in updates)
+            yield [row for update in updates for batch in update.micro_batches for row in rows(batch)]
+
+    alone = list(examples(1, 1))
+    assert all(len(batch) == 24 for batch in alone)
+    for processes, accumulate in ((2, 1), (1, 4), (3, 2), (24, 1)):
+        assert list(examples(processes, accumulate)) == alone
+    other_seed = take(PretrainingBatches(shards, tokenizer, 24, 64, seed=4), 20)
+    assert [list(rows(update.micro_batches[0])) for update in other_seed] != alone
+
+
+def test_the_iterator_resumes_exactly_after_any_update(several_windows, shards, tokenizer):
+    def batches(position=None):
+        return PretrainingBatches(shards, tokenizer, 7, 64, seed=5, position=position)
+
+    whole = take(batches(), 400)
+    epochs = {update.position[0] for update in whole}
+    windows = {update.position[1] for update in whole}
+    assert len(epochs) > 1 and len(windows) > 3
+    for done in (1, 2, 50, 201, 224, 301, 399):
+        assert same_updates(take(batches(whole[done - 1].position), 400 - done), whole[done:])
+    assert not same_updates(take(batches(whole[49].position), 10), whole[51:61])
+
+
+def test_prefetching_does_not_disturb_the_position(shards, tokenizer):
+    batches = PretrainingBatches(shards, tokenizer, 7, 64, seed=5)
+    prefetched = prefetch(batches, ahead=5)
+    assert same_updates(take(prefetched, 20), take(batches, 20))
+    prefetched.close()
+
+
+def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_windows, shards, tokenizer):
+    batches = PretrainingBatches(shards, tokenizer, 10, 64, seed=6)
+    updates = [update for update in take(batches, 600) if update.examples.epoch < 2]
+    by_epoch = [[], []]
+    for update in updates:
+        by_epoch[update.examples.epoch] += update.examples.chunks
+    planned = sum(len(batches._plan_window(0, window)) for window in range(batches._windows))
+    assert len(by_epoch[0]) == planned // 10 * 10
+    assert len(set(by_epoch[0])) == len(by_epoch[0])
+    assert by_epoch[0] != by_epoch[1]
+    assert abs(batches.updates_per_epoch - planned // 10) <= 0.2 * planned / 10
+
+
+def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
+    shards = write_shards([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
+    batches = take(PretrainingBatches(shards, tokenizer, 2, 64, seed=0, nsp=False), 30)
+    masks = {tuple(update.micro_batches[0]["masked_positions"].tolist()) for update in batches}
+    assert len(masks) > 10
+
+
+def test_shapes_can_be_constant(shards, tokenizer):
+    updates = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1, pad_to_max_length=True), 20)
+    assert {update.micro_batches[0]["input_ids"].shape for update in updates} == {(4, 93)}
+    free = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1), 20)
+    for update, other in zip(updates, free, strict=True):
+        assert list(rows(update.micro_batches[0])) == list(rows(other.micro_batches[0]))
+    assert len({update.micro_batches[0]["input_ids"].shape for update in free}) > 1
+
+
+def test_the_examples_of_an_update_are_named(shards, tokenizer):
+    update = next(iter(PretrainingBatches(shards, tokenizer, 4, 64, seed=1)))
+    assert str(update.examples).startswith("of epoch 0 that begin at the tokens ")
+    assert len(update.examples.chunks) == 4
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(shards, tokenizer):
+    with pytest.raises(InputError, match=r"--batch-size 10 .* 2 processes with 3 micro-batches .* multiple of 6.* 12"):
+        PretrainingBatches(shards, tokenizer, 10, 64, seed=0, processes=2, accumulate=3)
+
+
+def test_a_corpus_too_small_for_a_batch_is_refused(several_windows, shards, tokenizer):
+    with pytest.raises(InputError, match=r"too small: its \d+ training documents make [\d,]+ examples .* 100,000"):
+        PretrainingBatches(shards, tokenizer, 100_000, 64, seed=0)
+
+
+def test_a_corpus_without_pairs_is_refused_unless_it_needs_none(tokenizer, tmp_path):
+    single = write_shards([["a b c", "d e f"]], tokenizer, tmp_path / "single")
+    with pytest.raises(InputError, match=r"a single document.*--no-nsp"):
+        PretrainingBatches(single, tokenizer, 1, 64, seed=0)
+    sentences = write_shards([["a b c"]] * 10, tokenizer, tmp_path / "sentences")
+    with pytest.raises(InputError, match=r"single sentence.*--no-nsp"):
+        PretrainingBatches(sentences, tokenizer, 1, 64, seed=0)
+    for shards in (single, sentences):
+        assert len(take(PretrainingBatches(shards, tokenizer, 1, 64, seed=0, nsp=False), 5)) == 5
+
+
+def test_another_vocabulary_than_that_of_the_shards_is_refused(shards, tokenizer):
+    other = WordPieceTokenizer([*tokenizer.vocabulary, "more"])
+    with pytest.raises(InputError, match="make them anew"):
+        PretrainingBatches(shards, other, 1, 64, seed=0)
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shards, tokenizer, nsp):
+    def examples(process=0, processes=1, **settings):
+        settings |= {"process": process, "processes": processes}
+        batches = list(evaluation_batches(shards, tokenizer, 4, 64, nsp, **settings))
+        assert all(len(batch["input_ids"]) == 4 for batch in batches[:-1])
+        return [row for batch in batches for row in rows(batch)]
+
+    everything = examples()
+    assert len(everything) > 20
+    assert examples() == everything
+    parts = [row for process in range(3) for row in examples(process, 3)]
+    assert sorted(map(repr, parts)) == sorted(map(repr, everything))
+    assert examples(max_examples=11) == everything[:11]
+    if not nsp:
+        tokens = sum(len(row[0]) - 2 for row in everything)
+        documents = [document for number, document in enumerate(corpus()) if is_held_out(number)]
+        assert tokens == sum(len(tokenizer.encode(sentence)) for document in documents for sentence in document)
+
+
+def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
+    # A word for each document: the letters of its number.
+    documents = [[" ".join([chr(97 + number // 26) + chr(97 + number % 26)] * 5)] * 3 for number in range(100)]
+    shards = write_shards(documents, tokenizer, tmp_path)
+    words = {}
+    for name, batches in (
+        ("training", [u.micro_batches[0] for u in take(PretrainingBatches(shards, tokenizer, 8, 64, seed=0), 100)]),
+        ("held out", list(evaluation_batches(shards, tokenizer, 8, 64))),
+    ):
+        texts = [tokenizer.decode(unmasked(row)) for batch in batches for row in rows(batch)]
+        words[name] = {word for text in texts for word in text.split() if len(word) == 2}
+    held_out = {document[0][:2] for number, document in enumerate(documents) if is_held_out(number)}
+    assert words["held out"] == held_out
+    assert words["training"] == {document[0][:2] for document in documents} - held_out
+
+
+def test_a_single_held_out_document_takes_random_sentences_from_the_others(tokenizer, tmp_path):
+    documents = [["a b", "c d"], ["e f", "g h"], ["i j", "k l", "m n", "o p", "q r"] * 9]
+    shards = write_shards(documents, tokenizer, tmp_path)
+    assert shards.held_out.tolist() == [2]
+    labels = torch.cat([batch["next_sentence_labels"] for batch in evaluation_batches(shards, tokenizer, 4, 16)])
+    assert set(labels.tolist()) == {0, 1}
+
+
+def test_a_corpus_of_two_documents_has_nothing_to_evaluate_on(tokenizer, tmp_path):
+    shards = write_shards([["a b", "c d"], ["e f", "g h"]], tokenizer, tmp_path)
+    assert list(evaluation_batches(shards, tokenizer, 4, 64)) == []
