@@ -24,7 +24,7 @@ from typing import IO
 import numpy as np
 
 from bert.errors import InputError
-from bert.files import atomic_file, read_json_object, write_atomically
+from bert.files import atomic_file, read_json_object, write_atomically, writing_failed
 from data.pretraining.held_out import is_held_out
 from data.pretraining.tokenizing import TokenizedDocuments, tokenize_documents
 
@@ -91,7 +91,7 @@ def write_shards(
     with ExitStack() as stack:
         tokenized = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
         files = {name: stack.enter_context(atomic_file(directory / f"{name}.bin")) for name in _NAMES}
-        facts = _write(tokenized, files, token_type, tokenizer.vocab_size)
+        facts = _write(tokenized, directory, files, token_type, tokenizer.vocab_size)
     write_atomically(directory / _FACTS, json.dumps({"format": _FORMAT, "fingerprint": fingerprint, **facts}, indent=1))
     return open_shards(directory)
 
@@ -155,10 +155,12 @@ def _is_made_of(directory: Path, fingerprint: str) -> bool:
         return False
 
 
-def _write(tokenized: Iterable[TokenizedDocuments], files: dict, token_type: str, vocab_size: int) -> dict:
+def _write(
+    tokenized: Iterable[TokenizedDocuments], directory: Path, files: dict, token_type: str, vocab_size: int
+) -> dict:
     """Writes the arrays as their parts come, and returns their facts."""
-    arrays = {name: _GrowingArray(files[name], "<i8") for name in _NAMES}
-    arrays["tokens"] = _GrowingArray(files["tokens"], token_type)
+    types = dict.fromkeys(_NAMES, "<i8") | {"tokens": token_type}
+    arrays = {name: _GrowingArray(directory / f"{name}.bin", files[name], types[name]) for name in _NAMES}
     arrays["sentence_starts"].append(np.zeros(1, np.int64))
     arrays["document_starts"].append(np.zeros(1, np.int64))
     counts = np.zeros(vocab_size, np.int64)
@@ -195,12 +197,15 @@ def _write(tokenized: Iterable[TokenizedDocuments], files: dict, token_type: str
 class _GrowingArray:
     """An array that is written to a file part by part."""
 
-    def __init__(self, file: IO[bytes], stored_type: str):
-        self.file, self.type, self.length, self.checksum = file, stored_type, 0, 0
+    def __init__(self, path: Path, file: IO[bytes], stored_type: str):
+        self.path, self.file, self.type, self.length, self.checksum = path, file, stored_type, 0, 0
 
     def append(self, part: np.ndarray) -> None:
         content = part.astype(self.type, copy=False)
-        self.file.write(content)
+        try:
+            self.file.write(content)
+        except OSError as error:  # several files are open, and this is the one that could not be written
+            raise InputError(writing_failed(self.path, error)) from error
         self.checksum = zlib.crc32(content, self.checksum)
         self.length += len(content)
 

@@ -1,0 +1,164 @@
+"""How fast text becomes shards, and shards become masked batches.
+
+    python -m benchmarks.data_pipeline
+    python -m benchmarks.data_pipeline --megabytes 60 --json results.json
+
+The text is the unlabelled IMDb reviews of the folder that the environment variable BERT_DATA names, with the published
+vocabulary beside them; without it, the built-in corpus and a vocabulary learned from it. Masking is set beside
+transformers' collator, where that is installed, on the same sequences of ids; it only pads and masks, while ours also
+plans the pairs, reads the ids from the shards and joins them. (Its whole-word masking needs offsets into the text.)
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.tokenization.wordpiece_trainer import train_wordpiece
+from data.batching import prefetch
+from data.corpora import read_documents
+from data.pretraining.batches import PretrainingBatches
+from data.pretraining.held_out import TrainingDocuments
+from data.pretraining.sentence_pairs import plan_examples
+from data.pretraining.shards import Shards, write_shards
+from data.python_docs import read_python_docs
+
+SHAPES = ((32, 128), (256, 128), (64, 512))
+SECONDS = 3.0  # that each case is measured for, at least
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--megabytes", type=float, default=20.0, help="how much text to take")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="for the parallel case")
+    parser.add_argument("--json", type=Path, help="where to write the rows as well")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+
+    name, documents, tokenizer = _corpus(options.megabytes)
+    with tempfile.TemporaryDirectory() as directory:
+        rows = list(_text_to_shards(documents, tokenizer, Path(directory), options.processes))
+        shards = write_shards(documents(), tokenizer, Path(directory) / "shards")
+        rows += _shards_to_batches(shards, tokenizer)
+
+    print(f"{name}: {len(shards.tokens):,} pieces; one core, but where the case says otherwise\n")
+    print(f"{'case':58} {'ours':>12} {'theirs':>12} {'ratio':>6}  unit")
+    for row in rows:
+        theirs = "" if row["theirs"] is None else f"{row['theirs']:,.1f}"
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.1f}x"
+        print(f"{row['case']:58} {row['ours']:12,.1f} {theirs:>12} {ratio:>6}  {row['unit']}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def _row(case: str, ours: float, unit: str, theirs: float | None = None) -> dict:
+    ratio = None if theirs is None else ours / theirs
+    return {"case": case, "precision": None, "ours": ours, "theirs": theirs, "unit": unit, "ratio": ratio}
+
+
+def _corpus(megabytes: float) -> tuple[str, Callable[[], Iterator[list[str]]], WordPieceTokenizer]:
+    """Its name, a function that reads it from the beginning, and a tokenizer for it."""
+    folder = os.environ.get("BERT_DATA")
+    if folder is None:
+        documents = list(_first(read_python_docs(), megabytes))
+        vocabulary = train_wordpiece((sentence for document in documents for sentence in document), 8000)
+        return "built-in corpus", lambda: iter(documents), WordPieceTokenizer(vocabulary)
+    path = Path(folder) / "imdb" / "unsup.txt.xz"
+    tokenizer = WordPieceTokenizer.from_file(Path(folder) / "vocab" / "bert-base-uncased.txt")
+    return "IMDb", lambda: _first(read_documents([path], document_per_line=True), megabytes), tokenizer
+
+
+def _first(documents: Iterable[list[str]], megabytes: float) -> Iterator[list[str]]:
+    remaining = megabytes * 1e6
+    for document in documents:
+        remaining -= _bytes([document])
+        if remaining < 0:
+            return
+        yield document
+
+
+def _bytes(documents: Iterable[list[str]]) -> int:
+    return sum(len(sentence.encode()) + 1 for document in documents for sentence in document)
+
+
+def _text_to_shards(documents, tokenizer, directory: Path, processes: int) -> Iterator[dict]:
+    megabytes = _bytes(documents()) / 1e6
+    started = time.perf_counter()
+    for _ in documents():
+        pass
+    yield _row("read a corpus and split its sentences", megabytes / (time.perf_counter() - started), "MB/s")
+    for count in sorted({1, processes}):
+        started = time.perf_counter()
+        write_shards(documents(), tokenizer, directory / str(count), processes=count)
+        speed = megabytes / (time.perf_counter() - started)
+        yield _row(f"corpus to shards, {count} worker process{'es' * (count > 1)}", speed, "MB/s")
+
+
+def _shards_to_batches(shards: Shards, tokenizer) -> Iterator[dict]:
+    training = TrainingDocuments(shards.number_of_documents, shards.held_out)
+    documents = training.numbers(np.arange(training.count))
+    started = time.perf_counter()
+    planned = len(plan_examples(shards, documents, training, 128, seed=0, epoch=0))
+    yield _row("plan sentence pairs of 128", planned / (time.perf_counter() - started), "examples/s")
+    for batch_size, max_length in SHAPES:
+        for whole_words in (False, True):
+            batches = PretrainingBatches(
+                shards, tokenizer, batch_size, max_length, seed=0, whole_word_masking=whole_words
+            )
+            case = f"shards to masked batches, {batch_size} x {max_length}{', whole words' * whole_words}"
+            theirs = None if whole_words else _transformers_speed(batches, tokenizer)
+            yield _row(case, _tokens_per_second(batches), "tokens/s", theirs)
+    batches = PretrainingBatches(shards, tokenizer, 32, 128, seed=0, nsp=False)
+    yield _row("shards to masked batches, 32 x 128, single segments", _tokens_per_second(batches), "tokens/s")
+    batches = PretrainingBatches(shards, tokenizer, 32, 128, seed=0)
+    yield _row("the same pairs through a background thread", _tokens_per_second(prefetch(batches)), "tokens/s")
+
+
+def _tokens_per_second(updates: Iterable) -> float:
+    """Real tokens, padding not counted; planning and all else included."""
+    tokens, started = 0, time.perf_counter()
+    for update in updates:
+        tokens += sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches)
+        seconds = time.perf_counter() - started
+        if seconds > SECONDS:
+            return tokens / seconds
+    raise AssertionError("pretraining batches have no end")
+
+
+def _transformers_speed(batches: PretrainingBatches, tokenizer) -> float | None:
+    """Real tokens per second of transformers' collator, given our examples as lists of ids."""
+    try:
+        import transformers
+    except ImportError:
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        vocabulary = Path(directory) / "vocab.txt"
+        vocabulary.write_text("\n".join(tokenizer.vocabulary), encoding="utf-8")
+        theirs = transformers.BertTokenizerFast(str(vocabulary))
+    collate = transformers.DataCollatorForLanguageModeling(theirs, mlm_probability=0.15, pad_to_multiple_of=8)
+    examples = []
+    for update in islice(batches, 20):
+        [batch] = update.micro_batches
+        lengths = batch["attention_mask"].sum(dim=1).tolist()
+        names = ("input_ids", "token_type_ids")
+        examples.append(
+            [{name: batch[name][row, :length].tolist() for name in names} for row, length in enumerate(lengths)]
+        )
+    tokens, started = 0, time.perf_counter()
+    while time.perf_counter() - started < SECONDS:
+        for features in examples:
+            collate([dict(feature) for feature in features])
+            tokens += sum(len(feature["input_ids"]) for feature in features)
+    return tokens / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
