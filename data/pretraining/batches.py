@@ -110,11 +110,11 @@ class PretrainingBatches:
         position: tuple[int, int, int] | None = None,
         pad_to_max_length: bool = False,
     ):
-        if batch_size % (accumulate * processes):
-            share = accumulate * processes
+        share = accumulate * processes
+        if batch_size < 1 or batch_size % share:
             raise InputError(
                 f"--batch-size {batch_size} cannot be shared evenly among {processes} processes with {accumulate} "
-                f"micro-batches each: use a multiple of {share}, such as {-(-batch_size // share) * share}"
+                f"micro-batches each: use a multiple of {share}, such as {max(1, -(-batch_size // share)) * share}"
             )
         self._documents = TrainingDocuments(shards.number_of_documents, shards.held_out)
         if nsp:
@@ -206,13 +206,19 @@ def evaluation_batches(
     """One pass over the held-out documents, each example once: the same examples with the same masks every time.
 
     The arguments are those of ``PretrainingBatches``; each process has its own batches, of which the last may be
-    smaller. ``max_examples`` takes that many of them, over all processes. A corpus of fewer than three documents
-    holds out none, and there is no batch.
+    smaller. ``max_examples`` takes at most that many of them, over all processes, from as many documents in random
+    order as it takes. A corpus of fewer than three documents holds out none, and there is no batch.
     """
-    documents = HeldOutDocuments(shards.held_out)
+    held_out = HeldOutDocuments(shards.held_out)
     # Where a single document is held out, random sentences can only come from the others.
-    others = documents if documents.count > 1 else TrainingDocuments(shards.number_of_documents, shards.held_out)
-    examples = plan_examples(shards, shards.held_out, others, max_length, _EVALUATION_SEED, 0, nsp)
+    others = held_out if held_out.count > 1 else TrainingDocuments(shards.number_of_documents, shards.held_out)
+    ranks = shuffled(np.arange(held_out.count), held_out.count, _EVALUATION_SEED, 0, _DOCUMENT_ORDER)
+    documents = held_out.numbers(ranks)
+    if max_examples is not None:
+        boundaries = shards.sentence_starts[shards.document_starts[np.stack([documents, documents + 1])]]
+        tokens_so_far = np.cumsum(boundaries[1] - boundaries[0])
+        documents = documents[: np.searchsorted(tokens_so_far, max_examples * max_length) + 1]
+    examples = plan_examples(shards, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
     examples = examples[:max_examples][process::processes]
     tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
     for first in range(0, len(examples), batch_size):
