@@ -12,6 +12,7 @@ points that the docstring of ``normalization.py`` names.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -43,7 +44,7 @@ class WordPieceTokenizer(Tokenizer):
         split_chinese: whether each Chinese character is a word.
 
     Raises:
-        InputError: where a special token is missing, or a piece is empty or there twice.
+        InputError: where a special token is missing or a piece is there twice.
     """
 
     def __init__(
@@ -54,6 +55,9 @@ class WordPieceTokenizer(Tokenizer):
         split_chinese: bool = True,
     ):
         super().__init__(vocabulary)
+        if len(self._ids) < len(self.vocabulary):
+            repeated = next(piece for piece, count in Counter(self.vocabulary).items() if count > 1)
+            raise InputError(f"the piece {repeated!r} is there twice in the vocabulary; each piece has one id")
         self.lowercase = lowercase
         self.strip_accents = lowercase if strip_accents is None else strip_accents
         self.split_chinese = split_chinese
