@@ -12,16 +12,15 @@ are found by the margin of their best cut, and are cut again with the true sum b
 """
 
 import re
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
-
-import numpy as np
 
 from bert.tokenization.memo import Memo
 from bert.tokenization.sentencepiece_model import SPACE_MARK, Kind, SentencePieceModel
 from bert.tokenization.sentencepiece_normalizer import Normalizer
-from bert.tokenization.unigram import UnigramSegmenter
+from bert.tokenization.unigram import LOWEST_SUM, UnigramSegmenter
 
 # A piece: its id, and where in the normalized text it starts and ends.
 Piece = tuple[int, int, int]
@@ -30,8 +29,6 @@ _REMEMBERED_CHUNKS = 1 << 18
 _LONGEST_REMEMBERED = 64  # characters; longer chunks are rarely seen again, and an endless one fills the memory
 # In front of a chunk: it begins the text, and no space is added to it. No chunk has a space in it.
 _BARE = " "
-# From 2 ** 16 pieces on, sums are so large, and so coarse, that margins are not worth looking at.
-_MAX_PIECES_BITS = 16
 # Rounding to float32 changes a sum by no more than this share of it.
 _ROUNDING = 2.0**-24
 
@@ -40,10 +37,13 @@ def can_be_cut_at_spaces(model: SentencePieceModel, normalizer: Normalizer) -> b
     """Whether chunks between spaces can be normalized and cut into pieces each by itself.
 
     They can when "▁" is a piece, so that nothing unknown reaches over it; when it occurs at the
-    beginning of pieces alone; and when neither a rule nor a user-defined symbol has a space in it.
+    beginning of pieces alone; and when neither a rule nor a user-defined symbol has a space in it. Scores
+    above zero, which are no log-probabilities, would make the sums of a unigram model grow without bound.
     """
     settings = model.normalizer
     if model.whitespace_as_suffix or not settings.escape_whitespaces or not normalizer.leaves_spaces_alone:
+        return False
+    if model.is_unigram and max(model.scores) > 0:
         return False
     has_mark_piece = False
     for piece, kind in zip(model.pieces, model.kinds):
@@ -133,72 +133,54 @@ class UnigramChunkEncoder(ChunkEncoder):
         super().__init__(model, user_defined, segmenter.segment)
         self._segmenter = segmenter
         self._finish = finish
-        self._scores = np.asarray(segmenter.scores, dtype=np.float32)
         self._largest_score = max(map(abs, segmenter.scores))
-        # By b: the chunks that are in doubt in some text of fewer than 2 ** b pieces.
-        self._doubtful: list[set[str]] = [set() for _ in range(_MAX_PIECES_BITS + 1)]
-        # How many pieces the chunks have whose ids are not those of their pieces: unknown runs, unknown bytes.
-        self._piece_counts: dict[str, int] = {}
+        # Above this, no cut of a remembered chunk brings a sum down to where the segmenter starts anew.
+        self._lowest_safe_sum = LOWEST_SUM + _LONGEST_REMEMBERED * self._largest_score
+        self._most_pieces = int(max(-self._lowest_safe_sum, 0) / self._largest_score)
+        # By b: the chunks that are in doubt in some text of fewer than 2 ** b pieces. The last is for any text.
+        levels = int(-2 * LOWEST_SUM / self._largest_score).bit_length() + 1
+        self._doubtful: list[set[str]] = [set() for _ in range(levels)]
 
     def encode(self, text: str) -> list[int]:
-        chunks = self._chunks(text)
-        if len(self._ids_of_chunk) + len(chunks) > _REMEMBERED_CHUNKS:
-            # What is in doubt is forgotten together with the chunks; not, as a full memo would, half-way in a text.
-            self._ids_of_chunk.clear()
-            self._piece_counts.clear()
+        if len(self._doubtful[-1]) > _REMEMBERED_CHUNKS:
             for chunks_in_doubt in self._doubtful:
                 chunks_in_doubt.clear()
-        if len(chunks).bit_length() <= _MAX_PIECES_BITS and max(map(len, chunks), default=0) <= _LONGEST_REMEMBERED:
+            self._ids_of_chunk.clear()
+        chunks = self._chunks(text)
+        if max(map(len, chunks), default=0) <= _LONGEST_REMEMBERED:
             ids = self._joined(chunks)
-            bits = len(ids).bit_length()
-            if bits <= _MAX_PIECES_BITS and self._doubtful[bits].isdisjoint(chunks):
+            if len(ids) <= self._most_pieces and self._doubtful[len(ids).bit_length()].isdisjoint(chunks):
                 return ids
-        return self._encode_with_sum(chunks, self._places_in_doubt(chunks))
+        return self._encode_with_sum(chunks)
 
-    def _encode_with_sum(self, chunks: list[str], places_in_doubt: Sequence[int]) -> list[int]:
+    def _encode_with_sum(self, chunks: list[str]) -> list[int]:
         """The ids of the pieces, the chunks in doubt cut with the sum of scores that stands before them."""
+        scores, doubtful = self._segmenter.scores, self._doubtful[-1]
         ids: list[int] = []
-        score, after = 0.0, 0
-        for place in places_in_doubt:
-            clear = self._joined(chunks[after:place])
-            normalized = self._normalized(chunks[place])
-            pieces, score = self._segmenter.best_cut(normalized, self._sum(score, clear))
-            ids += clear
+        total = array("f", [0.0])  # what is stored in it is rounded to float32
+        for chunk in chunks:
+            if len(chunk) <= _LONGEST_REMEMBERED and total[0] > self._lowest_safe_sum:
+                remembered = self._ids_of_chunk[chunk]
+                if chunk not in doubtful:
+                    for token_id in remembered:
+                        total[0] += scores[token_id]
+                    ids += remembered
+                    continue
+            normalized = self._normalized(chunk)
+            pieces, total[0] = self._segmenter.best_cut(normalized, total[0])
             ids += [token_id for token_id, _, _ in self._finish(normalized, pieces)]
-            after = place + 1
-        return ids + self._joined(chunks[after:])
-
-    def _places_in_doubt(self, chunks: list[str]) -> Sequence[int]:
-        """Which of the chunks may be cut otherwise than the memo has it, because of those that stand before."""
-        is_long = [len(chunk) > _LONGEST_REMEMBERED for chunk in chunks]
-        count = 0
-        if len(chunks).bit_length() <= _MAX_PIECES_BITS:
-            for place, chunk in enumerate(chunks):
-                # A long chunk has at most as many pieces as characters; it is not remembered.
-                count += len(self._normalized(chunk)) if is_long[place] else len(self._ids_of_chunk[chunk])
-                count += self._piece_counts.get(chunk, 0)
-        bits = max(count, len(chunks)).bit_length()
-        if bits > _MAX_PIECES_BITS:
-            return range(len(chunks))
-        doubtful = self._doubtful[bits]
-        return [place for place, chunk in enumerate(chunks) if is_long[place] or chunk in doubtful]
-
-    def _sum(self, score: float, ids: list[int]) -> float:
-        """``score`` and the scores of pieces, added one by one in float32."""
-        scores = np.concatenate([np.asarray([score], np.float32), self._scores[ids]]) if ids else [score]
-        return float(np.add.accumulate(scores, dtype=np.float32)[-1])
+        return ids
 
     def _ids_of_new_chunk(self, chunk: str) -> list[int]:
         normalized = self._normalized(chunk)
         pieces, margin = self._segmenter.best_cut_with_margin(normalized)
         ids = [token_id for token_id, _, _ in self._finish(normalized, pieces)]
-        if ids == [token_id for token_id, _, _ in pieces]:
+        additions = max(len(normalized), 1)
+        if additions <= _LONGEST_REMEMBERED and ids == [token_id for token_id, _, _ in pieces]:
             # In a text of more pieces than this, the rounding of two cuts' sums can differ by the margin.
-            additions = max(len(normalized), 1)
             doubtful_from = margin / (4 * additions * _ROUNDING * self._largest_score) - additions
         else:
-            doubtful_from = 0.0  # the scores to be summed cannot be told from the ids
-            self._piece_counts[chunk] = len(pieces)
+            doubtful_from = 0.0  # its scores cannot be told from the ids: a run of unknown pieces is one, or is bytes
         for bits, chunks_in_doubt in enumerate(self._doubtful):
             if doubtful_from < 1 << bits:
                 chunks_in_doubt.add(chunk)

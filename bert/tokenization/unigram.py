@@ -7,8 +7,8 @@ that ends at a place is the best one that ends where its last piece starts, and 
 
     ▁ h e l l o         best ends:  ▁|-2.1  ▁he|-6.0  ▁hell|-9.9  ▁hello|-7.5   ->  ▁hello
 
-Sums are kept in float32, as the library keeps them. Near-ties are decided by that rounding, and so
-depend on the size of the sum: on all the text before.
+Sums are kept in float32, as the library keeps them (version 0.2.3). Near-ties are decided by that rounding,
+and so depend on the size of the sum: on all the text before.
 """
 
 import math
@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from bert.tokenization.sentencepiece_model import Kind, SentencePieceModel
 
 _UNKNOWN_PENALTY = 10.0
+# Below this the library takes the sum at hand off all that it still needs, and goes on from zero.
+LOWEST_SUM = -100_000.0
 # Leaves of the trie of pieces: a key that is no character.
 _PIECE_ID = ""
 _NO_PIECE: dict = {}
@@ -62,12 +64,18 @@ class UnigramSegmenter:
         best[0] = score_before
         last_id, last_start = array("i", [-1]) * (length + 1), array("q", [-1]) * (length + 1)
         rounded = array("f", [0.0])
+        furthest = 0  # where the longest piece so far ends
         for start in range(length):
+            if best[start] < LOWEST_SUM:
+                taken_off = best[start]
+                for end in range(start, furthest + 1):
+                    best[end] -= taken_off
             for token_id, end in self._pieces_at(text, start):
                 rounded[0] = best[start] + self.scores[token_id]
                 if rounded[0] > best[end]:
                     best[end] = rounded[0]
                     last_id[end], last_start[end] = token_id, start
+                    furthest = max(furthest, end)
         return _backtrack(last_id, last_start), best[length]
 
     def best_cut_with_margin(self, text: str) -> tuple[list[tuple[int, int, int]], float]:
