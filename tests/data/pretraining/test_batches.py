@@ -156,7 +156,7 @@ def test_the_iterator_resumes_exactly_after_any_update(several_windows, shards, 
     epochs = {update.position[0] for update in whole}
     windows = {update.position[1] for update in whole}
     assert len(epochs) > 1 and len(windows) > 3
-    for done in (1, 2, 50, 201, 224, 301, 399):
+    for done in (1, 50, 201, 224, 301, 399):
         assert same_updates(take(batches(whole[done - 1].position), 400 - done), whole[done:])
     assert not same_updates(take(batches(whole[49].position), 10), whole[51:61])
 

@@ -111,7 +111,7 @@ def trials(request):
     documents = random_documents(6, 12, longest_sentence, seed=max_length)
     shards = make_shards(documents)
     everything = TrainingDocuments(len(documents), shards.held_out)
-    number, passes = max(range(6), key=lambda number: len(documents[number])), 400
+    number, passes = max(range(6), key=lambda number: len(documents[number])), 300
 
     def by_reference(**rules):
         rng, tokens = random.Random(0), token_lists(documents)
