@@ -1,0 +1,1 @@
+"""From a corpus of plain text to masked batches for pretraining."""
