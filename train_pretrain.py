@@ -140,6 +140,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
             means = mean_losses(model, heldout, precision, processes)
             reporter.record(**{f"heldout_{name}": value for name, value in means.items()})
             reporter.say(f"step {progress.step:,}, held out: {in_words(means)}")
+            reporter.draw_curves()
 
         def checkpoint() -> None:
             generators = processes.gather(generator_state(processes.device))
@@ -152,15 +153,12 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
             }  # fmt: skip
             save_state(run / "training_state", progress.step, state)
             save_checkpoint(run, model, tokenizer)
-            reporter.draw_curves()
 
         ended = train(
             model, training, optimizer, scaler, precision, processes, schedule, progress,
             reporter.report, evaluate, checkpoint,
         )  # fmt: skip
         evaluate()
-        if processes.is_first:
-            reporter.draw_curves()
 
     say(f"{ended.capitalize()} at step {progress.step:,} after {progress.seconds / 60:.1f} minutes of training.")
     if processes.is_first:
@@ -358,7 +356,7 @@ def make_parser() -> argparse.ArgumentParser:
     text = parser.add_argument_group("text")
     text.add_argument("--corpus", nargs="+", metavar="FILE", help="text, also .gz .xz .bz2 (Python's documentation)")
     add_switch(text, "--document-per-line", "a line is a document; else a sentence, and a blank line ends a document")
-    text.add_argument("--encoding-errors", choices=("strict", "replace"), help="about bytes that are not UTF-8 (strict)")
+    text.add_argument("--encoding-errors", choices=("strict", "replace"), help="about bytes that are not UTF-8")
     text.add_argument("--vocab", metavar="FILE", help="a vocab.txt, or a run's directory (learned from the corpus)")
     add_number(text, "--vocab-size", positive, "pieces to learn where there is no --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")

@@ -34,8 +34,8 @@ def run_fill_mask(given: argparse.Namespace) -> None:
     from bert.fill_mask import fill_mask
     from bert.heads.pretraining import BertForPreTraining
 
-    tokenizer = load_tokenizer(given.run)
     model = load_checkpoint(given.run, BertForPreTraining)
+    tokenizer = load_tokenizer(given.run)
     check_vocabulary_fits(tokenizer, model.config, given.run)
     for number, fillings in enumerate(fill_mask(model, tokenizer, given.text), start=1):
         print(f"[MASK] {number}:")

@@ -8,17 +8,20 @@ import torch
 # Tiny tensors on contended cores are hundreds of times slower with more threads than one.
 torch.set_num_threads(1)
 
-WORDS = """the a one every small old bright river stone bird ship garden king teacher winter letter road song moves
-sings falls waits turns opens and under over before after near quickly slowly often never""".split()
+WORDS = (
+    "the a one every small old bright river stone bird ship garden king teacher winter letter road song moves sings "
+    "falls waits turns opens and under over before after near quickly slowly often never"
+).split(" ")
 
 
 def make_documents(count: int, seed: int = 0) -> list[list[str]]:
     """Documents of a few sentences each, of words that mean nothing together, the same ones each time."""
     generator = random.Random(seed)
-    return [
-        [" ".join(generator.choices(WORDS, k=generator.randint(4, 9))) + "." for _ in range(generator.randint(4, 9))]
-        for _ in range(count)
-    ]
+
+    def sentence() -> str:
+        return " ".join(generator.choices(WORDS, k=generator.randint(4, 9))).capitalize() + "."
+
+    return [[sentence() for _ in range(generator.randint(4, 9))] for _ in range(count)]
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenize
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     metadata = {"format": "pt", "sha256": _digest(weights)}  # transformers asks for "format"
-    write_atomically(directory / "model.safetensors", save(weights, metadata))
+    write_atomically(directory / "model.safetensors", _with_sorted_metadata(save(weights, metadata)))
     if tokenizer is not None:
         save_tokenizer(directory, tokenizer)
     config = {"architectures": [type(model).__name__], "model_type": "bert", **model.config.to_dict()}
@@ -200,6 +200,18 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     if "sha256" in metadata and metadata["sha256"] != _digest(weights):
         raise InputError(f"{path}: is damaged (its weights do not have the checksum in it); copy or train it again")
     return weights
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """A safetensors file whose metadata stand in order: the library's order changes from one call to the next, and
+    the same weights would not be the same bytes. (The file is the length of a JSON header, the header, the weights.)
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # the weights begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def _digest(weights: dict[str, Tensor]) -> str:

@@ -26,8 +26,8 @@ def test_defaults_are_bert_base():
 
 def test_googles_and_transformers_files_are_read_with_keys_of_no_concern_passed_over(tmp_path):
     path = tmp_path / "bert_config.json"
-    values = {"hidden_size": 8, "num_attention_heads": 2, "vocab_size": 9, "architectures": ["X"], "layer_norm_eps": 1e-5}
-    path.write_text(json.dumps(values))
+    values = {"hidden_size": 8, "num_attention_heads": 2, "vocab_size": 9, "layer_norm_eps": 1e-5}
+    path.write_text(json.dumps(values | {"architectures": ["X"]}))
     config = BertConfig.from_json_file(path)
     assert (config.hidden_size, config.vocab_size, config.layer_norm_eps) == (8, 9, 1e-5)
     assert config.num_hidden_layers == 12
@@ -43,7 +43,9 @@ def test_heads_must_share_the_width_evenly():
         BertConfig(hidden_size=10, num_attention_heads=3)
 
 
-@pytest.mark.parametrize("change", [{"vocab_size": 0}, {"vocab_size": True}, {"initializer_range": -1.0}, {"hidden_act": ""}])
+@pytest.mark.parametrize(
+    "change", [{"vocab_size": 0}, {"vocab_size": True}, {"initializer_range": -1.0}, {"hidden_act": ""}]
+)
 def test_values_that_cannot_make_a_model_are_named(change):
     with pytest.raises(InputError, match=next(iter(change))):
         BertConfig(**change)

@@ -41,6 +41,14 @@ def test_what_is_saved_comes_back(model, directory):
     assert not tokenizer.lowercase
 
 
+def test_the_same_weights_are_the_same_bytes(model, directory):
+    files = set()
+    for number in range(8):
+        save_checkpoint(directory / str(number), model)
+        files.add((directory / str(number) / "model.safetensors").read_bytes())
+    assert len(files) == 1
+
+
 def test_the_encoder_alone_can_be_loaded_saved_and_loaded(model, directory, tmp_path):
     encoder = load_checkpoint(directory, BertModel)
     assert all(encoder.state_dict()[name].equal(weight) for name, weight in model.bert.state_dict().items())

@@ -113,8 +113,8 @@ def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None,
             on_report(progress)
 
     ended = train(
-        model, Updates(progress.position, broken_at), optimizer, FP32.gradient_scaler(), FP32, ALONE, schedule, progress,
-        report, note("evaluate"), note("checkpoint"),
+        model, Updates(progress.position, broken_at), optimizer, FP32.gradient_scaler(), FP32, ALONE, schedule,
+        progress, report, note("evaluate"), note("checkpoint"),
     )  # fmt: skip
     return happened, ended, optimizer
 
@@ -166,7 +166,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_its_checkpoint_and_names_
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_stop_is_granted_after_the_update_and_saved(number):
     before = signal.getsignal(number)
-    happened, ended, _ = run(Classifier(), on_report=lambda progress: os.kill(os.getpid(), number))
+    happened, ended, _ = run(Classifier(), on_report=lambda _: os.kill(os.getpid(), number))
     assert ended == "interrupted"
     assert happened[-1][:2] == ("checkpoint", 2)
     assert signal.getsignal(number) is before
@@ -192,9 +192,12 @@ def test_a_run_in_two_sittings_is_bit_for_bit_the_run_in_one():
         first.load_state_dict(initial)
         torch.manual_seed(1)
         progress = Progress(position=0)
-        happened, ended, optimizer = run(
-            first, progress, on_report=lambda progress: os.kill(os.getpid(), signal.SIGTERM) if progress.step == 4 else None
-        )
+
+        def interrupt_at_4(progress):
+            if progress.step == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        _, ended, optimizer = run(first, progress, on_report=interrupt_at_4)
         assert ended == "interrupted"
         state = {name: weight.clone() for name, weight in first.state_dict().items()}
         generators, optimizer_state = generator_state(CPU), optimizer.state_dict()

@@ -1,0 +1,112 @@
+"""The house keeps its plan: imports run one way, and what a user does not need is not loaded."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Each room, and the rooms that it may import from. Rooms are folders, or files that stand alone in bert/.
+MAY_IMPORT = {
+    "bert.errors": set(),
+    "bert.files": {"bert.errors"},
+    "bert.config": {"bert.errors", "bert.files"},
+    "bert.tokenization": {"bert.errors"},
+    "bert.model": {"bert.config"},
+    "bert.heads": {"bert.config", "bert.model"},
+    "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
+    "bert.training": {"bert.errors", "bert.files"},
+    "bert.fill_mask": {"bert.errors", "bert.heads"},
+    "bert.__main__": {"bert.errors", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.fill_mask"},
+    "bert.__init__": set(),
+    "data": {"bert.errors", "bert.files", "bert.tokenization"},
+}
+THIRD_PARTY = {
+    "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
+}  # fmt: skip
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return "data" if parts[0] == "data" else ".".join(parts[:2])
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it the import stands."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            modules.add(node.module)
+    return modules
+
+
+def own_room(path: Path) -> str:
+    return room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+@pytest.mark.parametrize("path", sources("bert") + sources("data"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_from_rooms_below_its_own(path):
+    room = own_room(path)
+    for module in imported(path):
+        if module.split(".")[0] in ("bert", "data") and module != "bert":
+            assert room_of(module) in MAY_IMPORT[room] | {room}, f"{room} imports {module}"
+
+
+def test_the_plan_has_no_circles():
+    def below(room, seen=()):
+        assert room not in seen, f"a circle through {room}"
+        return {room}.union(*(below(other, (*seen, room)) for other in MAY_IMPORT[room]))
+
+    for room in MAY_IMPORT:
+        below(room)
+
+
+def test_every_room_is_on_the_plan():
+    assert {own_room(path) for path in sources("bert") + sources("data")} <= set(MAY_IMPORT)
+
+
+def test_nothing_is_imported_from_outside_but_the_dependencies():
+    for path in [*sources("bert"), *sources("data"), *ROOT.glob("train_*.py")]:
+        for module in imported(path):
+            top = module.split(".")[0]
+            if top not in ("bert", "data"):
+                assert top in THIRD_PARTY | set(sys.stdlib_module_names), f"{path} imports {module}"
+
+
+def run(code: str) -> str:
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_every_public_name_needs_torch_numpy_and_einops_alone():
+    blocked = sorted(THIRD_PARTY - {"torch", "numpy", "einops"})
+    run(
+        "import sys\n"
+        f"for name in {blocked!r}: sys.modules[name] = None\n"
+        "import bert\n"
+        "assert all(getattr(bert, name) for name in bert.__all__)\n"
+        "from bert import *\n"
+        "assert BertConfig is bert.BertConfig\n"
+    )
+
+
+def test_tokenizing_does_not_load_torch():
+    assert run("import bert.tokenization.wordpiece, sys; print('torch' in sys.modules)").strip() == "False"
+
+
+def test_an_unknown_public_name_is_an_ordinary_error():
+    import bert
+
+    with pytest.raises(AttributeError, match="no attribute 'BertForNothing'"):
+        bert.BertForNothing  # noqa: B018

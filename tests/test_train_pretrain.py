@@ -1,0 +1,312 @@
+"""train_pretrain.py as its user runs it: from text to a checkpoint, killed and resumed, in processes, misused."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import train_pretrain
+from bert.checkpoints.directory import load_checkpoint, load_tokenizer
+from bert.heads.pretraining import BertForPreTraining
+from bert.training.reporting import read_log
+from bert.training.state import load_newest_state
+from tests.conftest import make_documents
+
+ROOT = Path(__file__).parent.parent
+SMALL_RUN = [
+    "--vocab-size", "90", "--max-steps", "6", "--batch-size", "8", "--max-length", "24", "--learning-rate", "1e-3",
+    "--report-every", "2", "--eval-every", "100", "--checkpoint-every", "2", "--workers", "1", "--device", "cpu",
+    "--dropout", "0.1",
+]  # fmt: skip
+
+
+def pretrain(*arguments) -> int:
+    return train_pretrain.main([str(argument) for argument in arguments])
+
+
+def command(*arguments, processes=1) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
+    return [sys.executable, *launcher, str(ROOT / "train_pretrain.py"), *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def weights(run) -> dict[str, torch.Tensor]:
+    return load_checkpoint(run, BertForPreTraining).state_dict()
+
+
+def same_bytes(a, b) -> bool:
+    return (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A corpus, and a finished run on it, which evaluated once on the way."""
+    folder = tmp_path_factory.mktemp("finished")
+    corpus = folder / "corpus.txt"
+    corpus.write_text("\n\n".join("\n".join(document) for document in make_documents(60)), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert pretrain("--corpus", corpus, "--output", folder / "run", *SMALL_RUN, "--eval-every", 4) == 0
+    (folder / "printed.txt").write_text(printed.getvalue())
+    return corpus, folder / "run"
+
+
+# ---- what a run makes ----
+
+
+def test_a_run_leaves_a_checkpoint_a_log_and_pictures(finished):
+    _, run = finished
+    model, tokenizer = load_checkpoint(run, BertForPreTraining), load_tokenizer(run)
+    assert model.config.vocab_size == tokenizer.vocab_size <= 90
+    log = read_log(run / "log.jsonl")
+    assert [line["step"] for line in log] == [0, 2, 4, 4, 6, 6]
+    assert log[0]["precision"] in ("fp32", "bf16")
+    assert log[0]["unigram_masked_lm_loss"] > 2
+    for name in ("masked_lm_loss", "next_sentence_accuracy", "learning_rate", "tokens_per_second"):
+        assert log[1][name] > 0
+    assert log[-1]["heldout_masked_lm_loss"] > 0
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list((run / "tensorboard").iterdir())
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_it_says_what_it_does_and_ends_by_naming_the_next_command(finished):
+    _, run = finished
+    printed = (run.parent / "printed.txt").read_text()
+    assert "Guessing the masked pieces by their frequency alone" in printed
+    assert "step 4, held out: MLM loss" in printed
+    assert f"python -m bert fill-mask {run}" in printed
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_not(finished, tmp_path):
+    corpus, run = finished
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "again", *SMALL_RUN, "--workers", 2) == 0
+    assert same_bytes(run, tmp_path / "again")
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "other", *SMALL_RUN, "--seed", 1) == 0
+    assert not same_bytes(run, tmp_path / "other")
+
+
+def test_the_loss_goes_down(corpus, tmp_path):
+    arguments = [*SMALL_RUN, "--max-steps", 60, "--checkpoint-every", 60, "--report-every", 5, "--dropout", 0]
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *arguments) == 0
+    losses = [line["masked_lm_loss"] for line in read_log(tmp_path / "run" / "log.jsonl") if "masked_lm_loss" in line]
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_variants_run(corpus, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\n".join(" ".join(document) for document in make_documents(60)), encoding="utf-8")
+    variants = {
+        "no_nsp": ["--corpus", corpus, "--no-nsp"],
+        "whole_words": ["--corpus", corpus, "--whole-word-masking", "--optimizer", "adamw", "--cased"],
+        "lines": ["--corpus", lines, "--document-per-line", "--epochs", 1],
+        "bf16": ["--corpus", corpus, "--precision", "bf16"],
+    }
+    for name, arguments in variants.items():
+        assert pretrain(*SMALL_RUN, *arguments, "--output", tmp_path / name) == 0, name
+        assert (tmp_path / name / "config.json").exists()
+    no_nsp = read_log(tmp_path / "no_nsp" / "log.jsonl")
+    assert not any("next_sentence_loss" in line for line in no_nsp)
+    assert read_log(tmp_path / "bf16" / "log.jsonl")[0]["precision"] == "bf16"
+
+
+def test_a_vocabulary_can_be_given(finished, tmp_path):
+    corpus, run = finished
+    for vocab in (run / "vocab.txt", run):
+        output = tmp_path / vocab.name
+        assert pretrain("--corpus", corpus, "--output", output, "--vocab", vocab, *SMALL_RUN) == 0
+        assert (output / "vocab.txt").read_bytes() == (run / "vocab.txt").read_bytes()
+        assert same_bytes(run, output)
+
+
+# ---- parts, processes, interruptions ----
+
+
+def test_processes_and_micro_batches_change_nothing_but_rounding(finished, tmp_path):
+    corpus, _ = finished
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0]
+    runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "control")}
+    assert pretrain(*arguments, "--output", runs["whole"]) == 0
+    assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
+    assert pretrain(*arguments, "--output", runs["control"], "--batch-size", 4) == 0
+    line = command(*arguments, "--output", runs["processes"], "--accumulate", 2, processes=2)
+    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+
+    expected = weights(runs["whole"])
+    for name in ("parts", "processes"):
+        for weight, other in zip(expected.values(), weights(runs[name]).values(), strict=True):
+            torch.testing.assert_close(weight, other, rtol=1e-4, atol=2e-5)
+        for line, other in zip(read_log(runs["whole"] / "log.jsonl"), read_log(runs[name] / "log.jsonl"), strict=True):
+            for key in line:
+                if key.endswith(("_loss", "_accuracy")):
+                    assert line[key] == pytest.approx(other[key], rel=1e-4), key
+            assert line.get("tokens") == other.get("tokens")
+    control = weights(runs["control"])
+    assert not all(torch.allclose(weight, control[name], rtol=1e-4, atol=2e-5) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_goes_on_bit_for_bit(finished, tmp_path, number):
+    corpus, _ = finished
+    long_run = [*SMALL_RUN, "--max-steps", 40, "--accumulate", 2, "--checkpoint-every", 3, "--report-every", 1]
+    expected, run = tmp_path / "whole", tmp_path / "interrupted"
+    assert pretrain("--corpus", corpus, "--output", expected, *long_run) == 0
+
+    with subprocess.Popen(
+        command("--corpus", corpus, "--output", run, *long_run), env=environment(), stdout=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list(run.glob("training_state/*.sha256")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(number)
+        code = process.wait(60)
+    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+    step = load_newest_state(run / "training_state")[0]["progress"]["step"]
+    assert 3 <= step < 40
+    assert pretrain("--output", run, "--resume") == 0
+    assert same_bytes(expected, run)
+    states = [load_newest_state(folder / "training_state")[0] for folder in (expected, run)]
+    for part in ("m", "v"):
+        for a, b in zip(*(state["optimizer"]["state"].values() for state in states), strict=True):
+            assert a[part].equal(b[part])
+    logs = [[line for line in read_log(folder / "log.jsonl") if "masked_lm_loss" in line] for folder in (expected, run)]
+    assert [line["masked_lm_loss"] for line in logs[0]] == [line["masked_lm_loss"] for line in logs[1]]
+
+
+def test_a_run_goes_on_from_the_state_before_a_damaged_one(finished, tmp_path, capsys):
+    corpus, run = finished
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *SMALL_RUN) == 0
+    newest = tmp_path / "run" / "training_state" / "step-00000006.pt"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert pretrain("--output", tmp_path / "run", "--resume") == 0
+    printed = capsys.readouterr().out
+    assert "step-00000006.pt: is damaged" in printed
+    assert "from step 4" in printed
+    assert same_bytes(run, tmp_path / "run")
+
+
+def test_a_second_phase_goes_on_with_longer_sequences(corpus, tmp_path, capsys):
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *SMALL_RUN) == 0
+    assert pretrain("--output", tmp_path / "run", "--resume", "--max-length", 48, "--max-steps", 8) == 0
+    assert "sequences go from 24 to 48 tokens" in capsys.readouterr().out
+    assert read_log(tmp_path / "run" / "log.jsonl")[-1]["step"] == 8
+
+
+# ---- misuse ----
+
+
+def error_of(capsys, *arguments) -> str:
+    """The one sentence that a wrong call gives, having given exit code 2 and no traceback."""
+    assert pretrain(*arguments) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("train_pretrain.py: error: ")
+    return lines[0]
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+TEXT = "\n\n".join("\n".join(document) for document in make_documents(60))
+BAD_CORPORA = {
+    "empty": ("", "corpus is empty"),
+    "utf16": (TEXT.encode("utf-16"), r"UTF-16"),
+    "latin1": ("Ein Satz.\nNoch eins.\n\nGr\xfc\xdfe.\n".encode("latin-1"), r"line 4.*byte"),
+    "single_document": ("One sentence.\nAnother one.\n", "single document.*--no-nsp"),
+    "every_line_a_document": ("\n\n".join(TEXT.split("\n")), "single sentence"),
+    "too_small": ("A b c.\nD e f.\n\nG h i.\nJ k l.\n\nM n o.\nP q r.\n", "too small.*--batch-size"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD_CORPORA)
+def test_a_bad_corpus_is_one_sentence_and_leaves_no_checkpoint(kind, tmp_path, capsys):
+    content, message = BAD_CORPORA[kind]
+    path = write(tmp_path / f"{kind}.txt", content)
+    arguments = [*SMALL_RUN, "--vocab-size", 40, "--corpus", path, "--output", tmp_path / "run"]
+    assert re.search(message, error_of(capsys, *arguments))
+    assert not (tmp_path / "run" / "config.json").exists()
+    assert not (tmp_path / "run" / "arguments.json").exists()
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_no_such_file_is_named(tmp_path, capsys):
+    message = error_of(capsys, *SMALL_RUN, "--corpus", tmp_path / "none.txt", "--output", tmp_path / "run")
+    assert "none.txt" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(finished, tmp_path):
+    corpus, run = finished
+    other = write(tmp_path / "windows.txt", b"\xef\xbb\xbf" + corpus.read_bytes().replace(b"\n", b"\r\n"))
+    assert pretrain("--corpus", other, "--output", tmp_path / "run", *SMALL_RUN) == 0
+    assert same_bytes(run, tmp_path / "run")
+
+
+def test_replaced_bytes_are_counted_aloud(corpus, tmp_path, capsys):
+    broken = write(tmp_path / "broken.txt", corpus.read_bytes() + b"\n\nGr\xfc\xdfe.\nSo.\n")
+    arguments = [*SMALL_RUN, "--corpus", broken, "--output", tmp_path / "run", "--encoding-errors", "replace"]
+    assert pretrain(*arguments) == 0
+    assert re.search(r"broken\.txt.*2 ", capsys.readouterr().out)
+
+
+def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finished, tmp_path, capsys):
+    corpus, run = finished
+    new = ["--corpus", corpus, "--output", tmp_path / "run"]
+    assert "512 positions" in error_of(capsys, *new, "--max-length", 513)
+    assert "holds a run already" in error_of(capsys, "--corpus", corpus, "--output", run, *SMALL_RUN)
+    assert "nothing to resume from" in error_of(capsys, "--output", tmp_path / "run", "--resume")
+    assert "--size mini is not what" in error_of(capsys, "--output", run, "--resume", "--size", "mini")
+    assert not (tmp_path / "run").exists()
+    assert "multiple of 3" in error_of(capsys, *new, *SMALL_RUN, "--accumulate", 3)
+    for wrong in ("--max-steps 0", "--dropout 1", "--learning-rate -1", "--size huge", "--max-l 9"):
+        with pytest.raises(SystemExit) as caught:
+            pretrain(*new, *wrong.split())
+        assert caught.value.code == 2
+
+
+def test_a_vocabulary_that_does_not_fit_the_run_is_refused(corpus, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert pretrain("--corpus", corpus, "--output", run, *SMALL_RUN) == 0
+    write(run / "vocab.txt", (run / "vocab.txt").read_text() + "another\n")
+    capsys.readouterr()
+    assert "vocabulary" in error_of(capsys, "--output", run, "--resume")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(corpus, tmp_path, capsys, monkeypatch):
+    import errno
+
+    from bert.training import state
+
+    run = tmp_path / "run"
+    save, calls = torch.save, []
+
+    def full_at_the_second(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(*arguments)
+
+    monkeypatch.setattr(state.torch, "save", full_at_the_second)
+    assert "the disk is full" in error_of(capsys, "--corpus", corpus, "--output", run, *SMALL_RUN)
+    assert load_newest_state(run / "training_state")[0]["progress"]["step"] == 2
+    assert load_checkpoint(run, BertForPreTraining)
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_settings_are_saved_as_json(finished):
+    _, run = finished
+    assert json.loads((run / "arguments.json").read_text())["max_length"] == 24
