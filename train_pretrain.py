@@ -27,6 +27,8 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.fill_mask import fill_mask
 from bert.heads.pretraining import BertForPreTraining
+from bert.tokenization.sentencepiece import SentencePieceTokenizer
+from bert.tokenization.sentencepiece_trainer import train_sentencepiece
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
 from bert.training import arguments
@@ -47,6 +49,7 @@ from bert.training.optimizer import make_optimizer
 from bert.training.precision import choose_precision
 from bert.training.reporting import Reporter, in_words
 from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state
+from data.batching import prefetch
 from data.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
@@ -66,9 +69,9 @@ RECIPES = {
 }
 DEFAULTS = {
     "output": "runs/pretrain", "size": "tiny", "corpus": None, "document_per_line": False,
-    "encoding_errors": "strict", "vocab": None, "cased": False, "shards": None, "workers": None, "nsp": True,
-    "whole_word_masking": False, "max_minutes": None, "eval_every": 500, "eval_examples": 1_000,
-    "checkpoint_every": 1_000,
+    "encoding_errors": "strict", "tokenizer": "wordpiece", "vocab": None, "cased": False, "shards": None,
+    "workers": None, "nsp": True, "whole_word_masking": False, "max_minutes": None, "eval_every": 500,
+    "eval_examples": 1_000, "checkpoint_every": 1_000,
 }  # fmt: skip
 MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples"}  # in a resumed run, besides what both scripts allow
 
@@ -155,7 +158,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
             save_checkpoint(run, model, tokenizer)
 
         ended = train(
-            model, training, optimizer, scaler, precision, processes, schedule, progress,
+            model, prefetch(training), optimizer, scaler, precision, processes, schedule, progress,
             reporter.report, evaluate, checkpoint,
         )  # fmt: skip
         evaluate()
@@ -176,19 +179,30 @@ def find_tokenizer(settings: SimpleNamespace, run: Path, say):
         return load_tokenizer(run)
     if settings.vocab is not None:
         path = Path(settings.vocab)
-        tokenizer = (
-            load_tokenizer(path) if path.is_dir() else WordPieceTokenizer.from_file(path, lowercase=not settings.cased)
-        )
-    else:
-        say(f"Learning a vocabulary of {settings.vocab_size:,} pieces from the training documents.")
-        sentences = training_sentences(corpus_documents(settings, report=say))
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            vocabulary = train_wordpiece(sentences, settings.vocab_size, lowercase=not settings.cased)
-        for warning in caught:
-            say(f"Note: {warning.message}.")
-        tokenizer = WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
+        if path.is_dir():
+            return load_tokenizer(path)
+        if path.suffix == ".model":
+            return SentencePieceTokenizer.from_file(path)
+        return WordPieceTokenizer.from_file(path, lowercase=not settings.cased)
+    say(f"Learning a vocabulary of {settings.vocab_size:,} pieces from the training documents.")
+    sentences = training_sentences(corpus_documents(settings, report=say))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tokenizer = learn_tokenizer(sentences, settings)
+    for warning in caught:
+        say(f"Note: {warning.message}.")
     return tokenizer
+
+
+def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
+    """A tokenizer of the kind asked for, its vocabulary learned from ``sentences``."""
+    if settings.tokenizer == "sentencepiece":
+        normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
+        return SentencePieceTokenizer(
+            train_sentencepiece(sentences, settings.vocab_size, normalization=normalization)
+        )
+    vocabulary = train_wordpiece(sentences, settings.vocab_size, lowercase=not settings.cased)
+    return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
 
 
 def corpus_documents(settings: SimpleNamespace, report=lambda sentence: None) -> Iterator[list[str]]:
@@ -357,7 +371,8 @@ def make_parser() -> argparse.ArgumentParser:
     text.add_argument("--corpus", nargs="+", metavar="FILE", help="text, also .gz .xz .bz2 (Python's documentation)")
     add_switch(text, "--document-per-line", "a line is a document; else a sentence, and a blank line ends a document")
     text.add_argument("--encoding-errors", choices=("strict", "replace"), help="about bytes that are not UTF-8")
-    text.add_argument("--vocab", metavar="FILE", help="a vocab.txt, or a run's directory (learned from the corpus)")
+    text.add_argument("--tokenizer", choices=("wordpiece", "sentencepiece"), help="what to learn (wordpiece)")
+    text.add_argument("--vocab", metavar="FILE", help="a vocab.txt, a .model or a run (one is learned from the corpus)")
     add_number(text, "--vocab-size", positive, "pieces to learn where there is no --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")
     text.add_argument("--shards", metavar="DIR", help="where the tokenized corpus is, or is put (OUTPUT/shards)")

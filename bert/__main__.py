@@ -1,9 +1,11 @@
 """Using a trained model from the command line.
 
     python -m bert fill-mask RUN "Paris is the [MASK] of France."
+    python -m bert tokenize RUN "Unaffable!"
 """
 
 import argparse
+import shutil
 import sys
 
 from bert.errors import InputError
@@ -19,6 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     fill_mask.add_argument("run", help="the directory of a pretraining run, or of a Hugging Face BERT")
     fill_mask.add_argument("text", help="with [MASK] for each blank")
     fill_mask.set_defaults(function=run_fill_mask)
+    tokenize = commands.add_parser("tokenize", help="a text's pieces, ids and offsets, lined up under it")
+    tokenize.add_argument("run", help="a directory with a vocabulary")
+    tokenize.add_argument("text")
+    tokenize.set_defaults(function=run_tokenize)
     given = parser.parse_args(arguments)
     try:
         given.function(given)
@@ -41,6 +47,14 @@ def run_fill_mask(given: argparse.Namespace) -> None:
         print(f"[MASK] {number}:")
         for filling in fillings:
             print(f"  {filling.probability:6.1%}  {filling.piece}")
+
+
+def run_tokenize(given: argparse.Namespace) -> None:
+    """Prints how a text is cut."""
+    from bert.checkpoints.directory import load_tokenizer
+    from bert.tokenization.alignment import aligned_pieces
+
+    print(aligned_pieces(load_tokenizer(given.run), given.text, width=shutil.get_terminal_size().columns))
 
 
 if __name__ == "__main__":

@@ -111,6 +111,7 @@ def test_variants_run(corpus, tmp_path):
         "no_nsp": ["--corpus", corpus, "--no-nsp"],
         "whole_words": ["--corpus", corpus, "--whole-word-masking", "--optimizer", "adamw", "--cased"],
         "lines": ["--corpus", lines, "--document-per-line", "--epochs", 1],
+        "sentencepiece": ["--corpus", corpus, "--tokenizer", "sentencepiece", "--whole-word-masking"],
         "bf16": ["--corpus", corpus, "--precision", "bf16"],
     }
     for name, arguments in variants.items():
@@ -118,6 +119,9 @@ def test_variants_run(corpus, tmp_path):
         assert (tmp_path / name / "config.json").exists()
     no_nsp = read_log(tmp_path / "no_nsp" / "log.jsonl")
     assert not any("next_sentence_loss" in line for line in no_nsp)
+    assert load_tokenizer(tmp_path / "sentencepiece").decode([2, 9, 4], skip_special_tokens=False)
+    assert pretrain(*SMALL_RUN, "--corpus", corpus, "--output", tmp_path / "given", "--vocab",
+                    tmp_path / "sentencepiece" / "spm.model") == 0  # fmt: skip
     assert read_log(tmp_path / "bf16" / "log.jsonl")[0]["precision"] == "bf16"
 
 
