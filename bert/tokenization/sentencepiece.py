@@ -13,7 +13,7 @@ piece, or its bytes. Ids and decoded texts are those of the library on any text.
 
 import re
 from collections.abc import Sequence
-from itertools import chain, compress
+from itertools import accumulate, chain, compress
 from pathlib import Path
 
 from bert.errors import InputError
@@ -73,17 +73,18 @@ class SentencePieceTokenizer(Tokenizer):
         if model.is_unigram:
             self._segmenter = UnigramSegmenter(model)
             if can_be_cut_at_spaces(model, self._normalizer):
-                self._chunks = UnigramChunkEncoder(model, user_defined, self._segmenter, self._finish)
+                self._chunks = UnigramChunkEncoder(model, self._normalizer, self._segmenter, self._finish)
         else:
             self._segmenter = BytePairSegmenter(model)
             if can_be_cut_at_spaces(model, self._normalizer):
-                self._chunks = ChunkEncoder(model, user_defined, self._segment)
+                self._chunks = ChunkEncoder(model, self._normalizer, self._segment)
         # Of a control symbol and a piece of the same name, the control symbol goes by it.
         is_reserved = [kind in (Kind.UNKNOWN, Kind.CONTROL, Kind.BYTE) for kind in model.kinds]
         self._ids = {piece: i for i, piece in enumerate(model.pieces) if not is_reserved[i]}
         self._ids |= {piece: i for i, piece in enumerate(model.pieces) if is_reserved[i]}
         self._byte_ids = [self._ids[byte_piece(byte)] for byte in range(256)] if model.byte_fallback else None
         self.unk_token_id = model.unknown_id
+        self._without_length = {model.unknown_id, *(self._byte_ids or ())}
         names = set(chain.from_iterable(_SPECIAL_NAMES.values()))
         self.special_token_ids = frozenset(
             i
@@ -149,7 +150,8 @@ class SentencePieceTokenizer(Tokenizer):
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
 
-        The fast way, chunk by chunk, where the model allows it; it gives the ids that ``pieces`` gives.
+        The fast way, chunk by chunk, where the model allows it; it gives the ids of the pieces that
+        ``tokenize`` gives.
         """
         if self._chunks is not None and SPACE_MARK not in text:
             return self._chunks.encode(text)
@@ -176,7 +178,7 @@ class SentencePieceTokenizer(Tokenizer):
         normalized, origins = self._normalizer.normalize(text)
         pieces = Pieces([], [], [])
         word_id = -1
-        for token_id, first, last in self._segment(normalized):
+        for token_id, first, last in self._spans(text, normalized):
             start, end = origins[first], origins[last]
             while start < end and text[start].isspace():
                 start += 1
@@ -242,6 +244,14 @@ class SentencePieceTokenizer(Tokenizer):
         written.append(_text_of_bytes(pending))
         text = "".join(written)
         return text if self._denormalizer is None else self._denormalizer.normalize(text)[0]
+
+    def _spans(self, text: str, normalized: str) -> list[Piece]:
+        """The pieces, and where they stand in the normalized text: the lengths of those from ``encode`` say it."""
+        ids = self.encode(text)
+        if not self._without_length.isdisjoint(ids):
+            return self._segment(normalized)  # the length of what is unknown is not in its id
+        ends = list(accumulate(len(self.vocabulary[token_id]) for token_id in ids))
+        return list(zip(ids, [0, *ends], ends))
 
     def _segment(self, normalized: str) -> list[Piece]:
         return self._finish(normalized, self._segmenter.segment(normalized))

@@ -1,6 +1,6 @@
 """Encoding a text chunk by chunk, the chunks being what stands between spaces, and remembering each.
 
-This is the fast way; the way to read is ``SentencePieceTokenizer.pieces``, which treats a text as a
+This is the fast way; the way to read is ``SentencePieceTokenizer.tokenize``, which treats a text as a
 whole. Both give the same ids. For most models no piece reaches over a space, and no rule of
 normalization sees one, so every chunk can be treated alone, and most have been seen before:
 
@@ -14,12 +14,11 @@ are found by the margin of their best cut, and are cut again with the true sum b
 import re
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import chain
 
 from bert.tokenization.memo import Memo
 from bert.tokenization.sentencepiece_model import SPACE_MARK, Kind, SentencePieceModel
-from bert.tokenization.sentencepiece_normalizer import Normalizer
+from bert.tokenization.sentencepiece_normalizer import Normalizer, pattern_of_run
 from bert.tokenization.unigram import LOWEST_SUM, UnigramSegmenter
 
 # A piece: its id, and where in the normalized text it starts and ends.
@@ -63,22 +62,17 @@ class ChunkEncoder:
 
     Args:
         model: a model for which ``can_be_cut_at_spaces``.
-        user_defined: its user-defined pieces.
+        normalizer: what prepares its texts.
         cut: what cuts a normalized text into the pieces whose ids are the result.
     """
 
-    def __init__(self, model: SentencePieceModel, user_defined: list[str], cut: Callable[[str], list[Piece]]):
+    def __init__(self, model: SentencePieceModel, normalizer: Normalizer, cut: Callable[[str], list[Piece]]):
         settings = model.normalizer
         self._removes_spaces = settings.remove_extra_whitespaces
         self._adds_space = settings.add_dummy_prefix
-        self._with_space, self._without_space = (
-            Normalizer(replace(settings, add_dummy_prefix=adds_space), user_defined=user_defined)
-            for adds_space in (True, False)
-        )
-        # Most words need no more than a look-up of each character; (?!) matches nothing.
-        self._plain_characters = self._with_space.plain_characters()
-        one_plain = f"[{re.escape(''.join(map(chr, self._plain_characters)))}]" if self._plain_characters else "(?!)"
-        self._is_plain = re.compile(one_plain + "+").fullmatch
+        self._with_space, self._without_space = normalizer.adding_space(True), normalizer.adding_space(False)
+        self._plain_characters = normalizer.plain_characters
+        self._is_plain = re.compile(pattern_of_run(self._plain_characters)).fullmatch
         self._cut = cut
         self._ids_of_chunk = Memo(self._ids_of_new_chunk, _REMEMBERED_CHUNKS, _LONGEST_REMEMBERED)
 
@@ -126,11 +120,11 @@ class UnigramChunkEncoder(ChunkEncoder):
     def __init__(
         self,
         model: SentencePieceModel,
-        user_defined: list[str],
+        normalizer: Normalizer,
         segmenter: UnigramSegmenter,
         finish: Callable[[str, list[Piece]], list[Piece]],
     ):
-        super().__init__(model, user_defined, segmenter.segment)
+        super().__init__(model, normalizer, segmenter.segment)
         self._segmenter = segmenter
         self._finish = finish
         self._largest_score = max(map(abs, segmenter.scores))

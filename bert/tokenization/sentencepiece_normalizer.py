@@ -9,6 +9,8 @@ It does not depend on the Unicode tables of whoever reads it.
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -153,7 +155,15 @@ class Normalizer:
         self._space = SPACE_MARK if settings.escape_whitespaces else " "
         self._character_map = CharacterMap(settings.character_map) if settings.character_map else None
         self._user_defined = Symbols(user_defined) if user_defined else None
+        self.plain_characters = self._find_plain_characters()
+        self._plain_run = re.compile(pattern_of_run(self.plain_characters))
         self.leaves_spaces_alone = self._character_map is None or self._character_map.leaves_spaces_alone
+
+    def adding_space(self, adds: bool) -> "Normalizer":
+        """This normalizer, with or without the space that is added to a text."""
+        other = copy(self)
+        other.settings = replace(self.settings, add_dummy_prefix=adds)
+        return other
 
     def normalize(self, text: str) -> tuple[str, list[int]]:
         """The prepared text, and for each of its characters, and its end, the place in ``text`` it is from.
@@ -177,6 +187,14 @@ class Normalizer:
             origins.append(position)
         after_space = settings.remove_extra_whitespaces
         while position < len(text):
+            run = self._plain_run.match(text, position)
+            if run is not None:
+                # All but the last of a run of plain characters; a rule may look at that one and what comes after.
+                end = run.end() - 1
+                written.append(text[position:end].translate(self.plain_characters))
+                origins.extend(range(position, end))
+                after_space = after_space and end == position
+                position = end
             replacement, after = self._prefix(text, position)
             if after_space:
                 replacement = replacement.lstrip(" ")
@@ -198,11 +216,11 @@ class Normalizer:
         origins.append(position)
         return normalized, origins
 
-    def plain_characters(self) -> dict[int, str]:
+    def _find_plain_characters(self) -> dict[int, str]:
         """What each plain character becomes in a word of nothing but those, for ``str.translate``.
 
-        Plain is a printable ASCII character that starts no user-defined symbol and becomes one or more that are
-        not white space. Where a rule looks at two of them there are none.
+        Plain is a printable ASCII character that starts no user-defined symbol and becomes one character that
+        is not white space. Where a rule looks at two of them, none is plain. Most words hold nothing else.
         """
         characters = [chr(code) for code in range(ord("!"), 0x7F)]
         if self._character_map is not None and self._character_map.has_rule_of_two(characters):
@@ -211,7 +229,7 @@ class Normalizer:
         for character in characters:
             replacement, _ = self._prefix(character, 0)
             starts_symbol = self._user_defined is not None and self._user_defined.may_start_with(character)
-            if replacement and " " not in replacement and not starts_symbol:
+            if len(replacement) == 1 and replacement != " " and not starts_symbol:
                 plain[ord(character)] = replacement
         return plain
 
@@ -225,6 +243,12 @@ class Normalizer:
         if "\ud800" <= character <= "\udfff":
             return _LONE_SURROGATE_REPLACED, start + 1
         return character, start + 1
+
+
+def pattern_of_run(characters: Iterable[int]) -> str:
+    """A regular expression for one or more of the characters; it matches nothing where there are none."""
+    escaped = "".join(re.escape(chr(code)) for code in characters)
+    return f"[{escaped}]+" if escaped else "(?!)"
 
 
 class Symbols:

@@ -30,7 +30,7 @@ def both_ways(model: SentencePieceModel):
     """What encodes chunk by chunk, and what cuts a text as a whole."""
     segmenter, normalizer = UnigramSegmenter(model), Normalizer(model.normalizer)
     assert can_be_cut_at_spaces(model, normalizer)
-    fast = UnigramChunkEncoder(model, [], segmenter, lambda _, pieces: pieces)
+    fast = UnigramChunkEncoder(model, normalizer, segmenter, lambda _, pieces: pieces)
     return fast, lambda text: [token_id for token_id, _, _ in segmenter.segment(normalizer.normalize(text)[0])]
 
 

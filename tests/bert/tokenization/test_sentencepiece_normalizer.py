@@ -103,7 +103,7 @@ def test_the_longest_of_several_symbols_is_found():
 @pytest.mark.parametrize("rule", RULES)
 def test_words_of_plain_characters_need_no_more_than_a_look_up_of_each(rule):
     _, ours = library_and_ours(rule)
-    plain = ours.plain_characters()
+    plain = ours.plain_characters
     assert len(plain) == 94
     word = "".join(map(chr, plain))
     assert "▁" + word.translate(plain) == ours.normalize(word)[0]
