@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "bert.config": {"bert.errors", "bert.files"},
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config"},
-    "bert.heads": {"bert.config", "bert.model"},
+    "bert.heads": {"bert.errors", "bert.config", "bert.model"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
     "bert.training": {"bert.errors", "bert.files"},
     "bert.fill_mask": {"bert.errors", "bert.heads"},

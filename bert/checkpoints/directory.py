@@ -5,6 +5,7 @@ is written here as it is, and what it wrote is loaded here.
 """
 
 import hashlib
+import inspect
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from bert.checkpoints.huggingface import from_huggingface, to_huggingface_name
+from bert.checkpoints.huggingface import (
+    from_huggingface,
+    labels_from_huggingface,
+    labels_to_huggingface,
+    to_huggingface_name,
+)
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files import read_json_object, write_atomically
@@ -24,9 +30,10 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 Model = TypeVar("Model", bound=nn.Module)
 Tokenizer = WordPieceTokenizer | SentencePieceTokenizer
 
-# The heads that a checkpoint may carry besides the encoder. Whoever loads BertModel, or another task's head, leaves
-# these behind without being asked; any other weight that the model has no place for is an error.
-KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs")
+# What a checkpoint may carry that not every model has a place for: heads, and the pooler that some heads do without.
+# Whoever loads BertModel, or another task's head, leaves these behind without being asked; any other weight that the
+# model has no place for is an error.
+KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler")
 
 
 def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
@@ -52,6 +59,8 @@ def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenize
     if tokenizer is not None:
         save_tokenizer(directory, tokenizer)
     config = {"architectures": [type(model).__name__], "model_type": "bert", **model.config.to_dict()}
+    if hasattr(model, "labels"):
+        config |= labels_to_huggingface(model.labels, getattr(model, "problem_type", None))
     write_atomically(directory / "config.json", json.dumps(config, indent=2) + "\n")
 
 
@@ -63,16 +72,20 @@ def load_checkpoint(
     Args:
         directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``).
         model_class: BertModel or a class with a head.
-        fresh: the parts, by our names, that may start untrained where the checkpoint lacks them, for example
-            ``("classifier",)`` to fine-tune or ``("bert.pooler",)``.
-        model_arguments: what the model's constructor takes besides the configuration.
+        fresh: the parts, by our names, that may start untrained where the checkpoint lacks them or has them in another
+            shape, for example ``("classifier",)`` to fine-tune or ``("bert.pooler",)``.
+        model_arguments: what the model's constructor takes besides the configuration. A head's labels, and the type
+            of their problem, are those that the checkpoint names, where they are not given.
 
     Raises:
         InputError: where a file is missing or damaged, or a weight is missing, unexpected or of another shape; each
             is named.
     """
     directory = Path(directory)
-    config = BertConfig.from_json_file(_required(directory, "config.json"))
+    config_file = _required(directory, "config.json")
+    config = BertConfig.from_json_file(config_file)
+    if not model_arguments.keys() & {"labels", "num_labels"}:
+        model_arguments = _saved_labels(config_file, model_class) | model_arguments
     path, weights = _read_weights(directory)
     weights = from_huggingface(weights, source=str(path))
     if model_class is BertModel:
@@ -84,6 +97,11 @@ def load_checkpoint(
     with torch.device("meta"):  # shapes without memory: nothing needs initial values that will be replaced
         model = model_class(config, **model_arguments)
     expected = model.state_dict()
+    weights = {
+        name: weight
+        for name, weight in weights.items()
+        if not (_is_in(name, fresh) and name in expected and weight.shape != expected[name].shape)
+    }
     missing = sorted(name for name in expected.keys() - weights.keys() if not _is_in(name, fresh))
     unexpected = sorted(name for name in weights.keys() - expected.keys() if not _is_in(name, KNOWN_HEADS))
     misshapen = sorted(
@@ -97,12 +115,23 @@ def load_checkpoint(
         if names
     ]
     if problems:
+        if _is_head(missing + [name.split()[0] for name in misshapen]) and not unexpected:
+            problems[-1] += "; fine-tune it for this task, with a fresh head, or name a checkpoint that was"
         raise InputError(f"{path} does not fit {model_class.__name__}: weights {'; weights '.join(problems)}")
     weights = {name: weights[name].float() for name in expected.keys() & weights.keys()}
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts start fresh, with initial values
     model.load_state_dict(weights, strict=False, assign=True)  # strictness is above, with better words
     return model.requires_grad_().eval()
+
+
+def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tuple[str, ...] | None:
+    """The labels of the head that a checkpoint carries, where it was saved as a model of this class; else None."""
+    config_file = _required(Path(directory), "config.json")
+    if model_class.__name__ not in read_json_object(config_file).get("architectures", ()):
+        return None
+    labels = _saved_labels(config_file, model_class).get("labels")
+    return None if labels is None else tuple(labels)
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
@@ -157,6 +186,18 @@ def check_vocabulary_fits(tokenizer: Tokenizer, config: BertConfig, source: str 
             f"{source}: the vocabulary has {tokenizer.vocab_size:,} pieces, but the model has embeddings for "
             f"{config.vocab_size:,}: they do not belong together; use the vocabulary that the model was trained with"
         )
+
+
+def _saved_labels(config_file: Path, model_class: type[nn.Module]) -> dict:
+    """What the constructor of a model takes of the labels that a ``config.json`` names."""
+    labels, problem_type = labels_from_huggingface(read_json_object(config_file), str(config_file))
+    saved = {"labels": labels, "problem_type": problem_type}
+    takes = inspect.signature(model_class).parameters
+    return {name: value for name, value in saved.items() if name in takes and value is not None}
+
+
+def _is_head(names: list[str]) -> bool:
+    return bool(names) and all(_is_in(name, KNOWN_HEADS) for name in names)
 
 
 def _read_tokenizer_json(path: Path) -> WordPieceTokenizer:

@@ -1,4 +1,4 @@
-"""Hugging Face's names for BERT's parameters, and ours.
+"""Hugging Face's names for BERT's parameters and for a head's labels, and ours.
 
 Ours follow the paper's parts (``encoder.layers.0.attention.query``); theirs are those of the first TensorFlow code
 (``encoder.layer.0.attention.self.query``). The tables below are read from left to right to save and from right to
@@ -80,6 +80,39 @@ def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tenso
             f"so this checkpoint is of another model"
         )
     return ours
+
+
+def labels_to_huggingface(labels: tuple[str, ...], problem_type: str | None) -> dict:
+    """The entries of ``config.json`` that tell transformers of a head's labels.
+
+    >>> labels_to_huggingface(("no", "yes"), None)
+    {'id2label': {'0': 'no', '1': 'yes'}, 'label2id': {'no': 0, 'yes': 1}}
+    """
+    entries = {
+        "id2label": {str(number): label for number, label in enumerate(labels)},
+        "label2id": {label: number for number, label in enumerate(labels)},
+    }
+    return entries if problem_type is None else entries | {"problem_type": problem_type}
+
+
+def labels_from_huggingface(config: dict, source: str) -> tuple[list[str] | None, str | None]:
+    """The labels that a ``config.json`` names, or None, and the type of their problem, or None.
+
+    A checkpoint of transformers that says no type trains, with a single label, a regression.
+
+    Raises:
+        InputError: where the labels are not numbered from 0 without a gap.
+    """
+    names, number = config.get("id2label"), config.get("num_labels")
+    problem_type = config.get("problem_type")
+    if names is None and type(number) is int and 0 < number < 1_000_000:
+        names = {str(place): f"LABEL_{place}" for place in range(number)}
+    if names is None:
+        return None, problem_type
+    if not isinstance(names, dict) or names.keys() != {str(place) for place in range(len(names))} or not names:
+        raise InputError(f"{source}: id2label does not name the labels 0, 1, 2, ...; it is {str(names)[:80]}")
+    labels = [str(names[str(place)]) for place in range(len(names))]
+    return labels, problem_type or ("regression" if len(labels) == 1 else None)
 
 
 def _exchange(name: str, parts: list[tuple[str, str]]) -> str:

@@ -6,8 +6,11 @@ masked tokens, the next 68.
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+NO_LABEL = -100  # in the place of a label: no loss is computed there
 
 
 class Loss(NamedTuple):
@@ -15,21 +18,48 @@ class Loss(NamedTuple):
 
     sum: () float32, nats, with gradient.
     count: () integer, how many labels went into it.
-    correct: () integer, how many of them had the highest score.
+    correct: () integer, how many of them were guessed; None where a label is a number, and a guess more or less near.
     """
 
     sum: Tensor
     count: Tensor
-    correct: Tensor
+    correct: Tensor | None
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Loss:
+def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Loss:
     """The negative log-likelihood of ``labels`` under softmax(``logits``), added up, in float32.
 
     Args:
         logits: (count, classes) of any float type.
-        labels: (count,) integers below classes. None at all gives a sum and a count of 0.
+        labels: (count,) integers below classes; NO_LABEL where there is none, which is not counted. None at all gives
+            a sum and a count of 0.
+        class_weights: (classes,) by which a label of each class weighs in the sum. The count stays that of the labels
+            (torch's weighted mean divides by the weights instead), so that a batch of light labels weighs little.
     """
-    total = F.cross_entropy(logits.float(), labels, reduction="sum")
+    total = F.cross_entropy(logits.float(), labels, class_weights, ignore_index=NO_LABEL, reduction="sum")
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
-    return Loss(total, labels.new_tensor(labels.numel()), correct)
+    return Loss(total, (labels != NO_LABEL).sum(), correct)
+
+
+def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Loss:
+    """The negative log-likelihood of yes-or-no labels under sigmoid(``logits``), added up, in float32.
+
+    Args:
+        logits, labels: (count, classes); a label is 1 for yes and 0 for no, and each of them counts.
+        class_weights: (classes,) by which a yes of each class weighs more than a no.
+    """
+    total = F.binary_cross_entropy_with_logits(
+        logits.float(), labels.float(), pos_weight=class_weights, reduction="sum"
+    )
+    correct = ((logits.detach() > 0) == (labels > 0.5)).sum()
+    return Loss(total, torch.tensor(labels.numel(), device=labels.device), correct)
+
+
+def squared_error(predictions: Tensor, labels: Tensor) -> Loss:
+    """The squared distance of numbers from those that were to be predicted, added up, in float32.
+
+    Args:
+        predictions, labels: (count,)
+    """
+    total = F.mse_loss(predictions.float(), labels.float(), reduction="sum")
+    return Loss(total, torch.tensor(labels.numel(), device=labels.device), None)

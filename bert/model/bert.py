@@ -16,13 +16,13 @@ class BertOutput:
     """What BertModel gives back.
 
     last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token.
-    pooler_output: (batch, hidden_size), the state of [CLS] after the pooler.
+    pooler_output: (batch, hidden_size), the state of [CLS] after the pooler; None in a model without one.
     hidden_states: where asked for, num_hidden_layers + 1 tensors (batch, seq, hidden_size), the embeddings first.
     attentions: where asked for, num_hidden_layers tensors (batch, heads, seq, seq) of attention weights.
     """
 
     last_hidden_state: Tensor
-    pooler_output: Tensor
+    pooler_output: Tensor | None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -47,14 +47,17 @@ class BertModel(nn.Module):
     """The encoder of Devlin et al. 2018, without a task's head.
 
     Source: Devlin et al. 2018, section 3; google-research/bert ``modeling.py``, ``BertModel``.
+
+    Args:
+        with_pooler: a head that reads the tokens' states alone has no use for the pooler, and nothing would train it.
     """
 
-    def __init__(self, config: BertConfig):
+    def __init__(self, config: BertConfig, with_pooler: bool = True):
         super().__init__()
         self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
-        self.pooler = Pooler(config)
+        self.pooler = Pooler(config) if with_pooler else None
         initialize_weights(self, config)
 
     def forward(
@@ -83,7 +86,7 @@ class BertModel(nn.Module):
         )
         return BertOutput(
             last_hidden_state=last_hidden_state,
-            pooler_output=self.pooler(last_hidden_state),
+            pooler_output=None if self.pooler is None else self.pooler(last_hidden_state),
             hidden_states=hidden_states if return_hidden_states else None,
             attentions=attentions if return_attention else None,
         )

@@ -76,25 +76,30 @@ class Losses(nn.Module):
 
 @dataclass
 class Sums:
-    """Losses added up since the last report: a tensor [sum, count, correct] per loss, left on the device."""
+    """Losses added up since the last report: a tensor [sum, count, correct] per loss, left on the device.
+
+    A loss whose ``correct`` is None, as that of a regression, is [sum, count], and has no accuracy.
+    """
 
     by_name: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, losses: dict) -> None:
         for name, loss in losses.items():
-            values = torch.stack([loss.sum.detach().double(), loss.count.double(), loss.correct.double()])
+            parts = [part.detach().double() for part in (loss.sum, loss.count, loss.correct) if part is not None]
+            values = torch.stack(parts)
             self.by_name[name] = self.by_name.get(name, 0) + values
 
     def means(self, processes: Processes) -> dict[str, float]:
-        """Mean loss in nats and accuracy of each kind, over all processes."""
+        """Mean loss (in nats, where it is a cross-entropy) and accuracy of each kind, over all processes."""
         totals: dict[str, list[float]] = {}
         for sums in processes.gather({name: values.tolist() for name, values in self.by_name.items()}):
             for name, values in sums.items():
-                totals[name] = [a + b for a, b in zip(totals.get(name, [0.0] * 3), values, strict=True)]
+                totals[name] = [a + b for a, b in zip(totals.get(name, [0.0] * len(values)), values, strict=True)]
         means = {}
-        for name, (total, count, correct) in totals.items():
+        for name, (total, count, *correct) in totals.items():
             means[f"{name}_loss"] = total / count if count else math.nan
-            means[f"{name}_accuracy"] = correct / count if count else math.nan
+            if correct:
+                means[f"{name}_accuracy"] = correct[0] / count if count else math.nan
         return means
 
 
@@ -143,7 +148,7 @@ def train(
     schedule: Schedule,
     progress: Progress,
     report: Callable[[dict], None],
-    evaluate: Callable[[], None],
+    evaluate: Callable[[], str | None],
     checkpoint: Callable[[], None],
 ) -> str:
     """Trains until ``schedule.max_steps``, the time limit, or a request to stop (Ctrl-C, SIGTERM).
@@ -152,10 +157,11 @@ def train(
         updates: endless; the first is the one after ``progress.position``.
         progress: kept up to date in place.
         report: takes the means since the last report, every report_every updates.
-        evaluate, checkpoint: called when they are due; the checkpoint also at the end, whatever ended the run.
+        evaluate, checkpoint: called when they are due; the checkpoint also at the end, whatever ended the run. What
+            ``evaluate`` returns, the same in every process, ends the run, for example "stopped early".
 
     Returns:
-        Why it ended: "finished", "out of time" or "interrupted".
+        Why it ended: "finished", "out of time", "interrupted", or what ``evaluate`` said.
 
     Raises:
         InputError: where the loss is not a finite number; the last checkpoint is kept.
@@ -182,7 +188,7 @@ def train(
                 progress.step, schedule.learning_rate, schedule.warmup_steps, schedule.max_steps
             )
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate
+                group["lr"] = learning_rate * group.get("learning_rate_factor", 1.0)
             health = training_step(
                 losses, update.micro_batches, optimizer, scaler, agreed.counts,
                 precision, processes, schedule.max_gradient_norm, sums,
@@ -206,12 +212,14 @@ def train(
             if evaluation_due or checkpoint_due:
                 _check(unchecked)
                 unchecked, paused = None, time.perf_counter()
-                if evaluation_due:
-                    evaluate()
+                wish = evaluate() if evaluation_due else None
                 progress.seconds = seconds_before + time.perf_counter() - started
                 if checkpoint_due:
                     checkpoint()
                 reported += time.perf_counter() - paused
+                if wish is not None:
+                    ended = wish
+                    break
         _check(unchecked)
         progress.seconds = seconds_before + time.perf_counter() - started
         checkpoint()

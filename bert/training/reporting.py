@@ -90,7 +90,9 @@ def in_words(means: dict[str, float]) -> str:
     for key, value in means.items():
         if key.endswith("_loss"):
             name = key.removesuffix("_loss")
-            parts.append(f"{names.get(name, name)} loss {value:.3f} ({means[name + '_accuracy']:.1%} right)")
+            accuracy = means.get(f"{name}_accuracy")
+            right = "" if accuracy is None else f" ({accuracy:.1%} right)"
+            parts.append(f"{names.get(name, name)} loss {value:.3f}{right}")
     if "learning_rate" in means:
         parts.append(f"lr {means['learning_rate']:.2e}")
     if "tokens_per_second" in means:
@@ -116,17 +118,20 @@ def draw_curves(log: list[dict], file) -> None:
     from matplotlib.figure import Figure
 
     names = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
+    prefixes = ("heldout_", "unigram_")
+    losses = [key for line in log for key in line if key.endswith("_loss") and not key.startswith(prefixes)]
+    tasks = [key.removesuffix("_loss") for key in dict.fromkeys(losses)]
     panels = [
         f"{task}_{measure}"
-        for task in names
+        for task in tasks
         for measure in ("loss", "accuracy")
         if any(f"{task}_{measure}" in line for line in log)
     ]
-    figure = Figure(figsize=(6 * max(1, len(panels) // 2), 7), layout="constrained")
+    figure = Figure(figsize=(6 * max(1, len(tasks)), 7), layout="constrained")
     FigureCanvasAgg(figure)
-    for place, panel in enumerate(panels):
+    for panel in panels:
         task, measure = panel.rsplit("_", 1)
-        axes = figure.add_subplot(2, max(1, len(panels) // 2), 1 + place // 2 + (place % 2) * max(1, len(panels) // 2))
+        axes = figure.add_subplot(2, len(tasks), 1 + tasks.index(task) + (measure == "accuracy") * len(tasks))
         for key, label, style in ((panel, "training", "-"), (f"heldout_{panel}", "held out", "o-")):
             points = [(line["step"], line[key]) for line in log if line.get(key) is not None]
             if points:
@@ -134,9 +139,9 @@ def draw_curves(log: list[dict], file) -> None:
         baseline = next((line[f"unigram_{panel}"] for line in log if f"unigram_{panel}" in line), None)
         if baseline is not None:
             axes.axhline(baseline, linestyle=":", color="gray", label="unigram baseline")
-        axes.set_title(names[task])
+        axes.set_title(names.get(task, task))
         axes.set_xlabel("step")
-        axes.set_ylabel("loss (nats)" if measure == "loss" else "accuracy")
+        axes.set_ylabel(measure)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(file, format="png", dpi=100)

@@ -6,10 +6,18 @@ import pickle
 import pytest
 import torch
 
-from bert.checkpoints.directory import check_vocabulary_fits, load_checkpoint, load_tokenizer, save_checkpoint
+from bert.checkpoints.directory import (
+    check_vocabulary_fits,
+    checkpoint_labels,
+    load_checkpoint,
+    load_tokenizer,
+    save_checkpoint,
+)
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
+from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
@@ -170,3 +178,39 @@ def test_a_vocabulary_that_is_larger_than_the_embeddings_does_not_fit():
     check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), CONFIG, "here")
     with pytest.raises(InputError, match="here: the vocabulary has 8 pieces, but the model has embeddings for 7"):
         check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), CONFIG.replace(vocab_size=7), "here")
+
+
+def test_a_head_is_saved_with_its_labels(tmp_path):
+    model = BertForSequenceClassification(CONFIG, labels=["bad", "good", "ünïcode"])
+    save_checkpoint(tmp_path, model)
+    loaded = load_checkpoint(tmp_path, BertForSequenceClassification)
+    assert loaded.labels == checkpoint_labels(tmp_path, BertForSequenceClassification) == ("bad", "good", "ünïcode")
+    assert loaded.problem_type == "single_label_classification"
+    assert loaded.classifier.weight.equal(model.classifier.weight)
+    assert checkpoint_labels(tmp_path, BertForTokenClassification) is None
+    save_checkpoint(tmp_path, BertForSequenceClassification(CONFIG, 1, "regression"))
+    assert load_checkpoint(tmp_path, BertForSequenceClassification).problem_type == "regression"
+
+
+def test_a_head_that_is_missing_or_of_other_labels_is_named_and_may_start_fresh_by_name_alone(directory, tmp_path):
+    with pytest.raises(InputError, match=r"missing: classifier\.bias, classifier\.weight; fine-tune it for this task"):
+        load_checkpoint(directory, BertForSequenceClassification, num_labels=3)
+    fresh = load_checkpoint(directory, BertForSequenceClassification, ("classifier",), num_labels=3)
+    save_checkpoint(tmp_path / "three", fresh)
+    again = load_checkpoint(tmp_path / "three", BertForSequenceClassification, ("classifier",), num_labels=3)
+    assert again.classifier.weight.equal(fresh.classifier.weight)  # what fits is kept
+    with pytest.raises(InputError, match=r"of another shape: .*classifier\.weight \(3, 6\) where \(2, 6\)"):
+        load_checkpoint(tmp_path / "three", BertForSequenceClassification, labels=["a", "b"])
+    two = load_checkpoint(tmp_path / "three", BertForSequenceClassification, ("classifier",), labels=["a", "b"])
+    assert two.classifier.weight.shape == (2, 6)
+    assert two.labels == ("a", "b")
+    assert two.bert.embeddings.word_embeddings.weight.equal(fresh.bert.embeddings.word_embeddings.weight)
+
+
+def test_a_head_without_a_pooler_leaves_the_pooler_behind(directory, tmp_path):
+    model = load_checkpoint(directory, BertForTokenClassification, fresh=("classifier",))
+    assert not any("pooler" in name for name in model.state_dict())
+    save_checkpoint(tmp_path / "tagger", model)
+    with pytest.raises(InputError, match=r"missing: pooler\.dense"):
+        load_checkpoint(tmp_path / "tagger", BertModel)
+    assert load_checkpoint(tmp_path / "tagger", BertModel, fresh=("pooler",)).pooler is not None

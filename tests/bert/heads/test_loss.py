@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from bert.heads.loss import cross_entropy
+from bert.heads.loss import NO_LABEL, binary_cross_entropy, cross_entropy, squared_error
 
 
 def test_it_adds_up_negative_log_likelihoods_and_counts():
@@ -38,3 +38,39 @@ def test_sixteen_bit_logits_are_added_up_in_float32():
     loss = cross_entropy(logits, labels)
     assert loss.sum.dtype == torch.float32
     torch.testing.assert_close(loss.sum, cross_entropy(logits.float(), labels).sum)
+
+
+def test_what_has_no_label_is_not_counted():
+    logits, labels = torch.randn(5, 3), torch.tensor([0, NO_LABEL, 1, NO_LABEL, 2])
+    some, all_that_have = cross_entropy(logits, labels), cross_entropy(logits[::2], labels[::2])
+    assert some.count == 3
+    torch.testing.assert_close(some.sum, all_that_have.sum)
+    assert some.correct == all_that_have.correct
+
+
+def test_a_class_weighs_in_the_sum_as_its_weight_says_and_in_the_count_as_one():
+    logits, labels, weights = torch.randn(4, 3), torch.tensor([0, 1, 1, 2]), torch.tensor([2.0, 1.0, 0.5])
+    each = [cross_entropy(logits[row : row + 1], labels[row : row + 1]).sum for row in range(4)]
+    loss = cross_entropy(logits, labels, weights)
+    torch.testing.assert_close(loss.sum, 2 * each[0] + each[1] + each[2] + 0.5 * each[3])
+    assert loss.count == 4
+
+
+def test_each_yes_or_no_is_a_label():
+    logits = torch.tensor([[2.0, -1.0, 0.5], [-3.0, 4.0, -0.1]])
+    labels = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]])
+    loss = binary_cross_entropy(logits, labels)
+    expected = sum(
+        math.log1p(math.exp(-logit if label else logit))
+        for logit, label in zip(logits.flatten().tolist(), labels.flatten().tolist())
+    )
+    assert math.isclose(loss.sum.item(), expected, rel_tol=1e-6)
+    assert (loss.count, loss.correct) == (6, 5)
+    heavier = binary_cross_entropy(logits, labels, torch.tensor([1.0, 3.0, 1.0]))
+    extra = 2 * (math.log1p(math.exp(1.0)) + math.log1p(math.exp(-4.0)))
+    assert math.isclose(heavier.sum.item(), expected + extra, rel_tol=1e-6)
+
+
+def test_a_number_is_missed_by_the_square_of_the_distance():
+    loss = squared_error(torch.tensor([1.0, 2.0, 5.0]), torch.tensor([1.0, 4.0, 4.0]))
+    assert (loss.sum, loss.count, loss.correct) == (5.0, 3, None)

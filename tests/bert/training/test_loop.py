@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError
-from bert.heads.loss import cross_entropy
+from bert.heads.loss import Loss, cross_entropy
 from bert.training.distributed import Processes
 from bert.training.loop import Losses, Progress, Schedule, Sums, mean_losses, train, training_step
 from bert.training.optimizer import make_optimizer
@@ -98,7 +98,7 @@ def test_gradients_are_clipped_by_their_norm_over_all_parameters():
     assert abs(moved.norm().item() - 0.01) < 1e-5
 
 
-def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None, optimizer=None):
+def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None, optimizer=None, verdict=None):
     """Trains and returns what happened, as a list of (what, step) and the end."""
     progress = progress or Progress(position=0)
     optimizer = optimizer or make_optimizer("bert-adamw", model, 0.1)
@@ -107,6 +107,10 @@ def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None,
     def note(what):
         return lambda *means: happened.append((what, progress.step, *means))
 
+    def evaluate():
+        happened.append(("evaluate", progress.step))
+        return verdict
+
     def report(means):
         happened.append(("report", progress.step, means))
         if on_report:
@@ -114,7 +118,7 @@ def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None,
 
     ended = train(
         model, Updates(progress.position, broken_at), optimizer, FP32.gradient_scaler(), FP32, ALONE, schedule,
-        progress, report, note("evaluate"), note("checkpoint"),
+        progress, report, evaluate, note("checkpoint"),
     )  # fmt: skip
     return happened, ended, optimizer
 
@@ -126,6 +130,32 @@ def test_reports_evaluations_and_checkpoints_come_when_they_are_due():
         ("report", 2), ("checkpoint", 2), ("evaluate", 3), ("report", 4), ("checkpoint", 4), ("report", 6),
         ("checkpoint", 6),
     ]  # fmt: skip
+
+
+def test_what_an_evaluation_says_ends_the_run_with_a_checkpoint():
+    happened, ended, _ = run(Classifier(), verdict="stopped early")
+    assert ended == "stopped early"
+    assert [(what, step) for what, step, *_ in happened][-2:] == [("evaluate", 3), ("checkpoint", 3)]
+
+
+def test_a_group_may_learn_at_a_part_of_the_rate():
+    model, half = Classifier(), Classifier()
+    half.load_state_dict(model.state_dict())
+    before = model.layers[0].weight.clone()
+    schedule = Schedule(1, 0.1, 0, report_every=1, eval_every=9, checkpoint_every=9)
+    for each, factor in ((model, 1.0), (half, 0.5)):
+        optimizer = torch.optim.SGD([{"params": each.parameters(), "learning_rate_factor": factor}], lr=0.1)
+        run(each, schedule=schedule, optimizer=optimizer)
+    whole_step = before - model.layers[0].weight
+    assert whole_step.abs().sum() > 0
+    torch.testing.assert_close(before - half.layers[0].weight, whole_step / 2)
+
+
+def test_a_loss_without_right_and_wrong_has_a_mean_and_no_accuracy():
+    sums = Sums()
+    for total, count in ((4.0, 1), (2.0, 2)):
+        sums.add({"distance": Loss(torch.tensor(total), torch.tensor(count), None)})
+    assert sums.means(ALONE) == {"distance_loss": 2.0}
 
 
 def test_a_report_holds_the_means_since_the_one_before():

@@ -63,3 +63,13 @@ def test_the_curves_are_a_picture(tmp_path):
 def test_numbers_are_said_in_words_that_fit_a_line():
     means = {"masked_lm_loss": 4.5, "masked_lm_accuracy": 0.25, "learning_rate": 1e-3, "tokens_per_second": 12345.6}
     assert in_words(means) == "MLM loss 4.500 (25.0% right), lr 1.00e-03, 12,346 tokens/s"
+    assert in_words({"regression_loss": 0.5}) == "regression loss 0.500"
+
+
+def test_the_curves_of_any_loss_are_drawn(tmp_path):
+    progress = Progress()
+    with Reporter(tmp_path, progress, max_steps=10) as reporter:
+        for progress.step in (1, 2):
+            reporter.record(regression_loss=2.0, heldout_regression_loss=2.0)
+        reporter.draw_curves()
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

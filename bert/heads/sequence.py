@@ -1,0 +1,108 @@
+"""One answer for a whole text, or pair of texts: its class, its classes, or a number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.heads.labels import label_names
+from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, squared_error
+from bert.model.bert import BertModel, BertOutput, initialize_weights
+
+# Hugging Face's names of them, which ``config.json`` holds.
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+
+
+@dataclass(frozen=True)
+class SequenceOutput:
+    """logits: (batch, labels), a score for each label; in a regression (batch, 1), the number itself.
+    encoder: what BertModel gave.
+    """
+
+    logits: Tensor
+    encoder: BertOutput
+
+
+class BertForSequenceClassification(nn.Module):
+    """The pooled [CLS], dropout, and a dense layer with one output per label.
+
+    Source: Devlin et al. 2018, section 4.1; google-research/bert ``run_classifier.py``, ``create_model``.
+
+    Args:
+        num_labels: how many labels there are, where ``labels`` does not name them.
+        problem_type: "single_label_classification": just one of the labels is right, a softmax over them;
+            "multi_label_classification": each may be right or not, a sigmoid for each; "regression": a single output
+            is a number, and its loss the squared error.
+        labels: the labels' names, in the order of the outputs.
+        class_weights: (labels,) how much each class weighs in the loss (see ``bert.heads.loss``); it is no part of
+            the checkpoint, since predictions do not need it.
+
+    Raises:
+        InputError: where the labels do not fit the problem.
+    """
+
+    def __init__(
+        self,
+        config: BertConfig,
+        num_labels: int = 2,
+        problem_type: str = "single_label_classification",
+        labels: Sequence[str] | None = None,
+        class_weights: Tensor | None = None,
+    ):
+        super().__init__()
+        self.labels = label_names(num_labels, labels)
+        if problem_type not in PROBLEM_TYPES:
+            raise InputError(f"problem_type is {problem_type!r}; one of {', '.join(PROBLEM_TYPES)} was expected")
+        if problem_type == "regression" and len(self.labels) != 1:
+            raise InputError(f"a regression has a single output, and {len(self.labels)} labels were named")
+        self.config = config
+        self.problem_type = problem_type
+        self.bert = BertModel(config)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.classifier = nn.Linear(config.hidden_size, len(self.labels))
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        initialize_weights(self.classifier, config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention: bool = False,
+        return_hidden_states: bool = False,
+    ) -> SequenceOutput:
+        """Takes what BertModel takes."""
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
+        return SequenceOutput(self.classifier(self.dropout(encoder.pooler_output)), encoder)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:
+        """The loss of scores (batch, labels), under the name of the problem.
+
+        Args:
+            labels: (batch,) integers for a single label, (batch, labels) zeros and ones for several, (batch,) numbers
+                for a regression.
+        """
+        if self.problem_type == "regression":
+            return {"regression": squared_error(logits[:, 0], labels)}
+        function = cross_entropy if self.problem_type == "single_label_classification" else binary_cross_entropy
+        return {"classification": function(logits, labels, self.class_weights)}
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
+        """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, seq) and labels (see ``loss``)."""
+        output = self(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
+        return self.loss(output.logits, batch["labels"])
+
+    def label_counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+        """How many labels the loss of ``batch`` will count, known before the forward pass."""
+        name = "regression" if self.problem_type == "regression" else "classification"
+        return {name: batch["labels"].numel()}
+
+    @torch.no_grad()
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """(batch, labels): the probability of each label; in a regression (batch, 1), the number itself."""
+        if self.problem_type == "single_label_classification":
+            return logits.float().softmax(dim=-1)
+        return logits.float().sigmoid() if self.problem_type == "multi_label_classification" else logits.float()

@@ -1,0 +1,66 @@
+"""A label for every token: tagging entities, parts of speech and the like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from bert.config import BertConfig
+from bert.heads.labels import label_names
+from bert.heads.loss import NO_LABEL, Loss, cross_entropy
+from bert.model.bert import BertModel, BertOutput, initialize_weights
+
+
+@dataclass(frozen=True)
+class TokenOutput:
+    """logits: (batch, seq, labels), each token's score for each label; encoder: what BertModel gave."""
+
+    logits: Tensor
+    encoder: BertOutput
+
+
+class BertForTokenClassification(nn.Module):
+    """Dropout and a dense layer over each token's last state; the pooler is not needed and not there.
+
+    Source: Devlin et al. 2018, section 5.3 and figure 4 (d): the first piece of a word carries its label.
+
+    Args:
+        num_labels: how many labels there are, where ``labels`` does not name them.
+        labels: the labels' names, in the order of the outputs.
+    """
+
+    def __init__(self, config: BertConfig, num_labels: int = 2, labels: Sequence[str] | None = None):
+        super().__init__()
+        self.labels = label_names(num_labels, labels)
+        self.config = config
+        self.bert = BertModel(config, with_pooler=False)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.classifier = nn.Linear(config.hidden_size, len(self.labels))
+        initialize_weights(self.classifier, config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention: bool = False,
+        return_hidden_states: bool = False,
+    ) -> TokenOutput:
+        """Takes what BertModel takes."""
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
+        return TokenOutput(self.classifier(self.dropout(encoder.last_hidden_state)), encoder)
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
+        """The loss of a batch.
+
+        Args:
+            batch: input_ids, token_type_ids, attention_mask (batch, seq), and labels (batch, seq): integers, NO_LABEL
+                where a token has none (padding, special tokens, the later pieces of a word).
+        """
+        output = self(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
+        return {"tagging": cross_entropy(output.logits.flatten(0, 1), batch["labels"].flatten())}
+
+    @staticmethod
+    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+        """How many labels the loss of ``batch`` will count, known before the forward pass."""
+        return {"tagging": int((batch["labels"] != NO_LABEL).sum())}
