@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "bert.errors": set(),
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
+    "bert.tables": {"bert.errors"},
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model"},
@@ -22,7 +23,7 @@ MAY_IMPORT = {
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.__main__": {"bert.errors", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.fill_mask"},
     "bert.__init__": set(),
-    "data": {"bert.errors", "bert.files", "bert.tokenization"},
+    "data": {"bert.errors", "bert.files", "bert.tables", "bert.tokenization"},
 }
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",

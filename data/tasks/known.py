@@ -1,0 +1,51 @@
+"""Known data sets by name: their files, columns and measures, as their authors publish them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from bert.errors import InputError
+from data.tasks.classification import Columns
+
+SINGLE, REGRESSION = "single_label_classification", "regression"
+
+
+class KnownTask(NamedTuple):
+    """columns: where texts and labels stand; metric: by which the best epoch is chosen; train, dev: names of files,
+    dev None where the authors give none (a tenth of train is held out then).
+    """
+
+    columns: Columns
+    metric: str = "accuracy"
+    problem_type: str = SINGLE
+    train: str = "train.tsv"
+    dev: str | None = "dev.tsv"
+
+
+# GLUE's test files have no labels: its dev files are what one measures on.
+KNOWN_TASKS = {
+    #                            text         text_pair    label
+    "cola": KnownTask(Columns("4",         None,        "2", header=False), metric="matthews"),
+    "sst2": KnownTask(Columns("sentence",  None,        "label")),
+    "mrpc": KnownTask(Columns("#1 String", "#2 String", "Quality")),
+    "stsb": KnownTask(Columns("sentence1", "sentence2", "score"), metric="pearson", problem_type=REGRESSION),
+    "qqp":  KnownTask(Columns("question1", "question2", "is_duplicate")),
+    "mnli": KnownTask(Columns("sentence1", "sentence2", "gold_label"), dev="dev_matched.tsv"),
+    "qnli": KnownTask(Columns("question",  "sentence",  "label")),
+    "rte":  KnownTask(Columns("sentence1", "sentence2", "label")),
+    "wnli": KnownTask(Columns("sentence1", "sentence2", "label")),
+    "imdb": KnownTask(Columns("text",      None,        "label"), dev=None),
+}  # fmt: skip
+
+
+def find_file(directory: str | Path, name: str) -> Path:
+    """A file of a data set's directory, plain or compressed.
+
+    Raises:
+        InputError: where there is none of that name.
+    """
+    for suffix in ("", ".gz", ".xz", ".bz2"):
+        path = Path(directory) / f"{name}{suffix}"
+        if path.exists():
+            return path
+    what = "no such directory" if not Path(directory).is_dir() else f"holds no {name} (nor {name}.gz, .xz, .bz2)"
+    raise InputError(f"{directory}: {what}; name the data set's directory: --data, or its files: --train, --dev")

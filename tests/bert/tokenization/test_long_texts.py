@@ -1,0 +1,95 @@
+"""Texts longer than the model: what is kept, and that it is said."""
+
+import numpy as np
+import pytest
+
+from bert.errors import InputError
+from bert.tokenization.long_texts import LONG_TEXTS, ModelInput, fit_texts, pad_inputs
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+LETTERS = [chr(ord("a") + number) for number in range(26)]
+TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS])
+
+
+def words(text, part):
+    """The letters of an input, joined."""
+    return "".join(TOKENIZER.vocabulary[token] for token in part.input_ids).replace("[CLS]", "^").replace("[SEP]", "|")
+
+
+def fitted(first, second=None, max_length=8, long_texts="head"):
+    """What becomes of one text or pair, each a string of letters."""
+    spaced = [" ".join(first)], None if second is None else [" ".join(second)]
+    inputs, too_long = fit_texts(TOKENIZER, *spaced, max_length, long_texts)
+    return [words(first, part) for part in inputs[0]], too_long
+
+
+@pytest.mark.parametrize("long_texts", LONG_TEXTS)
+def test_what_fits_is_as_the_tokenizer_makes_it(long_texts):
+    for first, second in (("abc", None), ("abcdef", None), ("", None), ("ab", "cde"), ("a", "")):
+        spaced = " ".join(first), None if second is None else " ".join(second)
+        seconds = None if second is None else [spaced[1]]
+        inputs, too_long = fit_texts(TOKENIZER, [spaced[0]], seconds, 8, long_texts)
+        expected = TOKENIZER(*spaced)
+        assert [part.input_ids.tolist() for part in inputs[0]] == [expected.input_ids]
+        types = [int(place >= inputs[0][0].first_length) for place in range(len(expected))]
+        assert types == expected.token_type_ids
+        assert too_long == 0
+
+
+def test_head_tail_or_both_are_kept():
+    assert fitted("abcdefghijkl") == (["^abcdef|"], 1)
+    assert fitted("abcdefghijkl", long_texts="tail") == (["^ghijkl|"], 1)
+    assert fitted("abcdefghijklmnop", max_length=14, long_texts="head+tail") == (["^abchijklmnop|"], 1)
+
+
+def test_of_510_pieces_the_first_128_and_the_last_382_are_kept():
+    text = [LETTERS[(number * number) % 26] for number in range(900)]
+    inputs, _ = fit_texts(TOKENIZER, [" ".join(text)], None, 512, "head+tail")
+    assert words("", inputs[0][0]) == "^" + "".join(text[:128] + text[-382:]) + "|"
+
+
+def test_windows_overlap_by_half_and_lose_nothing():
+    windows, too_long = fitted("abcdefghijk", long_texts="windows")
+    assert windows == ["^abcdef|", "^defghi|", "^ghijk|"]
+    assert too_long == 1
+
+
+def test_pairs_are_cut_each_in_the_same_way_the_longer_first():
+    assert fitted("ab", "cdefghij") == (["^ab|cde|"], 1)
+    assert fitted("ab", "cdefghij", long_texts="tail") == (["^ab|hij|"], 1)
+    assert fitted("abcdefgh", "ijklmnop", 11, "head+tail") == (["^afgh|inop|"], 1)
+    assert fitted("ab", "cdefghi", long_texts="windows")[0] == ["^ab|cde|", "^ab|efg|", "^ab|ghi|"]
+
+
+def test_a_first_text_too_long_for_windows_is_cut_to_half_of_the_room():
+    windows, _ = fitted("abcdefgh", "ijklm", 9, long_texts="windows")
+    assert windows == ["^abc|ijk|", "^abc|klm|"]
+
+
+def test_each_long_text_is_counted_once_whatever_becomes_of_it():
+    texts = ["a b", "a b c d e f g h i j k l m n o p", "a b c d e f g"]
+    for long_texts in LONG_TEXTS:
+        assert fit_texts(TOKENIZER, texts, None, 8, long_texts).too_long == 2
+
+
+def test_no_input_is_longer_than_asked():
+    generator = np.random.default_rng(0)
+    for max_length in range(4, 20):
+        texts = [" ".join(generator.choice(LETTERS, generator.integers(0, 40))) for _ in range(8)]
+        for seconds in (None, texts[::-1]):
+            for long_texts in LONG_TEXTS:
+                if max_length < 6 and seconds is not None and long_texts == "windows":
+                    continue
+                inputs, _ = fit_texts(TOKENIZER, texts, seconds, max_length, long_texts)
+                assert max(len(part.input_ids) for parts in inputs for part in parts) <= max_length
+    with pytest.raises(InputError, match="alone take 3"):
+        fit_texts(TOKENIZER, ["a"], ["b"], 2)
+
+
+def test_padding_is_masked_and_of_type_0():
+    inputs = [ModelInput(np.array([2, 5, 3, 6, 3], np.int32), 3), ModelInput(np.array([2, 3], np.int32), 2)]
+    padded = pad_inputs(inputs, pad_token_id=9)
+    assert padded["input_ids"].tolist() == [[2, 5, 3, 6, 3, 9, 9, 9], [2, 3, 9, 9, 9, 9, 9, 9]]
+    assert padded["token_type_ids"].tolist() == [[0, 0, 0, 1, 1, 0, 0, 0], [0] * 8]
+    assert padded["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1, 1] + [0] * 6]
+    assert pad_inputs(inputs, 9, length=5)["input_ids"].shape == (2, 5)

@@ -1,0 +1,165 @@
+"""Labelled texts: read from GLUE's files and anybody's own, numbered, refused where they cannot be learned from."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bert.errors import InputError
+from data.tasks.classification import (
+    Columns,
+    Example,
+    balanced_class_weights,
+    find_labels,
+    hold_out,
+    label_numbers,
+    read_examples,
+)
+from data.tasks.known import KNOWN_TASKS, find_file
+
+SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
+
+
+def table(tmp_path, rows, name="a.tsv"):
+    path = tmp_path / name
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_single_texts_and_pairs_are_read_with_their_lines(tmp_path):
+    path = table(tmp_path, [("label", "a", "b"), ("yes", "one", "two"), ("no", "three", "four")])
+    examples = read_examples(path, Columns("a"), SINGLE)
+    assert examples == [Example(2, "one", None, "yes"), Example(3, "three", None, "no")]
+    assert read_examples(path, Columns("b", "a"), SINGLE)[1] == Example(3, "four", "three", "no")
+
+
+def test_labels_come_in_the_order_of_numbers_or_names(tmp_path):
+    def labels(*names):
+        return find_labels([Example(1, "x", None, name) for name in names], SINGLE, "here")
+
+    assert labels("10", "9", "-1", "9") == ["-1", "9", "10"]
+    assert labels("b", "a", "10", "9") == ["10", "9", "a", "b"]
+
+
+def test_labels_become_numbers():
+    examples = [Example(2, "x", None, "b"), Example(3, "y", None, "a")]
+    assert label_numbers(examples, ["a", "b", "c"], SINGLE, "here").tolist() == [1, 0]
+
+
+def test_several_labels_are_split_at_the_separator_or_come_as_a_list(tmp_path):
+    path = table(tmp_path, [("text", "label"), ("one", "b; a"), ("two", ""), ("three", "c;b;c")])
+    examples = read_examples(path, Columns(separator=";"), MULTI)
+    assert [example.label for example in examples] == [("a", "b"), (), ("b", "c")]
+    labels = find_labels(examples, MULTI, "here")
+    assert label_numbers(examples, labels, MULTI, "here").tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 1]]
+    lines = tmp_path / "a.jsonl"
+    lines.write_text("\n".join(json.dumps({"text": "x", "label": label}) for label in (["b", "a"], [], ["c", "b"])))
+    assert [example.label for example in read_examples(lines, Columns(), MULTI)] == [("a", "b"), (), ("b", "c")]
+
+
+def test_numbers_stay_numbers(tmp_path):
+    path = table(tmp_path, [("text", "label"), ("one", "2.5"), ("two", "-1e1")])
+    examples = read_examples(path, Columns(), REGRESSION)
+    assert find_labels(examples, REGRESSION, "here") == ["score"]
+    numbers = label_numbers(examples, ["score"], REGRESSION, "here")
+    assert numbers.tolist() == [2.5, -10.0]
+    assert numbers.dtype == np.float32
+
+
+def test_json_labels_may_be_numbers_and_truths(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "label": 1}\n{"text": "b", "label": true}\n')
+    assert [example.label for example in read_examples(path, Columns(), SINGLE)] == ["1", "True"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem_type", "message"),
+    [
+        ([("", "1")], SINGLE, r"a\.tsv: line 2: the text is empty \(--text-column\)"),
+        ([("a", "1"), (" ", "0")], SINGLE, r"a\.tsv: line 3: the text is empty"),
+        ([("a", " ")], SINGLE, r"a\.tsv: line 2: the label is empty"),
+        ([("a", "high")], REGRESSION, r"a\.tsv: line 2: the label 'high' is not a number"),
+        ([("a", "nan")], REGRESSION, r"a\.tsv: line 2: the label 'nan' is not a number"),
+        ([], SINGLE, r"a\.tsv: holds no examples"),
+        ([("a", "1"), ("b",)], SINGLE, r"a\.tsv: line 3: has 1 field where 2"),
+    ],
+)
+def test_a_row_that_cannot_be_learned_from_is_named(tmp_path, rows, problem_type, message):
+    path = table(tmp_path, [("text", "label"), *rows])
+    with pytest.raises(InputError, match=message):
+        read_examples(path, Columns(), problem_type)
+
+
+def test_a_text_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    for value, found in (("7", "is 7"), ("null", "is empty"), ('["x"]', r"is \['x'\]")):
+        path.write_text(f'{{"text": {value}, "label": 1}}\n')
+        with pytest.raises(InputError, match=f"line 1: the text {found}"):
+            read_examples(path, Columns(), SINGLE)
+
+
+def test_labels_that_are_all_one_class_or_all_different_are_refused():
+    with pytest.raises(InputError, match="here: all 3 labels are 'x'"):
+        find_labels([Example(1, "t", None, "x")] * 3, SINGLE, "here")
+    with pytest.raises(InputError, match=r"2,000 different labels.*--problem regression"):
+        find_labels([Example(1, "t", None, str(number)) for number in range(2_000)], SINGLE, "here")
+    with pytest.raises(InputError, match="none of the 2 examples has a label"):
+        find_labels([Example(1, "t", None, ())] * 2, MULTI, "here")
+
+
+def test_a_label_that_was_not_trained_on_is_named_with_those_that_were():
+    for problem_type, label in ((SINGLE, "z"), (MULTI, ("a", "z"))):
+        with pytest.raises(InputError, match=r"dev\.tsv: line 7: the label 'z' is not one of those trained on: a, b"):
+            label_numbers([Example(7, "t", None, label)], ["a", "b"], problem_type, "dev.tsv")
+
+
+def test_a_tenth_is_held_out_the_same_each_time_and_nothing_is_lost():
+    examples = [Example(number, "t", None, "x") for number in range(95)]
+    training, held_out = hold_out(examples)
+    assert len(held_out) == 9
+    assert sorted(training + held_out) == examples
+    assert hold_out(examples) == (training, held_out)
+    assert held_out != examples[:9]
+    with pytest.raises(InputError, match="too few to hold out"):
+        hold_out(examples[:19])
+
+
+def test_balanced_weights_make_classes_equal_and_keep_the_mean():
+    numbers = np.array([0] * 6 + [1] * 3 + [2])
+    weights = balanced_class_weights(numbers, 3)
+    assert np.allclose(weights * np.bincount(numbers), 10 / 3)
+    assert np.isclose(weights[numbers].mean(), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "train", "dev", "labels"),
+    [
+        ("cola", "CoLA", 8551, 1043, ["0", "1"]),
+        ("sst2", "SST-2", 67349, 872, ["0", "1"]),
+        ("mrpc", "MRPC", 3667, 408, ["0", "1"]),
+        ("stsb", "STS-B", 5749, 1500, ["score"]),
+        ("rte", "RTE", 2490, 277, ["entailment", "not_entailment"]),
+    ],
+)
+def test_glue_is_read_to_the_last_row(name, folder, train, dev, labels):
+    if "BERT_DATA" not in os.environ:
+        pytest.skip("BERT_DATA does not name a folder of data sets")
+    task, counts = KNOWN_TASKS[name], []
+    for file in (task.train, task.dev):
+        path = find_file(Path(os.environ["BERT_DATA"], "glue", folder), file)
+        examples = read_examples(path, task.columns, task.problem_type)
+        assert find_labels(examples, task.problem_type, path) == labels
+        assert (examples[0].second is None) == (task.columns.text_pair is None)
+        counts.append(len(examples))
+    assert counts == [train, dev]
+
+
+def test_a_data_set_is_found_plain_or_compressed_or_named_as_missing(tmp_path):
+    (tmp_path / "train.tsv.xz").write_bytes(b"")
+    assert find_file(tmp_path, "train.tsv") == tmp_path / "train.tsv.xz"
+    with pytest.raises(InputError, match=r"holds no dev\.tsv"):
+        find_file(tmp_path, "dev.tsv")
+    with pytest.raises(InputError, match="no such directory"):
+        find_file(tmp_path / "nowhere", "dev.tsv")
