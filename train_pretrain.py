@@ -12,6 +12,7 @@ is what --resume needs.
 """
 
 import argparse
+import functools
 import itertools
 import os
 import sys
@@ -208,9 +209,15 @@ def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
 def corpus_documents(settings: SimpleNamespace, report=lambda sentence: None) -> Iterator[list[str]]:
     """The documents of the corpus, each a list of sentences."""
     if settings.corpus is None:
-        return read_python_docs(settings.workers)
+        return iter(python_docs(settings.workers))
     documents = read_documents(settings.corpus, settings.document_per_line, settings.encoding_errors, report)
     return require_sentence_pairs(documents) if settings.nsp else documents
+
+
+@functools.cache
+def python_docs(processes: int) -> list[list[str]]:
+    """The built-in corpus: small enough to be held, and slow enough to parse that once will do."""
+    return list(read_python_docs(processes))
 
 
 def tokenize_corpus(settings: SimpleNamespace, run: Path, tokenizer) -> Path:

@@ -5,8 +5,8 @@ No download, and nobody's text in the repository. The documents are
 - the docstrings of a module, for each module of the standard library, of numpy and of torch, and
 - an article of the language reference, as ``help()`` shows it (``pydoc_data/topics.py``).
 
-They are found in source files by the parser, ``ast``; no module is imported. Of each docstring the prose is
-kept: doctests, signatures, underlines, tables and lists of parameters that hold no sentence go.
+They are found in source files by the parser, ``ast``; no module is imported. A docstring is taken as it stands,
+examples and lists of parameters included: its prose is split into sentences, and a line of code is one of its own.
 """
 
 import ast
@@ -78,15 +78,15 @@ def python_docs_fingerprint() -> str:
 
 
 def docstring_sentences(docstring: str) -> list[str]:
-    """The sentences of English prose in a docstring or a topic.
+    """The sentences of a docstring or a topic; headings, list items and lines of code stand alone.
 
-    >>> docstring_sentences("Returns the sum.\\n\\n    >>> add(1, 2)\\n    3\\n\\nParameters\\n----------\\n")
-    ['Returns the sum.']
+    >>> docstring_sentences("Returns the sum,\\nor 0.  See x.\\n\\n>>> add(1,\\n...     2)\\n3\\n\\nParameters\\n----------\\n")
+    ['Returns the sum, or 0.', 'See x.', '>>> add(1,', '... 2)', '3', 'Parameters']
     """
     sentences = []
-    for paragraph in _paragraphs(inspect.cleandoc(docstring)):
-        text = _without_markup(paragraph)
-        sentences += [sentence for sentence in split_sentences(text) if _is_prose(sentence)]
+    for paragraph, is_prose in _paragraphs(inspect.cleandoc(docstring)):
+        found = split_sentences(_without_markup(paragraph)) if is_prose else [" ".join(paragraph.split())]
+        sentences += [sentence for sentence in found if _WORD.search(sentence)]
     return sentences
 
 
@@ -97,56 +97,43 @@ _MARKUP = re.compile(
     r"|\*\*(\S(?:[^*]*\S)?)\*\*"
     r"|(?<!\w)\*(\w+)\*(?!\w)"
 )
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"\w")
 _LIST_ITEM = re.compile(r"\A(?:[-*+•]|\d+[.)]|\(\d+\)|#\.)\s+")
 _UNDERLINE = re.compile(r"([-=~^\"'*+#.`])\1{2,}\s*\Z")
-_ADMONITION = re.compile(r"\A\.\. \w+::\s*")  # the text of a note or a warning may follow on its line
-_LITERAL = re.compile(r"\.\. (?:math|code|code-block|sourcecode|plot|image|figure|test\w+|toctree|\[\d+\]|_)")
 
 
-def _paragraphs(docstring: str) -> Iterator[str]:
-    """Lines that belong together, joined: of one indentation, and not code, formulas or a heading."""
+def _paragraphs(docstring: str) -> Iterator[tuple[str, bool]]:
+    """(text, whether it is prose): lines of prose that belong together, joined; each line of code alone."""
     paragraph: list[str] = []
     indentation = 0
-    literal_block: int | None = None  # the indentation of the line that introduced it
+    code_below: int | None = None  # the indentation of the line that ended in "::", below which there is code
     in_doctest = False
     for line in [*docstring.expandtabs().splitlines(), ""]:
         text = line.strip()
         indented = len(line) - len(line.lstrip())
-        if text and literal_block is not None:
-            if indented > literal_block:
-                continue
-            literal_block = None
-        underline = _UNDERLINE.match(text)
-        in_doctest = bool(text) and (in_doctest or text.startswith(">>>")) and not underline
-        if paragraph and (not text or in_doctest or indented != indentation or _LIST_ITEM.match(text)):
-            yield " ".join(paragraph)
+        if text and code_below is not None and indented <= code_below:
+            code_below = None
+        is_underline = _UNDERLINE.match(text) is not None
+        in_doctest = bool(text) and (in_doctest or text.startswith(">>>")) and not is_underline
+        is_code = bool(text) and (in_doctest or code_below is not None)
+        item = _LIST_ITEM.match(text)
+        if paragraph and (not text or is_code or is_underline or item or indented != indentation):
+            yield " ".join(paragraph), True
             paragraph = []
         indentation = indented
-        if underline:
-            paragraph = []  # what stands over an underline is a heading
-        elif _LITERAL.match(text):
-            literal_block = indented
-        elif text and not in_doctest:
-            if not paragraph:
-                text = _LIST_ITEM.sub("", _ADMONITION.sub("", text))
+        if is_code:
+            yield text, False
+        elif text and not is_underline:
             if text.endswith("::"):
-                literal_block = indented
-                text = text[:-1]
-            if text:
-                paragraph.append(text)
+                code_below = indented
+            if item:  # its further lines stand under its text, not under its mark
+                text = text[item.end() :]
+                indentation += item.end()
+            paragraph.append(text)
 
 
 def _without_markup(text: str) -> str:
     return _MARKUP.sub(lambda match: next(group for group in match.groups() if group is not None), text)
-
-
-def _is_prose(sentence: str) -> bool:
-    """Whether it has three words and is nearly all letters and spaces: no signature, table, formula or code."""
-    if any(mark in sentence for mark in (" : ", "->", "   ")):
-        return False
-    words = _WORD.findall(sentence)
-    return len(words) >= 3 and sum(map(len, words)) + sentence.count(" ") > 0.8 * len(sentence)
 
 
 def _modules(processes: int) -> Iterator[tuple[str, str, list[list[str]]]]:

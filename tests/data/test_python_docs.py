@@ -65,7 +65,11 @@ def test_documentation_attached_to_functions_in_c_is_read(library):
         '''
     )
     [sentences] = read_python_docs()
-    assert sentences == ["Computes the absolute value of each element.", "It is never negative."]
+    assert sentences == [
+        "abs(input) -> Tensor",
+        "Computes the absolute value of each element.",
+        "It is never negative.",
+    ]
 
 
 def test_a_docstring_that_is_there_twice_is_kept_once(library):
@@ -85,37 +89,43 @@ def test_files_that_cannot_be_parsed_are_left_out(library, tmp_path):
     assert list(read_python_docs()) == []
 
 
-def test_prose_stays_and_code_signatures_and_tables_go():
-    docstring = """einsum(subscripts, *operands, out=None, dtype=None) -> Tensor
+def test_prose_is_split_into_sentences_and_headings_items_and_code_stand_alone():
+    docstring = """einsum(subscripts, *operands) -> Tensor
 
     Evaluates the *Einstein* summation
-    convention on :class:`~torch.Tensor` operands.
+    convention on :class:`~torch.Tensor` operands. It is fast.
 
     Parameters
     ----------
-    casting : {'no', 'equiv', 'safe', 'same_kind', 'unsafe'}, optional
+    casting : {'no', 'equiv'}, optional
         Controls what kind of ``data`` casting may occur.
-    1. The first item of a list.
-
-    .. note::
-        This note is worth reading.
-
-    .. math::
-        out_i = x_i + y_i
+    1. The first item
+       of a list.
+    2. The second.
 
     Example code follows here::
 
-        value = einsum("ij,jk->ik", a, b)
+        value = einsum("ij,jk->ik", a, b). Its dot is no stop.
+        ---
 
-    >>> einsum("ij->ji", a)
-    This is what the doctest prints here
+    >>> einsum("ij->ji",
+    ...        a)
+    This is what the doctest prints. All of it.
     """
     assert docstring_sentences(docstring) == [
+        "einsum(subscripts, *operands) -> Tensor",
         "Evaluates the Einstein summation convention on torch.Tensor operands.",
+        "It is fast.",
+        "Parameters",
+        "casting : {'no', 'equiv'}, optional",
         "Controls what kind of data casting may occur.",
         "The first item of a list.",
-        "This note is worth reading.",
-        "Example code follows here:",
+        "The second.",
+        "Example code follows here::",
+        'value = einsum("ij,jk->ik", a, b). Its dot is no stop.',
+        '>>> einsum("ij->ji",',
+        "... a)",
+        "This is what the doctest prints. All of it.",
     ]
 
 
@@ -133,7 +143,7 @@ def test_this_installation_has_english_prose_in_all_its_libraries(monkeypatch, s
     sentences = [sentence for document in documents for sentence in document.sentences]
     assert min(map(len, (document.sentences for document in documents))) > 1
     with_the = sum(" the " in sentence for sentence in sentences)
-    assert with_the > 0.3 * len(sentences)  # as in English; in lists of names it would be none
+    assert with_the > 0.15 * len(sentences)  # as in English; in lists of names it would be none
 
 
 def test_the_documents_do_not_depend_on_the_number_of_processes(monkeypatch, some_files):
