@@ -39,8 +39,18 @@ class BertAdamW(torch.optim.Optimizer):
     ``AdamWeightDecayOptimizer``.
     """
 
-    def __init__(self, parameters, lr: float, betas=BETAS, eps: float = EPSILON, weight_decay: float = WEIGHT_DECAY):
+    def __init__(
+        self,
+        parameters,
+        lr: float,
+        betas=BETAS,
+        eps: float = EPSILON,
+        weight_decay: float = WEIGHT_DECAY,
+        fused: bool = True,
+    ):
+        """``fused`` takes the update in one pass over the memory, by PyTorch's kernel; otherwise it is written out."""
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        self.take_update = fused_update if fused else written_out_update
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -49,30 +59,40 @@ class BertAdamW(torch.optim.Optimizer):
             raise ValueError("BertAdamW takes no closure: compute the gradients before step()")
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-            if not parameters:
-                continue
             for parameter in parameters:
                 if parameter not in self.state:
-                    self.state[parameter] = {
-                        "m": torch.zeros_like(parameter),
-                        "v": torch.zeros_like(parameter),
-                    }
-            averages = [self.state[parameter]["m"] for parameter in parameters]
-            squares = [self.state[parameter]["v"] for parameter in parameters]
-            self._update(parameters, [parameter.grad for parameter in parameters], averages, squares, group)
+                    self.state[parameter] = {"m": torch.zeros_like(parameter), "v": torch.zeros_like(parameter)}
+            if parameters:
+                gradients = [parameter.grad for parameter in parameters]
+                m, v = ([self.state[parameter][name] for parameter in parameters] for name in ("m", "v"))
+                self.take_update(parameters, gradients, m, v, group)
 
-    @staticmethod
-    def _update(parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict):
-        """The equations above, for a list of tensors at once: one call instead of one per tensor."""
-        beta1, beta2 = group["betas"]
-        torch._foreach_lerp_(m, gradients, 1 - beta1)  # m += (1 - beta1) * (gradient - m)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)
-        denominator = torch._foreach_sqrt(v)
-        torch._foreach_add_(denominator, group["eps"])
-        if group["weight_decay"]:
-            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_addcdiv_(parameters, m, denominator, -group["lr"])
+
+def written_out_update(
+    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict
+) -> None:
+    """The equations of ``BertAdamW``, in place, for lists of tensors."""
+    beta1, beta2 = group["betas"]
+    torch._foreach_lerp_(m, gradients, 1 - beta1)  # m += (1 - beta1) * (gradient - m)
+    torch._foreach_mul_(v, beta2)
+    torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)  # v = beta2 * v + (1 - beta2) * gradient ** 2
+    denominator = torch._foreach_sqrt(v)
+    torch._foreach_add_(denominator, group["eps"])
+    torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+    torch._foreach_addcdiv_(parameters, m, denominator, -group["lr"])  # parameter -= lr * m / denominator
+
+
+def fused_update(
+    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict
+) -> None:
+    """The same update in one kernel: that of torch's AdamW, told that so many steps have gone by that its bias
+    corrections, 1 - beta ** step, are 1.
+    """
+    long_ago = [torch.tensor(1e9, device=parameter.device) for parameter in parameters]
+    torch._fused_adamw_(
+        parameters, gradients, m, v, [], long_ago, amsgrad=False, lr=group["lr"], beta1=group["betas"][0],
+        beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"], maximize=False,
+    )  # fmt: skip
 
 
 def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:

@@ -1,6 +1,7 @@
 """BERT's AdamW against the equations in NumPy, and against torch's, from which it departs in one thing."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -26,15 +27,17 @@ def run(optimizer_class, **options):
     return parameter.detach().numpy()
 
 
-def test_it_is_the_equations_of_google_without_bias_correction():
+@pytest.mark.parametrize("fused", [True, False])
+def test_it_is_the_equations_of_google_without_bias_correction(fused):
     parameter = np.arange(15, dtype=np.float64).reshape(5, 3) / 10
     m, v = np.zeros_like(parameter), np.zeros_like(parameter)
     for gradient in gradients():
         m = 0.9 * m + 0.1 * gradient
         v = 0.999 * v + 0.001 * gradient**2
         parameter = parameter - 0.01 * (m / (np.sqrt(v) + 1e-6) + 0.1 * parameter)
-    np.testing.assert_allclose(run(BertAdamW, lr=0.01, weight_decay=0.1), parameter, rtol=1e-9)
-    assert not np.allclose(run(BertAdamW, lr=0.01, weight_decay=0.0), parameter, rtol=1e-3)
+    optimizer = functools.partial(BertAdamW, fused=fused)
+    np.testing.assert_allclose(run(optimizer, lr=0.01, weight_decay=0.1), parameter, rtol=1e-9)
+    assert not np.allclose(run(optimizer, lr=0.01, weight_decay=0.0), parameter, rtol=1e-3)
 
 
 def test_torchs_differs_by_its_bias_correction():
