@@ -1,0 +1,71 @@
+"""A report as one HTML file that needs nothing else: tables, and pictures inside the page."""
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+_STYLE = """
+body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.4; }
+table { border-collapse: collapse; } th, td { padding: 0.2rem 0.7rem; text-align: left; vertical-align: top; }
+tr { border-bottom: 1px solid #ddd; } img { max-width: 100%; } pre { overflow-x: auto; }
+"""
+
+
+def page(title: str, sections: Iterable[tuple[str, str]]) -> str:
+    """An HTML page of (heading, HTML) sections."""
+    body = "".join(f"<h2>{html.escape(heading)}</h2>\n{content}\n" for heading, content in sections)
+    title = html.escape(title)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n{body}</body></html>\n"
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+    """An HTML table; fractions are shown with four digits."""
+
+    def cell(value, kind="td") -> str:
+        return f"<{kind}>{html.escape(f'{value:.4f}' if isinstance(value, float) else str(value))}</{kind}>"
+
+    lines = ["".join(cell(name, "th") for name in header)]
+    lines += ["".join(map(cell, row)) for row in rows]
+    return "<table>" + "".join(f"<tr>{line}</tr>\n" for line in lines) + "</table>"
+
+
+def preformatted(text: str) -> str:
+    """Text as it stands, in a typewriter's letters."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def picture(content: bytes, description: str) -> str:
+    """A PNG inside the page."""
+    encoded = base64.b64encode(content).decode("ascii")
+    return f'<img alt="{html.escape(description)}" src="data:image/png;base64,{encoded}">'
+
+
+def draw_confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
+    """A confusion matrix as a PNG: a row per true label, shaded by the share of it that was taken for each label."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    size = 3 + 0.5 * min(len(labels), 40)
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = [label[:24].replace("$", r"\$") for label in labels]  # a $ would begin a formula
+    axes.set_xticks(range(len(labels)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    if len(labels) <= 20:
+        for (row, column), count in np.ndenumerate(matrix):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    return content.getvalue()

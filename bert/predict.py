@@ -1,0 +1,77 @@
+"""Predictions for texts: their classes with probabilities, or their numbers; streamed, in the order of the texts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from bert.heads.sequence import BertForSequenceClassification
+from bert.tokenization.long_texts import ModelInput, fit_texts, pad_inputs
+
+TEXTS_AT_A_TIME = 1_024  # tokenized and sorted by length together; the results of so many are held
+
+
+@torch.inference_mode()
+def pooled_logits(
+    model: BertForSequenceClassification, inputs: Sequence[Sequence[ModelInput]], pad_token_id: int,
+    batch_size: int = 32,
+) -> Tensor:  # fmt: skip
+    """The scores of texts that each are one input or, in windows, several: then the mean of its windows' scores.
+
+    Inputs of about one length go through the model together, so that little is computed on padding.
+
+    Args:
+        inputs: for each text its inputs, as ``fit_texts`` makes them.
+
+    Returns:
+        (texts, labels) float32, on the CPU.
+    """
+    model.eval()
+    device = model.classifier.weight.device
+    windows = [(text, window) for text, parts in enumerate(inputs) for window in parts]
+    windows.sort(key=lambda pair: len(pair[1].input_ids))
+    sums = torch.zeros(len(inputs), len(model.labels))
+    for first in range(0, len(windows), batch_size):
+        texts, batch = zip(*windows[first : first + batch_size])
+        arrays = {name: torch.from_numpy(array) for name, array in pad_inputs(batch, pad_token_id).items()}
+        logits = model(**{name: tensor.to(device) for name, tensor in arrays.items()}).logits
+        sums.index_add_(0, torch.tensor(texts), logits.float().cpu())
+    return sums / torch.tensor([len(parts) for parts in inputs]).unsqueeze(1)
+
+
+def predict(
+    model: BertForSequenceClassification, tokenizer, texts: Iterable[tuple[str, str | None]], max_length: int,
+    long_texts: str = "head", batch_size: int = 32,
+) -> Iterator[list[float]]:  # fmt: skip
+    """The probability of each label (or, in a regression, the number) for each text or pair, as they come.
+
+    Args:
+        texts: (first, second) each, second None in all or in none.
+        max_length, long_texts: see ``fit_texts``.
+    """
+    texts = iter(texts)
+    while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
+        firsts, seconds = zip(*chunk)
+        inputs = fit_texts(tokenizer, firsts, None if seconds[0] is None else seconds, max_length, long_texts).inputs
+        yield from model.probabilities(pooled_logits(model, inputs, tokenizer.pad_token_id, batch_size)).tolist()
+
+
+def chosen_labels(probabilities: Sequence[float], labels: Sequence[str], problem_type: str) -> str:
+    """What a row of probabilities says, in words: the label, the labels of at least a half, or the number."""
+    if problem_type == "regression":
+        return f"{probabilities[0]:.6g}"
+    if problem_type == "multi_label_classification":
+        return ",".join(label for label, probability in zip(labels, probabilities) if probability > 0.5)
+    return labels[max(range(len(labels)), key=probabilities.__getitem__)]
+
+
+def prediction_header(labels: Sequence[str], problem_type: str) -> list[str]:
+    """The names of the columns of ``prediction_row``."""
+    return ["prediction"] if problem_type == "regression" else ["prediction", *(f"p({label})" for label in labels)]
+
+
+def prediction_row(probabilities: Sequence[float], labels: Sequence[str], problem_type: str) -> list:
+    """The prediction in words, then the probability of each label."""
+    chosen = chosen_labels(probabilities, labels, problem_type)
+    return [chosen] if problem_type == "regression" else [chosen, *probabilities]

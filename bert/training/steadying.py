@@ -1,0 +1,54 @@
+"""What is known to steady fine-tuning on small sets, beside more epochs, bias correction and early stopping."""
+
+import re
+
+import torch
+from torch import nn
+
+from bert.model.bert import BertModel, initialize_weights
+
+
+def reinitialize_top_layers(bert: BertModel, count: int) -> None:
+    """Gives the encoder's last ``count`` layers, and the pooler, new initial weights, in place.
+
+    Source: Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning", section 5: the top layers are those that
+    pretraining has specialised for its own tasks.
+    """
+    for layer in list(bert.encoder.layers)[len(bert.encoder.layers) - count :]:
+        initialize_weights(layer, bert.config)
+    if count and bert.pooler is not None:
+        initialize_weights(bert.pooler, bert.config)
+
+
+def decay_learning_rate_by_layer(optimizer: torch.optim.Optimizer, model: nn.Module, decay: float) -> None:
+    """Lets each layer learn at ``decay`` times the rate of the one above it, in place; the head at the full rate.
+
+    The optimizer's groups are split by layer; each part carries its ``learning_rate_factor``, which the training loop
+    multiplies by the rate of the schedule. Source: Howard & Ruder 2018 (ULMFiT), section 3.2, "discriminative
+    fine-tuning"; for BERT, Sun et al. 2019, section 5.3.4.
+
+    Args:
+        optimizer: one that has made no update yet.
+        model: has the encoder as ``bert``.
+    """
+    top = len(model.bert.encoder.layers) + 1
+    heights = {id(parameter): height_of(name, top) for name, parameter in model.named_parameters()}
+    groups = []
+    for group in optimizer.param_groups:
+        for height in range(top + 1):
+            parameters = [parameter for parameter in group["params"] if heights[id(parameter)] == height]
+            if parameters:
+                groups.append({**group, "params": parameters, "learning_rate_factor": decay ** (top - height)})
+    optimizer.param_groups[:] = groups
+
+
+def height_of(name: str, top: int) -> int:
+    """How high in the model a parameter is: 0 for the embeddings, then the layers, ``top`` for pooler and head.
+
+    >>> height_of("bert.encoder.layers.3.attention.query.weight", 13)
+    4
+    """
+    if name.startswith("bert.embeddings."):
+        return 0
+    layer = re.match(r"bert\.encoder\.layers\.(\d+)\.", name)
+    return int(layer[1]) + 1 if layer else top

@@ -1,0 +1,207 @@
+"""Classes or numbers for texts and pairs of texts: from tables to batches, and from a model to measures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bert.errors import InputError
+from bert.evaluation.metrics import (
+    classification_metrics,
+    confusion_matrix,
+    multi_label_metrics,
+    regression_metrics,
+)
+from bert.evaluation.page import draw_confusion_matrix, picture, preformatted, table
+from bert.evaluation.report import Evaluation
+from bert.heads.sequence import BertForSequenceClassification
+from bert.predict import chosen_labels, pooled_logits, prediction_header, prediction_row
+from bert.tokenization.long_texts import ModelInput, fit_texts
+from bert.training.distributed import Processes
+from bert.training.precision import Precision
+from data.tasks.batches import TaskBatches, labelled_batch
+from data.tasks.classification import Example, balanced_class_weights, find_labels, label_numbers
+
+SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
+# By which the best epoch may be chosen; the first is the one that is.
+METRICS = {
+    SINGLE: ("accuracy", "macro_f1", "weighted_f1", "matthews", "f1"),
+    MULTI: ("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
+    REGRESSION: ("pearson", "spearman"),
+}
+CONFIDENTLY_WRONG = 20  # examples on the report's page
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """A set of examples. source: where they are from, for messages; numbers: their labels as ``label_numbers`` gives
+    them; inputs: for each example one, or several windows; too_long: how many did not fit as they were.
+    """
+
+    source: str
+    examples: list[Example]
+    numbers: np.ndarray
+    inputs: list[list[ModelInput]]
+    too_long: int
+
+
+class ClassificationTask:
+    """A task with its examples: what the script needs to train a model on it and to measure one.
+
+    Args:
+        sets: "train", "dev" and perhaps "test": (source, examples).
+        problem_type: of ``BertForSequenceClassification``.
+        tokenizer, max_length, long_texts, workers: how texts become inputs.
+        class_weights: "balanced", or weights by label, or None.
+
+    Raises:
+        InputError: where labels cannot be learned, or dev or test have others than train.
+    """
+
+    model_class = BertForSequenceClassification
+    head = "classifier"
+
+    def __init__(
+        self, sets: dict[str, tuple[str, list[Example]]], problem_type: str, tokenizer, max_length: int,
+        long_texts: str, workers: int = 1, class_weights: str | dict[str, float] | None = None,
+    ):  # fmt: skip
+        source, training = sets["train"]
+        self.problem_type, self.tokenizer = problem_type, tokenizer
+        self.labels = find_labels(training, problem_type, source)
+        numbers = {name: label_numbers(examples, self.labels, problem_type, source)
+                   for name, (source, examples) in sets.items()}  # fmt: skip
+        self.class_weights = _class_weights(class_weights, self.labels, numbers["train"], problem_type)
+        self.sets = {}
+        for name, (source, examples) in sets.items():
+            seconds = None if examples[0].second is None else [example.second for example in examples]
+            firsts = [example.first for example in examples]
+            inputs, too_long = fit_texts(tokenizer, firsts, seconds, max_length, long_texts, workers)
+            self.sets[name] = LabelledTexts(source, examples, numbers[name], inputs, too_long)
+
+    @property
+    def model_arguments(self) -> dict:
+        """What the model's constructor takes besides the configuration."""
+        return {
+            "labels": self.labels, "problem_type": self.problem_type,
+            "class_weights": None if self.class_weights is None else torch.tensor(self.class_weights),
+        }  # fmt: skip
+
+    def batches(
+        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
+    ) -> TaskBatches:
+        """The endless training batches. A text in several windows is as many rows, each with the text's label."""
+        training = self.sets["train"]
+        rows = [window for windows in training.inputs for window in windows]
+        labels = np.repeat(training.numbers, [len(windows) for windows in training.inputs], axis=0)
+        return TaskBatches(
+            [len(row.input_ids) for row in rows],
+            lambda chosen: labelled_batch(chosen, rows, labels, self.tokenizer.pad_token_id, length),
+            batch_size, seed, processes.rank, processes.count, accumulate, position,
+        )  # fmt: skip
+
+    def evaluate(
+        self, model: BertForSequenceClassification, name: str, precision: Precision, processes: Processes,
+        in_full: bool = False,
+    ) -> Evaluation:  # fmt: skip
+        """The measures on a set, the same in every process, each of which computes its share of the predictions.
+
+        Args:
+            in_full: also what the report shows: predictions, confusion matrix, the worst mistakes.
+        """
+        texts = self.sets[name]
+        was_training = model.training
+        with precision.autocast():
+            mine = pooled_logits(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
+        model.train(was_training)
+        logits = torch.empty(len(texts.inputs), len(self.labels))
+        for rank, share in enumerate(processes.gather(mine)):
+            logits[rank :: processes.count] = share
+        device = model.classifier.weight.device
+        ((loss_name, loss),) = model.loss(logits.to(device), torch.from_numpy(texts.numbers).to(device)).items()
+        losses = {f"{loss_name}_loss": loss.sum.item() / int(loss.count)}
+        if loss.correct is not None:
+            losses[f"{loss_name}_accuracy"] = int(loss.correct) / int(loss.count)
+        probabilities = model.probabilities(logits).double().numpy()
+        metrics = self._metrics(texts.numbers, probabilities)
+        if not in_full:
+            return Evaluation(metrics, losses)
+        return Evaluation(
+            metrics, losses, ["line", "label", *prediction_header(self.labels, self.problem_type)],
+            [[example.line, _in_words(example.label), *prediction_row(row, self.labels, self.problem_type)]
+             for example, row in zip(texts.examples, probabilities.tolist())],
+            self._sections(texts, probabilities),
+        )  # fmt: skip
+
+    def _metrics(self, truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+        if self.problem_type == REGRESSION:
+            return regression_metrics(truth, probabilities[:, 0])
+        if self.problem_type == MULTI:
+            return multi_label_metrics(truth.astype(int), (probabilities > 0.5).astype(int))
+        return classification_metrics(truth, probabilities.argmax(axis=1), len(self.labels))
+
+    def _sections(self, texts: LabelledTexts, probabilities: np.ndarray) -> list[tuple[str, str]]:
+        """What the report's page shows of a set."""
+        from sklearn.metrics import classification_report
+
+        sections = []
+        if self.problem_type != REGRESSION:
+            predicted = probabilities.argmax(axis=1) if self.problem_type == SINGLE else probabilities > 0.5
+            if self.problem_type == SINGLE:
+                matrix = confusion_matrix(texts.numbers, predicted, len(self.labels))
+                drawn = picture(draw_confusion_matrix(matrix, self.labels), "confusion matrix")
+                sections.append(("Confusion matrix", drawn))
+            in_words = classification_report(
+                texts.numbers, predicted, labels=range(len(self.labels)), target_names=self.labels, digits=4,
+                zero_division=0,
+            )  # fmt: skip
+            sections.append(("By class", preformatted(in_words)))
+        rows = [
+            (f"{wrongness:.3f}", texts.examples[place].line, _in_words(texts.examples[place].label),
+             chosen_labels(probabilities[place].tolist(), self.labels, self.problem_type),
+             " | ".join(filter(None, (texts.examples[place].first, texts.examples[place].second)))[:1_000])
+            for place, wrongness in worst_mistakes(texts.numbers, probabilities, self.problem_type, CONFIDENTLY_WRONG)
+        ]  # fmt: skip
+        measure = "off by" if self.problem_type == REGRESSION else "confidence"
+        sections.append(("Most confidently wrong", table([measure, "line", "label", "prediction", "text"], rows)))
+        return sections
+
+
+def worst_mistakes(
+    truth: np.ndarray, probabilities: np.ndarray, problem_type: str, most: int
+) -> list[tuple[int, float]]:
+    """(example, how wrong) of the worst mistakes, the worst first: by the probability of the wrong label, or by the
+    distance of the number.
+    """
+    if problem_type == REGRESSION:
+        wrongness = np.abs(truth - probabilities[:, 0])
+    elif problem_type == MULTI:
+        wrongness = np.abs(truth - probabilities).max(axis=1)
+        wrongness = np.where(wrongness > 0.5, wrongness, 0)
+    else:
+        predicted = probabilities.argmax(axis=1)
+        wrongness = np.where(predicted != truth, probabilities.max(axis=1), 0)
+    order = np.argsort(-wrongness, kind="stable")[:most]
+    return [(int(place), float(wrongness[place])) for place in order if wrongness[place] > 0]
+
+
+def _class_weights(asked, labels: list[str], numbers: np.ndarray, problem_type: str) -> np.ndarray | None:
+    """(labels,) as asked for.
+
+    Raises:
+        InputError: where the weights are not one for each label, or the problem has none.
+    """
+    if asked is None:
+        return None
+    if problem_type == REGRESSION:
+        raise InputError("--class-weights: a regression has no classes; leave them out")
+    if asked == "balanced":
+        if problem_type == MULTI:
+            raise InputError("--class-weights balanced is for single labels; give a weight for each: LABEL=WEIGHT ...")
+        return balanced_class_weights(numbers, len(labels))
+    if asked.keys() != set(labels):
+        raise InputError(f"--class-weights: given for {', '.join(asked)}, and the labels are {', '.join(labels)}")
+    return np.array([asked[label] for label in labels], np.float32)
+
+
+def _in_words(label) -> str:
+    return label if isinstance(label, str) else ",".join(label) if isinstance(label, tuple) else f"{label:.6g}"

@@ -1,0 +1,35 @@
+"""A run's report: numbers for a program, a page for a person, a table of predictions."""
+
+import json
+
+from bert.evaluation.report import Evaluation, tsv_line, write_report
+
+EVALUATIONS = {
+    "dev": Evaluation(
+        {"accuracy": 0.75}, {}, ["line", "label", "prediction"], [[2, "a", "b\tc"]], [("Mistakes", "<p>x</p>")]
+    ),
+    "test": Evaluation({"accuracy": 0.5}, {}, ["line", "label", "prediction"], [[3, "b", "b"]]),
+}
+
+
+def test_numbers_facts_and_predictions_are_written(tmp_path):
+    report = write_report(tmp_path, "A run", {"seed": 3, "labels": ["a", "b"]}, EVALUATIONS)
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert report == {"dev": {"accuracy": 0.75}, "test": {"accuracy": 0.5}, "seed": 3, "labels": ["a", "b"]}
+    lines = (tmp_path / "predictions.tsv").read_text().splitlines()
+    assert lines == ["set\tline\tlabel\tprediction", "dev\t2\ta\tb c", "test\t3\tb\tb"]
+    page = (tmp_path / "report.html").read_text()
+    for part in ("A run", "accuracy", "0.7500", "0.5000", "Mistakes (dev)", "<p>x</p>"):
+        assert part in page
+
+
+def test_the_curves_are_on_the_page_where_there_are_any(tmp_path):
+    write_report(tmp_path, "A", {}, EVALUATIONS)
+    assert "data:image/png" not in (tmp_path / "report.html").read_text()
+    (tmp_path / "curves.png").write_bytes(b"\x89PNG")
+    write_report(tmp_path, "A", {}, EVALUATIONS)
+    assert "data:image/png;base64,iVBORw==" in (tmp_path / "report.html").read_text()
+
+
+def test_nothing_in_a_field_ends_it():
+    assert tsv_line(["a\tb", "c\nd\r\ne", 0.5, 7]) == "a b\tc d e\t0.500000\t7\n"
