@@ -80,8 +80,8 @@ def python_docs_fingerprint() -> str:
 def docstring_sentences(docstring: str) -> list[str]:
     """The sentences of a docstring or a topic; headings, list items and lines of code stand alone.
 
-    >>> docstring_sentences("Returns the sum,\\nor 0.  See x.\\n\\n>>> add(1,\\n...     2)\\n3\\n\\nParameters\\n----------\\n")
-    ['Returns the sum, or 0.', 'See x.', '>>> add(1,', '... 2)', '3', 'Parameters']
+    >>> docstring_sentences("Returns the sum,\\nor 0.  See x.\\n\\n>>> add(1, 2)\\n3\\n\\nParameters\\n----------\\n")
+    ['Returns the sum, or 0.', 'See x.', '>>> add(1, 2)', '3', 'Parameters']
     """
     sentences = []
     for paragraph, is_prose in _paragraphs(inspect.cleandoc(docstring)):

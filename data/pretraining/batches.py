@@ -26,6 +26,7 @@ LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well 
 
 _DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
 _EVALUATION_SEED = 0
+EVALUATED_PER_DOCUMENT = 16
 
 Batch = dict[str, torch.Tensor]
 
@@ -203,11 +204,13 @@ def evaluation_batches(
     max_examples: int | None = None,
     pad_to_max_length: bool = False,
 ) -> Iterator[Batch]:
-    """One pass over the held-out documents, each example once: the same examples with the same masks every time.
+    """One pass over the held-out documents: the same examples with the same masks every time.
 
-    The arguments are those of ``PretrainingBatches``; each process has its own batches, of which the last may be
-    smaller. ``max_examples`` takes at most that many of them, over all processes, from as many documents in random
-    order as it takes. A corpus of fewer than three documents holds out none, and there is no batch.
+    Of each document there are at most EVALUATED_PER_DOCUMENT examples: a single long one, and the longest of the
+    built-in corpus is a twentieth of it, would otherwise speak for all. The arguments are those of
+    ``PretrainingBatches``; each process has its own batches, of which the last may be smaller. ``max_examples`` takes
+    at most that many of them, over all processes, from as many documents in random order as it takes. A corpus of
+    fewer than three documents holds out none, and there is no batch.
     """
     held_out = HeldOutDocuments(shards.held_out)
     # Where a single document is held out, random sentences can only come from the others.
@@ -216,13 +219,25 @@ def evaluation_batches(
     documents = held_out.numbers(ranks)
     if max_examples is not None:
         boundaries = shards.sentence_starts[shards.document_starts[np.stack([documents, documents + 1])]]
-        tokens_so_far = np.cumsum(boundaries[1] - boundaries[0])
+        tokens_so_far = np.cumsum(np.minimum(boundaries[1] - boundaries[0], EVALUATED_PER_DOCUMENT * max_length))
         documents = documents[: np.searchsorted(tokens_so_far, max_examples * max_length) + 1]
     examples = plan_examples(shards, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
+    ends = shards.sentence_starts[shards.document_starts[1:]]
+    document_of = np.searchsorted(ends, examples["chunk"], side="right")
+    examples = examples[_occurrence(document_of) < EVALUATED_PER_DOCUMENT]
     examples = examples[:max_examples][process::processes]
     tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
     for first in range(0, len(examples), batch_size):
         yield tensors.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
+
+
+def _occurrence(values: np.ndarray) -> np.ndarray:
+    """How often each value has been there before: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
+    order = np.argsort(values, kind="stable")
+    _, firsts, counts = np.unique(values[order], return_index=True, return_counts=True)
+    occurrence = np.empty(len(values), np.int64)
+    occurrence[order] = np.arange(len(values)) - np.repeat(firsts, counts)
+    return occurrence
 
 
 class _Tensors:

@@ -8,9 +8,10 @@ import data.pretraining.batches
 from bert.errors import InputError
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.batching import prefetch
-from data.pretraining.batches import PretrainingBatches, evaluation_batches
-from data.pretraining.held_out import is_held_out
+from data.pretraining.batches import EVALUATED_PER_DOCUMENT, PretrainingBatches, evaluation_batches
+from data.pretraining.held_out import HeldOutDocuments, is_held_out
 from data.pretraining.masking import mask_budgets
+from data.pretraining.sentence_pairs import plan_examples
 from data.pretraining.shards import write_shards
 
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
@@ -252,6 +253,19 @@ def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shard
         tokens = sum(len(row[0]) - 2 for row in everything)
         documents = [document for number, document in enumerate(corpus()) if is_held_out(number)]
         assert tokens == sum(len(tokenizer.encode(sentence)) for document in documents for sentence in document)
+
+
+def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
+    lengths = [500 if number == 2 else 12 for number in range(200)]  # document 2 is held out
+    documents = [["a b c d e f g h"] * length for length in lengths]
+    shards = write_shards(documents, tokenizer, tmp_path)
+    assert is_held_out(2)
+    end_of_the_long_one = shards.sentence_starts[shards.document_starts[3]]
+    planned = plan_examples(shards, shards.held_out, HeldOutDocuments(shards.held_out), 16, 0, 0, True)
+    from_the_long_one = (planned["chunk"] < end_of_the_long_one).sum()
+    assert from_the_long_one > 100  # the control: without a limit it would be most of them
+    evaluated = sum(len(batch["input_ids"]) for batch in evaluation_batches(shards, tokenizer, 8, 16))
+    assert evaluated == len(planned) - from_the_long_one + EVALUATED_PER_DOCUMENT
 
 
 def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
