@@ -115,7 +115,7 @@ def main(command_line: list[str] | None = None) -> int:
 def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
     run = Path(settings.output)
-    say = print if processes.is_first else (lambda *sentence: None)
+    say = functools.partial(print, flush=True) if processes.is_first else (lambda *sentence: None)
 
     tokenizer = processes.from_first(lambda: find_tokenizer(settings, run, say))
     shards = open_shards(processes.from_first(lambda: tokenize_corpus(settings, run, tokenizer)))

@@ -1,0 +1,66 @@
+"""Settings: what was given goes before what a resumed run had, which goes before the defaults."""
+
+import argparse
+
+import pytest
+
+from bert.errors import InputError
+from bert.training import arguments
+from bert.training.arguments import above_zero, positive, probability, save_settings, settings_of_run, whole
+
+MAY_CHANGE = {"output", "resume", "max_steps", "epochs"}
+
+
+@pytest.fixture
+def defaults(tmp_path):
+    return {"output": str(tmp_path / "run"), "resume": False, "size": "tiny", "max_steps": 10, "epochs": None}
+
+
+def test_a_new_run_has_what_was_given_and_the_defaults_for_the_rest(defaults):
+    assert settings_of_run({"max_steps": 3}, defaults, MAY_CHANGE) == defaults | {"max_steps": 3}
+
+
+def test_a_resumed_run_has_what_it_was_begun_with_unless_given(defaults, tmp_path):
+    save_settings(tmp_path / "run", defaults | {"size": "mini", "max_steps": 5, "epochs": 2})
+    settings = settings_of_run({"resume": True}, defaults, MAY_CHANGE)
+    assert (settings["size"], settings["max_steps"], settings["epochs"]) == ("mini", 5, 2)
+    settings = settings_of_run({"resume": True, "max_steps": 7}, defaults, MAY_CHANGE)
+    assert (settings["size"], settings["max_steps"], settings["epochs"]) == ("mini", 7, None)
+
+
+def test_what_would_make_it_another_run_is_refused_and_the_same_again_is_not(defaults, tmp_path):
+    save_settings(tmp_path / "run", defaults)
+    with pytest.raises(InputError, match="--size mini is not what .* was begun with \\(tiny\\)"):
+        settings_of_run({"resume": True, "size": "mini"}, defaults, MAY_CHANGE)
+    assert settings_of_run({"resume": True, "size": "tiny"}, defaults, MAY_CHANGE)["size"] == "tiny"
+
+
+def test_a_directory_with_a_run_is_not_written_over(defaults, tmp_path):
+    save_settings(tmp_path / "run", defaults)
+    with pytest.raises(InputError, match="holds a run already"):
+        settings_of_run({}, defaults, MAY_CHANGE)
+
+
+def test_there_must_be_something_to_resume(defaults):
+    with pytest.raises(InputError, match="nothing to resume from"):
+        settings_of_run({"resume": True}, defaults, MAY_CHANGE)
+
+
+def test_a_flag_that_is_not_given_is_not_there():
+    parser = arguments.make_parser("a test")
+    arguments.add_run_arguments(parser)
+    arguments.add_training_arguments(parser)
+    assert vars(parser.parse_args([])) == {}
+    given = vars(parser.parse_args(["--no-compile", "--max-steps", "4", "--learning-rate", "1e-3"]))
+    assert given == {"compile": False, "max_steps": 4, "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [(whole, "0", "-1"), (positive, "1", "0"), (above_zero, "0.5", "0"), (above_zero, "1", "inf"),
+     (above_zero, "1", "nan"), (probability, "0", "1")],
+)  # fmt: skip
+def test_numbers_out_of_bounds_are_refused(kind, good, bad):
+    assert kind(good) == float(good)
+    with pytest.raises(argparse.ArgumentTypeError, match=bad):
+        kind(bad)

@@ -1,0 +1,74 @@
+"""Several processes: sums, objects, and whose work is everyone's; and the single process, where nothing happens."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bert.errors import InputError
+from bert.training.distributed import Processes, start_processes
+
+ROOT = Path(__file__).parents[3]
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+PROGRAM = """
+import torch
+from bert.training.distributed import start_processes
+torch.set_num_threads(1)
+with start_processes("cpu") as processes:
+    values = torch.tensor([1 + processes.rank, 10])
+    assert processes.sum(values).tolist() == [3, 20]
+    assert values.tolist() == [1 + processes.rank, 10]
+    assert processes.gather({"rank": processes.rank}) == [{"rank": 0}, {"rank": 1}]
+    assert processes.from_first(lambda: f"made by {processes.rank}") == "made by 0"
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.ones_(model.weight)
+    processes.wrap(model)(torch.tensor([[float(1 + processes.rank)]])).backward()
+    assert model.weight.grad.item() == 1.5
+    assert processes.is_first == (processes.rank == 0)
+print("well")
+"""
+
+
+def test_two_processes_add_up_gather_and_share():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    for process in running:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+        assert output.strip().endswith("well")
+
+
+def test_alone_everything_is_itself():
+    values, model = torch.tensor([1, 2]), torch.nn.Linear(2, 2)
+    assert ALONE.sum(values) is values
+    assert ALONE.gather(3) == [3]
+    assert ALONE.from_first(lambda: 4) == 4
+    assert ALONE.wrap(model) is model
+
+
+def test_without_torchrun_there_is_one_process(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with start_processes("cpu") as processes:
+        assert (processes.rank, processes.count, processes.device) == (0, 1, torch.device("cpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_an_error_and_auto_is_the_cpu():
+    with pytest.raises(InputError, match="sees no CUDA GPU"), start_processes("cuda"):
+        pass
+    with start_processes("auto") as processes:
+        assert processes.device.type == "cpu"
