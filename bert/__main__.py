@@ -2,9 +2,12 @@
 
     python -m bert fill-mask RUN "Paris is the [MASK] of France."
     python -m bert tokenize RUN "Unaffable!"
+    python -m bert predict RUN reviews.tsv > predictions.tsv
+    python -m bert embed RUN texts.txt texts.npy
 """
 
 import argparse
+import os
 import shutil
 import sys
 
@@ -25,13 +28,47 @@ def main(arguments: list[str] | None = None) -> int:
     tokenize.add_argument("run", help="a directory with a vocabulary")
     tokenize.add_argument("text")
     tokenize.set_defaults(function=run_tokenize)
+    predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
+    predict.add_argument("run", help="the directory of a fine-tuning run, or of a Hugging Face BERT classifier")
+    predict.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
+    predict.add_argument("--output", metavar="FILE", help="where to write (to the terminal)")
+    add_reading_arguments(predict)
+    predict.set_defaults(function=run_predict)
+    embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
+    embed.add_argument("run", help="a directory with a checkpoint")
+    embed.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
+    embed.add_argument("output", help="the .npy file to write")
+    embed.add_argument("--pooling", choices=("mean", "cls"), default="mean", help="of a text's tokens (mean)")
+    embed.add_argument(
+        "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0 the embeddings, 1 the first, -1 the last"
+    )
+    add_reading_arguments(embed)
+    embed.set_defaults(function=run_embed)
     given = parser.parse_args(arguments)
     try:
         given.function(given)
     except InputError as error:
         print(f"python -m bert {given.command}: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where in a file the texts stand, and how they become inputs: by default as in the run's training data."""
+    parser.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1")
+    parser.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
+    parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
+    parser.add_argument("--max-length", type=int, metavar="N", help="tokens of an input, at most")
+    parser.add_argument("--long-texts", choices=("head", "tail", "head+tail", "windows"), help="what becomes of others")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(a GPU where there is one)")
+
+
+def reading_given(given: argparse.Namespace) -> dict:
+    """The reading's settings that were given, and None for the others."""
+    names = ("text_column", "text_pair_column", "header", "max_length", "long_texts")
+    return {name: getattr(given, name) for name in names}
 
 
 def run_fill_mask(given: argparse.Namespace) -> None:
@@ -55,6 +92,33 @@ def run_tokenize(given: argparse.Namespace) -> None:
     from bert.tokenization.alignment import aligned_pieces
 
     print(aligned_pieces(load_tokenizer(given.run), given.text, width=shutil.get_terminal_size().columns))
+
+
+def run_predict(given: argparse.Namespace) -> None:
+    """Writes predictions, to a file as a whole, to the terminal as they come."""
+    from bert.apply import predict_file
+    from bert.files import atomic_file
+    from bert.training.distributed import start_processes
+
+    with start_processes(given.device) as processes:
+        if given.output is None:
+            predict_file(given.run, given.file, sys.stdout.buffer, reading_given(given), processes.device)
+            sys.stdout.flush()
+            return
+        with atomic_file(given.output) as file:
+            predict_file(given.run, given.file, file, reading_given(given), processes.device)
+
+
+def run_embed(given: argparse.Namespace) -> None:
+    """Writes vectors, and says how many."""
+    from bert.apply import embed_file
+    from bert.training.distributed import start_processes
+
+    with start_processes(given.device) as processes:
+        shape = embed_file(
+            given.run, given.file, given.output, reading_given(given), given.pooling, given.layers, processes.device
+        )
+    print(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
 
 
 if __name__ == "__main__":

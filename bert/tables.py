@@ -14,7 +14,7 @@ import gzip
 import json
 import lzma
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +51,34 @@ def read_rows(path: str | Path, columns: Mapping[str, str], header: bool = True)
     if kind == "txt":
         return _read_texts(path, columns)
     return _read_fields(path, columns, header, _split_at_tabs(path) if kind == "tsv" else _split_csv(path))
+
+
+def read_texts(
+    path: str | Path, text_column: str, text_pair_column: str | None = None, header: bool = True
+) -> Iterator[tuple[str, str | None]]:
+    """The texts of a table, or the pairs of texts: (first, second), second None where there is no second column.
+
+    Raises:
+        InputError: as ``read_rows``, and where a table has no rows, or what stands in a column is no text.
+    """
+    columns = {"--text-column": text_column}
+    if text_pair_column is not None:
+        columns["--text-pair-column"] = text_pair_column
+    empty = True
+    for line, values in read_rows(path, columns, header):
+        for flag, value in zip(columns, values):
+            if not isinstance(value, str):
+                raise InputError(f"{path}: line {line}: a text was expected, and there is {value!r} ({flag})")
+        empty = False
+        yield values[0], values[1] if len(values) > 1 else None
+    if empty:
+        raise InputError(f"{path}: holds no texts; rows of them were expected")
+
+
+def tsv_line(fields: Iterable[Any]) -> str:
+    """Fields as a line of TSV: what would end a field or a line becomes a space; fractions have six digits."""
+    texts = (f"{field:.6f}" if isinstance(field, float) else str(field) for field in fields)
+    return "\t".join(" ".join(text.split()) for text in texts) + "\n"
 
 
 def table_format(path: str | Path) -> str:

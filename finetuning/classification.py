@@ -20,7 +20,7 @@ from bert.tokenization.long_texts import ModelInput, fit_texts
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import TaskBatches, labelled_batch
-from data.tasks.classification import Example, balanced_class_weights, find_labels, label_numbers
+from data.tasks.classification import Example, balanced_class_weights, label_numbers
 
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 # By which the best epoch may be chosen; the first is the one that is.
@@ -50,24 +50,23 @@ class ClassificationTask:
 
     Args:
         sets: "train", "dev" and perhaps "test": (source, examples).
+        labels: those of the training examples, in the order of the model's outputs.
         problem_type: of ``BertForSequenceClassification``.
         tokenizer, max_length, long_texts, workers: how texts become inputs.
         class_weights: "balanced", or weights by label, or None.
 
     Raises:
-        InputError: where labels cannot be learned, or dev or test have others than train.
+        InputError: where dev or test have other labels than train.
     """
 
     model_class = BertForSequenceClassification
     head = "classifier"
 
     def __init__(
-        self, sets: dict[str, tuple[str, list[Example]]], problem_type: str, tokenizer, max_length: int,
-        long_texts: str, workers: int = 1, class_weights: str | dict[str, float] | None = None,
+        self, sets: dict[str, tuple[str, list[Example]]], labels: list[str], problem_type: str, tokenizer,
+        max_length: int, long_texts: str, workers: int = 1, class_weights: str | dict[str, float] | None = None,
     ):  # fmt: skip
-        source, training = sets["train"]
-        self.problem_type, self.tokenizer = problem_type, tokenizer
-        self.labels = find_labels(training, problem_type, source)
+        self.labels, self.problem_type, self.tokenizer = labels, problem_type, tokenizer
         numbers = {name: label_numbers(examples, self.labels, problem_type, source)
                    for name, (source, examples) in sets.items()}  # fmt: skip
         self.class_weights = _class_weights(class_weights, self.labels, numbers["train"], problem_type)

@@ -20,10 +20,18 @@ MAY_IMPORT = {
     "bert.heads": {"bert.errors", "bert.config", "bert.model"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
     "bert.training": {"bert.errors", "bert.files", "bert.model"},
-    "bert.evaluation": {"bert.files"},
+    "bert.evaluation": {"bert.files", "bert.tables"},
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.predict": {"bert.heads", "bert.tokenization"},
-    "bert.__main__": {"bert.errors", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.fill_mask"},
+    "bert.embed": {"bert.errors", "bert.model", "bert.tokenization", "bert.predict"},
+    "bert.apply": {
+        "bert.errors", "bert.files", "bert.tables", "bert.checkpoints", "bert.model", "bert.heads",
+        "bert.tokenization", "bert.predict", "bert.embed",
+    },
+    "bert.__main__": {
+        "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
+        "bert.fill_mask", "bert.apply",
+    },
     "bert.__init__": set(),
     "data": {"bert.errors", "bert.files", "bert.tables", "bert.tokenization"},
     "finetuning": {

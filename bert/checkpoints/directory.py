@@ -33,7 +33,7 @@ Tokenizer = WordPieceTokenizer | SentencePieceTokenizer
 # What a checkpoint may carry that not every model has a place for: heads, and the pooler that some heads do without.
 # Whoever loads BertModel, or another task's head, leaves these behind without being asked; any other weight that the
 # model has no place for is an error.
-KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler")
+KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler", "pooler")
 
 
 def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
@@ -82,8 +82,7 @@ def load_checkpoint(
             is named.
     """
     directory = Path(directory)
-    config_file = _required(directory, "config.json")
-    config = BertConfig.from_json_file(config_file)
+    config, config_file = load_config(directory), directory / "config.json"
     if not model_arguments.keys() & {"labels", "num_labels"}:
         model_arguments = _saved_labels(config_file, model_class) | model_arguments
     path, weights = _read_weights(directory)
@@ -125,6 +124,15 @@ def load_checkpoint(
     return model.requires_grad_().eval()
 
 
+def load_config(directory: str | Path) -> BertConfig:
+    """The configuration of the model in a run of ours or in a Hugging Face BERT directory.
+
+    Raises:
+        InputError: where there is none, or it is no BERT's.
+    """
+    return BertConfig.from_json_file(_required(Path(directory), "config.json"))
+
+
 def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tuple[str, ...] | None:
     """The labels of the head that a checkpoint carries, where it was saved as a model of this class; else None."""
     config_file = _required(Path(directory), "config.json")
@@ -160,6 +168,8 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
         InputError: where there is none of them, or it is damaged.
     """
     directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(_no_directory(directory))
     if (directory / "spm.model").exists():
         return SentencePieceTokenizer.from_file(directory / "spm.model")
     if (directory / "vocab.txt").exists():
@@ -265,10 +275,14 @@ def _digest(weights: dict[str, Tensor]) -> str:
 
 def _required(directory: Path, name: str, expected: str | None = None) -> Path:
     if not directory.is_dir():
-        raise InputError(f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)")
+        raise InputError(_no_directory(directory))
     if not (directory / name).exists():
         raise InputError(f"{directory}: holds no {expected or name}, so it is not a checkpoint")
     return directory / name
+
+
+def _no_directory(directory: Path) -> str:
+    return f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)"
 
 
 def _is_in(name: str, parts: tuple[str, ...]) -> bool:

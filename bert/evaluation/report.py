@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bert.evaluation.page import page, picture, table
 from bert.files import write_atomically
+from bert.tables import tsv_line
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,6 @@ def write_report(run: Path, title: str, facts: Mapping, evaluations: Mapping[str
 def write_json(path: Path, values: Mapping) -> None:
     """Writes an object as JSON that a person can read too."""
     write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-
-
-def tsv_line(fields: Iterable) -> str:
-    """Fields as a line of TSV: what would end a field or a line becomes a space; fractions have six digits."""
-    texts = (f"{field:.6f}" if isinstance(field, float) else str(field) for field in fields)
-    return "\t".join(" ".join(text.split()) for text in texts) + "\n"
 
 
 def _predictions(evaluations: Mapping[str, Evaluation]) -> Iterable[str]:

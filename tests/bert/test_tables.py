@@ -9,7 +9,7 @@ import lzma
 import pytest
 
 from bert.errors import InputError
-from bert.tables import Row, read_rows, table_format
+from bert.tables import Row, read_rows, read_texts, table_format, tsv_line
 
 TEXT, LABEL = {"--text-column": "text"}, {"--label-column": "label"}
 BOTH = TEXT | LABEL
@@ -129,3 +129,18 @@ def test_a_line_without_end_does_not_fill_memory(tmp_path, monkeypatch):
 def test_the_format_is_the_end_of_the_name():
     names = {"a.tsv": "tsv", "b.csv.gz": "csv", "c.json": "jsonl", "d.jsonl.xz": "jsonl", "e.f.txt": "txt"}
     assert {name: table_format(name) for name in names} == names
+
+
+def test_nothing_in_a_field_ends_it():
+    assert tsv_line(["a\tb", "c\nd\r\ne", 0.5, 7]) == "a b\tc d e\t0.500000\t7\n"
+
+
+def test_texts_are_read_alone_or_in_pairs(tmp_path):
+    path = write(tmp_path / "a.tsv", "a\tb\n1\t\n2\tx\n")
+    assert list(read_texts(path, "b")) == [("", None), ("x", None)]
+    assert list(read_texts(path, "b", "a")) == [("", "1"), ("x", "2")]
+    assert list(read_texts(write(tmp_path / "a.txt", "x\n\n"), "text")) == [("x", None), ("", None)]
+    with pytest.raises(InputError, match=r"b\.tsv: holds no texts"):
+        list(read_texts(write(tmp_path / "b.tsv", "a\n"), "a"))
+    with pytest.raises(InputError, match=r"line 1: a text was expected, and there is 7 \(--text-column\)"):
+        list(read_texts(write(tmp_path / "b.jsonl", '{"a": 7}'), "a"))

@@ -2,7 +2,7 @@
 
 import json
 
-from bert.evaluation.report import Evaluation, tsv_line, write_report
+from bert.evaluation.report import Evaluation, write_report
 
 EVALUATIONS = {
     "dev": Evaluation(
@@ -29,7 +29,3 @@ def test_the_curves_are_on_the_page_where_there_are_any(tmp_path):
     (tmp_path / "curves.png").write_bytes(b"\x89PNG")
     write_report(tmp_path, "A", {}, EVALUATIONS)
     assert "data:image/png;base64,iVBORw==" in (tmp_path / "report.html").read_text()
-
-
-def test_nothing_in_a_field_ends_it():
-    assert tsv_line(["a\tb", "c\nd\r\ne", 0.5, 7]) == "a b\tc d e\t0.500000\t7\n"

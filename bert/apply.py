@@ -1,0 +1,117 @@
+"""A trained model at work on a file of texts: what ``python -m bert predict`` and ``embed`` do."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from bert.checkpoints.directory import check_vocabulary_fits, load_checkpoint, load_config, load_tokenizer
+from bert.embed import embed
+from bert.errors import InputError
+from bert.files import atomic_file, read_json_object
+from bert.heads.sequence import BertForSequenceClassification
+from bert.model.bert import BertModel
+from bert.predict import predict, prediction_header, prediction_row
+from bert.tables import read_texts, table_format, tsv_line
+from bert.tokenization.long_texts import LONG_TEXTS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where in a file the texts stand, and how they become inputs."""
+
+    text_column: str
+    text_pair_column: str | None
+    header: bool
+    max_length: int
+    long_texts: str
+
+
+def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
+    """How to read a file for a run: as was asked; where nothing was, as its training data were (``task.json``).
+
+    A plain text (``.txt``) has a single column, whatever the training data had.
+
+    Args:
+        given: names of ``Reading`` to what was asked for, or None.
+
+    Raises:
+        InputError: where the model cannot read what was asked for.
+    """
+    longest = load_config(run).max_position_embeddings
+    task_file = Path(run) / "task.json"
+    saved = read_json_object(task_file) if task_file.exists() else {}
+    columns = saved.get("columns") or {}
+    reading = {
+        "text_column": columns.get("text", "text"), "text_pair_column": columns.get("text_pair"),
+        "header": columns.get("header", True), "max_length": saved.get("max_length", longest),
+        "long_texts": saved.get("long_texts", "head"),
+    }  # fmt: skip
+    if table_format(path) == "txt":
+        reading |= {"text_column": "text", "text_pair_column": None}
+    reading |= {name: value for name, value in given.items() if value is not None}
+    if reading["long_texts"] not in LONG_TEXTS or type(reading["max_length"]) is not int:
+        raise InputError(f"{task_file}: is damaged (long_texts, max_length); give --long-texts and --max-length")
+    if reading["max_length"] > longest:
+        raise InputError(f"--max-length {reading['max_length']}: the model in {run} reads at most {longest} tokens")
+    return Reading(**reading)
+
+
+def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: dict, device: str = "cpu") -> None:
+    """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
+
+    Raises:
+        InputError: where the run is no classifier, or the file cannot be read.
+    """
+    reading = reading_of(run, path, given)
+    texts = _texts(path, reading)
+    model = load_checkpoint(run, BertForSequenceClassification).to(device)
+    tokenizer = load_tokenizer(run)
+    check_vocabulary_fits(tokenizer, model.config, run)
+    output.write(tsv_line(prediction_header(model.labels, model.problem_type)).encode())
+    for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
+        output.write(tsv_line(prediction_row(probabilities, model.labels, model.problem_type)).encode())
+
+
+def embed_file(
+    run: str | Path, path: str | Path, output: str | Path, given: dict, pooling: str, layers: Sequence[int],
+    device: str = "cpu",
+) -> tuple[int, ...]:  # fmt: skip
+    """Writes the vector of each text of a file to an ``.npy`` file, in the order of the file, as they come.
+
+    Returns:
+        The array's shape: (texts, hidden_size), or with several layers (texts, layers, hidden_size); float32.
+    """
+    reading = reading_of(run, path, given)
+    texts = _texts(path, reading)
+    model = load_checkpoint(run, BertModel, with_pooler=False).to(device)
+    tokenizer = load_tokenizer(run)
+    check_vocabulary_fits(tokenizer, model.config, run)
+    vectors = embed(model, tokenizer, texts, reading.max_length, reading.long_texts, pooling, layers)
+    shape = (model.config.hidden_size,) if len(layers) == 1 else (len(layers), model.config.hidden_size)
+    count = 0
+    with atomic_file(output) as file:
+        _write_npy_header(file, (0, *shape))
+        begin = file.tell()
+        for vector in vectors:
+            file.write(np.ascontiguousarray(vector, np.float32).tobytes())
+            count += 1
+        file.seek(0)  # how many there are is known only now; numpy leaves room for the number in the header
+        _write_npy_header(file, (count, *shape))
+        if file.tell() != begin:
+            raise RuntimeError("the header of an .npy file grew with the number of rows")
+    return (count, *shape)
+
+
+def _texts(path: str | Path, reading: Reading) -> Iterator[tuple[str, str | None]]:
+    """The file's texts; what is wrong with its first row is found before a model is loaded."""
+    texts = read_texts(path, reading.text_column, reading.text_pair_column, reading.header)
+    return itertools.chain([next(texts)], texts)
+
+
+def _write_npy_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    entries = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, entries)

@@ -1,0 +1,65 @@
+"""Vectors for texts: the states of chosen layers, averaged over a text's tokens or taken at [CLS]."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+
+from bert.errors import InputError
+from bert.model.bert import BertModel
+from bert.predict import TEXTS_AT_A_TIME
+from bert.tokenization.long_texts import fit_texts, pad_inputs
+
+POOLINGS = ("mean", "cls")
+
+
+@torch.inference_mode()
+def embed(
+    model: BertModel, tokenizer, texts: Iterable[tuple[str, str | None]], max_length: int, long_texts: str = "head",
+    pooling: str = "mean", layers: Sequence[int] = (-1,), batch_size: int = 32,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """A vector for each text (or pair), as they come.
+
+    Args:
+        texts: (first, second) each, second None in all or in none.
+        max_length, long_texts: see ``fit_texts``; of a text in several windows the mean of their vectors.
+        pooling: "mean" of the states of all its tokens, [CLS] and [SEP] among them (Reimers & Gurevych 2019, section
+            3), or that of "cls" alone.
+        layers: whose states: 0 the embeddings, 1 the first layer, -1 the last.
+
+    Returns:
+        (hidden_size,) float32 for a single layer, else (layers, hidden_size).
+
+    Raises:
+        InputError: where the model has no such layer.
+    """
+    number = model.config.num_hidden_layers
+    for layer in layers:
+        if not -number - 1 <= layer <= number:
+            raise InputError(f"--layers {layer}: the model's are 0 (embeddings) to {number}, or -1, -2, ... from the end")
+    model.eval()
+    device = model.embeddings.word_embeddings.weight.device
+    texts = iter(texts)
+    while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
+        firsts, seconds = zip(*chunk)
+        inputs = fit_texts(tokenizer, firsts, None if seconds[0] is None else seconds, max_length, long_texts).inputs
+        windows = sorted(
+            ((text, window) for text, parts in enumerate(inputs) for window in parts),
+            key=lambda pair: len(pair[1].input_ids),
+        )
+        vectors = torch.zeros(len(chunk), len(layers), model.config.hidden_size)
+        for first in range(0, len(windows), batch_size):
+            places, batch = zip(*windows[first : first + batch_size])
+            arrays = pad_inputs(batch, tokenizer.pad_token_id)
+            tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+            states = model(**tensors, return_hidden_states=True).hidden_states
+            chosen = torch.stack([states[layer] for layer in layers], dim=1)  # (batch, layers, seq, hidden_size)
+            if pooling == "cls":
+                pooled = chosen[:, :, 0]
+            else:
+                mask = tensors["attention_mask"][:, None, :, None]
+                pooled = (chosen * mask).sum(dim=2) / mask.sum(dim=2)
+            vectors.index_add_(0, torch.tensor(places), pooled.float().cpu())
+        vectors /= torch.tensor([len(parts) for parts in inputs])[:, None, None]
+        yield from (vectors[:, 0] if len(layers) == 1 else vectors).numpy()

@@ -1,0 +1,441 @@
+"""train_finetune.py as its user runs it: from a checkpoint and a table to a report, killed and resumed, misused."""
+
+import csv
+import itertools
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import train_finetune
+from bert.__main__ import main as bert_command
+from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.token import BertForTokenClassification
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.reporting import read_log
+from bert.training.state import load_newest_state
+from data.tasks.classification import Example
+from tests.conftest import WORDS
+
+ROOT = Path(__file__).parent.parent
+CONFIG = BertConfig(
+    vocab_size=5 + len(WORDS), hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+    max_position_embeddings=40, initializer_range=0.2,
+)  # fmt: skip
+SMALL_RUN = [
+    "--epochs", "2", "--batch-size", "8", "--max-length", "16", "--learning-rate", "3e-3", "--report-every", "2",
+    "--device", "cpu", "--precision", "fp32",
+]  # fmt: skip
+
+
+def finetune(*arguments) -> int:
+    return train_finetune.main([str(argument) for argument in arguments])
+
+
+def command(*arguments, processes=1) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
+    return [sys.executable, *launcher, str(ROOT / "train_finetune.py"), *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def make_rows(count, seed):
+    """Texts of random words, and whether "river" comes among them: (text, label)."""
+    generator = random.Random(seed)
+    others = [word for word in WORDS if word != "river"]
+    rows = []
+    for _ in range(count):
+        words, label = generator.choices(others, k=generator.randint(3, 9)), generator.random() < 0.5
+        if label:
+            words[generator.randrange(len(words))] = "river"
+        rows.append((" ".join(words), "wet" if label else "dry"))
+    return rows
+
+
+def write_tsv(path, rows, header=("text", "label")):
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in ([header] if header else []) + list(rows)))
+    return path
+
+
+def report_of(run) -> dict:
+    return json.loads((run / "report.json").read_text())
+
+
+def same_bytes(a, b) -> bool:
+    return (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A pretrained checkpoint (untrained, in truth), and training and dev tables."""
+    folder = tmp_path_factory.mktemp("finetune")
+    torch.manual_seed(5)  # no random start of the runs below
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
+    save_checkpoint(folder / "checkpoint", BertForPreTraining(CONFIG), tokenizer)
+    write_tsv(folder / "train.tsv", make_rows(160, 1))
+    write_tsv(folder / "dev.tsv", make_rows(60, 2))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def given(folder):
+    """The flags that name the fixture's files."""
+    return ["--checkpoint", folder / "checkpoint", "--train", folder / "train.tsv", "--dev", folder / "dev.tsv"]
+
+
+@pytest.fixture(scope="module")
+def finished(folder, given):
+    """A finished run."""
+    assert finetune(*given, "--output", folder / "run", *SMALL_RUN, "--epochs", 8) == 0
+    return folder / "run"
+
+
+# ---- what a run makes ----
+
+
+def test_it_learns_and_says_so_in_its_report(finished):
+    report = report_of(finished)
+    assert report["dev"]["accuracy"] > 0.9
+    assert report["dev"]["accuracy"] == max(
+        line["dev_accuracy"] for line in read_log(finished / "log.jsonl") if "dev_accuracy" in line
+    )
+    assert report["labels"] == ["dry", "wet"]
+    assert report["examples"] == {"train": 160, "dev": 60}
+
+
+def test_the_predictions_are_those_that_the_report_measures(finished, folder):
+    with open(finished / "predictions.tsv", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [row["label"] for row in rows] == [label for _, label in make_rows(60, 2)]
+    assert [int(row["line"]) for row in rows] == list(range(2, 62))
+    right = sum(row["label"] == row["prediction"] for row in rows) / len(rows)
+    assert right == pytest.approx(report_of(finished)["dev"]["accuracy"])
+    for row in rows:
+        assert float(row["p(dry)"]) + float(row["p(wet)"]) == pytest.approx(1, abs=1e-5)
+        assert (float(row["p(wet)"]) > 0.5) == (row["prediction"] == "wet")
+
+
+def test_the_report_is_one_page_with_curves_matrix_and_mistakes(finished):
+    page = (finished / "report.html").read_text()
+    for part in ("Confusion matrix (dev)", "Most confidently wrong (dev)", "By class (dev)", "weighted avg"):
+        assert part in page
+    assert page.count("data:image/png;base64,") == 2
+
+
+def test_the_log_has_training_dev_and_the_pace(finished):
+    log = read_log(finished / "log.jsonl")
+    assert any("classification_loss" in line and "tokens_per_second" in line for line in log)
+    assert sum("dev_macro_f1" in line and "heldout_classification_loss" in line for line in log) == 8
+    assert not list(finished.rglob("*.tmp"))
+
+
+def test_the_command_line_predicts_what_the_run_predicted_without_labels_in_order(finished, tmp_path, capsys):
+    rows = make_rows(60, 2)
+    with open(finished / "predictions.tsv", newline="") as file:
+        expected = [row["prediction"] for row in csv.DictReader(file, delimiter="\t")]
+    unlabelled = write_tsv(tmp_path / "new.tsv", [(text,) for text, _ in rows], ("text",))
+    plain = tmp_path / "new.txt"
+    plain.write_text("".join(f"{text}\n" for text, _ in rows))
+    for path in (unlabelled, plain):
+        capsys.readouterr()
+        assert bert_command(["predict", str(finished), str(path)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "prediction\tp(dry)\tp(wet)"
+        assert [line.split("\t")[0] for line in lines[1:]] == expected
+    assert bert_command(["predict", str(finished), str(plain), "--output", str(tmp_path / "out.tsv")]) == 0
+    assert (tmp_path / "out.tsv").read_text().splitlines() == lines
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_not(given, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert finetune(*given, "--output", tmp_path / name, *SMALL_RUN, "--seed", seed) == 0
+    assert same_bytes(tmp_path / "a", tmp_path / "b")
+    assert not same_bytes(tmp_path / "a", tmp_path / "c")
+
+
+def test_the_best_epoch_is_kept_and_early_stopping_ends_the_run(given, tmp_path, capsys):
+    arguments = [*SMALL_RUN, "--epochs", 50, "--learning-rate", 0.05, "--early-stopping", 2]  # soon it gets worse
+    assert finetune(*given, "--output", tmp_path / "run", *arguments) == 0
+    assert "Stopped early at step" in capsys.readouterr().out
+    values = [line["dev_accuracy"] for line in read_log(tmp_path / "run" / "log.jsonl") if "dev_accuracy" in line]
+    report = report_of(tmp_path / "run")
+    assert len(values) < 50
+    assert report["dev"]["accuracy"] == max(values) == values[-3]
+    assert report["best_step"] == report["steps"] - 2 * 20
+
+
+# ---- kinds of problems and files ----
+
+
+def test_pairs_numbers_tags_and_other_files_run(folder, tmp_path):
+    rows = make_rows(160, 1)
+    pairs = write_tsv(tmp_path / "pairs.tsv", [(a, b, x) for (a, x), (b, _) in itertools.pairwise(rows)], None)
+    numbers = tmp_path / "numbers.csv"
+    with open(numbers, "w", newline="") as file:
+        csv.writer(file).writerows([("text", "score")] + [(text, len(text) / 10) for text, _ in rows])
+    tags = tmp_path / "tags.jsonl"
+    tags.write_text("\n".join(json.dumps({"text": t, "label": sorted({x, t[:1]})}) for t, x in rows))
+    base = ["--checkpoint", folder / "checkpoint", *SMALL_RUN]
+    variants = {
+        "pairs": ["--train", pairs, "--no-header", "--text-column", 1, "--text-pair-column", 2, "--label-column", 3,
+                  "--class-weights", "balanced", "--optimizer", "adamw", "--layer-decay", 0.9],
+        "numbers": ["--train", numbers, "--label-column", "score", "--problem", "regression", "--long-texts", "tail"],
+        "tags": ["--train", tags, "--problem", "multi-label", "--reinitialize-layers", 1, "--dev", tags,
+                 "--test", tags],
+        "windows": ["--train", folder / "train.tsv", "--max-length", 7, "--long-texts", "windows",
+                    "--class-weights", "dry=1", "wet=2.5"],
+    }  # fmt: skip
+    for name, arguments in variants.items():
+        assert finetune(*base, *arguments, "--output", tmp_path / name) == 0, name
+    assert report_of(tmp_path / "pairs")["examples"] == {"train": 144, "dev": 15}
+    assert set(report_of(tmp_path / "numbers")["dev"]) == {"pearson", "spearman", "mean_squared_error"}
+    tagged = report_of(tmp_path / "tags")
+    assert tagged["dev"] == tagged["test"]
+    assert set(tagged["labels"]) >= {"wet", "dry", "t"}
+    windows = report_of(tmp_path / "windows")
+    assert 0 < windows["too_long"]["train"] < 160
+    assert load_checkpoint(tmp_path / "numbers", BertForSequenceClassification).problem_type == "regression"
+
+
+def test_a_known_task_needs_its_directory_alone(folder, tmp_path):
+    (tmp_path / "SST-2").mkdir()
+    for name in ("train", "dev"):
+        rows = [(text, int(label == "wet")) for text, label in make_rows(40, 1)]
+        write_tsv(tmp_path / "SST-2" / f"{name}.tsv", rows, ("sentence", "label"))
+    arguments = ["--task", "sst2", "--data", tmp_path / "SST-2", "--checkpoint", folder / "checkpoint", *SMALL_RUN]
+    assert finetune(*arguments, "--output", tmp_path / "run") == 0
+    assert report_of(tmp_path / "run")["labels"] == ["0", "1"]
+
+
+def test_cut_texts_are_counted_aloud(given, tmp_path, capsys):
+    assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--max-length", 7, "--max-steps", 2) == 0
+    assert "train texts are longer than 7 tokens and are cut (head kept)" in capsys.readouterr().out
+
+
+def test_several_seeds_report_mean_and_spread(given, tmp_path, capsys):
+    assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--seeds", 3) == 0
+    values = [report_of(tmp_path / "run" / f"seed-{seed}")["dev"]["accuracy"] for seed in range(3)]
+    report = report_of(tmp_path / "run")
+    assert report["dev"]["accuracy"] == pytest.approx(statistics.mean(values))
+    assert report["dev_spread"]["accuracy"] == pytest.approx(statistics.stdev(values))
+    assert "mean of 3 seeds" in capsys.readouterr().out
+
+
+def test_the_built_in_task_shows_a_random_start_beside_the_pretrained_one(folder, tmp_path, monkeypatch, capsys):
+    sets = [[Example(number, text, None, label) for number, (text, label) in enumerate(make_rows(60, seed))]
+            for seed in (1, 2)]  # fmt: skip
+    monkeypatch.setattr(train_finetune, "read_named_python_docs", lambda workers: None)
+    monkeypatch.setattr(train_finetune, "library_examples", lambda documents: tuple(sets))
+    arguments = ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "run", "--max-length", 16]
+    assert finetune(*arguments, "--max-steps", 4, "--batch-size", 8) == 0
+    printed = capsys.readouterr().out
+    assert "pretrained start, dev: accuracy" in printed
+    assert "random start, dev: accuracy" in printed
+    report = report_of(tmp_path / "run")
+    assert report["random_start"]["dev"] == report_of(tmp_path / "run" / "random-start")["dev"]
+    assert report["start"] == "pretrained"
+    assert not same_bytes(tmp_path / "run", tmp_path / "run" / "random-start")
+
+
+def test_a_fine_tuned_model_goes_on_with_its_head_or_with_a_fresh_one(finished, given, tmp_path, capsys):
+    arguments = [*given, *SMALL_RUN, "--max-steps", 1, "--learning-rate", 1e-9, "--checkpoint", finished]
+    assert finetune(*arguments, "--output", tmp_path / "on") == 0
+    assert "it goes on from there" in capsys.readouterr().out
+    assert report_of(tmp_path / "on")["dev"]["accuracy"] == report_of(finished)["dev"]["accuracy"]
+    assert finetune(*arguments, "--output", tmp_path / "fresh", "--fresh", "head") == 0
+    heads = [
+        load_checkpoint(run, BertForSequenceClassification).classifier.weight
+        for run in (finished, tmp_path / "on", tmp_path / "fresh")
+    ]
+    torch.testing.assert_close(heads[0], heads[1], rtol=0, atol=1e-6)
+    assert (heads[0] - heads[2]).abs().max() > 1e-3
+
+
+# ---- parts, processes, interruptions ----
+
+
+def test_processes_and_micro_batches_change_nothing_but_rounding(given, folder, tmp_path):
+    config = folder / "no-dropout"
+    model = load_checkpoint(folder / "checkpoint", BertForPreTraining)
+    model.config = CONFIG.replace(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    tokenizer = WordPieceTokenizer.from_file(folder / "checkpoint" / "vocab.txt")
+    save_checkpoint(config, model, tokenizer)
+    arguments = [*given, *SMALL_RUN, "--checkpoint", config, "--max-steps", 6, "--eval-every", 3, "--class-weights",
+                 "dry=1", "wet=2", "--max-length", 12]  # fmt: skip
+    runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "control")}
+    assert finetune(*arguments, "--output", runs["whole"]) == 0
+    assert finetune(*arguments, "--output", runs["parts"], "--accumulate", 3) == 0
+    assert finetune(*arguments, "--output", runs["control"], "--batch-size", 7) == 0
+    line = command(*arguments, "--output", runs["processes"], processes=2)
+    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    whole, *others = (load_checkpoint(run, BertForSequenceClassification).state_dict() for run in runs.values())
+    for other in others[:2]:
+        for name, weight in whole.items():
+            torch.testing.assert_close(weight, other[name], rtol=1e-4, atol=2e-5)
+    assert not all(torch.allclose(weight, others[2][name], rtol=1e-4, atol=2e-5) for name, weight in whole.items())
+    assert report_of(runs["processes"])["dev"] == pytest.approx(report_of(runs["whole"])["dev"])
+    assert len((runs["processes"] / "predictions.tsv").read_text().splitlines()) == 61
+
+
+def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
+    long_run = [*SMALL_RUN, "--epochs", 6, "--accumulate", 2, "--checkpoint-every", 7, "--layer-decay", 0.9]
+    expected, run = tmp_path / "whole", tmp_path / "interrupted"
+    assert finetune(*given, "--output", expected, *long_run) == 0
+    line = command(*given, "--output", run, *long_run)
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not list(run.glob("training_state/*.sha256")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(60) == -signal.SIGKILL
+    assert 7 <= load_newest_state(run / "training_state")[0]["progress"]["step"] < 120
+    assert not (run / "report.json").exists()
+    assert finetune("--output", run, "--resume") == 0
+    assert same_bytes(expected, run)
+    assert report_of(expected)["dev"] == report_of(run)["dev"]
+    states = [load_newest_state(each / "training_state")[0] for each in (expected, run)]
+    for name, weight in states[0]["model"].items():
+        assert weight.equal(states[1]["model"][name])
+
+
+def test_seeds_that_are_interrupted_go_on_where_they_were(given, tmp_path, monkeypatch):
+    arguments = [*given, "--output", tmp_path / "run", *SMALL_RUN, "--seeds", 2]
+    assert finetune(*arguments) == 0
+    expected = report_of(tmp_path / "run")
+    for path in ((tmp_path / "run" / "report.json"), (tmp_path / "run" / "seed-1" / "arguments.json")):
+        path.unlink()
+    assert finetune("--output", tmp_path / "run", "--resume") == 0
+    assert report_of(tmp_path / "run")["dev"] == expected["dev"]
+
+
+# ---- embedding ----
+
+
+def test_texts_are_embedded_in_order(finished, tmp_path, capsys):
+    texts = [text for text, _ in make_rows(9, 3)] + [""]
+    (tmp_path / "a.txt").write_text("".join(f"{text}\n" for text in texts))
+    output = tmp_path / "a.npy"
+    assert bert_command(["embed", str(finished), str(tmp_path / "a.txt"), str(output)]) == 0
+    assert "10 x 24 float32" in capsys.readouterr().out
+    vectors = np.load(output)
+    model = load_checkpoint(finished, BertForSequenceClassification).bert
+    tokenizer = WordPieceTokenizer.from_file(finished / "vocab.txt")
+    for text, vector in zip(texts, vectors, strict=True):
+        with torch.no_grad():
+            states = model(torch.tensor([tokenizer(text).input_ids])).last_hidden_state[0]
+        np.testing.assert_allclose(vector, states.mean(dim=0), atol=1e-5)
+    arguments = ["embed", str(finished), str(tmp_path / "a.txt"), str(output), "--pooling", "cls"]
+    assert bert_command([*arguments, "--layers", "0", "-1"]) == 0
+    layers = np.load(output)
+    assert layers.shape == (10, 2, 24)
+    np.testing.assert_allclose(layers[-1, 1], states[0], atol=1e-5)
+    assert bert_command([*arguments, "--layers", "3"]) == 2
+    assert "--layers 3" in capsys.readouterr().err
+
+
+# ---- misuse ----
+
+
+def error_of(capsys, *arguments) -> str:
+    """The one sentence that a wrong call gives, having given exit code 2 and no traceback."""
+    capsys.readouterr()
+    assert finetune(*arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("train_finetune.py: error: ")
+    return lines[0]
+
+
+def test_bad_data_is_one_sentence_and_leaves_nothing(folder, tmp_path, capsys):
+    good = make_rows(30, 1)
+    cases = [
+        ([("the king", "damp")], ["dev.tsv", "line 2", "'damp'", "dry, wet"]),
+        ([(" ", "wet")], ["dev.tsv", "line 2", "empty"]),
+        ([("the king",)], ["dev.tsv", "line 2", "1 field where 2"]),
+    ]
+    train = write_tsv(tmp_path / "train.tsv", good)
+    dev = tmp_path / "dev.tsv"
+    start = ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "run", *SMALL_RUN]
+    for rows, parts in cases:
+        write_tsv(dev, rows)
+        message = error_of(capsys, *start, "--train", train, "--dev", dev)
+        assert all(part in message for part in parts), message
+    message = error_of(capsys, *start, "--train", train, "--label-column", "class")
+    assert all(part in message for part in ("train.tsv", "'class'", "text, label", "--label-column"))
+    write_tsv(train, [(text, "wet") for text, _ in good])
+    assert "all 30 labels are 'wet'" in error_of(capsys, *start, "--train", train)
+    write_tsv(train, good[:19])
+    assert "too few to hold out" in error_of(capsys, *start, "--train", train)
+    assert "no such file" in error_of(capsys, *start, "--train", tmp_path / "none.tsv")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_head_of_other_labels_is_refused_unless_a_fresh_one_is_asked_for(finished, tmp_path, capsys):
+    three = write_tsv(tmp_path / "three.tsv", [(text, f"{label}{len(text) % 2}") for text, label in make_rows(40, 1)])
+    start = ["--checkpoint", finished, "--train", three, "--output", tmp_path / "run", *SMALL_RUN]
+    message = error_of(capsys, *start)
+    assert all(part in message for part in ("2 labels (dry, wet)", "4 (dry0, dry1, wet0, wet1)", "--fresh head"))
+    assert not (tmp_path / "run").exists()
+    assert finetune(*start, "--fresh", "head") == 0
+    assert len(load_checkpoint(tmp_path / "run", BertForSequenceClassification).labels) == 4
+
+
+def test_a_checkpoint_without_a_pooler_is_refused_unless_a_fresh_one_is_asked_for(folder, given, tmp_path, capsys):
+    tagger = load_checkpoint(folder / "checkpoint", BertForTokenClassification, fresh=("classifier",))
+    save_checkpoint(tmp_path / "tagger", tagger, WordPieceTokenizer.from_file(folder / "checkpoint" / "vocab.txt"))
+    start = [*given, "--checkpoint", tmp_path / "tagger", "--output", tmp_path / "run", *SMALL_RUN, "--max-steps", 1]
+    message = error_of(capsys, *start)
+    assert "bert.pooler.dense" in message
+    assert finetune(*start, "--fresh", "pooler") == 0
+
+
+def test_flags_that_do_not_go_together_are_refused(folder, given, finished, tmp_path, capsys):
+    start = [*given, *SMALL_RUN, "--output", tmp_path / "run"]
+    cases = {
+        "holds a run already": [*given, *SMALL_RUN, "--output", finished],
+        "nothing to resume from": ["--output", tmp_path / "run", "--resume"],
+        "needs --data": ["--checkpoint", folder / "checkpoint", "--dev", folder / "dev.tsv", "--task", "sst2"],
+        "40 positions": [*start, "--max-length", 41],
+        "leave one of them out": [*start, "--compare", "--random-start"],
+        "--metric pearson": [*start, "--metric", "pearson"],
+        "has 2 layers": [*start, "--reinitialize-layers", 3],
+        "given for wet, and the labels are dry, wet": [*start, "--class-weights", "wet=2"],
+        "LABEL=WEIGHT": [*start, "--class-weights", "wet=heavy"],
+        "cannot be shared out": [*start, "--batch-size", 2, "--accumulate", 3],
+        "name the --task": ["--data", tmp_path, "--checkpoint", folder / "checkpoint"],
+        "train_pretrain.py": ["--checkpoint", tmp_path / "none", "--output", tmp_path / "run"],
+        "no such directory": [*given, "--checkpoint", tmp_path / "none", "--output", tmp_path / "run"],
+    }
+    for part, arguments in cases.items():
+        assert part in error_of(capsys, *arguments), part
+    assert "--learning-rate" not in error_of(capsys, "--output", finished, "--resume", "--seed", 5)
+    assert not (tmp_path / "run").exists()
+
+
+def test_predictions_need_a_classifier_and_a_text(folder, finished, tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("the king\n")
+    cases = {
+        "classifier": [folder / "checkpoint", tmp_path / "a.txt"],
+        "no such file": [finished, tmp_path / "none.txt"],
+        "has no column": [finished, folder / "dev.tsv", "--text-column", "body"],
+        "at most 40": [finished, tmp_path / "a.txt", "--max-length", "41"],
+        "no such directory": [tmp_path / "none", tmp_path / "a.txt"],
+    }
+    for part, arguments in cases.items():
+        assert bert_command(["predict", *map(str, arguments), "--output", str(tmp_path / "out.tsv")]) == 2
+        assert part in capsys.readouterr().err, part
+    assert not (tmp_path / "out.tsv").exists()
