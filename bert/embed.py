@@ -37,7 +37,7 @@ def embed(
     number = model.config.num_hidden_layers
     for layer in layers:
         if not -number - 1 <= layer <= number:
-            raise InputError(f"--layers {layer}: 0 (the embeddings) to {number}, or -1, -2, ... from the end, was expected")
+            raise InputError(f"--layers {layer}: 0 (the embeddings) to {number}, or from the end -1, -2, ...")
     model.eval()
     device = model.embeddings.word_embeddings.weight.device
     texts = iter(texts)
