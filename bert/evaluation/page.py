@@ -25,10 +25,12 @@ def page(title: str, sections: Iterable[tuple[str, str]]) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    """An HTML table; fractions are shown with four digits."""
+    """An HTML table; fractions are shown with four digits, and the very small ones with a power of ten."""
 
     def cell(value, kind="td") -> str:
-        return f"<{kind}>{html.escape(f'{value:.4f}' if isinstance(value, float) else str(value))}</{kind}>"
+        if isinstance(value, float):
+            value = f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"
+        return f"<{kind}>{html.escape(str(value))}</{kind}>"
 
     lines = ["".join(cell(name, "th") for name in header)]
     lines += ["".join(map(cell, row)) for row in rows]

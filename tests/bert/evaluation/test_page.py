@@ -31,7 +31,7 @@ def test_texts_stay_texts():
 
 
 def test_fractions_have_four_digits():
-    assert "<td>0.3333</td><td>7</td>" in table(["a", "b"], [[1 / 3, 7]])
+    assert "<td>0.3333</td><td>7</td><td>5e-05</td>" in table(["a", "b", "c"], [[1 / 3, 7, 5e-5]])
 
 
 def test_a_page_asks_for_nothing_from_elsewhere():
