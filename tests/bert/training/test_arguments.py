@@ -30,7 +30,7 @@ def test_a_resumed_run_has_what_it_was_begun_with_unless_given(defaults, tmp_pat
 
 def test_what_would_make_it_another_run_is_refused_and_the_same_again_is_not(defaults, tmp_path):
     save_settings(tmp_path / "run", defaults)
-    with pytest.raises(InputError, match="--size mini is not what .* was begun with \\(tiny\\)"):
+    with pytest.raises(InputError, match=r"--size mini is not what .* was begun with \(tiny\)"):
         settings_of_run({"resume": True, "size": "mini"}, defaults, MAY_CHANGE)
     assert settings_of_run({"resume": True, "size": "tiny"}, defaults, MAY_CHANGE)["size"] == "tiny"
 

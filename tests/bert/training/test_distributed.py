@@ -26,7 +26,8 @@ with start_processes("cpu") as processes:
     assert processes.from_first(lambda: f"made by {processes.rank}") == "made by 0"
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.ones_(model.weight)
-    processes.wrap(model)(torch.tensor([[float(1 + processes.rank)]])).backward()
+    wrapped = processes.wrap(model)
+    wrapped(torch.tensor([[float(1 + processes.rank)]])).backward()
     assert model.weight.grad.item() == 1.5
     assert processes.is_first == (processes.rank == 0)
 print("well")
