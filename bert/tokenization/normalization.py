@@ -2,9 +2,10 @@
 
 These are the rules of ``BasicTokenizer`` in google-research/bert's ``tokenization.py``, as the Rust
 library ``tokenizers`` (``BertNormalizer`` and ``BertPreTokenizer``) applies them, since that is what
-checkpoints are used with today. The two differ in one rule: a code point that Unicode has not
-assigned, an emoji newer than the tables say, is dropped by Google's code and an ordinary character
-in Rust and here; its word becomes ``[UNK]``.
+checkpoints are used with today. Where the two differ this follows Rust: private-use code points are
+dropped (Google's code keeps them), accents can be stripped without lower-casing and the other way
+about, and lower-casing knows no final sigma. A code point that Unicode has not assigned, an emoji newer
+than the tables say, is an ordinary character, and its word becomes ``[UNK]``.
 
 Every step takes and gives pairs (character, origin): ``origin`` is the index, in the original text,
 of the character that this one comes from. So after any number of steps each piece can still be found
@@ -15,14 +16,15 @@ in the text that the user typed:
 
 Departures from the Rust library, whose tables of Unicode categories are those of about 2015. A code point
 assigned or moved since has the category that Python's ``unicodedata`` gives it; Rust treats it as it was
-then, the unassigned as ordinary characters. In Unicode 14, Python 3.11's, that makes 760 differences:
+then, the unassigned as ordinary characters. In Unicode 14, Python 3.11's, that makes about 760 differences:
 
 - combining marks (Mn; 384): stripped here with the accents, kept there;
 - punctuation (P; 104): split off here, part of the word there;
 - format characters (Cf; 13, such as U+08E2): dropped here, kept there;
 - the Chinese characters U+2B820..U+2B91F (256), where CJK extension E begins: set apart here, as in Google's
   code; the Rust source has the block begin at U+2B920, a slip of one digit;
-- U+166D and U+1734, moved out of P and Mn since, and U+11938, whose canonical decomposition is new.
+- U+166D and U+1734, moved out of P and Mn since, and U+11938, whose canonical decomposition is new;
+- U+1715, U+1193D, U+16FF0 and U+16FF1, which now have a place among other marks: sorted here, not there.
 
 The other way about, upper-case letters assigned since Python's tables are lower-cased by Rust alone.
 """

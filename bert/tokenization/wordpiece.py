@@ -1,9 +1,8 @@
 """WordPiece: the tokenizer that BERT was published with.
 
 Schuster and Nakajima 2012; Devlin et al. 2018, section 3; google-research/bert, ``tokenization.py``.
-A text is split into words (``normalization.py``), and each word into the fewest-looking pieces by
-taking, from its beginning, the longest piece that the vocabulary has, and again from where that ends.
-A piece that goes on with a word is written with ``##`` before it:
+A text is split into words (``normalization.py``), and each word into pieces: the longest that it begins
+with and the vocabulary has, then the longest that goes on from there, and so on to its end. A piece that goes on with a word is written with ``##`` before it:
 
     unaffable  ->  un ##aff ##able
 
@@ -25,7 +24,7 @@ from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.tokenizer import Tokenizer
 
 CONTINUATION = "##"
-# google-research/bert, WordpieceTokenizer: longer words are [UNK]. It also bounds the work for a word.
+# Longer words are [UNK], which also bounds the work for a word. As in the Rust library; google-research/bert has 200.
 MAX_WORD_LENGTH = 100
 _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
 _SPECIAL_TOKEN = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))

@@ -73,7 +73,7 @@ def train_wordpiece(
     Raises:
         InputError: where there are no words to learn from, or no room for any piece.
     """
-    if vocab_size <= len(SPECIAL_TOKENS) + 1:
+    if vocab_size <= len(SPECIAL_TOKENS):
         raise InputError(
             f"a vocabulary of {vocab_size} pieces was asked for, and the special tokens alone are "
             f"{len(SPECIAL_TOKENS)}; ask for more"
