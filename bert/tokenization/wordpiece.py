@@ -2,7 +2,8 @@
 
 Schuster and Nakajima 2012; Devlin et al. 2018, section 3; google-research/bert, ``tokenization.py``.
 A text is split into words (``normalization.py``), and each word into pieces: the longest that it begins
-with and the vocabulary has, then the longest that goes on from there, and so on to its end. A piece that goes on with a word is written with ``##`` before it:
+with and the vocabulary has, then the longest that goes on from there, and so on to its end. A piece
+that goes on with a word is written with ``##`` before it:
 
     unaffable  ->  un ##aff ##able
 
