@@ -59,7 +59,10 @@ from data.python_docs import read_named_python_docs
 from data.tasks.classification import Columns, find_labels, hold_out, read_examples
 from data.tasks.documentation import library_examples
 from data.tasks.known import KNOWN_TASKS, find_file
+from data.tasks.tagging import find_tags, read_tagged_sentences
 from finetuning.classification import METRICS, ClassificationTask
+from finetuning.tagging import METRICS as TAGGING_METRICS
+from finetuning.tagging import TAGGING, TaggingTask
 
 # The paper's recipe (appendix A.3); warm-up over a tenth of the run as in section 5.1 of its code's README.
 DEFAULTS = {
@@ -76,7 +79,7 @@ EPOCHS = 3
 MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
 PROBLEMS = {
     "single-label": "single_label_classification", "multi-label": "multi_label_classification",
-    "regression": "regression",
+    "regression": "regression", "tagging": TAGGING,
 }  # fmt: skip
 
 
@@ -210,12 +213,12 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
 # ---- from files to a task ----
 
 
-def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask:
+def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask | TaggingTask:
     """The task's examples, read, numbered and tokenized; fills in the settings that the task decides."""
     columns, problem_type, files = Columns(), "single_label_classification", {}
     if settings.task is not None:
         known = KNOWN_TASKS[settings.task]
-        columns, problem_type = known.columns, known.problem_type
+        columns, problem_type = known.columns or columns, known.problem_type
         settings.metric = settings.metric or known.metric
         if settings.data is None and settings.train is None:
             raise InputError(f"--task {settings.task} needs --data, the directory with its files")
@@ -236,25 +239,34 @@ def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask:
     if files:
         if "train" not in files:
             raise InputError("--train names the training examples' file; or name a --task and its --data")
-        sets = {name: (str(path), read_examples(path, columns, problem_type)) for name, path in files.items()}
+        sets = {
+            name: (str(path), read_tagged_sentences(path) if problem_type == TAGGING
+                   else read_examples(path, columns, problem_type))
+            for name, path in files.items()
+        }  # fmt: skip
     else:
         say("Which library does a passage of documentation come from? Reading the passages.")
         training, dev = library_examples(read_named_python_docs(settings.workers))
         sets = {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}
     source, examples = sets["train"]
-    labels = find_labels(examples, problem_type, source)
+    tagging = problem_type == TAGGING
+    labels = find_tags(examples, source) if tagging else find_labels(examples, problem_type, source)
     if "dev" not in sets:
         training, dev = hold_out(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
         say(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
-    if settings.metric is None:
-        settings.metric = METRICS[problem_type][0]
-    task = ClassificationTask(
-        sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
-        read_class_weights(settings.class_weights),
-    )  # fmt: skip
-    if settings.metric not in METRICS[problem_type] or (settings.metric == "f1" and len(task.labels) != 2):
-        raise InputError(f"--metric {settings.metric}: of this task, {', '.join(METRICS[problem_type])} are measured")
+    metrics = TAGGING_METRICS if tagging else METRICS[problem_type]
+    settings.metric = settings.metric or metrics[0]
+    if settings.metric not in metrics or (settings.metric == "f1" and not tagging and len(labels) != 2):
+        raise InputError(f"--metric {settings.metric}: of this task, {', '.join(metrics)} are measured")
+    if tagging:
+        settings.long_texts = "windows"  # each word gets its tag
+        task = TaggingTask(sets, labels, tokenizer, settings.max_length)
+    else:
+        task = ClassificationTask(
+            sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
+            read_class_weights(settings.class_weights),
+        )  # fmt: skip
     for name, texts in task.sets.items():
         if texts.too_long:
             fate = "go in windows" if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"

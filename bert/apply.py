@@ -8,13 +8,21 @@ from typing import IO
 
 import numpy as np
 
-from bert.checkpoints.directory import check_vocabulary_fits, load_checkpoint, load_config, load_tokenizer
+from bert.checkpoints.directory import (
+    check_vocabulary_fits,
+    checkpoint_labels,
+    load_checkpoint,
+    load_config,
+    load_tokenizer,
+)
 from bert.embed import embed
 from bert.errors import InputError
 from bert.files import atomic_file, read_json_object
 from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.predict import predict, prediction_header, prediction_row
+from bert.predict_tags import predict_tags
 from bert.tables import read_texts, table_format, tsv_line
 from bert.tokenization.long_texts import LONG_TEXTS
 
@@ -63,11 +71,19 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
 def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: dict, device: str = "cpu") -> None:
     """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
 
+    A tagger's are a line for each word of a text, and a blank line after each text.
+
     Raises:
-        InputError: where the run is no classifier, or the file cannot be read.
+        InputError: where the run is neither a classifier nor a tagger, or the file cannot be read.
     """
     reading = reading_of(run, path, given)
     texts = _texts(path, reading)
+    if checkpoint_labels(run, BertForTokenClassification) is not None:
+        tagger, tokenizer = load_checkpoint(run, BertForTokenClassification).to(device), load_tokenizer(run)
+        check_vocabulary_fits(tokenizer, tagger.config, run)
+        for tagged in predict_tags(tagger, tokenizer, (first for first, _ in texts), reading.max_length):
+            output.write("".join(map(tsv_line, [*tagged, ()])).encode())
+        return
     model = load_checkpoint(run, BertForSequenceClassification).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)

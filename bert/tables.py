@@ -126,14 +126,14 @@ def _place(path: Path, flag: str, column: str, names: list[str] | None, width: i
 
 
 def _split_at_tabs(path: Path) -> Iterator[tuple[int, list[str]]]:
-    for line, text in _read_lines(path):
+    for line, text in read_lines(path):
         if text.strip():
             yield line, text.split("\t")
 
 
 def _split_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(LONGEST_LINE)
-    reader = csv.reader((text + "\n" for _, text in _read_lines(path)), strict=True)
+    reader = csv.reader((text + "\n" for _, text in read_lines(path)), strict=True)
     line = 1
     try:
         for fields in reader:
@@ -148,7 +148,7 @@ def _split_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _read_objects(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
     empty = True
-    for line, text in _read_lines(path):
+    for line, text in read_lines(path):
         if not text.strip():
             continue
         try:
@@ -173,12 +173,17 @@ def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
     for flag, column in columns.items():
         if column not in ("text", "1"):
             raise InputError(f"{path}: has no column {column!r}: a .txt file has one column, 'text'; see {flag}")
-    for line, text in _read_lines(path):
+    for line, text in read_lines(path):
         yield Row(line, (text,) * len(columns))
 
 
-def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number, text without its end) of each line."""
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """(number, text without its end) of each line of a file, plain or compressed.
+
+    Raises:
+        InputError: where the file cannot be read or is not UTF-8.
+    """
+    path = Path(path)
     kind = path.suffix.lower()
     if not path.exists():
         raise InputError(f"{path}: no such file; a table of texts was expected")

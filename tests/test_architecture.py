@@ -23,10 +23,11 @@ MAY_IMPORT = {
     "bert.evaluation": {"bert.files", "bert.tables"},
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.predict": {"bert.heads", "bert.tokenization"},
+    "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.predict"},
     "bert.embed": {"bert.errors", "bert.model", "bert.tokenization", "bert.predict"},
     "bert.apply": {
         "bert.errors", "bert.files", "bert.tables", "bert.checkpoints", "bert.model", "bert.heads",
-        "bert.tokenization", "bert.predict", "bert.embed",
+        "bert.tokenization", "bert.predict", "bert.predict_tags", "bert.embed",
     },
     "bert.__main__": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
@@ -35,7 +36,8 @@ MAY_IMPORT = {
     "bert.__init__": set(),
     "data": {"bert.errors", "bert.files", "bert.tables", "bert.tokenization"},
     "finetuning": {
-        "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.predict", "bert.training", "data",
+        "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.predict", "bert.predict_tags",
+        "bert.training", "data",
     },
 }  # fmt: skip
 THIRD_PARTY = {

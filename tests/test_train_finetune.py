@@ -439,3 +439,36 @@ def test_predictions_need_a_classifier_and_a_text(folder, finished, tmp_path, ca
         assert bert_command(["predict", *map(str, arguments), "--output", str(tmp_path / "out.tsv")]) == 2
         assert part in capsys.readouterr().err, part
     assert not (tmp_path / "out.tsv").exists()
+
+
+# ---- tagging ----
+
+
+def test_words_are_tagged(folder, tmp_path, capsys):
+    def write_sentences(path, rows):
+        sentences = [[f"{word} {'B-WATER' if word == 'river' else 'O'}" for word in text.split()] for text, _ in rows]
+        path.write_text("\n\n".join(map("\n".join, sentences)))
+        return path
+
+    train, dev = write_sentences(tmp_path / "train.txt", make_rows(100, 1)), tmp_path / "dev.txt"
+    write_sentences(dev, make_rows(30, 2))
+    arguments = ["--checkpoint", folder / "checkpoint", "--problem", "tagging", "--train", train, *SMALL_RUN]
+    run = tmp_path / "run"
+    assert finetune(*arguments, "--dev", dev, "--output", run, "--epochs", 4, "--max-length", 9) == 0
+    assert "train texts are longer than 9 tokens and go in windows" in capsys.readouterr().out
+    report = report_of(run)
+    assert report["labels"] == ["O", "B-WATER"]
+    assert report["dev"]["f1"] > 0.95
+    with open(run / "predictions.tsv", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) == sum(len(text.split()) for text, _ in make_rows(30, 2))
+    assert "Entities by type (dev)" in (run / "report.html").read_text()
+    (tmp_path / "new.txt").write_text("The river moves.\n\nKing under a bridge\n")
+    assert bert_command(["predict", str(run), str(tmp_path / "new.txt")]) == 0
+    blocks = capsys.readouterr().out.split("\n\n")
+    assert blocks[0].splitlines()[:2] == ["The\tO", "river\tB-WATER"]
+    dev.write_text("the O\nking B-PERSON\n")
+    assert "the tag 'B-PERSON' is not one of" in error_of(
+        capsys, *arguments, "--dev", dev, "--output", tmp_path / "other"
+    )
+    assert not (tmp_path / "other").exists()

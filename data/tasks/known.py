@@ -6,15 +6,16 @@ from typing import NamedTuple
 from bert.errors import InputError
 from data.tasks.classification import Columns
 
-SINGLE, REGRESSION = "single_label_classification", "regression"
+SINGLE, REGRESSION, TAGGING = "single_label_classification", "regression", "tagging"
 
 
 class KnownTask(NamedTuple):
-    """columns: where texts and labels stand; metric: by which the best epoch is chosen; train, dev: names of files,
-    dev None where the authors give none (a tenth of train is held out then).
+    """columns: where texts and labels stand in a table; None where the files are no tables.
+    metric: by which the best epoch is chosen.
+    train, dev: names of files, dev None where the authors give none (a tenth of train is held out then).
     """
 
-    columns: Columns
+    columns: Columns | None
     metric: str = "accuracy"
     problem_type: str = SINGLE
     train: str = "train.tsv"
@@ -34,6 +35,7 @@ KNOWN_TASKS = {
     "rte":  KnownTask(Columns("sentence1", "sentence2", "label")),
     "wnli": KnownTask(Columns("sentence1", "sentence2", "label")),
     "imdb": KnownTask(Columns("text",      None,        "label"), dev=None),
+    "conll2003": KnownTask(None, metric="f1", problem_type=TAGGING, train="train.txt", dev="valid.txt"),
 }  # fmt: skip
 
 

@@ -1,0 +1,51 @@
+"""Tags for texts: each word as the model tags it alone, in order."""
+
+import torch
+
+from bert.config import BertConfig
+from bert.heads.token import BertForTokenClassification
+from bert.predict_tags import predict_tags
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+LETTERS = [chr(ord("a") + number) for number in range(26)]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+TOKENIZER = WordPieceTokenizer([*SPECIAL, *LETTERS, *("##" + letter for letter in LETTERS), "."])
+LABELS = ["O", "B-X", "I-X", "B-Y", "I-Y"]
+
+
+def make_model():
+    torch.manual_seed(0)
+    model = BertForTokenClassification(BertConfig(70, 12, 2, 3, 14, max_position_embeddings=24), labels=LABELS)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+        model.bert.embeddings.word_embeddings.weight.mul_(20)
+        model.classifier.bias.zero_()
+    return model
+
+
+def test_each_word_gets_the_tag_of_its_first_piece():
+    model = make_model()
+    texts = ["Abc de f.", "", "xyz", "q r s t u v."]
+    predicted = list(predict_tags(model, TOKENIZER, texts, 24, batch_size=3))
+    assert [[word for word, _ in tagged] for tagged in predicted] == [
+        ["Abc", "de", "f", "."], [], ["xyz"], ["q", "r", "s", "t", "u", "v", "."],
+    ]  # fmt: skip
+    seen = set()
+    for text, tagged in zip(texts, predicted):
+        encoding = TOKENIZER(text)
+        with torch.no_grad():
+            best = model.eval()(torch.tensor([encoding.input_ids])).logits[0].argmax(-1).tolist()
+        firsts = {}
+        for position, word in enumerate(encoding.word_ids):
+            if word is not None:
+                firsts.setdefault(word, position)
+        assert [tag for _, tag in tagged] == [LABELS[best[position]] for position in firsts.values()]
+        seen |= {tag for _, tag in tagged}
+    assert len(seen) > 1  # the control: tags differ
+
+
+def test_every_word_of_a_long_text_gets_a_tag():
+    text = " ".join(LETTERS * 3)
+    (tagged,) = predict_tags(make_model(), TOKENIZER, [text], 24)
+    assert [word for word, _ in tagged] == LETTERS * 3

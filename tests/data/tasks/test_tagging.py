@@ -1,0 +1,68 @@
+"""CoNLL's columns are read, and what does not fit BIO is named with its line."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bert.errors import InputError
+from data.tasks.tagging import TaggedSentence, check_tags_are_known, find_tags, read_tagged_sentences
+
+
+def write(tmp_path, text):
+    path = tmp_path / "a.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_sentences_end_at_blank_lines_and_documents_at_their_marks(tmp_path):
+    path = write(tmp_path, "-DOCSTART- -X- O O\n\nWest NNP B-MISC\nIndian\tJJ\tI-MISC\n\n\n. O")
+    assert read_tagged_sentences(path) == [
+        TaggedSentence(3, ("West", "Indian"), ("B-MISC", "I-MISC")),
+        TaggedSentence(7, (".",), ("O",)),
+    ]
+
+
+def test_bioes_is_read_too(tmp_path):
+    (sentence,) = read_tagged_sentences(write(tmp_path, "a B-X\nb I-X\nc E-X\nd S-Y\n"))
+    assert sentence.tags == ("B-X", "I-X", "E-X", "S-Y")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a O\nb\n", r"line 2: 'b' has no tag"),
+        ("a PER\n", r"line 1: the tag 'PER' does not fit BIO: O, B-TYPE or I-TYPE"),
+        ("a B-\n", r"line 1: the tag 'B-' does not fit BIO"),
+        ("a O\nb I-PER\n", r"line 2: the tag 'I-PER' after 'O' does not fit BIO"),
+        ("a B-PER\nb I-LOC\n", r"line 2: the tag 'I-LOC' after 'B-PER' does not fit BIO"),
+        ("a B-PER\n\nb I-PER\n", r"line 3: the tag 'I-PER' after 'O'"),
+        ("a S-PER\nb E-PER\n", r"line 2: the tag 'E-PER' after 'S-PER'"),
+        ("\n\n", "holds no sentences"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_line(tmp_path, text, message):
+    with pytest.raises(InputError, match=rf"a\.txt: {message}"):
+        read_tagged_sentences(write(tmp_path, text))
+
+
+def test_tags_come_by_type_after_o(tmp_path):
+    sentences = read_tagged_sentences(write(tmp_path, "a B-X\nb I-X\n\nc B-A\nd O\n"))
+    assert find_tags(sentences, "here") == ["O", "B-A", "B-X", "I-X"]
+    with pytest.raises(InputError, match="here: all words are tagged O"):
+        find_tags([TaggedSentence(1, ("a",), ("O",))], "here")
+
+
+def test_a_tag_that_was_not_trained_on_is_named_with_its_line():
+    sentences = [TaggedSentence(5, ("a", "b"), ("O", "B-Z"))]
+    with pytest.raises(InputError, match=r"dev: line 6: the tag 'B-Z' is not one of those trained on: O, B-A"):
+        check_tags_are_known(sentences, ["O", "B-A"], "dev")
+
+
+def test_conll2003_is_read_to_the_last_sentence():
+    if "BERT_DATA" not in os.environ:
+        pytest.skip("BERT_DATA does not name a folder of data sets")
+    folder = Path(os.environ["BERT_DATA"], "conll2003")
+    training, dev = (read_tagged_sentences(folder / f"{name}.txt") for name in ("train", "valid"))
+    assert (len(training), len(dev)) == (14_041, 3_250)
+    assert len(find_tags(training, "train")) == 9
