@@ -18,6 +18,7 @@ import copy
 import math
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,8 +60,11 @@ from data.python_docs import read_named_python_docs
 from data.tasks.classification import Columns, find_labels, hold_out, read_examples
 from data.tasks.documentation import library_examples
 from data.tasks.known import KNOWN_TASKS, find_file
+from data.tasks.spans import hold_out_articles, read_questions
 from data.tasks.tagging import find_tags, read_tagged_sentences
 from finetuning.classification import METRICS, ClassificationTask
+from finetuning.spans import METRICS as SPAN_METRICS
+from finetuning.spans import SPANS, SpanTask
 from finetuning.tagging import METRICS as TAGGING_METRICS
 from finetuning.tagging import TAGGING, TaggingTask
 
@@ -68,7 +72,8 @@ from finetuning.tagging import TAGGING, TaggingTask
 DEFAULTS = {
     "output": "runs/finetune", "checkpoint": "runs/pretrain", "task": None, "data": None, "train": None, "dev": None,
     "test": None, "text_column": None, "text_pair_column": None, "label_column": None, "header": None,
-    "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "class_weights": None, "fresh": None,
+    "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "null_threshold": 0.0,
+    "class_weights": None, "fresh": None,
     "random_start": False, "compare": False, "seeds": 1, "reinitialize_layers": 0, "layer_decay": 1.0,
     "early_stopping": None, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
     "checkpoint_every": None, "workers": 1,
@@ -79,7 +84,7 @@ EPOCHS = 3
 MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
 PROBLEMS = {
     "single-label": "single_label_classification", "multi-label": "multi_label_classification",
-    "regression": "regression", "tagging": TAGGING,
+    "regression": "regression", "tagging": TAGGING, "spans": SPANS,
 }  # fmt: skip
 
 
@@ -151,7 +156,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
 
     progress, best = Progress(), {"value": None, "step": 0, "epoch": 0.0, "evaluations_since": 0}
     if settings.resume and processes.from_first((run / "arguments.json").exists):
-        resume(run, model, optimizer, scaler, progress, best, processes, say)
+        resume(run, model, task, optimizer, scaler, progress, best, processes, say)
     training = task.batches(
         settings.batch_size, settings.seed, processes, settings.accumulate, progress.position,
         settings.max_length if settings.compile else None,
@@ -193,7 +198,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
                 state = {
                     "model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(),
                     "progress": vars(progress), "best": best, "generators": generators,
-                    "config": model.config.to_dict(), "labels": list(model.labels),
+                    "config": model.config.to_dict(), "labels": list(task.labels),
                 }  # fmt: skip
                 save_state(run / "training_state", progress.step, state)
 
@@ -213,7 +218,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
 # ---- from files to a task ----
 
 
-def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask | TaggingTask:
+def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask | TaggingTask | SpanTask:
     """The task's examples, read, numbered and tokenized; fills in the settings that the task decides."""
     columns, problem_type, files = Columns(), "single_label_classification", {}
     if settings.task is not None:
@@ -239,42 +244,60 @@ def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask |
     if files:
         if "train" not in files:
             raise InputError("--train names the training examples' file; or name a --task and its --data")
-        sets = {
-            name: (str(path), read_tagged_sentences(path) if problem_type == TAGGING
-                   else read_examples(path, columns, problem_type))
-            for name, path in files.items()
-        }  # fmt: skip
+        readers = {TAGGING: read_tagged_sentences, SPANS: read_questions}
+        read = readers.get(problem_type, lambda path: read_examples(path, columns, problem_type))
+        sets = {name: (str(path), read(path)) for name, path in files.items()}
     else:
         say("Which library does a passage of documentation come from? Reading the passages.")
         training, dev = library_examples(read_named_python_docs(settings.workers))
         sets = {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}
+    labels = None
     source, examples = sets["train"]
-    tagging = problem_type == TAGGING
-    labels = find_tags(examples, source) if tagging else find_labels(examples, problem_type, source)
+    if problem_type != SPANS:  # found before examples are held out, which may have one that no other has
+        labels = (find_tags if problem_type == TAGGING else partial(find_labels, problem_type=problem_type))(
+            examples, source=source
+        )
     if "dev" not in sets:
-        training, dev = hold_out(examples)
+        training, dev = (hold_out_articles if problem_type == SPANS else hold_out)(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
         say(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
-    metrics = TAGGING_METRICS if tagging else METRICS[problem_type]
-    settings.metric = settings.metric or metrics[0]
-    if settings.metric not in metrics or (settings.metric == "f1" and not tagging and len(labels) != 2):
-        raise InputError(f"--metric {settings.metric}: of this task, {', '.join(metrics)} are measured")
-    if tagging:
-        settings.long_texts = "windows"  # each word gets its tag
-        task = TaggingTask(sets, labels, tokenizer, settings.max_length)
-    else:
-        task = ClassificationTask(
-            sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
-            read_class_weights(settings.class_weights),
-        )  # fmt: skip
+    settings.metric = check_metric(settings.metric, problem_type, labels)
+    task = make_task(settings, problem_type, sets, labels, tokenizer)
     for name, texts in task.sets.items():
         if texts.too_long:
-            fate = "go in windows" if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
+            in_windows = settings.long_texts == "windows" or problem_type in (TAGGING, SPANS)
+            fate = "go in windows" if in_windows else f"are cut ({settings.long_texts} kept)"
             say(
                 f"Note: {texts.too_long:,} of the {len(texts.examples):,} {name} texts are longer than "
                 f"{settings.max_length} tokens and {fate}; see --max-length, --long-texts."
             )
     return task
+
+
+def check_metric(asked: str | None, problem_type: str, labels: list[str] | None) -> str:
+    """The measure by which the best epoch is chosen: the one asked for, or the first of those of the problem.
+
+    Raises:
+        InputError: where the problem has no such measure.
+    """
+    metrics = {TAGGING: TAGGING_METRICS, SPANS: SPAN_METRICS, **METRICS}[problem_type]
+    of_two_classes = asked == "f1" and problem_type not in (TAGGING, SPANS)
+    if asked is not None and (asked not in metrics or (of_two_classes and len(labels) != 2)):
+        raise InputError(f"--metric {asked}: of this task, {', '.join(metrics)} are measured")
+    return asked or metrics[0]
+
+
+def make_task(settings: SimpleNamespace, problem_type: str, sets, labels: list[str] | None, tokenizer):
+    """The task of a type of problem, its examples numbered and tokenized."""
+    if problem_type == TAGGING:
+        return TaggingTask(sets, labels, tokenizer, settings.max_length)
+    if problem_type == SPANS:
+        some_have_none = any(not question.answers for question in sets["train"][1])
+        return SpanTask(sets, tokenizer, settings.max_length, settings.null_threshold if some_have_none else None)
+    return ClassificationTask(
+        sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
+        read_class_weights(settings.class_weights),
+    )  # fmt: skip
 
 
 def read_class_weights(given: list[str] | None) -> str | dict[str, float] | None:
@@ -330,12 +353,12 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
     return model
 
 
-def resume(run, model, optimizer, scaler, progress: Progress, best: dict, processes: Processes, say) -> None:
+def resume(run, model, task, optimizer, scaler, progress: Progress, best: dict, processes: Processes, say) -> None:
     """Puts everything back to where the newest whole state of the run left it."""
     state, complaints = load_newest_state(run / "training_state")
     for complaint in complaints:
         say(f"Note: {complaint}.")
-    if state["config"] != model.config.to_dict() or state["labels"] != list(model.labels):
+    if state["config"] != model.config.to_dict() or state["labels"] != list(task.labels):
         raise InputError(
             f"{run}: the model in its training state is not the one that its checkpoint and data make now; put back "
             f"the files that were changed, or begin another run"
@@ -442,11 +465,11 @@ def describe(settings, model, task, schedule: Schedule, updates_per_epoch: int, 
     parameters = sum(parameter.numel() for parameter in model.parameters())
     start = "untrained weights, of the sizes of" if settings.random_start else "from"
     others = ", ".join(f"{len(texts.examples):,} {name}" for name, texts in task.sets.items() if name != "train")
-    labels = ", ".join(task.labels[:10]) + (", ..." if len(task.labels) > 10 else "")
+    labels = f"; labels: {', '.join(task.labels[:10])}{', ...' if len(task.labels) > 10 else ''}" if task.labels else ""
     return (
         f"\nModel:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start} "
         f"{settings.checkpoint}.\n"
-        f"Task:   {len(training.examples):,} training examples, {others}; labels: {labels}.\n"
+        f"Task:   {len(training.examples):,} training examples, {others}{labels}.\n"
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.\n"
         f"Device: {processes.count} x {processes.device.type}, precision {precision.name} ({precision.reason})."
@@ -477,6 +500,8 @@ def read_settings(command_line: list[str] | None) -> SimpleNamespace:
         defaults |= BUILT_IN
         if "max_steps" in given:
             defaults["epochs"] = None
+    if given.get("problem") == "spans" or given.get("task") in ("squad", "squad2"):
+        defaults["max_length"] = 384  # google-research/bert run_squad.py
     settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -505,6 +530,7 @@ def make_parser() -> argparse.ArgumentParser:
     task.add_argument("--class-weights", nargs="+", metavar="W", help="'balanced', or LABEL=WEIGHT for each label")
     task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of texts over --max-length (head)")
+    task.add_argument("--null-threshold", type=float, metavar="X", help="how far 'no answer' must lead, for spans (0)")
     add_number(task, "--workers", positive, "processes that tokenize (1)")
 
     start = parser.add_argument_group("the start")

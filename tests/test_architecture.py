@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.predict": {"bert.heads", "bert.tokenization"},
     "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.predict"},
+    "bert.predict_spans": {"bert.heads", "bert.tokenization"},
     "bert.embed": {"bert.errors", "bert.model", "bert.tokenization", "bert.predict"},
     "bert.apply": {
         "bert.errors", "bert.files", "bert.tables", "bert.checkpoints", "bert.model", "bert.heads",
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "data": {"bert.errors", "bert.files", "bert.tables", "bert.tokenization"},
     "finetuning": {
         "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.predict", "bert.predict_tags",
-        "bert.training", "data",
+        "bert.predict_spans", "bert.training", "data",
     },
 }  # fmt: skip
 THIRD_PARTY = {

@@ -22,6 +22,7 @@ from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.span import BertForQuestionAnswering
 from bert.heads.token import BertForTokenClassification
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
@@ -471,4 +472,35 @@ def test_words_are_tagged(folder, tmp_path, capsys):
     assert "the tag 'B-PERSON' is not one of" in error_of(
         capsys, *arguments, "--dev", dev, "--output", tmp_path / "other"
     )
+    assert not (tmp_path / "other").exists()
+
+
+# ---- spans ----
+
+
+def test_questions_are_answered(folder, tmp_path, capsys):
+    def write_questions(path, rows, break_one=False):
+        articles = []
+        for number, (text, label) in enumerate(rows):
+            answers = [{"text": "river", "answer_start": text.index("river")}] if label == "wet" else []
+            if break_one and answers:
+                answers[0]["answer_start"] += 1
+            asked = {"id": str(number), "question": "the small bird", "answers": answers}
+            articles.append({"paragraphs": [{"context": text, "qas": [asked]}]})
+        path.write_text(json.dumps({"data": articles}))
+        return path
+
+    train = write_questions(tmp_path / "train.json", make_rows(160, 1))
+    arguments = ["--checkpoint", folder / "checkpoint", "--problem", "spans", *SMALL_RUN, "--max-length", 12]
+    run = tmp_path / "run"
+    assert finetune(*arguments, "--train", train, "--output", run, "--epochs", 8) == 0
+    report = report_of(run)
+    assert report["examples"] == {"train": 120, "dev": 40}
+    assert report["too_long"]["train"] > 0
+    assert report["dev"]["f1"] > 0.8
+    assert load_checkpoint(run, BertForQuestionAnswering)
+    assert len((run / "predictions.tsv").read_text().splitlines()) == 41
+    broken = write_questions(tmp_path / "broken.json", make_rows(10, 1), break_one=True)
+    message = error_of(capsys, *arguments, "--train", broken, "--output", tmp_path / "other")
+    assert "does not stand at" in message
     assert not (tmp_path / "other").exists()

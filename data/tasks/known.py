@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bert.errors import InputError
 from data.tasks.classification import Columns
 
-SINGLE, REGRESSION, TAGGING = "single_label_classification", "regression", "tagging"
+SINGLE, REGRESSION, TAGGING, SPANS = "single_label_classification", "regression", "tagging", "spans"
 
 
 class KnownTask(NamedTuple):
@@ -36,6 +36,8 @@ KNOWN_TASKS = {
     "wnli": KnownTask(Columns("sentence1", "sentence2", "label")),
     "imdb": KnownTask(Columns("text",      None,        "label"), dev=None),
     "conll2003": KnownTask(None, metric="f1", problem_type=TAGGING, train="train.txt", dev="valid.txt"),
+    "squad": KnownTask(None, metric="f1", problem_type=SPANS, train="train-v1.1.json", dev="dev-v1.1.json"),
+    "squad2": KnownTask(None, metric="f1", problem_type=SPANS, train="train-v2.0.json", dev="dev-v2.0.json"),
 }  # fmt: skip
 
 

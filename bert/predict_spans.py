@@ -1,0 +1,74 @@
+"""Answers to questions: the best span over all windows of a context."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from bert.heads.span import BertForQuestionAnswering
+from bert.tokenization.long_texts import pad_inputs
+from bert.tokenization.question_windows import QuestionWindow
+
+LONGEST_ANSWER = 30  # pieces; google-research/bert run_squad.py, max_answer_length
+CANDIDATES = 20  # best starts and ends of each window; n_best_size
+
+
+class Answer(NamedTuple):
+    """start, end: of the best span in the context, in characters; score: the sum of its logits; null_score: that of
+    "there is no answer", the lowest of the windows' scores of [CLS]. A context without pieces has (0, 0).
+    """
+
+    start: int
+    end: int
+    score: float
+    null_score: float
+
+
+def best_span(window: QuestionWindow, start_logits: np.ndarray, end_logits: np.ndarray) -> tuple[float, int, int]:
+    """(score, first position, last position) of a window's best span; the score is -inf where there is none.
+
+    A span begins where its first piece has most company, ends at or after it, and is at most LONGEST_ANSWER long.
+
+    Args:
+        start_logits, end_logits: (seq,)
+    """
+    is_context = window.offsets[:, 0] >= 0
+    starts = np.where(is_context & window.has_most_company, start_logits, -np.inf)
+    ends = np.where(is_context, end_logits, -np.inf)
+    best = (-np.inf, 0, 0)
+    for start in np.argsort(-starts, kind="stable")[:CANDIDATES]:
+        last = ends[start : start + LONGEST_ANSWER]
+        end = int(start) + int(last.argmax())
+        score = float(starts[start] + ends[end])
+        if score > best[0]:
+            best = (score, int(start), end)
+    return best
+
+
+@torch.inference_mode()
+def best_answers(
+    model: BertForQuestionAnswering, questions: Sequence[Sequence[QuestionWindow]], pad_token_id: int,
+    batch_size: int = 32,
+) -> list[Answer]:  # fmt: skip
+    """The best answer to each question, over all windows of its context."""
+    model.eval()
+    device = model.qa_outputs.weight.device
+    windows = [(place, window) for place, parts in enumerate(questions) for window in parts]
+    windows.sort(key=lambda pair: len(pair[1].input.input_ids))
+    answers = [Answer(0, 0, -np.inf, np.inf) for _ in questions]
+    for first in range(0, len(windows), batch_size):
+        batch = windows[first : first + batch_size]
+        arrays = pad_inputs([window.input for _, window in batch], pad_token_id)
+        output = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+        starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+        for (place, window), start_logits, end_logits in zip(batch, starts, ends):
+            length = len(window.input.input_ids)
+            score, start, end = best_span(window, start_logits[:length], end_logits[:length])
+            null_score = min(answers[place].null_score, float(start_logits[0] + end_logits[0]))
+            if score > answers[place].score:
+                span = (int(window.offsets[start, 0]), int(window.offsets[end, 1]), score)
+            else:
+                span = answers[place][:3]
+            answers[place] = Answer(*span, null_score)
+    return answers

@@ -1,0 +1,67 @@
+"""A question beside a context, in windows: ``[CLS] question [SEP] a part of the context [SEP]``.
+
+As google-research/bert ``run_squad.py``, ``convert_examples_to_features``: the question is cut to 64 pieces, windows
+over the context overlap, and each piece of the context counts in the window where it has most company (there called
+maximum context).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bert.tokenization.long_texts import ModelInput
+
+LONGEST_QUESTION = 64
+
+
+class QuestionWindow(NamedTuple):
+    """input: the window; offsets: (seq, 2) int32, where in the context a position's piece stands, (-1, -1) at positions
+    that are not of the context; has_most_company: (seq,) whether this window is the one in which the piece counts.
+    """
+
+    input: ModelInput
+    offsets: np.ndarray
+    has_most_company: np.ndarray
+
+    def positions_of(self, start: int, end: int) -> tuple[int, int]:
+        """The first and last position of the answer ``context[start:end]``, or (0, 0), that is [CLS], where it is not
+        wholly in this window.
+        """
+        begins, ends = self.offsets[:, 0], self.offsets[:, 1]
+        inside = np.flatnonzero((begins >= 0) & (ends > start) & (begins < end))
+        if len(inside) == 0 or begins[inside[0]] > start or ends[inside[-1]] < end:
+            return 0, 0
+        return int(inside[0]), int(inside[-1])
+
+
+def question_windows(tokenizer, question: str, context: str, max_length: int) -> list[QuestionWindow]:
+    """The windows over a context, neighbours sharing about a half of it.
+
+    Raises:
+        InputError: where the question leaves no room for a context.
+    """
+    pieces = tokenizer.pieces(question)
+    if len(pieces.ids) > LONGEST_QUESTION:
+        question = question[: pieces.offsets[LONGEST_QUESTION - 1][1]]
+    room = max_length - 3 - min(len(pieces.ids), LONGEST_QUESTION)
+    encodings = tokenizer.windows(question, context, max_length=max_length, overlap=max(room // 2, 0))
+    best: dict[tuple[int, int], tuple[float, int]] = {}  # a piece's place in the context -> (company, window)
+    for number, encoding in enumerate(encodings):
+        of_context = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
+        for place in of_context:
+            # As in run_squad.py, of two windows with the same company the longer one is a little better.
+            company = min(place - of_context[0], of_context[-1] - place) + 0.01 * len(of_context)
+            key = encoding.offsets[place]
+            if key not in best or company > best[key][0]:
+                best[key] = (company, number)
+    windows = []
+    for number, encoding in enumerate(encodings):
+        is_context = np.array([sequence == 1 for sequence in encoding.sequence_ids])
+        offsets = np.array(
+            [offset if inside else (-1, -1) for offset, inside in zip(encoding.offsets, is_context)], np.int32
+        ).reshape(-1, 2)
+        counts = [bool(inside) and best[tuple(offset)][1] == number
+                  for offset, inside in zip(offsets.tolist(), is_context)]  # fmt: skip
+        ids = np.array(encoding.input_ids, np.int32)
+        windows.append(QuestionWindow(ModelInput(ids, encoding.token_type_ids.count(0)), offsets, np.array(counts)))
+    return windows

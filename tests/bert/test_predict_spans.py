@@ -1,0 +1,58 @@
+"""The best span, against brute force, and over several windows."""
+
+import numpy as np
+import torch
+
+from bert.config import BertConfig
+from bert.heads.span import BertForQuestionAnswering
+from bert.predict_spans import LONGEST_ANSWER, best_answers, best_span
+from bert.tokenization.question_windows import question_windows
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+LETTERS = [chr(ord("a") + number) for number in range(26)]
+TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS])
+CONTEXT = " ".join(LETTERS * 3)
+
+
+def brute_force(window, starts, ends):
+    """The best score of all allowed spans, and where it is."""
+    allowed = [
+        (starts[first] + ends[last], first, last)
+        for first in range(len(starts))
+        for last in range(first, min(first + LONGEST_ANSWER, len(ends)))
+        if window.has_most_company[first] and (window.offsets[[first, last], 0] >= 0).all()
+    ]
+    return max(allowed)
+
+
+def test_the_best_span_is_that_of_brute_force():
+    windows = question_windows(TOKENIZER, "a b c", CONTEXT, 60)
+    generator = np.random.default_rng(0)
+    for window in windows:
+        for _ in range(30):
+            starts, ends = generator.normal(size=(2, len(window.input.input_ids)))
+            score, first, last = best_span(window, starts, ends)
+            assert np.allclose(score, brute_force(window, starts, ends)[0])
+            assert (score, first, last) == (starts[first] + ends[last], *brute_force(window, starts, ends)[1:])
+
+
+def test_the_best_of_all_windows_is_the_answer_and_padding_changes_nothing():
+    torch.manual_seed(0)
+    model = BertForQuestionAnswering(BertConfig(40, 12, 2, 3, 14, max_position_embeddings=64)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    questions = [question_windows(TOKENIZER, "a b", text, 32) for text in (CONTEXT, "c d", " ".join(LETTERS))]
+    together = best_answers(model, questions, TOKENIZER.pad_token_id, batch_size=4)
+    for windows, answer in zip(questions, together):
+        best, null = (-np.inf, 0, 0), np.inf
+        for window in windows:
+            ids = torch.tensor(window.input.input_ids[None].astype(np.int64))
+            types = (torch.arange(ids.shape[1]) >= window.input.first_length).long()[None]
+            with torch.no_grad():
+                output = model(ids, types)
+            score, first, last = brute_force(window, output.start_logits[0].numpy(), output.end_logits[0].numpy())
+            best = max(best, (score, window.offsets[first, 0], window.offsets[last, 1]))
+            null = min(null, (output.start_logits[0, 0] + output.end_logits[0, 0]).item())
+        assert np.allclose((answer.score, answer.null_score), (best[0], null), atol=1e-5)
+        assert (answer.start, answer.end) == best[1:]
