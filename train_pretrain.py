@@ -13,7 +13,6 @@ is what --resume needs.
 
 import argparse
 import functools
-import itertools
 import os
 import sys
 import warnings
@@ -61,32 +60,33 @@ from data.python_docs import python_docs_fingerprint, read_python_docs
 # What a run does where no flag says otherwise. base and large are the paper's recipe (appendix A.2); the smaller the
 # model, the larger the learning rate that it stands, and the shorter the run that is worth its while. The two smallest
 # depart from the paper further, for runs of minutes or hours that see each example a few times: no dropout, as they
-# are far from overfitting (Geiping & Goldstein 2022), and larger initial weights, since 0.02 goes with the width of
-# BERT-base: 0.02 * sqrt(768 / 128) = 0.05 gives the layers of tiny outputs of the same size.
+# are far from overfitting (Geiping & Goldstein 2022); larger initial weights, since 0.02 goes with the width of
+# BERT-base: 0.02 * sqrt(768 / 128) = 0.05 gives the layers of tiny outputs of the same size; and position embeddings
+# that start as sinusoids, since finding out which words are neighbours takes random ones most of so short a run.
 RECIPES = {
     "tiny": {
         "vocab_size": 8_000, "max_length": 64, "batch_size": 32, "learning_rate": 1e-3, "max_steps": 5_500,
-        "dropout": 0.0, "initializer_range": 0.05,
+        "dropout": 0.0, "initializer_range": 0.05, "sinusoidal_start": True,
     },
     "mini": {
         "vocab_size": 16_000, "max_length": 128, "batch_size": 64, "learning_rate": 1e-3, "max_steps": 20_000,
-        "dropout": 0.0, "initializer_range": 0.035,
+        "dropout": 0.0, "initializer_range": 0.035, "sinusoidal_start": True,
     },
     "small": {
         "vocab_size": 30_522, "max_length": 128, "batch_size": 128, "learning_rate": 5e-4, "max_steps": 100_000,
-        "dropout": 0.1, "initializer_range": 0.02,
+        "dropout": 0.1, "initializer_range": 0.02, "sinusoidal_start": False,
     },
     "medium": {
         "vocab_size": 30_522, "max_length": 128, "batch_size": 256, "learning_rate": 3e-4, "max_steps": 250_000,
-        "dropout": 0.1, "initializer_range": 0.02,
+        "dropout": 0.1, "initializer_range": 0.02, "sinusoidal_start": False,
     },
     "base": {
         "vocab_size": 30_522, "max_length": 128, "batch_size": 256, "learning_rate": 1e-4, "max_steps": 1_000_000,
-        "dropout": 0.1, "initializer_range": 0.02,
+        "dropout": 0.1, "initializer_range": 0.02, "sinusoidal_start": False,
     },
     "large": {
         "vocab_size": 30_522, "max_length": 128, "batch_size": 256, "learning_rate": 1e-4, "max_steps": 1_000_000,
-        "dropout": 0.1, "initializer_range": 0.02,
+        "dropout": 0.1, "initializer_range": 0.02, "sinusoidal_start": False,
     },
 }  # fmt: skip
 DEFAULTS = {
@@ -127,7 +127,10 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
         attention_probs_dropout_prob=settings.dropout,
         initializer_range=settings.initializer_range,
     )
-    model = BertForPreTraining(config).to(processes.device)
+    model = BertForPreTraining(config)
+    if settings.sinusoidal_start:
+        model.bert.embeddings.start_positions_as_sinusoids(settings.initializer_range)
+    model.to(processes.device)
     if not settings.nsp:  # nothing trains these two then
         model.bert.pooler.requires_grad_(False)
         model.next_sentence.requires_grad_(False)
@@ -338,19 +341,24 @@ def describe(config, model, shards: Shards, settings, training, precision, proce
 
 
 def fill_in_blanks(model, tokenizer, shards: Shards, say, count: int = 3) -> None:
-    """Shows the model at work: a blank in each of a few held-out sentences of middling length."""
+    """Shows the model at work: the middle word left out of a sentence, in each of a few held-out documents.
+
+    They are the first such sentences that there are, whatever the model makes of them.
+    """
     shown = 0
-    for document in itertools.islice(shards.held_out.tolist(), 0, None, max(1, len(shards.held_out) // (2 * count))):
+    for document in shards.held_out.tolist():
         for sentence in range(shards.document_starts[document], shards.document_starts[document + 1]):
             ids = shards.tokens[shards.sentence_starts[sentence] : shards.sentence_starts[sentence + 1]].tolist()
             blank = len(ids) // 2
             if not 10 <= len(ids) <= 25 or any(tokenizer.continues_word[piece] for piece in ids[blank : blank + 2]):
                 continue
+            word = tokenizer.decode([ids[blank]])
+            if not (word.isalpha() and len(word) > 2):
+                continue
             with_blank = [*ids[:blank], tokenizer.mask_token_id, *ids[blank + 1 :]]
-            text = tokenizer.decode(with_blank, skip_special_tokens=False)
-            fillings = fill_mask(model, tokenizer, text)[0]
-            say(f"\n{text}\n  is: {tokenizer.id_to_token(ids[blank])}")
-            say("  guessed: " + ", ".join(f"{filling.piece} {filling.probability:.0%}" for filling in fillings))
+            fillings = fill_mask(model, tokenizer, tokenizer.decode(with_blank, skip_special_tokens=False))[0]
+            say(f"\n{tokenizer.decode(with_blank, skip_special_tokens=False)}\n  was:     {word}")
+            say("  guesses: " + ", ".join(f"{filling.piece} {filling.probability:.0%}" for filling in fillings))
             shown += 1
             break
         if shown == count:
@@ -411,6 +419,7 @@ def make_parser() -> argparse.ArgumentParser:
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
     add_number(model, "--dropout", probability, "of hidden states and attention weights (by size)")
     add_number(model, "--initializer-range", above_zero, "standard deviation of the initial weights (by size)")
+    add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
 

@@ -49,3 +49,25 @@ class Embeddings(nn.Module):
             + self.token_type_embeddings(token_type_ids)
         )
         return self.dropout(self.layer_norm(embeddings))
+
+    @torch.no_grad()
+    def start_positions_as_sinusoids(self, deviation: float) -> None:
+        """Sets the position embeddings to ``sinusoids``, scaled to a standard deviation; they are learned from there.
+
+        BERT's start random, and a model must first learn where each position is before it can learn to look at the
+        word before. Sinusoids lie so that one linear map takes each position to the one before it, whichever it is.
+        """
+        table = sinusoids(*self.position_embeddings.weight.shape)
+        self.position_embeddings.weight.copy_(table * (deviation / table.std()))
+
+
+def sinusoids(positions: int, hidden_size: int) -> Tensor:
+    """The position encodings of Vaswani et al. 2017, section 3.5: sin and cos of pos / 10000 ** (2i / hidden_size).
+
+    Returns:
+        (positions, hidden_size): sines in the even columns, cosines in the odd ones.
+    """
+    pair = torch.arange(0, hidden_size, 2) / hidden_size  # 2i / hidden_size
+    angle = torch.arange(positions)[:, None] / 10_000**pair  # (positions, pairs)
+    table = torch.stack([angle.sin(), angle.cos()], dim=-1)  # (positions, pairs, 2)
+    return table.flatten(1)[:, :hidden_size]

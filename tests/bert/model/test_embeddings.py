@@ -1,11 +1,13 @@
 """Embeddings: three tables, added up and normalised."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from bert.config import BertConfig
-from bert.model.embeddings import Embeddings
+from bert.model.embeddings import Embeddings, sinusoids
 
 CONFIG = BertConfig(
     vocab_size=17, hidden_size=5, num_attention_heads=1, max_position_embeddings=7, num_hidden_layers=1,
@@ -52,3 +54,21 @@ def test_dropout_follows_the_normalisation(embeddings):
     output = embeddings.train()(torch.zeros(50, 7, dtype=torch.int64))
     dropped = (output == 0).float().mean().item()
     assert abs(dropped - 0.5) < 5 * (0.25 / output.numel()) ** 0.5
+
+
+def test_sinusoids_are_the_equation_of_the_transformer():
+    table = sinusoids(7, 6)
+    for position in range(7):
+        for pair in range(3):
+            angle = position / 10_000 ** (2 * pair / 6)
+            assert abs(table[position, 2 * pair].item() - math.sin(angle)) < 1e-6
+            assert abs(table[position, 2 * pair + 1].item() - math.cos(angle)) < 1e-6
+    assert sinusoids(3, 5).shape == (3, 5)
+
+
+def test_positions_that_start_as_sinusoids_are_so_scaled_and_are_learned(embeddings):
+    embeddings.start_positions_as_sinusoids(0.05)
+    weight = embeddings.position_embeddings.weight
+    assert abs(weight.std().item() - 0.05) < 1e-6
+    torch.testing.assert_close(weight / weight[0, 1], sinusoids(7, 5))
+    assert weight.requires_grad
