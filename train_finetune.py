@@ -236,9 +236,10 @@ def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask |
     }  # fmt: skip
     columns = columns._replace(**{name: value for name, value in given.items() if value is not None})
     columns = columns._replace(separator=settings.label_separator)
-    settings.columns = columns._asdict()
     if settings.problem is not None:
         problem_type = PROBLEMS[settings.problem]
+    # SQuAD's form is no table; whoever asks the model more questions has them in one.
+    settings.columns = (Columns("question", "context") if problem_type == SPANS else columns)._asdict()
     files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
 
     if files:
@@ -379,14 +380,16 @@ def resume(run, model, task, optimizer, scaler, progress: Progress, best: dict, 
 
 
 def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule:
-    """A tenth of the run warms up; an epoch is what is evaluated and checkpointed after."""
-    if settings.max_steps is None or settings.epochs is not None:
-        settings.max_steps = (settings.epochs or EPOCHS) * updates_per_epoch
+    """A tenth of the run warms up; an epoch is what is evaluated and checkpointed after. Of --epochs and --max-steps,
+    where both are given, the sooner ends the run.
+    """
+    limits = [settings.max_steps, None if settings.epochs is None else settings.epochs * updates_per_epoch]
+    max_steps = min((limit for limit in limits if limit is not None), default=EPOCHS * updates_per_epoch)
     warmup_steps = settings.warmup_steps
     return Schedule(
-        max_steps=settings.max_steps,
+        max_steps=max_steps,
         learning_rate=settings.learning_rate,
-        warmup_steps=settings.max_steps // 10 if warmup_steps is None else warmup_steps,
+        warmup_steps=max_steps // 10 if warmup_steps is None else warmup_steps,
         report_every=settings.report_every,
         eval_every=settings.eval_every or updates_per_epoch,
         checkpoint_every=settings.checkpoint_every or updates_per_epoch,

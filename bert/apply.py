@@ -10,7 +10,7 @@ import numpy as np
 
 from bert.checkpoints.directory import (
     check_vocabulary_fits,
-    checkpoint_labels,
+    is_checkpoint_of,
     load_checkpoint,
     load_config,
     load_tokenizer,
@@ -19,9 +19,11 @@ from bert.embed import embed
 from bert.errors import InputError
 from bert.files import atomic_file, read_json_object
 from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.span import BertForQuestionAnswering
 from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.predict import predict, prediction_header, prediction_row
+from bert.predict_spans import predict_answers
 from bert.predict_tags import predict_tags
 from bert.tables import read_texts, table_format, tsv_line
 from bert.tokenization.long_texts import LONG_TEXTS
@@ -71,25 +73,35 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
 def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: dict, device: str = "cpu") -> None:
     """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
 
-    A tagger's are a line for each word of a text, and a blank line after each text.
+    A tagger's are a line for each word of a text, and a blank line after each text. A model that answers questions
+    takes pairs, question and context.
 
     Raises:
-        InputError: where the run is neither a classifier nor a tagger, or the file cannot be read.
+        InputError: where the run has no head for one of these, or the file cannot be read.
     """
     reading = reading_of(run, path, given)
     texts = _texts(path, reading)
-    if checkpoint_labels(run, BertForTokenClassification) is not None:
-        tagger, tokenizer = load_checkpoint(run, BertForTokenClassification).to(device), load_tokenizer(run)
-        check_vocabulary_fits(tokenizer, tagger.config, run)
-        for tagged in predict_tags(tagger, tokenizer, (first for first, _ in texts), reading.max_length):
-            output.write("".join(map(tsv_line, [*tagged, ()])).encode())
-        return
-    model = load_checkpoint(run, BertForSequenceClassification).to(device)
+    heads = (BertForTokenClassification, BertForQuestionAnswering)
+    model_class = next((head for head in heads if is_checkpoint_of(run, head)), BertForSequenceClassification)
+    model = load_checkpoint(run, model_class).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)
-    output.write(tsv_line(prediction_header(model.labels, model.problem_type)).encode())
-    for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
-        output.write(tsv_line(prediction_row(probabilities, model.labels, model.problem_type)).encode())
+    output.writelines(line.encode() for line in _prediction_lines(model, tokenizer, texts, reading))
+
+
+def _prediction_lines(model, tokenizer, texts: Iterator[tuple[str, str | None]], reading: Reading) -> Iterator[str]:
+    if isinstance(model, BertForTokenClassification):
+        for tagged in predict_tags(model, tokenizer, (first for first, _ in texts), reading.max_length):
+            yield from map(tsv_line, [*tagged, ()])
+    elif isinstance(model, BertForQuestionAnswering):
+        if reading.text_pair_column is None:
+            raise InputError("a question needs its context: name the column with --text-pair-column")
+        yield tsv_line(["prediction", "score", "null score"])
+        yield from map(tsv_line, predict_answers(model, tokenizer, texts, reading.max_length))
+    else:
+        yield tsv_line(prediction_header(model.labels, model.problem_type))
+        for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
+            yield tsv_line(prediction_row(probabilities, model.labels, model.problem_type))
 
 
 def embed_file(

@@ -1,14 +1,16 @@
 """Answers to questions: the best span over all windows of a context."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from bert.heads.span import BertForQuestionAnswering
+from bert.predict import TEXTS_AT_A_TIME
 from bert.tokenization.long_texts import pad_inputs
-from bert.tokenization.question_windows import QuestionWindow
+from bert.tokenization.question_windows import QuestionWindow, question_windows
 
 LONGEST_ANSWER = 30  # pieces; google-research/bert run_squad.py, max_answer_length
 CANDIDATES = 20  # best starts and ends of each window; n_best_size
@@ -72,3 +74,15 @@ def best_answers(
                 span = answers[place][:3]
             answers[place] = Answer(*span, null_score)
     return answers
+
+
+def predict_answers(
+    model: BertForQuestionAnswering, tokenizer, pairs: Iterable[tuple[str, str]], max_length: int, batch_size: int = 32
+) -> Iterator[tuple[str, float, float]]:
+    """(answer, its score, the score of "there is no answer") for each question and context, as they come."""
+    pairs = iter(pairs)
+    while chunk := list(islice(pairs, TEXTS_AT_A_TIME)):
+        windows = [question_windows(tokenizer, question, context, max_length) for question, context in chunk]
+        answers = best_answers(model, windows, tokenizer.pad_token_id, batch_size)
+        for (_, context), answer in zip(chunk, answers):
+            yield context[answer.start : answer.end], answer.score, answer.null_score

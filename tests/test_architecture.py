@@ -24,11 +24,11 @@ MAY_IMPORT = {
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.predict": {"bert.heads", "bert.tokenization"},
     "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.predict"},
-    "bert.predict_spans": {"bert.heads", "bert.tokenization"},
+    "bert.predict_spans": {"bert.heads", "bert.tokenization", "bert.predict"},
     "bert.embed": {"bert.errors", "bert.model", "bert.tokenization", "bert.predict"},
     "bert.apply": {
         "bert.errors", "bert.files", "bert.tables", "bert.checkpoints", "bert.model", "bert.heads",
-        "bert.tokenization", "bert.predict", "bert.predict_tags", "bert.embed",
+        "bert.tokenization", "bert.predict", "bert.predict_tags", "bert.predict_spans", "bert.embed",
     },
     "bert.__main__": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",

@@ -500,6 +500,15 @@ def test_questions_are_answered(folder, tmp_path, capsys):
     assert report["dev"]["f1"] > 0.8
     assert load_checkpoint(run, BertForQuestionAnswering)
     assert len((run / "predictions.tsv").read_text().splitlines()) == 41
+    lines = [{"question": "the small bird", "context": text} for text, _ in make_rows(5, 3)]
+    (tmp_path / "more.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    capsys.readouterr()
+    assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl")]) == 0
+    header, *answers = capsys.readouterr().out.splitlines()
+    assert header == "prediction\tscore\tnull score"
+    assert all(answer.split("\t")[0] in line["context"] for answer, line in zip(answers, lines, strict=True))
+    assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl"), "--text-column", "query"]) == 2
+    assert "no key 'query'" in capsys.readouterr().err
     broken = write_questions(tmp_path / "broken.json", make_rows(10, 1), break_one=True)
     message = error_of(capsys, *arguments, "--train", broken, "--output", tmp_path / "other")
     assert "does not stand at" in message

@@ -133,12 +133,17 @@ def load_config(directory: str | Path) -> BertConfig:
     return BertConfig.from_json_file(_required(Path(directory), "config.json"))
 
 
+def is_checkpoint_of(directory: str | Path, model_class: type[nn.Module]) -> bool:
+    """Whether a checkpoint was saved as a model of this class."""
+    architectures = read_json_object(_required(Path(directory), "config.json")).get("architectures")
+    return isinstance(architectures, list) and model_class.__name__ in architectures
+
+
 def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tuple[str, ...] | None:
     """The labels of the head that a checkpoint carries, where it was saved as a model of this class; else None."""
-    config_file = _required(Path(directory), "config.json")
-    if model_class.__name__ not in read_json_object(config_file).get("architectures", ()):
+    if not is_checkpoint_of(directory, model_class):
         return None
-    labels = _saved_labels(config_file, model_class).get("labels")
+    labels = _saved_labels(Path(directory) / "config.json", model_class).get("labels")
     return None if labels is None else tuple(labels)
 
 
