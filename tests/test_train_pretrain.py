@@ -311,6 +311,24 @@ def test_a_full_disk_keeps_the_last_checkpoint(corpus, tmp_path, capsys, monkeyp
     assert not list(run.rglob("*.tmp"))
 
 
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(corpus, tmp_path, capsys, monkeypatch):
+    run = tmp_path / "run"
+    losses, calls = BertForPreTraining.losses, []
+
+    def broken_at_the_fourth_update(model, batch):
+        calls.append(1)
+        by_name = losses(model, batch)
+        if len(calls) == 4:
+            by_name["masked_lm"] = by_name["masked_lm"]._replace(sum=by_name["masked_lm"].sum * float("nan"))
+        return by_name
+
+    monkeypatch.setattr(BertForPreTraining, "losses", broken_at_the_fourth_update)
+    message = error_of(capsys, "--corpus", corpus, "--output", run, *SMALL_RUN)
+    assert re.search(r"not a finite number at step 4 \(examples of epoch 0 that begin at the tokens \d+, ", message)
+    assert load_newest_state(run / "training_state")[0]["progress"]["step"] == 2
+    assert all(weight.isfinite().all() for weight in weights(run).values())
+
+
 def test_settings_are_saved_as_json(finished):
     _, run = finished
     assert json.loads((run / "arguments.json").read_text())["max_length"] == 24

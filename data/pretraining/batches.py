@@ -26,7 +26,6 @@ LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well 
 
 _DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
 _EVALUATION_SEED = 0
-EVALUATED_PER_DOCUMENT = 16
 
 Batch = dict[str, torch.Tensor]
 
@@ -206,25 +205,26 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """One pass over the held-out documents: the same examples with the same masks every time.
 
-    Of each document there are at most EVALUATED_PER_DOCUMENT examples: a single long one, and the longest of the
-    built-in corpus is a twentieth of it, would otherwise speak for all. The arguments are those of
-    ``PretrainingBatches``; each process has its own batches, of which the last may be smaller. ``max_examples`` takes
-    at most that many of them, over all processes, from as many documents in random order as it takes. A corpus of
-    fewer than three documents holds out none, and there is no batch.
+    The arguments are those of ``PretrainingBatches``; each process has its own batches, of which the last may be
+    smaller. ``max_examples`` takes at most that many of them, over all processes, from as many documents in random
+    order as it takes, and at most a twentieth of them from each: a single document, which may be most of what is held
+    out, would otherwise speak for all. A corpus of fewer than three documents holds out none, and there is no batch.
     """
     held_out = HeldOutDocuments(shards.held_out)
     # Where a single document is held out, random sentences can only come from the others.
     others = held_out if held_out.count > 1 else TrainingDocuments(shards.number_of_documents, shards.held_out)
     ranks = shuffled(np.arange(held_out.count), held_out.count, _EVALUATION_SEED, 0, _DOCUMENT_ORDER)
     documents = held_out.numbers(ranks)
-    if max_examples is not None:
+    most_of_one = None if max_examples is None else -(-max_examples // 20)
+    if most_of_one is not None:
         boundaries = shards.sentence_starts[shards.document_starts[np.stack([documents, documents + 1])]]
-        tokens_so_far = np.cumsum(np.minimum(boundaries[1] - boundaries[0], EVALUATED_PER_DOCUMENT * max_length))
+        tokens_so_far = np.cumsum(np.minimum(boundaries[1] - boundaries[0], most_of_one * max_length))
         documents = documents[: np.searchsorted(tokens_so_far, max_examples * max_length) + 1]
     examples = plan_examples(shards, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
-    ends = shards.sentence_starts[shards.document_starts[1:]]
-    document_of = np.searchsorted(ends, examples["chunk"], side="right")
-    examples = examples[_occurrence(document_of) < EVALUATED_PER_DOCUMENT]
+    if most_of_one is not None:
+        ends = shards.sentence_starts[shards.document_starts[1:]]
+        document_of = np.searchsorted(ends, examples["chunk"], side="right")
+        examples = examples[_occurrence(document_of) < most_of_one]
     examples = examples[:max_examples][process::processes]
     tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
     for first in range(0, len(examples), batch_size):

@@ -8,7 +8,7 @@ import data.pretraining.batches
 from bert.errors import InputError
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.batching import prefetch
-from data.pretraining.batches import EVALUATED_PER_DOCUMENT, PretrainingBatches, evaluation_batches
+from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from data.pretraining.held_out import HeldOutDocuments, is_held_out
 from data.pretraining.masking import mask_budgets
 from data.pretraining.sentence_pairs import plan_examples
@@ -248,7 +248,7 @@ def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shard
     assert sorted(map(repr, parts)) == sorted(map(repr, everything))
     some = examples(max_examples=5)
     assert len(some) == 5 and all(row in everything for row in some)
-    assert examples(max_examples=10_000) == everything
+    assert examples(max_examples=10_000) == everything  # a twentieth of it is more than any document has
     if not nsp:
         tokens = sum(len(row[0]) - 2 for row in everything)
         documents = [document for number, document in enumerate(corpus()) if is_held_out(number)]
@@ -264,8 +264,12 @@ def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
     planned = plan_examples(shards, shards.held_out, HeldOutDocuments(shards.held_out), 16, 0, 0, True)
     from_the_long_one = (planned["chunk"] < end_of_the_long_one).sum()
     assert from_the_long_one > 100  # the control: without a limit it would be most of them
-    evaluated = sum(len(batch["input_ids"]) for batch in evaluation_batches(shards, tokenizer, 8, 16))
-    assert evaluated == len(planned) - from_the_long_one + EVALUATED_PER_DOCUMENT
+    everything, limited = (
+        sum(len(batch["input_ids"]) for batch in evaluation_batches(shards, tokenizer, 8, 16, max_examples=limit))
+        for limit in (None, 400)
+    )
+    assert everything == len(planned)
+    assert limited == len(planned) - from_the_long_one + 400 // 20
 
 
 def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
