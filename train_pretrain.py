@@ -65,7 +65,7 @@ from data.python_docs import python_docs_fingerprint, read_python_docs
 # that start as sinusoids, since finding out which words are neighbours takes random ones most of so short a run.
 RECIPES = {
     "tiny": {
-        "vocab_size": 8_000, "max_length": 64, "batch_size": 32, "learning_rate": 1e-3, "max_steps": 6_500,
+        "vocab_size": 6_000, "max_length": 64, "batch_size": 32, "learning_rate": 1e-3, "max_steps": 7_300,
         "dropout": 0.0, "initializer_range": 0.05, "sinusoidal_start": True,
     },
     "mini": {
@@ -92,7 +92,7 @@ RECIPES = {
 DEFAULTS = {
     "output": "runs/pretrain", "size": "tiny", "corpus": None, "document_per_line": False,
     "encoding_errors": "strict", "tokenizer": "wordpiece", "vocab": None, "cased": False, "shards": None,
-    "workers": None, "nsp": True, "whole_word_masking": False, "max_minutes": None, "eval_every": 500,
+    "workers": None, "nsp": True, "whole_word_masking": False, "max_minutes": None, "eval_every": 1_000,
     "eval_examples": 1_000, "checkpoint_every": 1_000,
 }  # fmt: skip
 MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples"}  # in a resumed run, besides what both scripts allow
