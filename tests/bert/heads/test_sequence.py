@@ -71,7 +71,7 @@ def test_the_loss_is_that_of_the_problem(problem_type):
 def test_it_overfits_one_batch(problem_type):
     model, batch = make_model(problem_type), make_batch(problem_type)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(150):
+    for _ in range(250):
         (loss,) = model.losses(batch).values()
         (loss.sum / loss.count).backward()
         optimizer.step()
