@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sys
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
@@ -14,7 +15,7 @@ from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, SPECIAL_TOKENS
 _TEXTS_PER_TASK = 512
 
 
-class Tokenizer:
+class Tokenizer(ABC):
     """Ids of pieces, and back. Subclasses give ``encode``, ``pieces``, ``decode`` and ``continues_word``.
 
     Attributes:
@@ -61,17 +62,17 @@ class Tokenizer:
             raise IndexError(f"there is no piece {token_id}; ids run from 0 to {len(self.vocabulary) - 1}")
         return self.vocabulary[token_id]
 
+    @abstractmethod
     def pieces(self, text: str) -> Pieces:
         """The pieces of ``text``, with their offsets and words; no special tokens added."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that reads as these pieces do."""
-        raise NotImplementedError
 
     def tokenize(self, text: str) -> list[str]:
         """The pieces of ``text`` as strings; no special tokens added."""
