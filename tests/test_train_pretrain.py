@@ -137,6 +137,15 @@ def test_a_vocabulary_can_be_given(finished, tmp_path):
 # ---- parts, processes, interruptions ----
 
 
+def test_of_two_processes_one_says_what_is_wrong(tmp_path):
+    line = command("--corpus", tmp_path / "missing.txt", *SMALL_RUN, "--output", tmp_path / "run", processes=2)
+    ended = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1  # torchrun's own
+    assert ended.stderr.count("missing.txt: no such file") == 1
+    assert "Connection closed" not in ended.stderr
+    assert ended.stderr.count("exitcode  : 2") == 2
+
+
 def test_processes_and_micro_batches_change_nothing_but_rounding(finished, tmp_path):
     corpus, _ = finished
     arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0]

@@ -5,7 +5,10 @@ does nothing.
 """
 
 import contextlib
+import gc
+import importlib
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,11 +54,26 @@ class Processes:
         return values
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait."""
+        """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait.
+
+        Raises:
+            InputError: in the first process, where ``make()`` raises it.
+            SystemExit: in the others then, with exit code 2: one of them saying why is enough.
+        """
         if self.count == 1:
             return make()
-        values = [make() if self.is_first else None]
+        value, error = None, None
+        if self.is_first:
+            try:
+                value = make()
+            except InputError as found:
+                error = found
+        values = [value, error is not None]
         dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+        if error is not None:
+            raise error
+        if values[1]:
+            raise SystemExit(2)
         return values[0]
 
     def wrap(self, model: nn.Module) -> nn.Module:
@@ -93,11 +111,26 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
     if count == 1:
         yield Processes(0, 1, chosen)
         return
+    # This module takes the default group as the default value of its parameters, when it is first imported. The wrapped
+    # model imports it; were the group already there, it would never be released, with its threads (see _leave).
+    importlib.import_module("torch.distributed.nn.functional")
     # Both at once: gradients on the GPUs go through NCCL, and the few numbers that the CPU needs every step (label
     # counts, a request to stop) through gloo, so that no process waits for its GPU to learn them. Preparing a corpus
     # can take hours, during which the other processes wait.
     dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=timedelta(hours=12))
     try:
         yield Processes(rank, count, chosen)
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # they hold the wrapped model, and it the group
+        raise
     finally:
-        dist.destroy_process_group()
+        _leave()
+
+
+def _leave() -> None:
+    """Ends the group and its threads. A thread of gloo's that let go of its last tensor while Python shuts down would
+    abort the process ("terminate called without an active exception"), so that none may be left by then: it lives as
+    long as its group, and that as long as a wrapped model, whose references to itself only a collection undoes.
+    """
+    dist.destroy_process_group()
+    gc.collect()

@@ -15,10 +15,15 @@ ROOT = Path(__file__).parents[3]
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 PROGRAM = """
+import contextlib
+import os
+import sys
 import torch
 from bert.training.distributed import start_processes
 torch.set_num_threads(1)
-with start_processes("cpu") as processes:
+
+
+def work(processes):
     values = torch.tensor([1 + processes.rank, 10])
     assert processes.sum(values).tolist() == [3, 20]
     assert values.tolist() == [1 + processes.rank, 10]
@@ -30,18 +35,30 @@ with start_processes("cpu") as processes:
     wrapped(torch.tensor([[float(1 + processes.rank)]])).backward()
     assert model.weight.grad.item() == 1.5
     assert processes.is_first == (processes.rank == 0)
+    if sys.argv[1] == "fails":
+        raise RuntimeError("on purpose")
+
+
+with contextlib.suppress(RuntimeError), start_processes("cpu") as processes:
+    work(processes)
+    finished = True
+assert ("finished" in globals()) == (sys.argv[1] == "succeeds")
+tasks = "/proc/self/task"  # Linux alone has it
+threads = [open(f"{tasks}/{task}/comm").read() for task in os.listdir(tasks)] if os.path.isdir(tasks) else []
+assert not any("gloo" in name for name in threads), threads
 print("well")
 """
 
 
-def test_two_processes_add_up_gather_and_share():
+@pytest.mark.parametrize("ending", ["succeeds", "fails"])
+def test_two_processes_add_up_gather_and_share_and_leave_no_thread(ending):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-c", PROGRAM, ending], env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         for rank in range(2)
