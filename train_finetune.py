@@ -15,10 +15,8 @@ TensorBoard events; and training_state/, which is what --resume needs.
 
 import argparse
 import copy
-import math
 import statistics
 import sys
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,17 +54,9 @@ from bert.training.reporting import Reporter
 from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state
 from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_top_layers
 from data.batching import prefetch
-from data.python_docs import read_named_python_docs
-from data.tasks.classification import Columns, find_labels, hold_out, read_examples
-from data.tasks.documentation import library_examples
-from data.tasks.known import KNOWN_TASKS, find_file
-from data.tasks.spans import hold_out_articles, read_questions
-from data.tasks.tagging import find_tags, read_tagged_sentences
-from finetuning.classification import METRICS, ClassificationTask
-from finetuning.spans import METRICS as SPAN_METRICS
-from finetuning.spans import SPANS, SpanTask
-from finetuning.tagging import METRICS as TAGGING_METRICS
-from finetuning.tagging import TAGGING, TaggingTask
+from data.tasks.known import KNOWN_TASKS
+from finetuning.kinds import KINDS
+from finetuning.reading import kind_of, read_task
 
 # The paper's recipe (appendix A.3); warm-up over a tenth of the run as in section 5.1 of its code's README.
 DEFAULTS = {
@@ -82,10 +72,6 @@ DEFAULTS = {
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
 EPOCHS = 3
 MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
-PROBLEMS = {
-    "single-label": "single_label_classification", "multi-label": "multi_label_classification",
-    "regression": "regression", "tagging": TAGGING, "spans": SPANS,
-}  # fmt: skip
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -213,108 +199,6 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
         return ended, None
     processes.gather(None)  # the best model is on the disk
     return ended, report_best(settings, run, model, task, best, progress, precision, processes, say)
-
-
-# ---- from files to a task ----
-
-
-def read_task(settings: SimpleNamespace, tokenizer, say) -> ClassificationTask | TaggingTask | SpanTask:
-    """The task's examples, read, numbered and tokenized; fills in the settings that the task decides."""
-    columns, problem_type, files = Columns(), "single_label_classification", {}
-    if settings.task is not None:
-        known = KNOWN_TASKS[settings.task]
-        columns, problem_type = known.columns or columns, known.problem_type
-        settings.metric = settings.metric or known.metric
-        if settings.data is None and settings.train is None:
-            raise InputError(f"--task {settings.task} needs --data, the directory with its files")
-        for name, file in (("train", known.train), ("dev", known.dev)):
-            if file is not None and getattr(settings, name) is None:
-                files[name] = find_file(settings.data, file)
-    given = {
-        "text": settings.text_column, "text_pair": settings.text_pair_column, "label": settings.label_column,
-        "header": settings.header,
-    }  # fmt: skip
-    columns = columns._replace(**{name: value for name, value in given.items() if value is not None})
-    columns = columns._replace(separator=settings.label_separator)
-    if settings.problem is not None:
-        problem_type = PROBLEMS[settings.problem]
-    # SQuAD's form is no table; whoever asks the model more questions has them in one.
-    settings.columns = (Columns("question", "context") if problem_type == SPANS else columns)._asdict()
-    files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
-
-    if files:
-        if "train" not in files:
-            raise InputError("--train names the training examples' file; or name a --task and its --data")
-        readers = {TAGGING: read_tagged_sentences, SPANS: read_questions}
-        read = readers.get(problem_type, lambda path: read_examples(path, columns, problem_type))
-        sets = {name: (str(path), read(path)) for name, path in files.items()}
-    else:
-        say("Which library does a passage of documentation come from? Reading the passages.")
-        training, dev = library_examples(read_named_python_docs(settings.workers))
-        sets = {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}
-    labels = None
-    source, examples = sets["train"]
-    if problem_type != SPANS:  # found before examples are held out, which may have one that no other has
-        labels = (find_tags if problem_type == TAGGING else partial(find_labels, problem_type=problem_type))(
-            examples, source=source
-        )
-    if "dev" not in sets:
-        training, dev = (hold_out_articles if problem_type == SPANS else hold_out)(examples)
-        sets["train"], sets["dev"] = (source, training), (source, dev)
-        say(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
-    settings.metric = check_metric(settings.metric, problem_type, labels)
-    task = make_task(settings, problem_type, sets, labels, tokenizer)
-    for name, texts in task.sets.items():
-        if texts.too_long:
-            in_windows = settings.long_texts == "windows" or problem_type in (TAGGING, SPANS)
-            fate = "go in windows" if in_windows else f"are cut ({settings.long_texts} kept)"
-            say(
-                f"Note: {texts.too_long:,} of the {len(texts.examples):,} {name} texts are longer than "
-                f"{settings.max_length} tokens and {fate}; see --max-length, --long-texts."
-            )
-    return task
-
-
-def check_metric(asked: str | None, problem_type: str, labels: list[str] | None) -> str:
-    """The measure by which the best epoch is chosen: the one asked for, or the first of those of the problem.
-
-    Raises:
-        InputError: where the problem has no such measure.
-    """
-    metrics = {TAGGING: TAGGING_METRICS, SPANS: SPAN_METRICS, **METRICS}[problem_type]
-    of_two_classes = asked == "f1" and problem_type not in (TAGGING, SPANS)
-    if asked is not None and (asked not in metrics or (of_two_classes and len(labels) != 2)):
-        raise InputError(f"--metric {asked}: of this task, {', '.join(metrics)} are measured")
-    return asked or metrics[0]
-
-
-def make_task(settings: SimpleNamespace, problem_type: str, sets, labels: list[str] | None, tokenizer):
-    """The task of a type of problem, its examples numbered and tokenized."""
-    if problem_type == TAGGING:
-        return TaggingTask(sets, labels, tokenizer, settings.max_length)
-    if problem_type == SPANS:
-        some_have_none = any(not question.answers for question in sets["train"][1])
-        return SpanTask(sets, tokenizer, settings.max_length, settings.null_threshold if some_have_none else None)
-    return ClassificationTask(
-        sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
-        read_class_weights(settings.class_weights),
-    )  # fmt: skip
-
-
-def read_class_weights(given: list[str] | None) -> str | dict[str, float] | None:
-    """What --class-weights says: "balanced", or LABEL=WEIGHT for each label."""
-    if given is None or given == ["balanced"]:
-        return None if given is None else "balanced"
-    weights = {}
-    for part in given:
-        label, _, weight = part.rpartition("=")
-        try:
-            weights[label] = float(weight)
-        except ValueError:
-            weights[label] = math.nan
-        if not label or not 0 < weights[label] < math.inf:
-            raise InputError(f"--class-weights {part}: 'balanced', or LABEL=WEIGHT for each label, was expected")
-    return weights
 
 
 # ---- the run ----
@@ -503,8 +387,7 @@ def read_settings(command_line: list[str] | None) -> SimpleNamespace:
         defaults |= BUILT_IN
         if "max_steps" in given:
             defaults["epochs"] = None
-    if given.get("problem") == "spans" or given.get("task") in ("squad", "squad2"):
-        defaults["max_length"] = 384  # google-research/bert run_squad.py
+    defaults["max_length"] = kind_of(given.get("problem"), given.get("task")).max_length or defaults["max_length"]
     settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -528,7 +411,7 @@ def make_parser() -> argparse.ArgumentParser:
     task.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
     task.add_argument("--label-column", metavar="NAME", help="the labels' column (label)")
     add_switch(task, "--header", "the first row names the columns (it does)")
-    task.add_argument("--problem", choices=tuple(PROBLEMS), help="what a label is (one name of several: single-label)")
+    task.add_argument("--problem", choices=tuple(KINDS), help="what a label is (one name of several: single-label)")
     task.add_argument("--label-separator", metavar="CHARACTER", help="between an example's labels, multi-label (,)")
     task.add_argument("--class-weights", nargs="+", metavar="W", help="'balanced', or LABEL=WEIGHT for each label")
     task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bert.errors import InputError
 from bert.evaluation.metrics import (
     classification_metrics,
     confusion_matrix,
@@ -14,21 +13,16 @@ from bert.evaluation.metrics import (
 )
 from bert.evaluation.page import draw_confusion_matrix, picture, preformatted, table
 from bert.evaluation.report import Evaluation
-from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.sequence import PROBLEM_TYPES, BertForSequenceClassification
 from bert.predict import chosen_labels, pooled_logits, prediction_header, prediction_row
 from bert.tokenization.long_texts import ModelInput, fit_texts
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import TaskBatches, labelled_batch
-from data.tasks.classification import Example, balanced_class_weights, label_numbers
+from data.tasks.classification import Example, label_numbers
+from finetuning.class_weights import choose_class_weights
 
-SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
-# By which the best epoch may be chosen; the first is the one that is.
-METRICS = {
-    SINGLE: ("accuracy", "macro_f1", "weighted_f1", "matthews", "f1"),
-    MULTI: ("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
-    REGRESSION: ("pearson", "spearman"),
-}
+SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
 CONFIDENTLY_WRONG = 20  # examples on the report's page
 
 
@@ -69,7 +63,7 @@ class ClassificationTask:
         self.labels, self.problem_type, self.tokenizer = labels, problem_type, tokenizer
         numbers = {name: label_numbers(examples, self.labels, problem_type, source)
                    for name, (source, examples) in sets.items()}  # fmt: skip
-        self.class_weights = _class_weights(class_weights, self.labels, numbers["train"], problem_type)
+        self.class_weights = choose_class_weights(class_weights, self.labels, numbers["train"], problem_type)
         self.sets = {}
         for name, (source, examples) in sets.items():
             seconds = None if examples[0].second is None else [example.second for example in examples]
@@ -181,25 +175,6 @@ def worst_mistakes(
         wrongness = np.where(predicted != truth, probabilities.max(axis=1), 0)
     order = np.argsort(-wrongness, kind="stable")[:most]
     return [(int(place), float(wrongness[place])) for place in order if wrongness[place] > 0]
-
-
-def _class_weights(asked, labels: list[str], numbers: np.ndarray, problem_type: str) -> np.ndarray | None:
-    """(labels,) as asked for.
-
-    Raises:
-        InputError: where the weights are not one for each label, or the problem has none.
-    """
-    if asked is None:
-        return None
-    if problem_type == REGRESSION:
-        raise InputError("--class-weights: a regression has no classes; leave them out")
-    if asked == "balanced":
-        if problem_type == MULTI:
-            raise InputError("--class-weights balanced is for single labels; give a weight for each: LABEL=WEIGHT ...")
-        return balanced_class_weights(numbers, len(labels))
-    if asked.keys() != set(labels):
-        raise InputError(f"--class-weights: given for {', '.join(asked)}, and the labels are {', '.join(labels)}")
-    return np.array([asked[label] for label in labels], np.float32)
 
 
 def _in_words(label) -> str:

@@ -18,8 +18,6 @@ from bert.training.precision import Precision
 from data.tasks.batches import Batch, TaskBatches, input_batch
 from data.tasks.spans import Question
 
-SPANS = "spans"
-METRICS = ("f1", "exact_match")
 MOST_MISTAKES = 20  # questions on the report's page
 
 

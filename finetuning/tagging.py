@@ -18,8 +18,6 @@ from bert.training.precision import Precision
 from data.tasks.batches import Batch, TaskBatches, input_batch
 from data.tasks.tagging import TaggedSentence, check_tags_are_known
 
-TAGGING = "tagging"
-METRICS = ("f1", "precision", "recall", "accuracy")
 MOST_MISTAKES = 20  # sentences on the report's page
 
 

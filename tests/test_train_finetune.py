@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+import finetuning.reading
 import train_finetune
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
@@ -239,8 +240,8 @@ def test_several_seeds_report_mean_and_spread(given, tmp_path, capsys):
 def test_the_built_in_task_shows_a_random_start_beside_the_pretrained_one(folder, tmp_path, monkeypatch, capsys):
     sets = [[Example(number, text, None, label) for number, (text, label) in enumerate(make_rows(60, seed))]
             for seed in (1, 2)]  # fmt: skip
-    monkeypatch.setattr(train_finetune, "read_named_python_docs", lambda workers: None)
-    monkeypatch.setattr(train_finetune, "library_examples", lambda documents: tuple(sets))
+    monkeypatch.setattr(finetuning.reading, "read_named_python_docs", lambda workers: None)
+    monkeypatch.setattr(finetuning.reading, "library_examples", lambda documents: tuple(sets))
     arguments = ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "run", "--max-length", 16]
     assert finetune(*arguments, "--max-steps", 4, "--batch-size", 8) == 0
     printed = capsys.readouterr().out

@@ -6,18 +6,17 @@ from typing import NamedTuple
 from bert.errors import InputError
 from data.tasks.classification import Columns
 
-SINGLE, REGRESSION, TAGGING, SPANS = "single_label_classification", "regression", "tagging", "spans"
-
 
 class KnownTask(NamedTuple):
     """columns: where texts and labels stand in a table; None where the files are no tables.
     metric: by which the best epoch is chosen.
+    problem: its kind, as ``--problem`` names it.
     train, dev: names of files, dev None where the authors give none (a tenth of train is held out then).
     """
 
     columns: Columns | None
     metric: str = "accuracy"
-    problem_type: str = SINGLE
+    problem: str = "single-label"
     train: str = "train.tsv"
     dev: str | None = "dev.tsv"
 
@@ -28,16 +27,16 @@ KNOWN_TASKS = {
     "cola": KnownTask(Columns("4",         None,        "2", header=False), metric="matthews"),
     "sst2": KnownTask(Columns("sentence",  None,        "label")),
     "mrpc": KnownTask(Columns("#1 String", "#2 String", "Quality")),
-    "stsb": KnownTask(Columns("sentence1", "sentence2", "score"), metric="pearson", problem_type=REGRESSION),
+    "stsb": KnownTask(Columns("sentence1", "sentence2", "score"), metric="pearson", problem="regression"),
     "qqp":  KnownTask(Columns("question1", "question2", "is_duplicate")),
     "mnli": KnownTask(Columns("sentence1", "sentence2", "gold_label"), dev="dev_matched.tsv"),
     "qnli": KnownTask(Columns("question",  "sentence",  "label")),
     "rte":  KnownTask(Columns("sentence1", "sentence2", "label")),
     "wnli": KnownTask(Columns("sentence1", "sentence2", "label")),
     "imdb": KnownTask(Columns("text",      None,        "label"), dev=None),
-    "conll2003": KnownTask(None, metric="f1", problem_type=TAGGING, train="train.txt", dev="valid.txt"),
-    "squad": KnownTask(None, metric="f1", problem_type=SPANS, train="train-v1.1.json", dev="dev-v1.1.json"),
-    "squad2": KnownTask(None, metric="f1", problem_type=SPANS, train="train-v2.0.json", dev="dev-v2.0.json"),
+    "conll2003": KnownTask(None, metric="f1", problem="tagging", train="train.txt", dev="valid.txt"),
+    "squad": KnownTask(None, metric="f1", problem="spans", train="train-v1.1.json", dev="dev-v1.1.json"),
+    "squad2": KnownTask(None, metric="f1", problem="spans", train="train-v2.0.json", dev="dev-v2.0.json"),
 }  # fmt: skip
 
 

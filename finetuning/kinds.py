@@ -1,0 +1,115 @@
+"""The kinds of tasks, in a table: what reads each, what its labels are, and what trains and measures a model on it.
+
+Whoever adds a kind writes its reader (data/tasks/), its task (here, a file of its own, like ``finetuning.tagging``) and
+a row of ``KINDS``; the script knows none of them by name. A task is what the script trains on and measures with:
+
+    labels, sets, tokenizer           its labels, () where there are none; its examples by set ("train", "dev", "test")
+    model_class, model_arguments      the model, and what its constructor takes besides the configuration
+    head                              the name of the part of the model that starts untrained
+    batches(...), evaluate(...)       the endless training batches; the measures on a set
+"""
+
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from bert.heads.sequence import PROBLEM_TYPES
+from data.tasks.classification import Columns, find_labels, hold_out, read_examples
+from data.tasks.spans import hold_out_articles, read_questions
+from data.tasks.tagging import find_tags, read_tagged_sentences
+from finetuning import classification, spans, tagging
+from finetuning.class_weights import read_class_weights
+
+SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
+
+
+class Kind(NamedTuple):
+    """A kind of task.
+
+    read: (path, columns) -> examples.
+    find_labels: (examples, source) -> the labels in the order of the model's outputs; None where there are none.
+    hold_out: examples -> (training, dev), where there is no file for dev.
+    make_task: (sets, labels, tokenizer, settings) -> the task, its examples numbered and tokenized; sets are (source,
+        examples) by name.
+    metrics: by which the best epoch may be chosen; the first is the one that is.
+    metrics_of_two_labels: those that there are besides where there are just two labels.
+    goes_in_windows: whether texts that are too long go in windows whatever --long-texts says.
+    max_length: the default of --max-length, where it is not that of the other kinds.
+    predict_columns: where ``python -m bert predict`` finds texts, unless told; None: where the training table has them.
+    """
+
+    read: Callable
+    find_labels: Callable | None
+    hold_out: Callable
+    make_task: Callable
+    metrics: tuple[str, ...]
+    metrics_of_two_labels: tuple[str, ...] = ()
+    goes_in_windows: bool = False
+    max_length: int | None = None
+    predict_columns: Columns | None = None
+
+
+def make_classification(sets, labels: list[str], tokenizer, settings: SimpleNamespace, problem_type: str):
+    """Texts or pairs of texts, each with a label, several, or a number."""
+    return classification.ClassificationTask(
+        sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
+        read_class_weights(settings.class_weights),
+    )  # fmt: skip
+
+
+def make_tagging(sets, labels: list[str], tokenizer, settings: SimpleNamespace) -> tagging.TaggingTask:
+    """Sentences whose words have a tag each."""
+    return tagging.TaggingTask(sets, labels, tokenizer, settings.max_length)
+
+
+def make_spans(sets, labels: None, tokenizer, settings: SimpleNamespace) -> spans.SpanTask:
+    """Questions with a text that has the answer; "no answer" is one where a training question has none."""
+    some_have_none = any(not question.answers for question in sets["train"][1])
+    null_threshold = settings.null_threshold if some_have_none else None
+    return spans.SpanTask(sets, tokenizer, settings.max_length, null_threshold)
+
+
+# By the names that --problem has.
+KINDS = {
+    "single-label": Kind(
+        read=partial(read_examples, problem_type=SINGLE),
+        find_labels=partial(find_labels, problem_type=SINGLE),
+        hold_out=hold_out,
+        make_task=partial(make_classification, problem_type=SINGLE),
+        metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
+        metrics_of_two_labels=("f1",),
+    ),
+    "multi-label": Kind(
+        read=partial(read_examples, problem_type=MULTI),
+        find_labels=partial(find_labels, problem_type=MULTI),
+        hold_out=hold_out,
+        make_task=partial(make_classification, problem_type=MULTI),
+        metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
+    ),
+    "regression": Kind(
+        read=partial(read_examples, problem_type=REGRESSION),
+        find_labels=partial(find_labels, problem_type=REGRESSION),
+        hold_out=hold_out,
+        make_task=partial(make_classification, problem_type=REGRESSION),
+        metrics=("pearson", "spearman"),
+    ),
+    "tagging": Kind(
+        read=lambda path, columns: read_tagged_sentences(path),
+        find_labels=find_tags,
+        hold_out=hold_out,
+        make_task=make_tagging,
+        metrics=("f1", "precision", "recall", "accuracy"),
+        goes_in_windows=True,
+    ),
+    "spans": Kind(
+        read=lambda path, columns: read_questions(path),
+        find_labels=None,
+        hold_out=hold_out_articles,
+        make_task=make_spans,
+        metrics=("f1", "exact_match"),
+        goes_in_windows=True,
+        max_length=384,  # google-research/bert run_squad.py
+        predict_columns=Columns("question", "context"),  # SQuAD's form is no table
+    ),
+}
