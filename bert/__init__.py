@@ -14,6 +14,8 @@ _HOME = {
     "BertForTokenClassification": "bert.heads.token",
     "BertForQuestionAnswering": "bert.heads.span",
     "BertForMultipleChoice": "bert.heads.multiple_choice",
+    "BertForRelationExtraction": "bert.heads.relation",
+    "BertForExtractiveSummarization": "bert.heads.summary",
     "WordPieceTokenizer": "bert.tokenization.wordpiece",
     "SentencePieceTokenizer": "bert.tokenization.sentencepiece",
     "train_wordpiece": "bert.tokenization.wordpiece_trainer",

@@ -147,6 +147,30 @@ def _split_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_objects(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
+    for line, values in read_objects(path):
+        for flag, column in columns.items():
+            if column not in values:
+                raise InputError(
+                    f"{path}: line {line}: has no key {column!r}: its keys are {_listed(list(values))}; name one of "
+                    f"them: {flag}"
+                )
+        yield Row(line, tuple(values[column] for column in columns.values()))
+
+
+def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
+    for flag, column in columns.items():
+        if column not in ("text", "1"):
+            raise InputError(f"{path}: has no column {column!r}: a .txt file has one column, 'text'; see {flag}")
+    for line, text in read_lines(path):
+        yield Row(line, (text,) * len(columns))
+
+
+def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, object) of each line of a file of JSON lines; blank lines are passed over.
+
+    Raises:
+        InputError: where the file cannot be read, a line is no JSON object, or there is none.
+    """
     empty = True
     for line, text in read_lines(path):
         if not text.strip():
@@ -157,24 +181,10 @@ def _read_objects(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
             raise InputError(f"{path}: line {line}: is not JSON ({error}); an object was expected") from None
         if not isinstance(values, dict):
             raise InputError(f"{path}: line {line}: holds a {type(values).__name__}; a JSON object was expected")
-        for flag, column in columns.items():
-            if column not in values:
-                raise InputError(
-                    f"{path}: line {line}: has no key {column!r}: its keys are {_listed(list(values))}; name one of "
-                    f"them: {flag}"
-                )
         empty = False
-        yield Row(line, tuple(values[column] for column in columns.values()))
+        yield line, values
     if empty:
         raise InputError(f"{path}: is empty; a JSON object in each line was expected")
-
-
-def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
-    for flag, column in columns.items():
-        if column not in ("text", "1"):
-            raise InputError(f"{path}: has no column {column!r}: a .txt file has one column, 'text'; see {flag}")
-    for line, text in read_lines(path):
-        yield Row(line, (text,) * len(columns))
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
     "bert.tables": {"bert.errors"},
+    "bert.task_inputs": {"bert.errors", "bert.tables"},
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model"},
@@ -25,20 +26,25 @@ MAY_IMPORT = {
     "bert.predict": {"bert.heads", "bert.tokenization"},
     "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.predict"},
     "bert.predict_spans": {"bert.heads", "bert.tokenization", "bert.predict"},
+    "bert.predict_relations": {"bert.errors", "bert.heads", "bert.tokenization", "bert.task_inputs", "bert.predict"},
+    "bert.predict_choices": {"bert.heads", "bert.tokenization", "bert.task_inputs", "bert.predict"},
+    "bert.predict_summary": {"bert.heads", "bert.tokenization", "bert.task_inputs", "bert.evaluation", "bert.predict"},
     "bert.embed": {"bert.errors", "bert.model", "bert.tokenization", "bert.predict"},
     "bert.apply": {
         "bert.errors", "bert.files", "bert.tables", "bert.checkpoints", "bert.model", "bert.heads",
-        "bert.tokenization", "bert.predict", "bert.predict_tags", "bert.predict_spans", "bert.embed",
+        "bert.tokenization", "bert.task_inputs", "bert.predict", "bert.predict_tags", "bert.predict_spans",
+        "bert.predict_relations", "bert.predict_choices", "bert.predict_summary", "bert.embed",
     },
     "bert.__main__": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
         "bert.fill_mask", "bert.apply",
     },
     "bert.__init__": set(),
-    "data": {"bert.errors", "bert.files", "bert.tables", "bert.tokenization"},
+    "data": {"bert.errors", "bert.files", "bert.tables", "bert.task_inputs", "bert.tokenization"},
     "finetuning": {
-        "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.predict", "bert.predict_tags",
-        "bert.predict_spans", "bert.training", "data",
+        "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.task_inputs", "bert.predict",
+        "bert.predict_tags", "bert.predict_spans", "bert.predict_relations", "bert.predict_choices",
+        "bert.predict_summary", "bert.training", "data",
     },
 }  # fmt: skip
 THIRD_PARTY = {

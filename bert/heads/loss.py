@@ -45,7 +45,8 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor |
     """The negative log-likelihood of yes-or-no labels under sigmoid(``logits``), added up, in float32.
 
     Args:
-        logits, labels: (count, classes); a label is 1 for yes and 0 for no, and each of them counts.
+        logits, labels: (count, classes), or (count,) of a single class; a label is 1 for yes and 0 for no, and each of
+            them counts.
         class_weights: (classes,) by which a yes of each class weighs more than a no.
     """
     total = F.binary_cross_entropy_with_logits(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -43,16 +44,21 @@ class BertForMultipleChoice(nn.Module):
         """
         Args:
             input_ids, token_type_ids, attention_mask: (batch, choices, seq); in each sequence the context, and one of
-                its choices as the second segment.
+                its choices as the second segment. A sequence without a token (its attention_mask is all 0) fills up a
+                row that has fewer choices than others, and has a score of minus infinity.
         """
         batch = input_ids.shape[0]
+        is_padding = None if attention_mask is None else ~attention_mask.bool().any(dim=-1)  # (batch, choices)
         input_ids, token_type_ids, attention_mask = (
             None if values is None else rearrange(values, "batch choices seq -> (batch choices) seq")
             for values in (input_ids, token_type_ids, attention_mask)
         )
         encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
         scores = self.classifier(self.dropout(encoder.pooler_output))  # (batch * choices, 1)
-        return MultipleChoiceOutput(rearrange(scores, "(batch choices) 1 -> batch choices", batch=batch), encoder)
+        logits = rearrange(scores, "(batch choices) 1 -> batch choices", batch=batch)
+        if is_padding is not None:
+            logits = logits.masked_fill(is_padding, -torch.inf)
+        return MultipleChoiceOutput(logits, encoder)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, choices, seq), labels (batch,)."""

@@ -1,0 +1,56 @@
+"""The relation between the two marked entities of texts, in the order of the texts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from bert.errors import InputError
+from bert.heads.relation import BertForRelationExtraction
+from bert.predict import TEXTS_AT_A_TIME
+from bert.task_inputs.marked_texts import MarkedText
+from bert.tokenization.entity_markers import MarkedInput, marked_input, pad_marked
+
+
+def marked_inputs(tokenizer, texts: Sequence[MarkedText], max_length: int, source: str) -> list[MarkedInput]:
+    """The inputs of texts.
+
+    Raises:
+        InputError: where an entity has no piece, or the two are too long; it names the line.
+    """
+    inputs = []
+    for text in texts:
+        try:
+            inputs.append(marked_input(tokenizer, text.text, text.first, text.second, max_length))
+        except InputError as error:
+            raise InputError(f"{source}: line {text.line}: {error}") from None
+    return inputs
+
+
+@torch.inference_mode()
+def relation_logits(
+    model: BertForRelationExtraction, inputs: Sequence[MarkedInput], pad_token_id: int, batch_size: int = 32
+) -> Tensor:
+    """(texts, labels) float32, on the CPU: the scores of the relations; inputs of about one length go together."""
+    model.eval()
+    device = model.classifier.weight.device
+    order = sorted(range(len(inputs)), key=lambda place: len(inputs[place].input.input_ids))
+    logits = torch.empty(len(inputs), len(model.labels))
+    for first in range(0, len(order), batch_size):
+        places = order[first : first + batch_size]
+        arrays = pad_marked([inputs[place] for place in places], pad_token_id)
+        batch = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        logits[places] = model(**batch).logits.float().cpu()
+    return logits
+
+
+def predict_relations(
+    model: BertForRelationExtraction, tokenizer, texts: Iterable[MarkedText], max_length: int, source: str,
+    batch_size: int = 32,
+) -> Iterator[list[float]]:  # fmt: skip
+    """The probability of each relation for each text, as they come; ``source`` is what errors call the texts."""
+    texts = iter(texts)
+    while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
+        inputs = marked_inputs(tokenizer, chunk, max_length, source)
+        yield from relation_logits(model, inputs, tokenizer.pad_token_id, batch_size).softmax(dim=-1).tolist()

@@ -1,0 +1,113 @@
+"""One of several choices: from JSON lines to batches, and from a model to its accuracy."""
+
+from dataclasses import dataclass
+
+import torch
+
+from bert.evaluation.page import table
+from bert.evaluation.report import Evaluation
+from bert.heads.loss import cross_entropy
+from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.predict_choices import choice_logits
+from bert.task_inputs.choices import Choices
+from bert.tokenization.choice_inputs import choice_inputs
+from bert.tokenization.long_texts import ModelInput
+from bert.training.distributed import Processes
+from bert.training.precision import Precision
+from data.tasks.batches import TaskBatches
+from data.tasks.choices import choice_batch
+
+CONFIDENTLY_WRONG = 20  # examples on the report's page
+
+
+@dataclass(frozen=True)
+class ChoiceTexts:
+    """A set of examples. source: where they are from; inputs: of each example one for each choice; too_long: how many
+    have one that did not fit as it was.
+    """
+
+    source: str
+    examples: list[Choices]
+    inputs: list[list[ModelInput]]
+    too_long: int
+
+
+class ChoiceTask:
+    """Multiple choice with its examples: what the script needs to train a model on it and to measure one.
+
+    Args:
+        sets: "train", "dev" and perhaps "test": (source, examples).
+        tokenizer, max_length, long_texts: how texts become inputs.
+
+    Raises:
+        InputError: where long_texts is "windows".
+    """
+
+    model_class = BertForMultipleChoice
+    head = "classifier"
+    labels = ()
+
+    def __init__(self, sets: dict[str, tuple[str, list[Choices]]], tokenizer, max_length: int, long_texts: str):
+        self.tokenizer = tokenizer
+        self.sets = {}
+        for name, (source, examples) in sets.items():
+            fitted = [
+                choice_inputs(tokenizer, example.context, example.choices, max_length, long_texts)
+                for example in examples
+            ]
+            inputs = [each.inputs for each in fitted]
+            self.sets[name] = ChoiceTexts(source, examples, inputs, sum(each.is_cut for each in fitted))
+
+    @property
+    def model_arguments(self) -> dict:
+        """What the model's constructor takes besides the configuration."""
+        return {}
+
+    def batches(
+        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
+    ) -> TaskBatches:
+        """The endless training batches; an example's choices stay together."""
+        texts = self.sets["train"]
+        return TaskBatches(
+            [max(len(row.input_ids) for row in rows) for rows in texts.inputs],
+            lambda chosen: choice_batch(
+                [texts.inputs[row] for row in chosen], [texts.examples[row].label for row in chosen],
+                self.tokenizer.pad_token_id, length,
+            ),
+            batch_size, seed, processes.rank, processes.count, accumulate, position,
+        )  # fmt: skip
+
+    def evaluate(
+        self, model: BertForMultipleChoice, name: str, precision: Precision, processes: Processes,
+        in_full: bool = False,
+    ) -> Evaluation:  # fmt: skip
+        """The accuracy on a set, the same in every process.
+
+        Args:
+            in_full: also what the report shows: predictions and the worst mistakes.
+        """
+        texts = self.sets[name]
+        was_training = model.training
+        with precision.autocast():
+            mine = choice_logits(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
+        model.train(was_training)
+        logits = torch.full((len(texts.inputs), max(map(len, texts.inputs))), -torch.inf)
+        for rank, share in enumerate(processes.gather(mine)):
+            logits[rank :: processes.count, : share.shape[1]] = share
+        loss = cross_entropy(logits, torch.tensor([example.label for example in texts.examples]))
+        accuracy = int(loss.correct) / int(loss.count)
+        metrics = {"accuracy": accuracy}
+        losses = {"choice_loss": loss.sum.item() / int(loss.count), "choice_accuracy": accuracy}
+        if not in_full:
+            return Evaluation(metrics, losses)
+        best = list(zip(texts.examples, *(values.tolist() for values in logits.softmax(dim=-1).max(dim=-1))))
+        wrong = sorted((each for each in best if each[2] != each[0].label), key=lambda each: -each[1])
+        return Evaluation(
+            metrics, losses, ["line", "label", "prediction", "p(prediction)", "choice"],
+            [[example.line, example.label, guess, probability, example.choices[guess]]
+             for example, probability, guess in best],
+            [("Most confidently wrong", table(
+                ["confidence", "line", "label", "prediction", "context"],
+                ([f"{probability:.3f}", example.line, example.choices[example.label], example.choices[guess],
+                  example.context[:1_000]] for example, probability, guess in wrong[:CONFIDENTLY_WRONG])))],
+        )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Relations between two entities: from SemEval 2010's form or spans to batches, and from a model to the official F1."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bert.evaluation.metrics import confusion_matrix
+from bert.evaluation.page import draw_confusion_matrix, picture, table
+from bert.evaluation.relations import count_relations, official_macro_f1
+from bert.evaluation.report import Evaluation
+from bert.heads.loss import cross_entropy
+from bert.heads.relation import BertForRelationExtraction
+from bert.predict import prediction_header, prediction_row
+from bert.predict_relations import marked_inputs, relation_logits
+from bert.task_inputs.marked_texts import MarkedText
+from bert.tokenization.entity_markers import MarkedInput, pad_marked
+from bert.training.distributed import Processes
+from bert.training.precision import Precision
+from data.tasks.batches import Batch, TaskBatches
+from data.tasks.relations import relation_numbers
+
+CONFIDENTLY_WRONG = 20  # examples on the report's page
+
+
+@dataclass(frozen=True)
+class RelationTexts:
+    """A set of texts. source: where they are from; numbers: (texts,) of their relations; inputs: one for each text;
+    too_long: of how many only what is near the entities was kept.
+    """
+
+    source: str
+    examples: list[MarkedText]
+    numbers: np.ndarray
+    inputs: list[MarkedInput]
+    too_long: int
+
+
+class RelationTask:
+    """Relation extraction with its texts: what the script needs to train a model on it and to measure one.
+
+    Args:
+        sets: "train", "dev" and perhaps "test": (source, texts).
+        labels: the relations of the training texts, in the order of the model's outputs.
+
+    Raises:
+        InputError: where dev or test have other relations than train, or a text's entities are too long for the model.
+    """
+
+    model_class = BertForRelationExtraction
+    head = "classifier"
+
+    def __init__(self, sets: dict[str, tuple[str, list[MarkedText]]], labels: list[str], tokenizer, max_length: int):
+        self.labels, self.tokenizer = labels, tokenizer
+        self.sets = {}
+        for name, (source, texts) in sets.items():
+            numbers = relation_numbers(texts, labels, source)
+            inputs = marked_inputs(tokenizer, texts, max_length, source)
+            self.sets[name] = RelationTexts(source, texts, numbers, inputs, sum(marked.is_cut for marked in inputs))
+
+    @property
+    def model_arguments(self) -> dict:
+        """What the model's constructor takes besides the configuration."""
+        return {"labels": self.labels}
+
+    def batches(
+        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
+    ) -> TaskBatches:
+        """The endless training batches."""
+        return TaskBatches(
+            [len(marked.input.input_ids) for marked in self.sets["train"].inputs],
+            lambda chosen: self._batch(chosen, length),
+            batch_size, seed, processes.rank, processes.count, accumulate, position,
+        )  # fmt: skip
+
+    def evaluate(
+        self, model: BertForRelationExtraction, name: str, precision: Precision, processes: Processes,
+        in_full: bool = False,
+    ) -> Evaluation:  # fmt: skip
+        """The official macro-F1 and the accuracy on a set, the same in every process.
+
+        Args:
+            in_full: also what the report shows: predictions, F1 by relation, confusion matrix, the worst mistakes.
+        """
+        texts = self.sets[name]
+        was_training = model.training
+        with precision.autocast():
+            mine = relation_logits(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
+        model.train(was_training)
+        logits = torch.empty(len(texts.inputs), len(self.labels))
+        for rank, share in enumerate(processes.gather(mine)):
+            logits[rank :: processes.count] = share
+        loss = cross_entropy(logits, torch.from_numpy(texts.numbers))
+        accuracy = int(loss.correct) / int(loss.count)
+        losses = {"relation_loss": loss.sum.item() / int(loss.count), "relation_accuracy": accuracy}
+        probabilities = logits.double().softmax(dim=-1).numpy()
+        guesses = probabilities.argmax(axis=1)
+        counts = count_relations(
+            [example.label for example in texts.examples], [self.labels[guess] for guess in guesses]
+        )
+        metrics = {"macro_f1": official_macro_f1(counts), "accuracy": accuracy}
+        if not in_full:
+            return Evaluation(metrics, losses)
+        matrix = draw_confusion_matrix(confusion_matrix(texts.numbers, guesses, len(self.labels)), self.labels)
+        return Evaluation(
+            metrics, losses, ["line", "label", *prediction_header(self.labels, "single_label_classification")],
+            [[example.line, example.label, *prediction_row(row, self.labels, "single_label_classification")]
+             for example, row in zip(texts.examples, probabilities.tolist())],
+            [("Relations in both directions", table(
+                ["relation", "precision", "recall", "F1", "true", "predicted"],
+                ([relation, each.precision, each.recall, each.f1, each.true, each.predicted]
+                 for relation, each in counts.items()))),
+             ("Confusion matrix", picture(matrix, "confusion matrix")),
+             ("Most confidently wrong", table(
+                ["confidence", "line", "label", "prediction", "text"], self._worst(texts, probabilities)))],
+        )  # fmt: skip
+
+    def _batch(self, rows: np.ndarray, length: int | None) -> Batch:
+        """The training texts of these numbers as tensors, with entity_positions (batch, 2) and labels (batch,)."""
+        texts = self.sets["train"]
+        padded = pad_marked([texts.inputs[row] for row in rows], self.tokenizer.pad_token_id, length)
+        padded["labels"] = texts.numbers[rows]
+        return {name: torch.from_numpy(values) for name, values in padded.items()}
+
+    def _worst(self, texts: RelationTexts, probabilities: np.ndarray) -> list[list]:
+        wrongness = np.where(probabilities.argmax(axis=1) != texts.numbers, probabilities.max(axis=1), 0)
+        places = [place for place in np.argsort(-wrongness, kind="stable")[:CONFIDENTLY_WRONG] if wrongness[place] > 0]
+        return [
+            [f"{wrongness[place]:.3f}", texts.examples[place].line, texts.examples[place].label,
+             self.labels[probabilities[place].argmax()], _with_tags(texts.examples[place])[:1_000]]
+            for place in places
+        ]  # fmt: skip
+
+
+def _with_tags(marked: MarkedText) -> str:
+    """The text with <e1>...</e1> and <e2>...</e2> in it again."""
+    (start_1, end_1), (start_2, end_2) = marked.first, marked.second
+    text = marked.text
+    tags = [(end_1, "</e1>"), (end_2, "</e2>"), (start_1, "<e1>"), (start_2, "<e2>")]
+    for place, tag in sorted(tags, key=lambda pair: -pair[0]):
+        text = text[:place] + tag + text[place:]
+    return text

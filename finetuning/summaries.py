@@ -1,0 +1,138 @@
+"""Extractive summaries (BertSum): from JSON lines to batches, and from a model to ROUGE."""
+
+import statistics
+from dataclasses import dataclass
+
+import torch
+
+from bert.evaluation.page import table
+from bert.evaluation.report import Evaluation
+from bert.evaluation.rouge import rouge_l, rouge_n
+from bert.heads.loss import binary_cross_entropy
+from bert.heads.summary import BertForExtractiveSummarization
+from bert.predict_summary import select_sentences, sentence_logits
+from bert.task_inputs.documents import Document
+from bert.tokenization.sentence_windows import SentenceWindow, sentence_windows
+from bert.training.distributed import Processes
+from bert.training.precision import Precision
+from data.tasks.batches import TaskBatches
+from data.tasks.summaries import summary_batch
+
+MOST_MISTAKES = 20  # documents on the report's page
+
+
+@dataclass(frozen=True)
+class Documents:
+    """A set of documents. source: where they are from; inputs: of each one or several windows; too_long: how many go in
+    windows or have a sentence that is too long for one.
+    """
+
+    source: str
+    examples: list[Document]
+    inputs: list[list[SentenceWindow]]
+    too_long: int
+
+
+class SummaryTask:
+    """Extractive summarisation with its documents: what the script needs to train a model on it and to measure one.
+
+    Args:
+        sets: "train", "dev" and perhaps "test": (source, documents).
+        summary_sentences: of how many sentences a summary is made, at most.
+    """
+
+    model_class = BertForExtractiveSummarization
+    head = "classifier"
+    labels = ()
+
+    def __init__(
+        self, sets: dict[str, tuple[str, list[Document]]], tokenizer, max_length: int, summary_sentences: int
+    ):
+        self.tokenizer, self.summary_sentences = tokenizer, summary_sentences
+        self.sets = {}
+        for name, (source, documents) in sets.items():
+            fitted = [sentence_windows(tokenizer, document.sentences, max_length) for document in documents]
+            too_long = sum(len(each.windows) > 1 or each.cut > 0 for each in fitted)
+            self.sets[name] = Documents(source, documents, [each.windows for each in fitted], too_long)
+
+    @property
+    def model_arguments(self) -> dict:
+        """What the model's constructor takes besides the configuration."""
+        return {}
+
+    def batches(
+        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
+    ) -> TaskBatches:
+        """The endless training batches; each window of a long document is a row."""
+        documents = self.sets["train"]
+        rows = [
+            (window, document) for document, windows in zip(documents.examples, documents.inputs) for window in windows
+        ]
+        return TaskBatches(
+            [len(window.input_ids) for window, _ in rows],
+            lambda chosen: summary_batch([rows[row] for row in chosen], self.tokenizer.pad_token_id, length),
+            batch_size, seed, processes.rank, processes.count, accumulate, position,
+        )  # fmt: skip
+
+    def evaluate(
+        self, model: BertForExtractiveSummarization, name: str, precision: Precision, processes: Processes,
+        in_full: bool = False,
+    ) -> Evaluation:  # fmt: skip
+        """Mean ROUGE of the summaries on a set, the same in every process.
+
+        Args:
+            in_full: also what the report shows: predictions and the documents with the worst summaries.
+        """
+        documents = self.sets[name]
+        was_training = model.training
+        with precision.autocast():
+            mine = sentence_logits(
+                model, documents.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id
+            )
+        model.train(was_training)
+        logits: list[list[float]] = [[]] * len(documents.examples)
+        for rank, share in enumerate(processes.gather(mine)):
+            logits[rank :: processes.count] = share
+        truth = [
+            float(sentence in document.summary)
+            for document in documents.examples
+            for sentence in range(len(document.sentences))
+        ]
+        loss = binary_cross_entropy(torch.tensor([score for scores in logits for score in scores]), torch.tensor(truth))
+        losses = {
+            "sentence_loss": loss.sum.item() / int(loss.count), "sentence_accuracy": int(loss.correct) / int(loss.count)
+        }  # fmt: skip
+        chosen = [
+            select_sentences(document.sentences, scores, self.summary_sentences)
+            for document, scores in zip(documents.examples, logits)
+        ]
+        rouge = [_rouge(document, numbers) for document, numbers in zip(documents.examples, chosen)]
+        metrics = {measure: statistics.mean(each[measure] for each in rouge) for measure in rouge[0]}
+        if not in_full:
+            return Evaluation(metrics, losses)
+        rows = [
+            [document.line, _numbers(document.summary), _numbers(numbers), *scores.values(),
+             " ".join(document.sentences[number] for number in numbers)]
+            for document, numbers, scores in zip(documents.examples, chosen, rouge)
+        ]  # fmt: skip
+        worst = sorted(range(len(rows)), key=lambda place: rouge[place]["rouge2"])[:MOST_MISTAKES]
+        return Evaluation(
+            metrics, losses, ["line", "label", "prediction", *metrics, "summary"], rows,
+            [("Worst summaries", table(
+                ["line", "ROUGE-2", "reference", "prediction"],
+                ([rows[place][0], rouge[place]["rouge2"], " ".join(documents.examples[place].reference)[:1_000],
+                  rows[place][-1][:1_000]] for place in worst)))],
+        )  # fmt: skip
+
+
+def _rouge(document: Document, numbers: list[int]) -> dict[str, float]:
+    summary = [document.sentences[number] for number in numbers]
+    return {
+        "rouge1": rouge_n(summary, document.reference, 1),
+        "rouge2": rouge_n(summary, document.reference, 2),
+        "rougeL": rouge_l(summary, document.reference),
+    }
+
+
+def _numbers(numbers) -> str:
+    return ",".join(map(str, numbers))
