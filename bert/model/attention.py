@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bert.config import BertConfig
+from bert.model.dropout import dropout as drop_out
+from bert.model.packing import Packing
 
 
 def attention_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -50,7 +52,7 @@ def scaled_dot_product_attention(
     if bias is not None:
         scores = scores + bias
     weights = scores.softmax(dim=-1)
-    return F.dropout(weights, dropout) @ value, weights
+    return drop_out(weights, dropout) @ value, weights
 
 
 class SelfAttention(nn.Module):
@@ -69,25 +71,38 @@ class SelfAttention(nn.Module):
         self.dropout_probability = config.attention_probs_dropout_prob
 
     def forward(
-        self, hidden_states: Tensor, bias: Tensor | None = None, return_attention: bool = False
+        self,
+        hidden_states: Tensor,
+        bias: Tensor | None = None,
+        return_attention: bool = False,
+        packing: Packing | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """
         Args:
-            hidden_states: (batch, seq, hidden_size)
+            hidden_states: (batch, seq, hidden_size), or packed (tokens, hidden_size)
             bias: (batch, 1, 1, seq) of ``attention_bias``, or None where nothing is padding.
             return_attention: also return the attention weights, at the price of the written-out path.
+            packing: how the tokens are packed, or None where they are not.
 
         Returns:
-            (batch, seq, hidden_size), and the attention weights (batch, heads, seq, seq) or None.
+            The shape of hidden_states, and the attention weights (batch, heads, seq, seq) or None.
         """
+        projections = self.query(hidden_states), self.key(hidden_states), self.value(hidden_states)
+        if packing is not None:
+            projections = tuple(packing.unpack(states) for states in projections)
         query, key, value = (
             rearrange(states, "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads)
-            for states in (self.query(hidden_states), self.key(hidden_states), self.value(hidden_states))
+            for states in projections
         )
         dropout = self.dropout_probability if self.training else 0.0
-        if return_attention:
+        # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it has
+        # no dropout, and what PyTorch does there instead is slower than what is written out above.
+        written_out = return_attention or (dropout > 0 and query.device.type == "cpu")
+        if written_out:
             attended, weights = scaled_dot_product_attention(query, key, value, bias, dropout)
-        else:  # the same numbers from PyTorch's fused kernel, which never stores the (seq, seq) weights
+        else:
             attended, weights = F.scaled_dot_product_attention(query, key, value, bias, dropout), None
         attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
-        return self.output(attended), weights
+        if packing is not None:
+            attended = packing.pack(attended)
+        return self.output(attended), weights if return_attention else None

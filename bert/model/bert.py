@@ -9,6 +9,7 @@ from bert.config import BertConfig
 from bert.model.attention import attention_bias
 from bert.model.embeddings import Embeddings
 from bert.model.encoder import Encoder
+from bert.model.packing import find_packing
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,15 @@ class BertModel(nn.Module):
         Raises:
             ValueError: where seq is above max_position_embeddings.
         """
-        embeddings = self.embeddings(input_ids, token_type_ids)
+        packing = find_packing(attention_mask)
+        embeddings = self.embeddings(input_ids, token_type_ids, packing)
         bias = attention_bias(attention_mask, embeddings.dtype)
         last_hidden_state, hidden_states, attentions = self.encoder(
-            embeddings, bias, return_attention, return_hidden_states
+            embeddings, bias, return_attention, return_hidden_states, packing
         )
+        if packing is not None:
+            last_hidden_state = packing.unpack(last_hidden_state)
+            hidden_states = tuple(packing.unpack(states) for states in hidden_states)
         return BertOutput(
             last_hidden_state=last_hidden_state,
             pooler_output=None if self.pooler is None else self.pooler(last_hidden_state),

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.model.dropout import Dropout
+from bert.model.packing import Packing
 
 
 class Embeddings(nn.Module):
@@ -20,16 +22,19 @@ class Embeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, packing: Packing | None = None
+    ) -> Tensor:
         """
         Args:
             input_ids: (batch, seq) integers below vocab_size.
             token_type_ids: (batch, seq) integers: 0 in segment A, 1 in segment B. None means all A.
+            packing: where given, only the real tokens are embedded.
 
         Returns:
-            (batch, seq, hidden_size)
+            (batch, seq, hidden_size), or packed (tokens, hidden_size)
 
         Raises:
             ValueError: where seq is above max_position_embeddings.
@@ -43,11 +48,12 @@ class Embeddings(nn.Module):
             )
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(input_ids)
-        embeddings = (
-            self.word_embeddings(input_ids)  # (batch, seq, hidden_size)
-            + self.position_embeddings.weight[:length]  # (seq, hidden_size): the same for each row of the batch
-            + self.token_type_embeddings(token_type_ids)
-        )
+        if packing is None:
+            positions = self.position_embeddings.weight[:length]  # (seq, hidden_size): the same for each row
+        else:
+            input_ids, token_type_ids = packing.pack(input_ids), packing.pack(token_type_ids)
+            positions = self.position_embeddings(packing.positions)
+        embeddings = self.word_embeddings(input_ids) + positions + self.token_type_embeddings(token_type_ids)
         return self.dropout(self.layer_norm(embeddings))
 
     @torch.no_grad()

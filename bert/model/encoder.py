@@ -4,7 +4,9 @@ from torch import Tensor, nn
 
 from bert.config import BertConfig
 from bert.model.attention import SelfAttention
+from bert.model.dropout import Dropout
 from bert.model.feed_forward import FeedForward
+from bert.model.packing import Packing
 
 
 class EncoderLayer(nn.Module):
@@ -20,13 +22,19 @@ class EncoderLayer(nn.Module):
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
-        self, hidden_states: Tensor, bias: Tensor | None = None, return_attention: bool = False
+        self,
+        hidden_states: Tensor,
+        bias: Tensor | None = None,
+        return_attention: bool = False,
+        packing: Packing | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """(batch, seq, hidden_size) -> the same shape, and the attention weights where asked (see SelfAttention)."""
-        attended, weights = self.attention(hidden_states, bias, return_attention)
+        """(batch, seq, hidden_size), or packed (tokens, hidden_size) -> the same shape, and the attention weights where
+        asked (see SelfAttention).
+        """
+        attended, weights = self.attention(hidden_states, bias, return_attention, packing)
         hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
         transformed = self.feed_forward(hidden_states)
         return self.feed_forward_norm(hidden_states + self.dropout(transformed)), weights
@@ -45,19 +53,20 @@ class Encoder(nn.Module):
         bias: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        packing: Packing | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
         """
         Args:
-            hidden_states: (batch, seq, hidden_size), the embeddings.
+            hidden_states: (batch, seq, hidden_size), or packed (tokens, hidden_size): the embeddings.
             bias: (batch, 1, 1, seq) of ``attention_bias``, or None.
 
         Returns:
-            The last layer's output (batch, seq, hidden_size). Then, where asked for and else empty, all hidden states
+            The last layer's output, shaped as they are. Then, where asked for and else empty, all hidden states
             from the embeddings to that output, and each layer's attention weights (batch, heads, seq, seq).
         """
         all_hidden_states, all_weights = [hidden_states], []
         for layer in self.layers:
-            hidden_states, weights = layer(hidden_states, bias, return_attention)
+            hidden_states, weights = layer(hidden_states, bias, return_attention, packing)
             if return_hidden_states:
                 all_hidden_states.append(hidden_states)
             if return_attention:

@@ -1,0 +1,272 @@
+"""How fast a training step is, ours beside transformers': same weights, same batch, same precision, in one run.
+
+    python -m benchmarks.training_step
+    python -m benchmarks.training_step --cases mini --seconds 60 --json results.json
+
+A pretraining step is the whole of it: forward, the two losses, backward, clipping, AdamW, with dropout 0.1. Ours is
+``bert.training.loop.training_step`` as the scripts call it, with its labels at chosen positions; theirs is
+``BertForPreTraining``, whose labels stand at all positions, with the better of its eager and sdpa attentions, and
+torch's AdamW, fused. In a fine-tuning step both get the same SST-2 sentences (of the folder that the environment
+variable BERT_DATA names), 32 in random order. Peak memory is that of a fresh process, less what it holds before the
+model is made.
+"""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import matrix_product_rate, options, row, run_cases, take_turns
+from bert.checkpoints.huggingface import to_huggingface_name
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.heads.sequence import BertForSequenceClassification
+from bert.tokenization.long_texts import fit_texts
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.distributed import Processes
+from bert.training.loop import Losses, Sums, training_step
+from bert.training.optimizer import BertAdamW, parameter_groups
+from bert.training.precision import DTYPES, Precision
+from data.tasks.batches import input_batch
+from data.tasks.classification import Columns, read_examples
+
+SHAPES = {"mini": (32, 128), "base": (8, 128)}
+MASKED = 0.15
+ATTENTIONS = ("eager", "sdpa")
+
+Batch = dict[str, torch.Tensor]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = options(__doc__)
+    parser.add_argument("--precisions", nargs="+", choices=("fp32", "bf16"), default=["fp32", "bf16"])
+    parser.add_argument("--memory-of", nargs=2, metavar=("SIDE", "SIZE"), help="print one side's peak memory, in MB")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    device = torch.device(given.device)
+    if given.memory_of:
+        print(_peak_memory(*given.memory_of, device))
+        return
+    run_cases(_cases(given, device), given)
+
+
+def _cases(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+    """Each case by its name: a function that measures it."""
+    cases = {}
+    for size, (batch_size, length) in SHAPES.items():
+        for precision in given.precisions:
+            cases[f"{size}, pretraining step, {batch_size} x {length}, {precision}"] = (
+                lambda case, size=size, precision=precision: _pretraining(case, size, precision, device, given.seconds)
+            )
+    cases["base, pretraining step, 8 x 128, theirs compiled"] = lambda case: _pretraining(
+        case, "base", "fp32", device, given.seconds, compiled=True
+    )
+    for size in SHAPES:
+        cases[f"{size}, fine-tuning step, SST-2 as it comes"] = lambda case, size=size: _finetuning(
+            case, size, device, given.seconds
+        )
+        cases[f"{size}, pretraining step, peak memory"] = lambda case, size=size: _memory(case, size, given)
+    return cases
+
+
+# ---- the two sides ----
+
+
+def our_step(model: torch.nn.Module, batch: Batch, precision: str, device: torch.device) -> Callable[[], object]:
+    """One update of ours, as the scripts make it."""
+    how = Precision(precision, device.type, "benchmark")
+    optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
+    losses, counts = Losses(model.train()), model.label_counts(batch)
+    processes, scaler = Processes(0, 1, device), how.gradient_scaler()
+    return lambda: training_step(losses, [batch], optimizer, scaler, counts, how, processes, 1.0, Sums())
+
+
+def their_step(model: torch.nn.Module, batch: Batch, precision: str, device: torch.device) -> Callable[[], object]:
+    """One update of theirs: a training loop as their documentation writes it."""
+    optimizer = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True)
+    batch = {name: values.to(device) for name, values in batch.items()}
+    model.train()
+
+    def step() -> None:
+        with torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32"):
+            loss = model(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def their_model(kind: str, ours: torch.nn.Module, attention: str) -> torch.nn.Module:
+    """Their model of a kind with our weights in it."""
+    import transformers  # only here: it takes seconds, and the memory of ours is measured without it
+
+    config = transformers.BertConfig(**ours.config.to_dict(), attn_implementation=attention)
+    model = getattr(transformers, kind)(config)
+    weights = {to_huggingface_name(name): values for name, values in ours.state_dict().items()}
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    assert not [name for name in missing if "decoder" not in name and "position_ids" not in name], missing
+    model.tie_weights()
+    return model
+
+
+# ---- cases ----
+
+
+def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tuple[Batch, Batch]:
+    """The same full rows of random ids, labels at 15 % of them, in our form and in theirs."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(5, config.vocab_size, (batch_size, length), generator=generator)
+    types = (torch.arange(length) >= length // 2).long().expand(batch_size, length).contiguous()
+    mask, next_sentence = torch.ones_like(ids), torch.randint(0, 2, (batch_size,), generator=generator)
+    order = torch.randperm(batch_size * length, generator=generator)
+    places = order[: round(MASKED * batch_size * length)].sort().values
+    labels = torch.randint(5, config.vocab_size, (len(places),), generator=generator)
+    everywhere = torch.full((batch_size * length,), -100).index_copy(0, places, labels).view(batch_size, length)
+    inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
+    return (
+        inputs | {"masked_positions": places, "masked_labels": labels, "next_sentence_labels": next_sentence},
+        inputs | {"labels": everywhere, "next_sentence_label": next_sentence},
+    )
+
+
+def _pretraining(
+    case: str, size: str, precision: str, device: torch.device, seconds: float, compiled: bool = False
+) -> list[dict]:
+    batch_size, length = SHAPES[size]
+    torch.manual_seed(0)
+    config = getattr(BertConfig, size)()
+    model = BertForPreTraining(config).to(device)
+    ours, theirs = pretraining_batches(config, batch_size, length)
+    works = {}
+    for attention in ("sdpa",) if compiled else ATTENTIONS:
+        peer = their_model("BertForPreTraining", model, attention).to(device)
+        works[attention] = their_step(torch.compile(peer) if compiled else peer, theirs, precision, device)
+    works["ours"] = our_step(model, ours, precision, device)
+    if compiled:
+        other = BertForPreTraining(config).to(device)
+        other.bert.compile()
+        works["ours compiled"] = our_step(other, ours, precision, device)
+    flops = flops_per_step(config, batch_size, length)
+    return _rows(case, precision, works, batch_size * length, device, seconds, flops)
+
+
+def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
+    folder = os.environ.get("BERT_DATA")
+    if folder is None:
+        print(f"{case}: left out, since BERT_DATA names no folder with SST-2")
+        return []
+    tokenizer = WordPieceTokenizer.from_file(Path(folder) / "vocab" / "bert-base-uncased.txt")
+    training = Path(folder) / "glue" / "SST-2" / "train.tsv"
+    examples = read_examples(training, Columns("sentence", label="label"), "single_label_classification")
+    chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * 8]
+    inputs = [parts[0] for parts in fit_texts(tokenizer, [examples[row].first for row in chosen], None, 128).inputs]
+    labels = torch.tensor([int(examples[row].label) for row in chosen])
+    batches = [
+        input_batch(inputs[first : first + 32], tokenizer.pad_token_id) | {"labels": labels[first : first + 32]}
+        for first in range(0, len(inputs), 32)
+    ]
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(getattr(BertConfig, size)()).to(device)
+    steps = {"ours": [our_step(model, batch, "fp32", device) for batch in batches]}
+    for attention in ATTENTIONS:
+        peer = their_model("BertForSequenceClassification", model, attention).to(device)
+        steps[attention] = [their_step(peer, batch, "fp32", device) for batch in batches]
+    works = {name: _each_in_turn(each) for name, each in steps.items()}
+    tokens = sum(int(batch["attention_mask"].sum()) for batch in batches) / len(batches)
+    return _rows(case, "fp32", works, tokens, device, max(seconds, 2.0), None)
+
+
+def _each_in_turn(steps: list[Callable[[], object]]) -> Callable[[], None]:
+    """A work that takes one step on each batch."""
+
+    def work() -> None:
+        for step in steps:
+            step()
+
+    return work
+
+
+def _rows(
+    case: str, precision: str, works: dict[str, Callable[[], object]], tokens: float, device: torch.device,
+    seconds: float, flops: float | None,
+) -> list[dict]:  # fmt: skip
+    """Ours (and ours compiled) beside the best of theirs."""
+    times = take_turns(works, device, seconds)
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    best = min((name for name in medians if not name.startswith("ours")), key=medians.__getitem__)
+    rows = []
+    for name in medians:
+        if name.startswith("ours"):
+            rate = None if flops is None else flops / medians[name]
+            rows.append(row(
+                f"{case}{name.removeprefix('ours')}; theirs {best}", precision, "real tokens/s", times[name],
+                times[best], tokens, medians=medians,
+                mfu=None if rate is None else rate / matrix_product_rate(device, DTYPES[precision]),
+            ))  # fmt: skip
+    return rows
+
+
+def flops_per_step(config: BertConfig, batch_size: int, length: int) -> float:
+    """Floating-point operations of a step's matrix products: 6 for each weight that a token meets (2 forward, 4
+    backward), 12 for each pair of tokens, layer and hidden number in attention; the vocabulary at masked tokens alone.
+    """
+    layer = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
+    tokens = batch_size * length
+    encoder = config.num_hidden_layers * (6 * layer * tokens + 12 * tokens * length * config.hidden_size)
+    head = 6 * round(MASKED * tokens) * config.hidden_size * (config.vocab_size + config.hidden_size)
+    return encoder + head
+
+
+# ---- memory ----
+
+
+def _memory(case: str, size: str, given) -> list[dict]:
+    peaks = {}
+    for side in ("ours", *ATTENTIONS):
+        line = [sys.executable, "-m", "benchmarks.training_step", "--memory-of", side, size, "--device", given.device]
+        line += ["--threads", str(given.threads)]
+        peaks[side] = float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+    theirs = min(peaks[attention] for attention in ATTENTIONS)
+    return [{
+        "case": case, "precision": "fp32", "ours": peaks["ours"], "theirs": theirs, "unit": "MB (less is better)",
+        "ratio": peaks["ours"] / theirs, "peaks": peaks,
+    }]  # fmt: skip
+
+
+def _peak_memory(side: str, size: str, device: torch.device) -> float:
+    """Of three steps, in MB."""
+    config = getattr(BertConfig, size)()
+    ours, theirs = pretraining_batches(config, *SHAPES[size])
+    if side != "ours":
+        import transformers  # now, so that it is not counted
+        from transformers.models.bert import modeling_bert  # noqa: F401
+    before = 0 if device.type == "cuda" else _resident()
+    if side == "ours":
+        step = our_step(BertForPreTraining(config).to(device), ours, "fp32", device)
+    else:
+        peer_config = transformers.BertConfig(**config.to_dict(), attn_implementation=side)
+        peer = transformers.BertForPreTraining(peer_config).to(device)
+        step = their_step(peer, theirs, "fp32", device)
+    for _ in range(3):
+        step()
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e6
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The real tokens of a padded batch, laid end to end: nothing is computed for padding.
+
+    padded (batch, seq)              packed (tokens)
+
+    [CLS]  good  [SEP]   .     .
+    [CLS]  not   bad    [SEP]  .     [CLS] good [SEP] [CLS] not bad [SEP] [CLS] well [SEP]
+    [CLS]  well  [SEP]   .     .
+
+All layers but attention look at a token alone, and take either form. Attention needs to know whose tokens are whose.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LEAST_PADDING = 1 / 16  # of a batch, for which packing is worth the copies
+
+
+@dataclass(frozen=True)
+class Packing:
+    """places: (tokens,) where each real token stands in the batch, numbered row by row (row * seq + position)."""
+
+    places: Tensor
+    batch: int
+    seq: int
+
+    @property
+    def positions(self) -> Tensor:
+        """(tokens,): each token's position in its own sequence."""
+        return self.places % self.seq
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(batch, seq, ...) -> (tokens, ...)"""
+        return padded.flatten(0, 1).index_select(0, self.places)
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """(tokens, ...) -> (batch, seq, ...), with 0 at padding."""
+        padded = packed.new_zeros(self.batch * self.seq, *packed.shape[1:])
+        return padded.index_copy(0, self.places, packed).unflatten(0, (self.batch, self.seq))
+
+
+def find_packing(attention_mask: Tensor | None) -> Packing | None:
+    """How to pack a batch, or None where that does not pay: where there is hardly any padding; on a GPU, which would
+    have to wait until the real tokens are counted; and in a compiled model, which wants the same shapes every time.
+
+    Args:
+        attention_mask: (batch, seq), 1 or True for a real token, 0 or False for padding; None: no padding.
+    """
+    if attention_mask is None or attention_mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return None
+    batch, seq = attention_mask.shape
+    places = attention_mask.flatten().nonzero().squeeze(1)
+    if len(places) == 0 or len(places) > (1 - LEAST_PADDING) * batch * seq:
+        return None
+    return Packing(places, batch, seq)

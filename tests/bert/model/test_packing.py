@@ -1,0 +1,82 @@
+"""The packed path: the same numbers at real tokens as the padded one, forward and backward."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import bert.model.bert
+from bert.config import BertConfig
+from bert.model.bert import BertModel
+from bert.model.packing import Packing, find_packing
+
+CONFIG = BertConfig(
+    vocab_size=50, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
+    max_position_embeddings=16, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+)  # fmt: skip
+LENGTHS = (3, 9, 1, 0, 5)  # a sequence without a token has no place in a batch, and yet harms nothing
+MASK = (torch.arange(9) < torch.tensor(LENGTHS)[:, None]).long()
+IDS = torch.randint(1, 50, MASK.shape, generator=torch.Generator().manual_seed(0))
+TYPES = (torch.arange(9) > 2).long().expand(MASK.shape)
+
+
+def run(packed: bool, monkeypatch, **wanted):
+    torch.manual_seed(1)
+    model = BertModel(CONFIG)
+    torch.nn.init.normal_(model.embeddings.position_embeddings.weight)  # so that a token out of its place shows
+    torch.nn.init.normal_(model.embeddings.token_type_embeddings.weight)
+    if not packed:
+        monkeypatch.setattr(bert.model.bert, "find_packing", lambda mask: None)
+    output = model(IDS, TYPES, MASK, **wanted)
+    monkeypatch.undo()
+    return model, output
+
+
+def test_the_states_of_real_tokens_are_those_of_the_padded_model_and_the_others_0(monkeypatch):
+    _, padded = run(False, monkeypatch, return_hidden_states=True, return_attention=True)
+    _, packed = run(True, monkeypatch, return_hidden_states=True, return_attention=True)
+    real = MASK.bool()
+    assert len(packed.hidden_states) == 3
+    for one, other in zip(packed.hidden_states, padded.hidden_states, strict=True):
+        torch.testing.assert_close(one[real], other[real])
+        assert one[~real].eq(0).all()
+        assert not other[~real].eq(0).all()
+    torch.testing.assert_close(packed.last_hidden_state[real], padded.last_hidden_state[real])
+    has_token = MASK[:, 0].bool()
+    torch.testing.assert_close(packed.pooler_output[has_token], padded.pooler_output[has_token])
+    for one, other in zip(packed.attentions, padded.attentions, strict=True):
+        for row, length in enumerate(LENGTHS):
+            torch.testing.assert_close(one[row, :, :length], other[row, :, :length])
+
+
+def test_the_gradients_are_those_of_the_padded_model(monkeypatch):
+    weights = torch.randn(CONFIG.hidden_size)
+    gradients = []
+    for packed in (False, True):
+        model, output = run(packed, monkeypatch)
+        (output.last_hidden_state[MASK.bool()] @ weights).sum().backward()
+        gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        if gradient is not None:
+            torch.testing.assert_close(gradients[1][name], gradient, msg=name)
+    assert gradients[0]["embeddings.position_embeddings.weight"].abs().sum() > 0
+
+
+def test_packing_and_unpacking_undo_each_other():
+    packing = find_packing(MASK)
+    assert packing.pack(IDS).tolist() == [IDS[row, place].item() for row in range(5) for place in range(LENGTHS[row])]
+    assert packing.positions.tolist() == [place for length in LENGTHS for place in range(length)]
+    assert packing.unpack(packing.pack(IDS)).equal(IDS * MASK)
+
+
+@pytest.mark.parametrize("mask", [None, torch.ones(4, 8), torch.zeros(4, 8), torch.ones(4, 8, device="meta")])
+def test_a_batch_is_left_as_it_is_where_packing_does_not_pay(mask):
+    assert find_packing(mask) is None
+
+
+def test_a_mask_may_have_holes_and_any_type():
+    mask = torch.tensor([[True, False, True, False], [True, True, False, False]])
+    assert find_packing(mask) is not None
+    assert find_packing(mask).places.tolist() == find_packing(mask.float()).places.tolist() == [0, 2, 4, 5]
+    assert dataclasses.astuple(find_packing(mask))[1:] == (2, 4)
+    assert isinstance(find_packing(mask), Packing)
