@@ -12,6 +12,7 @@ import shutil
 import sys
 
 from bert.errors import InputError
+from bert.training.arguments import positive
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     predict.add_argument("run", help="the directory of a fine-tuning run, or of a Hugging Face BERT classifier")
     predict.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
     predict.add_argument("--output", metavar="FILE", help="where to write (to the terminal)")
+    predict.add_argument("--summary-sentences", type=positive, metavar="N", help="of a summary, at most")
     add_reading_arguments(predict)
     predict.set_defaults(function=run_predict)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
@@ -67,8 +69,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reading_given(given: argparse.Namespace) -> dict:
     """The reading's settings that were given, and None for the others."""
-    names = ("text_column", "text_pair_column", "header", "max_length", "long_texts")
-    return {name: getattr(given, name) for name in names}
+    names = ("text_column", "text_pair_column", "header", "max_length", "long_texts", "summary_sentences")
+    return {name: getattr(given, name, None) for name in names}
 
 
 def run_fill_mask(given: argparse.Namespace) -> None:

@@ -18,26 +18,45 @@ from bert.checkpoints.directory import (
 from bert.embed import embed
 from bert.errors import InputError
 from bert.files import atomic_file, read_json_object
+from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.relation import BertForRelationExtraction
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.span import BertForQuestionAnswering
+from bert.heads.summary import BertForExtractiveSummarization
 from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.predict import predict, prediction_header, prediction_row
+from bert.predict_choices import predict_choices
+from bert.predict_relations import predict_relations
 from bert.predict_spans import predict_answers
+from bert.predict_summary import SUMMARY_SENTENCES, predict_summaries
 from bert.predict_tags import predict_tags
 from bert.tables import read_texts, table_format, tsv_line
+from bert.task_inputs.choices import read_choices
+from bert.task_inputs.documents import read_documents
+from bert.task_inputs.marked_texts import read_marked_texts
 from bert.tokenization.long_texts import LONG_TEXTS
+
+# Heads that classify no text as a whole, and what reads what they are asked about; None: a table's columns of texts.
+READERS = {
+    BertForTokenClassification: None,
+    BertForQuestionAnswering: None,
+    BertForRelationExtraction: read_marked_texts,
+    BertForMultipleChoice: read_choices,
+    BertForExtractiveSummarization: read_documents,
+}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Where in a file the texts stand, and how they become inputs."""
+    """Where in a file the texts stand, how they become inputs, and of how many sentences a summary of them is made."""
 
     text_column: str
     text_pair_column: str | None
     header: bool
     max_length: int
     long_texts: str
+    summary_sentences: int
 
 
 def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
@@ -59,12 +78,17 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
         "text_column": columns.get("text", "text"), "text_pair_column": columns.get("text_pair"),
         "header": columns.get("header", True), "max_length": saved.get("max_length", longest),
         "long_texts": saved.get("long_texts", "head"),
+        "summary_sentences": saved.get("summary_sentences", SUMMARY_SENTENCES),
     }  # fmt: skip
     if table_format(path) == "txt":
         reading |= {"text_column": "text", "text_pair_column": None}
     reading |= {name: value for name, value in given.items() if value is not None}
-    if reading["long_texts"] not in LONG_TEXTS or type(reading["max_length"]) is not int:
-        raise InputError(f"{task_file}: is damaged (long_texts, max_length); give --long-texts and --max-length")
+    numbers = [reading["max_length"], reading["summary_sentences"]]
+    if reading["long_texts"] not in LONG_TEXTS or not all(type(number) is int for number in numbers):
+        raise InputError(
+            f"{task_file}: is damaged (long_texts, max_length, summary_sentences); give --long-texts, --max-length and "
+            f"--summary-sentences"
+        )
     if reading["max_length"] > longest:
         raise InputError(f"--max-length {reading['max_length']}: the model in {run} reads at most {longest} tokens")
     return Reading(**reading)
@@ -74,22 +98,23 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
     """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
 
     A tagger's are a line for each word of a text, and a blank line after each text. A model that answers questions
-    takes pairs, question and context.
+    takes pairs, question and context. Models of relations, of choices and of summaries read the files that they were
+    trained on, with labels or without (``bert.task_inputs``).
 
     Raises:
         InputError: where the run has no head for one of these, or the file cannot be read.
     """
     reading = reading_of(run, path, given)
-    texts = _texts(path, reading)
-    heads = (BertForTokenClassification, BertForQuestionAnswering)
-    model_class = next((head for head in heads if is_checkpoint_of(run, head)), BertForSequenceClassification)
+    model_class = next((head for head in READERS if is_checkpoint_of(run, head)), BertForSequenceClassification)
+    read = READERS.get(model_class)
+    texts = _texts(path, reading) if read is None else _first_checked(read(path, labelled=False))
     model = load_checkpoint(run, model_class).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)
-    output.writelines(line.encode() for line in _prediction_lines(model, tokenizer, texts, reading))
+    output.writelines(line.encode() for line in _prediction_lines(model, tokenizer, texts, reading, str(path)))
 
 
-def _prediction_lines(model, tokenizer, texts: Iterator[tuple[str, str | None]], reading: Reading) -> Iterator[str]:
+def _prediction_lines(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[str]:
     if isinstance(model, BertForTokenClassification):
         for tagged in predict_tags(model, tokenizer, (first for first, _ in texts), reading.max_length):
             yield from map(tsv_line, [*tagged, ()])
@@ -98,6 +123,21 @@ def _prediction_lines(model, tokenizer, texts: Iterator[tuple[str, str | None]],
             raise InputError("a question needs its context: name the column with --text-pair-column")
         yield tsv_line(["prediction", "score", "null score"])
         yield from map(tsv_line, predict_answers(model, tokenizer, texts, reading.max_length))
+    elif isinstance(model, BertForRelationExtraction):
+        yield tsv_line(prediction_header(model.labels, "single_label_classification"))
+        for probabilities in predict_relations(model, tokenizer, texts, reading.max_length, source):
+            yield tsv_line(prediction_row(probabilities, model.labels, "single_label_classification"))
+    elif isinstance(model, BertForMultipleChoice):
+        yield tsv_line(["prediction", "probabilities"])
+        for probabilities in predict_choices(model, tokenizer, texts, reading.max_length, reading.long_texts):
+            best = max(range(len(probabilities)), key=probabilities.__getitem__)
+            yield tsv_line([best, _listed(probabilities)])
+    elif isinstance(model, BertForExtractiveSummarization):
+        yield tsv_line(["prediction", "summary", "probabilities"])
+        for chosen, summary, probabilities in predict_summaries(
+            model, tokenizer, texts, reading.max_length, reading.summary_sentences
+        ):
+            yield tsv_line([",".join(map(str, chosen)), summary, _listed(probabilities)])
     else:
         yield tsv_line(prediction_header(model.labels, model.problem_type))
         for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
@@ -136,8 +176,15 @@ def embed_file(
 
 def _texts(path: str | Path, reading: Reading) -> Iterator[tuple[str, str | None]]:
     """The file's texts; what is wrong with its first row is found before a model is loaded."""
-    texts = read_texts(path, reading.text_column, reading.text_pair_column, reading.header)
+    return _first_checked(read_texts(path, reading.text_column, reading.text_pair_column, reading.header))
+
+
+def _first_checked(texts: Iterator) -> Iterator:
     return itertools.chain([next(texts)], texts)
+
+
+def _listed(probabilities: Sequence[float]) -> str:
+    return ",".join(f"{probability:.6f}" for probability in probabilities)
 
 
 def _write_npy_header(file: IO[bytes], shape: tuple[int, ...]) -> None:

@@ -15,10 +15,13 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from bert.heads.sequence import PROBLEM_TYPES
+from data.tasks.choices import read_labelled_choices
 from data.tasks.classification import Columns, find_labels, hold_out, read_examples
+from data.tasks.relations import find_relations, read_relations
 from data.tasks.spans import hold_out_articles, read_questions
+from data.tasks.summaries import read_summaries
 from data.tasks.tagging import find_tags, read_tagged_sentences
-from finetuning import classification, spans, tagging
+from finetuning import choices, classification, relations, spans, summaries, tagging
 from finetuning.class_weights import read_class_weights
 
 SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
@@ -34,7 +37,7 @@ class Kind(NamedTuple):
         examples) by name.
     metrics: by which the best epoch may be chosen; the first is the one that is.
     metrics_of_two_labels: those that there are besides where there are just two labels.
-    goes_in_windows: whether texts that are too long go in windows whatever --long-texts says.
+    fate_of_long: what becomes of texts that are too long, where --long-texts does not decide it.
     max_length: the default of --max-length, where it is not that of the other kinds.
     predict_columns: where ``python -m bert predict`` finds texts, unless told; None: where the training table has them.
     """
@@ -45,7 +48,7 @@ class Kind(NamedTuple):
     make_task: Callable
     metrics: tuple[str, ...]
     metrics_of_two_labels: tuple[str, ...] = ()
-    goes_in_windows: bool = False
+    fate_of_long: str | None = None
     max_length: int | None = None
     predict_columns: Columns | None = None
 
@@ -70,6 +73,22 @@ def make_spans(sets, labels: None, tokenizer, settings: SimpleNamespace) -> span
     return spans.SpanTask(sets, tokenizer, settings.max_length, null_threshold)
 
 
+def make_relations(sets, labels: list[str], tokenizer, settings: SimpleNamespace) -> relations.RelationTask:
+    """Texts with two marked entities, whose relation is the label."""
+    return relations.RelationTask(sets, labels, tokenizer, settings.max_length)
+
+
+def make_choices(sets, labels: None, tokenizer, settings: SimpleNamespace) -> choices.ChoiceTask:
+    """Contexts with several choices, one of which is right."""
+    return choices.ChoiceTask(sets, tokenizer, settings.max_length, settings.long_texts)
+
+
+def make_summaries(sets, labels: None, tokenizer, settings: SimpleNamespace) -> summaries.SummaryTask:
+    """Documents of sentences, some of which are the summary."""
+    return summaries.SummaryTask(sets, tokenizer, settings.max_length, settings.summary_sentences)
+
+
+IN_WINDOWS = "go in windows"
 # By the names that --problem has.
 KINDS = {
     "single-label": Kind(
@@ -100,7 +119,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=make_tagging,
         metrics=("f1", "precision", "recall", "accuracy"),
-        goes_in_windows=True,
+        fate_of_long=IN_WINDOWS,
     ),
     "spans": Kind(
         read=lambda path, columns: read_questions(path),
@@ -108,8 +127,32 @@ KINDS = {
         hold_out=hold_out_articles,
         make_task=make_spans,
         metrics=("f1", "exact_match"),
-        goes_in_windows=True,
+        fate_of_long=IN_WINDOWS,
         max_length=384,  # google-research/bert run_squad.py
         predict_columns=Columns("question", "context"),  # SQuAD's form is no table
+    ),
+    "relations": Kind(
+        read=lambda path, columns: read_relations(path),
+        find_labels=find_relations,
+        hold_out=hold_out,
+        make_task=make_relations,
+        metrics=("macro_f1", "accuracy"),
+        fate_of_long="lose what is farthest from both entities",
+    ),
+    "choices": Kind(
+        read=lambda path, columns: read_labelled_choices(path),
+        find_labels=None,
+        hold_out=hold_out,
+        make_task=make_choices,
+        metrics=("accuracy",),
+    ),
+    "summary": Kind(
+        read=lambda path, columns: read_summaries(path),
+        find_labels=None,
+        hold_out=hold_out,
+        make_task=make_summaries,
+        metrics=("rouge1", "rouge2", "rougeL"),
+        fate_of_long=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
+        max_length=512,  # Liu 2019, section 3.2
     ),
 }

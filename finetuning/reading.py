@@ -7,7 +7,7 @@ from data.python_docs import read_named_python_docs
 from data.tasks.classification import Columns
 from data.tasks.documentation import library_examples
 from data.tasks.known import KNOWN_TASKS, KnownTask, find_file
-from finetuning.kinds import KINDS, Kind
+from finetuning.kinds import IN_WINDOWS, KINDS, Kind
 
 
 def kind_of(problem: str | None, task: str | None) -> Kind:
@@ -39,11 +39,10 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
     task = kind.make_task(sets, labels, tokenizer, settings)
     for name, texts in task.sets.items():
         if texts.too_long:
-            in_windows = settings.long_texts == "windows" or kind.goes_in_windows
-            fate = "go in windows" if in_windows else f"are cut ({settings.long_texts} kept)"
+            fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
             say(
                 f"Note: {texts.too_long:,} of the {len(texts.examples):,} {name} texts are longer than "
-                f"{settings.max_length} tokens and {fate}; see --max-length, --long-texts."
+                f"{settings.max_length} tokens and {kind.fate_of_long or fate}; see --max-length, --long-texts."
             )
     return task
 

@@ -35,6 +35,7 @@ KNOWN_TASKS = {
     "wnli": KnownTask(Columns("sentence1", "sentence2", "label")),
     "imdb": KnownTask(Columns("text",      None,        "label"), dev=None),
     "conll2003": KnownTask(None, metric="f1", problem="tagging", train="train.txt", dev="valid.txt"),
+    "semeval2010": KnownTask(None, metric="macro_f1", problem="relations", train="train.txt", dev=None),
     "squad": KnownTask(None, metric="f1", problem="spans", train="train-v1.1.json", dev="dev-v1.1.json"),
     "squad2": KnownTask(None, metric="f1", problem="spans", train="train-v2.0.json", dev="dev-v2.0.json"),
 }  # fmt: skip
