@@ -34,13 +34,30 @@ def test_a_choice_is_scored_without_the_others():
     assert logits.std() > 0  # the control: they differ
 
 
+def test_a_choice_without_a_token_is_none():
+    model, batch = make_model(), make_batch()
+    names = ("input_ids", "token_type_ids", "attention_mask")
+    whole = model(*(batch[name] for name in names)).logits
+    batch["attention_mask"][1, 2] = 0
+    logits = model(*(batch[name] for name in names)).logits
+    assert logits[1, 2] == -torch.inf
+    kept = torch.tensor([[True] * 3, [True, True, False]])
+    torch.testing.assert_close(logits[kept], whole[kept])
+    loss = model.losses(batch)["choice"]
+    expected = -whole[0].log_softmax(0)[2] - whole[1, :2].log_softmax(0)[0]
+    torch.testing.assert_close(loss.sum, expected)
+    loss.sum.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters() if parameter.grad is not None)
+
+
 def test_it_overfits_one_batch_and_counts_its_labels():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(100):
+    for _ in range(200):
         model.losses(batch)["choice"].sum.backward()
         optimizer.step()
         optimizer.zero_grad()
     loss = model.losses(batch)["choice"]
     assert {"choice": int(loss.count)} == model.label_counts(batch) == {"choice": 2}
     assert loss.correct == 2
+    assert loss.sum / loss.count < 0.02
