@@ -46,12 +46,13 @@ MAY_IMPORT = {
         "bert.predict_tags", "bert.predict_spans", "bert.predict_relations", "bert.predict_choices",
         "bert.predict_summary", "bert.training", "data",
     },
+    "pretraining": {"bert.errors", "bert.config", "bert.training", "bert.fill_mask", "data"},
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
 }  # fmt: skip
 
-FOLDERS = ("bert", "data", "finetuning")
+FOLDERS = ("bert", "data", "finetuning", "pretraining")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 

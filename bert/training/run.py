@@ -1,0 +1,188 @@
+"""A run, as both scripts have it: put together from its settings, trained, saved and resumed, to an exit code.
+
+    run = assemble(settings, model, optimizer, processes, say, identity)     precision, loss scaling, seeds
+    before = run.resume(...)                                                 where --resume is given
+    with run.reporter(max_steps) as reporter:
+        ended = run.train(updates, schedule, reporter, evaluate, checkpoint)     checkpoint() calls run.save()
+
+It knows no task: what a script keeps in the training state of its own, it gives to ``save`` and gets from ``resume``.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from bert.errors import InputError
+from bert.training.distributed import Processes, start_processes
+from bert.training.loop import Progress, Schedule, Update, train
+from bert.training.precision import Precision, choose_precision
+from bert.training.reporting import Reporter
+from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state
+
+Say = Callable[[str], None]
+
+
+def run_script(
+    script: str,
+    command_line: list[str] | None,
+    read_settings: Callable[[list[str] | None], SimpleNamespace],
+    do: Callable[[SimpleNamespace, Processes], int],
+) -> int:
+    """Runs a script and returns its exit code: that of ``do``, 2 for bad input, 130 when interrupted.
+
+    Either of the two is said in one sentence on stderr.
+
+    Args:
+        script: its file's name.
+        command_line: its arguments; None: those of this process.
+        do: what the script does with its settings, in each of the processes.
+    """
+    try:
+        settings = read_settings(command_line)
+        with start_processes(settings.device) as processes:
+            return do(settings, processes)
+    except InputError as error:
+        print(f"{script}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
+        return 130
+
+
+def voice(processes: Processes) -> Say:
+    """What prints a sentence for the user: the first process speaks, and the others are silent."""
+    return functools.partial(print, flush=True) if processes.is_first else (lambda sentence: None)
+
+
+def how_to_go_on(script: str, directory: str | Path) -> str:
+    """The command that goes on with a run that was stopped on the way."""
+    return f"\nTo go on: python {script} --output {directory} --resume"
+
+
+@dataclass
+class Run:
+    """Everything that an update of the weights changes or depends on, in one process, and where it is kept.
+
+    Attributes:
+        directory: the run's.
+        say: prints a sentence for the user.
+        identity: plain data that is saved with the training state; a run of any other is not the same run.
+        scaler: of the loss, where the precision needs it.
+        progress: where the run stands.
+    """
+
+    directory: Path
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    precision: Precision
+    processes: Processes
+    say: Say
+    identity: dict
+    scaler: torch.amp.GradScaler
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def facts(self) -> dict:
+        """How it computes, for the log and the report."""
+        processes = self.processes
+        return {"precision": self.precision.name, "device": str(processes.device), "processes": processes.count}
+
+    @property
+    def facts_in_words(self) -> str:
+        """The same for the user to read, with the reason."""
+        processes, precision = self.processes, self.precision
+        return f"{processes.count} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+
+    def resume(self, made_from: str) -> dict:
+        """Puts everything back to where the newest whole training state left it.
+
+        Args:
+            made_from: what decides the run's identity, for the message that it is another.
+
+        Returns:
+            What ``save`` was given.
+
+        Raises:
+            InputError: where there is no state, or it is that of another model.
+        """
+        state, complaints = load_newest_state(self.directory / "training_state")
+        for complaint in complaints:
+            self.say(f"Note: {complaint}.")
+        changed = [name for name, value in self.identity.items() if state.pop(name) != value]
+        if changed:
+            raise InputError(
+                f"{self.directory}: the model in its training state is not the one that {made_from} make now (other "
+                f"{' and '.join(changed)}); put back the files that were changed, or begin another run"
+            )
+        self.model.load_state_dict(state.pop("model"))
+        self.optimizer.load_state_dict(state.pop("optimizer"))
+        self.scaler.load_state_dict(state.pop("scaler"))
+        vars(self.progress).update(state.pop("progress"))
+        generators = state.pop("generators")
+        if len(generators) == self.processes.count:
+            restore_generator_state(generators[self.processes.rank], self.processes.device)
+        else:
+            self.say(
+                f"Note: the run had {len(generators)} processes and now has {self.processes.count}: dropout goes on "
+                f"from other random numbers."
+            )
+        self.say(f"Resuming {self.directory} from step {self.progress.step:,}.")
+        return state
+
+    def save(self, **own) -> None:
+        """Saves the training state. All processes must call it.
+
+        Args:
+            own: what the script needs besides to go on, plain data.
+        """
+        generators = self.processes.gather(generator_state(self.processes.device))
+        if self.processes.is_first:
+            state = {
+                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(), "progress": vars(self.progress), "generators": generators,
+            }  # fmt: skip
+            save_state(self.directory / "training_state", self.progress.step, state | self.identity | own)
+
+    def reporter(self, max_steps: int) -> Reporter:
+        """What logs the run and shows it to the user, in the first process."""
+        return Reporter(self.directory, self.progress, max_steps, silent=not self.processes.is_first)
+
+    def train(
+        self, updates: Iterable[Update], schedule: Schedule, reporter: Reporter,
+        evaluate: Callable[[], str | None], checkpoint: Callable[[], None],
+    ) -> str:  # fmt: skip
+        """Trains from where the run stands; arguments and result are those of ``bert.training.loop.train``."""
+        return train(
+            self.model, updates, self.optimizer, self.scaler, self.precision, self.processes, schedule, self.progress,
+            reporter.report, evaluate, checkpoint,
+        )  # fmt: skip
+
+    def say_how_it_ended(self, ended: str) -> None:
+        """Says why and when the training ended."""
+        progress = self.progress
+        minutes = progress.seconds / 60
+        self.say(f"{ended.capitalize()} at step {progress.step:,} after {minutes:.1f} minutes of training.")
+
+
+def assemble(
+    settings: SimpleNamespace, model: nn.Module, optimizer: torch.optim.Optimizer, processes: Processes, say: Say,
+    identity: dict,
+) -> Run:  # fmt: skip
+    """A new run of a model and its optimizer, in the precision and with the seed that the settings say.
+
+    Args:
+        settings: output, precision and seed are read.
+        identity: see ``Run``; the model's configuration is added to it as "config".
+    """
+    precision = choose_precision(settings.precision, processes.device)
+    torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
+    identity = {"config": model.config.to_dict()} | identity
+    return Run(
+        Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler()
+    )

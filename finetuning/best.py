@@ -1,0 +1,27 @@
+"""Which evaluation was the best so far, and whether to hope for a better one."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Best:
+    """The best value of the measure that the epoch is chosen by, after which step and how many epochs it was measured,
+    and how many evaluations have been since.
+    """
+
+    value: float | None = None
+    step: int = 0
+    epoch: float = 0.0
+    evaluations_since: int = 0
+
+    def update(self, value: float, step: int, epoch: float) -> bool:
+        """Takes note of an evaluation; whether it is the best so far. Of two that are as good, the earlier one is."""
+        if self.value is not None and not value > self.value:
+            self.evaluations_since += 1
+            return False
+        self.value, self.step, self.epoch, self.evaluations_since = value, step, epoch, 0
+        return True
+
+    def is_past_hope(self, early_stopping: int | None) -> bool:
+        """Whether as many evaluations as ``early_stopping`` allows have passed without a better one."""
+        return early_stopping is not None and self.evaluations_since >= early_stopping

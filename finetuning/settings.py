@@ -1,0 +1,104 @@
+"""What a run of fine-tuning is told: the flags, and the paper's recipe for what no flag says."""
+
+import argparse
+from types import SimpleNamespace
+
+from bert.errors import InputError
+from bert.predict_summary import SUMMARY_SENTENCES
+from bert.tokenization.long_texts import LONG_TEXTS
+from bert.training import arguments
+from bert.training.arguments import (
+    SHARED_DEFAULTS,
+    SHARED_MAY_CHANGE,
+    add_number,
+    add_switch,
+    positive,
+    probability,
+    settings_of_run,
+    whole,
+)
+from data.tasks.known import KNOWN_TASKS
+from finetuning.kinds import KINDS
+from finetuning.reading import kind_of
+
+# The paper's recipe (appendix A.3); warm-up over a tenth of the run as in section 5.1 of its code's README.
+DEFAULTS = {
+    "output": "runs/finetune", "checkpoint": "runs/pretrain", "task": None, "data": None, "train": None, "dev": None,
+    "test": None, "text_column": None, "text_pair_column": None, "label_column": None, "header": None,
+    "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "null_threshold": 0.0,
+    "summary_sentences": SUMMARY_SENTENCES, "class_weights": None, "fresh": None,
+    "random_start": False, "compare": False, "seeds": 1, "reinitialize_layers": 0, "layer_decay": 1.0,
+    "early_stopping": None, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
+    "checkpoint_every": None, "workers": 1,
+}  # fmt: skip
+# A model as small as that of train_pretrain.py's defaults stands, and needs, larger steps.
+BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
+EPOCHS = 3
+MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
+
+
+def read_settings(command_line: list[str] | None) -> SimpleNamespace:
+    """The run's settings: the flags given, over those of the run that is resumed, over the recipe.
+
+    Raises:
+        InputError: where they do not go together, or the run's directory holds another run.
+    """
+    given = vars(make_parser().parse_args(command_line))
+    defaults = SHARED_DEFAULTS | DEFAULTS
+    if not given.keys() & {"task", "data", "train"}:
+        defaults |= BUILT_IN
+        if "max_steps" in given:
+            defaults["epochs"] = None
+    defaults["max_length"] = kind_of(given.get("problem"), given.get("task")).max_length or defaults["max_length"]
+    settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE))
+    if settings.compare and settings.random_start:
+        raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
+    if settings.data is not None and settings.task is None:
+        raise InputError(f"--data {settings.data} is a known task's directory: name the --task, or files: --train")
+    return settings
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The flags."""
+    parser = arguments.make_parser(__doc__)
+    arguments.add_run_arguments(parser)
+
+    task = parser.add_argument_group("the task")
+    task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
+    task.add_argument("--data", metavar="DIR", help="the known data set's directory")
+    task.add_argument("--train", metavar="FILE", help="labelled texts: .tsv .csv .jsonl, also .gz .xz .bz2")
+    task.add_argument("--dev", metavar="FILE", help="to choose the best epoch by (a tenth of --train)")
+    task.add_argument("--test", metavar="FILE", help="labelled texts that the report measures on besides")
+    task.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1 (text)")
+    task.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
+    task.add_argument("--label-column", metavar="NAME", help="the labels' column (label)")
+    add_switch(task, "--header", "the first row names the columns (it does)")
+    task.add_argument("--problem", choices=tuple(KINDS), help="what a label is (one name of several: single-label)")
+    task.add_argument("--label-separator", metavar="CHARACTER", help="between an example's labels, multi-label (,)")
+    task.add_argument("--class-weights", nargs="+", metavar="W", help="'balanced', or LABEL=WEIGHT for each label")
+    task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")
+    task.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of texts over --max-length (head)")
+    task.add_argument("--null-threshold", type=float, metavar="X", help="how far 'no answer' must lead, for spans (0)")
+    add_number(task, "--summary-sentences", positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
+    add_number(task, "--workers", positive, "processes that tokenize (1)")
+
+    start = parser.add_argument_group("the start")
+    start.add_argument("--checkpoint", metavar="DIR", help="a run, or a Hugging Face BERT directory (runs/pretrain)")
+    start.add_argument("--fresh", nargs="+", choices=("head", "pooler"), help="parts that start untrained in any case")
+    add_switch(start, "--random-start", "the checkpoint's sizes and vocabulary alone, with untrained weights")
+    add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
+
+    training = arguments.add_training_arguments(parser)
+    add_number(training, "--seeds", positive, "runs, from as many seeds; the report has mean and spread (1)")
+    add_number(training, "--early-stopping", positive, "stop after this many evaluations without a better one")
+    add_number(training, "--reinitialize-layers", whole, "top layers that start untrained (0)")
+    add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of that of the layer above (1)")
+    return parser
+
+
+def fraction(text: str) -> float:
+    """A number above 0 and at most 1."""
+    number = 1.0 if text in ("1", "1.0") else probability(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number

@@ -1,0 +1,38 @@
+"""What a run of fine-tuning says of itself."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from bert.training.loop import Schedule
+from bert.training.run import Run
+
+
+def in_words(metrics: dict[str, float]) -> str:
+    """Measures in a line."""
+    return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def describe(settings: SimpleNamespace, run: Run, task, schedule: Schedule, updates_per_epoch: int) -> str:
+    """What is about to happen, for the user to check."""
+    config, training = run.model.config, task.sets["train"]
+    parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    start = "untrained weights, of the sizes of" if settings.random_start else "from"
+    others = ", ".join(f"{len(texts.examples):,} {name}" for name, texts in task.sets.items() if name != "train")
+    labels = f"; labels: {', '.join(task.labels[:10])}{', ...' if len(task.labels) > 10 else ''}" if task.labels else ""
+    return (
+        f"\nModel:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start} "
+        f"{settings.checkpoint}.\n"
+        f"Task:   {len(training.examples):,} training examples, {others}{labels}.\n"
+        f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
+        f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.\n"
+        f"Device: {run.facts_in_words}."
+    )
+
+
+def next_commands(settings: SimpleNamespace) -> str:
+    """What the user may want to do now."""
+    run = settings.output if settings.seeds == 1 else Path(settings.output) / f"seed-{settings.seed}"
+    return (
+        f"\nThe report is in {run}/report.html. Try the model on texts of your own:\n"
+        f"  python -m bert predict {run} FILE.tsv"
+    )

@@ -1,0 +1,59 @@
+"""What a run of pretraining says of itself at its beginning and at its end."""
+
+from types import SimpleNamespace
+
+from bert.fill_mask import fill_mask
+from bert.training.run import Run, how_to_go_on
+from data.pretraining.shards import Shards
+
+
+def describe(settings: SimpleNamespace, run: Run, shards: Shards, updates_per_epoch: int) -> str:
+    """What is about to happen, for the user to check."""
+    config = run.model.config
+    parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    return (
+        f"Model:  {settings.size}, {config.num_hidden_layers} layers of {config.hidden_size}, "
+        f"{parameters:,} parameters.\n"
+        f"Corpus: {shards.number_of_documents:,} documents, {len(shards.tokens):,} pieces of a vocabulary of "
+        f"{config.vocab_size:,}; {len(shards.held_out):,} documents are held out.\n"
+        f"Run:    {settings.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
+        f"(about {settings.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
+        f"Device: {run.facts_in_words}."
+    )
+
+
+def fill_in_blanks(model, tokenizer, shards: Shards, say, count: int = 3) -> None:
+    """Shows the model at work: the middle word left out of a sentence, in each of a few held-out documents.
+
+    They are the first such sentences that there are, whatever the model makes of them.
+    """
+    shown = 0
+    for document in shards.held_out.tolist():
+        for sentence in range(shards.document_starts[document], shards.document_starts[document + 1]):
+            ids = shards.tokens[shards.sentence_starts[sentence] : shards.sentence_starts[sentence + 1]].tolist()
+            blank = len(ids) // 2
+            if not 10 <= len(ids) <= 25 or any(tokenizer.continues_word[piece] for piece in ids[blank : blank + 2]):
+                continue
+            word = tokenizer.decode([ids[blank]])
+            if not (word.isalpha() and len(word) > 2):
+                continue
+            with_blank = [*ids[:blank], tokenizer.mask_token_id, *ids[blank + 1 :]]
+            text = tokenizer.decode(with_blank, skip_special_tokens=False)
+            fillings = fill_mask(model, tokenizer, text)[0]
+            say(f"\n{text}\n  was:     {word}")
+            say("  guesses: " + ", ".join(f"{filling.piece} {filling.probability:.0%}" for filling in fillings))
+            shown += 1
+            break
+        if shown == count:
+            return
+
+
+def next_commands(settings: SimpleNamespace, ended: str) -> str:
+    """What the user may want to do now."""
+    run = settings.output
+    if ended != "finished":
+        return how_to_go_on("train_pretrain.py", run)
+    return (
+        f"\nThe model is in {run}; its curves are in {run}/curves.png. Try it:\n"
+        f'  python -m bert fill-mask {run} "This function returns the [MASK] of the list."'
+    )
