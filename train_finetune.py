@@ -13,6 +13,7 @@ vocabulary, which load here and in transformers; report.json, report.html and pr
 TensorBoard events; and training_state/, which is what --resume needs.
 """
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,7 +46,7 @@ from finetuning.words import describe, in_words, next_commands
 
 def main(command_line: list[str] | None = None) -> int:
     """Runs the script and returns its exit code: 0, 2 for bad input (one sentence on stderr), 130 when interrupted."""
-    return run_script("train_finetune.py", command_line, read_settings, finetune)
+    return run_script("train_finetune.py", command_line, partial(read_settings, description=__doc__), finetune)
 
 
 def finetune(settings: SimpleNamespace, processes: Processes) -> int:

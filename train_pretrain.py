@@ -11,9 +11,9 @@ transformers; log.jsonl, curves.png and TensorBoard events; shards/, the tokeniz
 is what --resume needs.
 """
 
-import functools
 import warnings
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,7 +45,7 @@ from pretraining.words import describe, fill_in_blanks, next_commands
 
 def main(command_line: list[str] | None = None) -> int:
     """Runs the script and returns its exit code: 0, 2 for bad input (one sentence on stderr), 130 when interrupted."""
-    return run_script("train_pretrain.py", command_line, read_settings, pretrain)
+    return run_script("train_pretrain.py", command_line, partial(read_settings, description=__doc__), pretrain)
 
 
 def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
@@ -144,7 +144,7 @@ def corpus_documents(settings: SimpleNamespace, report=lambda sentence: None) ->
     return require_sentence_pairs(documents) if settings.nsp else documents
 
 
-@functools.cache
+@cache
 def python_docs(processes: int) -> list[list[str]]:
     """The built-in corpus: small enough to be held, and slow enough to parse that once will do."""
     return list(read_python_docs(processes))

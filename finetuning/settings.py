@@ -37,13 +37,16 @@ EPOCHS = 3
 MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
 
 
-def read_settings(command_line: list[str] | None) -> SimpleNamespace:
+def read_settings(command_line: list[str] | None, description: str | None = None) -> SimpleNamespace:
     """The run's settings: the flags given, over those of the run that is resumed, over the recipe.
+
+    Args:
+        description: what ``--help`` says before the flags: the script's docstring.
 
     Raises:
         InputError: where they do not go together, or the run's directory holds another run.
     """
-    given = vars(make_parser().parse_args(command_line))
+    given = vars(make_parser(description).parse_args(command_line))
     defaults = SHARED_DEFAULTS | DEFAULTS
     if not given.keys() & {"task", "data", "train"}:
         defaults |= BUILT_IN
@@ -58,9 +61,9 @@ def read_settings(command_line: list[str] | None) -> SimpleNamespace:
     return settings
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags."""
-    parser = arguments.make_parser(__doc__)
+    parser = arguments.make_parser(description)
     arguments.add_run_arguments(parser)
 
     task = parser.add_argument_group("the task")

@@ -52,13 +52,16 @@ DEFAULTS = {
 MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples"}  # in a resumed run, besides what both scripts allow
 
 
-def read_settings(command_line: list[str] | None) -> SimpleNamespace:
+def read_settings(command_line: list[str] | None, description: str | None = None) -> SimpleNamespace:
     """The run's settings: the flags given, over those of the run that is resumed, over its size's recipe.
+
+    Args:
+        description: what ``--help`` says before the flags: the script's docstring.
 
     Raises:
         InputError: where they do not go together, or the run's directory holds another run.
     """
-    given = vars(make_parser().parse_args(command_line))
+    given = vars(make_parser(description).parse_args(command_line))
     defaults = SHARED_DEFAULTS | DEFAULTS | RECIPES[given.get("size", DEFAULTS["size"])]
     settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE)
     longest = BertConfig().max_position_embeddings
@@ -72,9 +75,9 @@ def read_settings(command_line: list[str] | None) -> SimpleNamespace:
     return SimpleNamespace(**settings)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags."""
-    parser = arguments.make_parser(__doc__)
+    parser = arguments.make_parser(description)
     arguments.add_run_arguments(parser)
 
     text = parser.add_argument_group("text")

@@ -216,6 +216,16 @@ def test_a_second_phase_goes_on_with_longer_sequences(corpus, tmp_path, capsys):
     assert read_log(tmp_path / "run" / "log.jsonl")[-1]["step"] == 8
 
 
+# ---- flags ----
+
+
+def test_help_begins_with_the_commands_that_the_script_opens_with(capsys):
+    with pytest.raises(SystemExit) as caught:
+        pretrain("--help")
+    assert caught.value.code == 0
+    assert train_pretrain.__doc__.strip() in capsys.readouterr().out
+
+
 # ---- misuse ----
 
 

@@ -23,7 +23,7 @@ SHARED_MAY_CHANGE = {
 }  # fmt: skip
 
 
-def make_parser(description: str) -> argparse.ArgumentParser:
+def make_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser without flags, whose result has only what was given."""
     return argparse.ArgumentParser(
         description=description,
