@@ -349,6 +349,16 @@ def test_texts_are_embedded_in_order(finished, tmp_path, capsys):
     assert "--layers 3" in capsys.readouterr().err
 
 
+# ---- flags ----
+
+
+def test_help_begins_with_the_commands_that_the_script_opens_with(capsys):
+    with pytest.raises(SystemExit) as caught:
+        finetune("--help")
+    assert caught.value.code == 0
+    assert train_finetune.__doc__.strip() in capsys.readouterr().out
+
+
 # ---- misuse ----
 
 
@@ -513,4 +523,148 @@ def test_questions_are_answered(folder, tmp_path, capsys):
     broken = write_questions(tmp_path / "broken.json", make_rows(10, 1), break_one=True)
     message = error_of(capsys, *arguments, "--train", broken, "--output", tmp_path / "other")
     assert "does not stand at" in message
+    assert not (tmp_path / "other").exists()
+
+
+# ---- relations ----
+
+
+def make_marked(count, seed) -> list[tuple[str, str]]:
+    """Texts with two words of them in tags; "river" or "winter" in a text decides the relation: (text, relation)."""
+    generator, rows = random.Random(seed), []
+    for text, label in make_rows(count, seed):
+        words = ["song" if word == "winter" else word for word in text.split()]
+        relation = "Is-Wet(e1,e2)" if label == "wet" else "Other"
+        if label == "dry" and generator.random() < 0.6:
+            words[0], relation = "winter", "Is-Wet(e2,e1)"
+        for number, place in enumerate(generator.sample(range(len(words)), 2), start=1):
+            words[place] = f"<e{number}>{words[place]}</e{number}>"
+        rows.append((" ".join(words), relation))
+    return rows
+
+
+def write_semeval(path, rows):
+    path.write_text("".join(f'{n}\t"{text}"\n{label}\nComment:\n\n' for n, (text, label) in enumerate(rows, start=1)))
+    return path
+
+
+def test_relations_are_extracted(folder, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    write_semeval(tmp_path / "data" / "train.txt", make_marked(210, 1))
+    arguments = ["--task", "semeval2010", "--data", tmp_path / "data", "--checkpoint", folder / "checkpoint"]
+    run = tmp_path / "run"
+    assert finetune(*arguments, *SMALL_RUN, "--output", run, "--epochs", 8, "--max-length", 13) == 0
+    assert "train texts are longer than 13 tokens and lose what is farthest from both" in capsys.readouterr().out
+    report = report_of(run)
+    assert report["examples"] == {"train": 189, "dev": 21}
+    assert report["labels"] == ["Is-Wet(e1,e2)", "Is-Wet(e2,e1)", "Other"]
+    assert report["dev"]["macro_f1"] > 0.7
+    assert "Relations in both directions (dev)" in (run / "report.html").read_text()
+
+    new = make_marked(30, 3)
+    lines = "".join(f"{text}\n" for text, _ in new)
+    (tmp_path / "new.txt").write_text(lines)
+    outputs = []
+    for path in (tmp_path / "new.txt", write_semeval(tmp_path / "with labels.txt", new)):
+        assert bert_command(["predict", str(run), str(path)]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    header, *predictions = outputs[0].splitlines()
+    assert header == "prediction\tp(Is-Wet(e1,e2))\tp(Is-Wet(e2,e1))\tp(Other)"
+    right = [line.split("\t")[0] == label for line, (_, label) in zip(predictions, new, strict=True)]
+    assert sum(right) > 20  # half of them have the most frequent relation
+    (tmp_path / "new.txt").write_text("the <e1>king\n")
+    assert bert_command(["predict", str(run), str(tmp_path / "new.txt")]) == 2
+    assert "new.txt: line 1: each of <e1>, </e1>, <e2>, </e2> was expected once" in capsys.readouterr().err
+    dev = write_semeval(tmp_path / "dev.txt", [("<e1>a</e1> <e2>b</e2>", "Is-Dry(e1,e2)")])
+    message = error_of(capsys, *arguments, *SMALL_RUN, "--dev", dev, "--output", tmp_path / "other")
+    assert "dev.txt: line 1: the relation 'Is-Dry(e1,e2)' is not one of those trained on" in message
+    assert not (tmp_path / "other").exists()
+
+
+# ---- choices ----
+
+
+def write_json_lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def make_choices(count, seed) -> list[dict]:
+    """Two to four texts, just one of which has "river" in it."""
+    generator, rows = random.Random(seed), make_rows(8 * count, seed)
+    dry, wet = ([text for text, label in rows if label == wanted] for wanted in ("dry", "wet"))
+    examples = []
+    for _ in range(count):
+        choices = generator.sample(dry, generator.randint(1, 3))
+        label = generator.randint(0, len(choices))
+        choices.insert(label, generator.choice(wet))
+        examples.append({"context": "the small bird sings", "choices": choices, "label": label})
+    return examples
+
+
+def test_choices_are_made(folder, tmp_path, capsys):
+    train = write_json_lines(tmp_path / "train.jsonl", make_choices(100, 1))
+    dev = write_json_lines(tmp_path / "dev.jsonl", make_choices(30, 2))
+    arguments = ["--problem", "choices", "--train", train, "--checkpoint", folder / "checkpoint", *SMALL_RUN]
+    run = tmp_path / "run"
+    assert finetune(*arguments, "--dev", dev, "--output", run, "--epochs", 6, "--max-length", 15) == 0
+    assert "train texts are longer than 15 tokens and are cut (head kept)" in capsys.readouterr().out
+    assert report_of(run)["dev"]["accuracy"] > 0.8
+    with open(run / "predictions.tsv", newline="") as file:
+        predicted = [row["prediction"] for row in csv.DictReader(file, delimiter="\t")]
+    assert bert_command(["predict", str(run), str(dev)]) == 0
+    header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert header == ["prediction", "probabilities"]
+    assert [line[0] for line in lines] == predicted
+    for (_, probabilities), example in zip(lines, make_choices(30, 2), strict=True):
+        numbers = list(map(float, probabilities.split(",")))
+        assert len(numbers) == len(example["choices"])
+        assert sum(numbers) == pytest.approx(1, abs=1e-5)
+    write_json_lines(dev, [{"context": "the king", "choices": ["sings", "falls"], "label": 2}])
+    message = error_of(capsys, *arguments, "--dev", dev, "--output", tmp_path / "other")
+    assert "dev.jsonl: line 1: the label is '2'" in message
+    assert "--long-texts windows" in error_of(
+        capsys, *arguments, "--long-texts", "windows", "--output", tmp_path / "other"
+    )
+    assert not (tmp_path / "other").exists()
+
+
+# ---- summaries ----
+
+
+def make_documents(count, seed) -> list[dict]:
+    """Documents of two to four sentences, the first of which is the summary."""
+    generator, rows = random.Random(seed), iter(make_rows(4 * count, seed))
+    return [
+        {"sentences": [text for text, _ in itertools.islice(rows, generator.randint(2, 4))], "summary": [0]}
+        for _ in range(count)
+    ]
+
+
+def test_summaries_are_extracted(folder, tmp_path, capsys):
+    train = write_json_lines(tmp_path / "train.jsonl", make_documents(80, 1))
+    dev = write_json_lines(tmp_path / "dev.jsonl", make_documents(20, 2))
+    arguments = ["--problem", "summary", "--train", train, "--checkpoint", folder / "checkpoint", *SMALL_RUN]
+    arguments += ["--max-length", 30, "--summary-sentences", 1]
+    run = tmp_path / "run"
+    assert finetune(*arguments, "--dev", dev, "--output", run, "--epochs", 4) == 0
+    assert "train texts are longer than 30 tokens and go in windows of whole sentences" in capsys.readouterr().out
+    log = read_log(run / "log.jsonl")
+    assert max(line["heldout_sentence_accuracy"] for line in log if "heldout_sentence_accuracy" in line) > 0.9
+    report = report_of(run)
+    assert set(report["dev"]) == {"rouge1", "rouge2", "rougeL"}
+    assert report["dev"]["rouge1"] > 0.9
+    for most, given in ((1, []), (2, ["--summary-sentences", "2"])):
+        assert bert_command(["predict", str(run), str(dev), *given]) == 0
+        header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert header == ["prediction", "summary", "probabilities"]
+        for (numbers, summary, probabilities), document in zip(lines, make_documents(20, 2), strict=True):
+            numbers = list(map(int, numbers.split(",")))
+            assert 1 <= len(numbers) <= most
+            assert summary == " ".join(document["sentences"][number] for number in numbers)
+            assert len(probabilities.split(",")) == len(document["sentences"])
+    write_json_lines(dev, [{"sentences": ["the king"], "summary": [1]}])
+    message = error_of(capsys, *arguments, "--dev", dev, "--output", tmp_path / "other")
+    assert "dev.jsonl: line 1: the summary is [1]" in message
     assert not (tmp_path / "other").exists()

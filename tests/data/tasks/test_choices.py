@@ -22,7 +22,7 @@ def test_examples_become_tensors_with_labels(tmp_path, tokenizer):
         "input_ids": (2, 3, 12), "token_type_ids": (2, 3, 12), "attention_mask": (2, 3, 12), "labels": (2,),
     }  # fmt: skip
     assert batch["labels"].tolist() == [1, 2]
-    assert batch["input_ids"][1, 2].tolist()[:9] == tokenizer("the dog", "on the mat").input_ids + [0]
+    assert batch["input_ids"][1, 2].tolist()[:9] == [*tokenizer("the dog", "on the mat").input_ids, 0]
     assert batch["attention_mask"][0, 2].sum() == 0
 
 
