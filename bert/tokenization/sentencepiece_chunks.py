@@ -8,7 +8,8 @@ normalization sees one, so every chunk can be treated alone, and most have been 
 
 One thing does reach over spaces: a unigram model's sum of scores, kept in float32, whose rounding
 decides between cuts that are nearly as good as each other ("...." into ".." ".." or "..." "."). Such chunks
-are found by the margin of their best cut, and are cut again with the true sum before them.
+are found by the margin of their best cut, and are cut again with the true sum before them: by those pieces alone
+that such cuts are made of, since all others are out of the running.
 """
 
 import re
@@ -16,15 +17,18 @@ from array import array
 from collections.abc import Callable
 from itertools import chain
 
+import numpy as np
+
 from bert.tokenization.memo import Memo
 from bert.tokenization.sentencepiece_model import SPACE_MARK, Kind, SentencePieceModel
 from bert.tokenization.sentencepiece_normalizer import Normalizer, pattern_of_run
-from bert.tokenization.unigram import LOWEST_SUM, UnigramSegmenter
+from bert.tokenization.unigram import LOWEST_SUM, Step, UnigramSegmenter, best_cut_of_steps
 
 # A piece: its id, and where in the normalized text it starts and ends.
 Piece = tuple[int, int, int]
 
 _REMEMBERED_CHUNKS = 1 << 18
+_REMEMBERED_DOUBTS = 1 << 15
 _LONGEST_REMEMBERED = 64  # characters; longer chunks are rarely seen again, and an endless one fills the memory
 # In front of a chunk: it begins the text, and no space is added to it. No chunk has a space in it.
 _BARE = " "
@@ -127,10 +131,12 @@ class UnigramChunkEncoder(ChunkEncoder):
         super().__init__(model, normalizer, segmenter.segment)
         self._segmenter = segmenter
         self._finish = finish
+        self._scores = np.array(segmenter.scores, np.float32)
         self._largest_score = max(map(abs, segmenter.scores))
         # Above this, no cut of a remembered chunk brings a sum down to where the segmenter starts anew.
         self._lowest_safe_sum = LOWEST_SUM + _LONGEST_REMEMBERED * self._largest_score
         self._most_pieces = int(max(-self._lowest_safe_sum, 0) / self._largest_score)
+        self._steps_of_chunk = Memo(self._steps_of_new_chunk, _REMEMBERED_DOUBTS)
         # By b: the chunks that are in doubt in some text of fewer than 2 ** b pieces. The last is for any text.
         levels = int(-2 * LOWEST_SUM / self._largest_score).bit_length() + 1
         self._doubtful: list[set[str]] = [set() for _ in range(levels)]
@@ -142,13 +148,31 @@ class UnigramChunkEncoder(ChunkEncoder):
             self._ids_of_chunk.clear()
         chunks = self._chunks(text)
         if max(map(len, chunks), default=0) <= _LONGEST_REMEMBERED:
-            ids = self._joined(chunks)
-            if len(ids) <= self._most_pieces and self._doubtful[len(ids).bit_length()].isdisjoint(chunks):
-                return ids
+            parts = list(map(self._ids_of_chunk.__getitem__, chunks))
+            ids = list(chain.from_iterable(parts))
+            if len(ids) <= self._most_pieces:
+                in_doubt = self._doubtful[len(ids).bit_length()].intersection(chunks)
+                return self._decided(chunks, parts, in_doubt) if in_doubt else ids
         return self._encode_with_sum(chunks)
 
+    def _decided(self, chunks: list[str], parts: list[list[int]], in_doubt: set[str]) -> list[int]:
+        """The ids of the pieces; ``parts`` has those of each chunk, right but for the chunks in doubt."""
+        ids: list[int] = []
+        total, start = 0.0, 0  # the sum of the scores of ids[:start]
+        for chunk, part in zip(chunks, parts):
+            if chunk not in in_doubt:
+                ids += part
+                continue
+            scores = np.append(np.float32(total), self._scores[ids[start:]])
+            total = np.add.accumulate(scores)[-1]  # one after the other, each sum rounded to float32
+            normalized, steps = self._steps_of_chunk[chunk]
+            pieces, total = best_cut_of_steps(steps, len(normalized), total)
+            ids += [token_id for token_id, _, _ in self._finish(normalized, pieces)]
+            start = len(ids)
+        return ids
+
     def _encode_with_sum(self, chunks: list[str]) -> list[int]:
-        """The ids of the pieces, the chunks in doubt cut with the sum of scores that stands before them."""
+        """The same for texts of any length, in which the sum may start anew, with chunks of any length."""
         scores, doubtful = self._segmenter.scores, self._doubtful[-1]
         ids: list[int] = []
         total = array("f", [0.0])  # what is stored in it is rounded to float32
@@ -164,6 +188,12 @@ class UnigramChunkEncoder(ChunkEncoder):
             pieces, total[0] = self._segmenter.best_cut(normalized, total[0])
             ids += [token_id for token_id, _, _ in self._finish(normalized, pieces)]
         return ids
+
+    def _steps_of_new_chunk(self, chunk: str) -> tuple[str, list[Step]]:
+        """The chunk's text, and the pieces of all cuts that rounding might prefer in some text."""
+        normalized = self._normalized(chunk)
+        tolerance = 4 * max(len(normalized), 1) * _ROUNDING * -LOWEST_SUM
+        return normalized, self._segmenter.near_best_steps(normalized, tolerance)
 
     def _ids_of_new_chunk(self, chunk: str) -> list[int]:
         normalized = self._normalized(chunk)

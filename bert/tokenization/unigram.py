@@ -23,6 +23,8 @@ LOWEST_SUM = -100_000.0
 # Leaves of the trie of pieces: a key that is no character.
 _PIECE_ID = ""
 _NO_PIECE: dict = {}
+# A piece that may stand in a cut: where it starts, its id, its score, where it ends.
+Step = tuple[int, int, float, int]
 
 
 class UnigramSegmenter:
@@ -111,6 +113,25 @@ class UnigramSegmenter:
                 token_id = node.get(_PIECE_ID)
         return _backtrack(last_id, last_start), margins[length]
 
+    def near_best_steps(self, text: str, tolerance: float) -> list[Step]:
+        """The pieces of all cuts of ``text`` whose scores come within ``tolerance`` of the best, in the order in which
+        ``best_cut`` tries them. ``best_cut_of_steps`` chooses among them, as often as it is asked to.
+        """
+        length, scores = len(text), self.scores
+        steps = [
+            (start, token_id, scores[token_id], end)
+            for start in range(length)
+            for token_id, end in self._pieces_at(text, start)
+        ]
+        before, after = [-math.inf] * length + [0.0], [-math.inf] * length + [0.0]  # best scores, up to and from a place
+        before[0], before[length] = 0.0, -math.inf
+        for start, _, score, end in steps:
+            before[end] = max(before[end], before[start] + score)
+        for start, _, score, end in reversed(steps):
+            after[start] = max(after[start], score + after[end])
+        enough = before[length] - tolerance
+        return [step for step in steps if before[step[0]] + step[2] + after[step[3]] >= enough]
+
     def _pieces_at(self, text: str, start: int) -> list[tuple[int, int]]:
         """The pieces that start at ``start``, from the shortest on: id, and where it ends."""
         found = []
@@ -125,6 +146,26 @@ class UnigramSegmenter:
         if not found or found[0][1] > start + 1:
             found.append((self.unknown_id, start + 1))  # a character that is no piece may stand alone as unknown
         return found
+
+
+def best_cut_of_steps(
+    steps: list[Step], length: int, score_before: float
+) -> tuple[list[tuple[int, int, int]], float]:
+    """``UnigramSegmenter.best_cut`` of a text of this length by the steps alone that may be part of it.
+
+    A step that is left out belongs to no cut that rounding could make the best, and so changes neither the choice nor
+    the sum; as long as no sum is below ``LOWEST_SUM``.
+    """
+    best = array("f", [-math.inf]) * (length + 1)
+    best[0] = score_before
+    last_id, last_start = [-1] * (length + 1), [-1] * (length + 1)
+    rounded = array("f", [0.0])
+    for start, token_id, score, end in steps:
+        rounded[0] = best[start] + score
+        if rounded[0] > best[end]:
+            best[end] = rounded[0]
+            last_id[end], last_start[end] = token_id, start
+    return _backtrack(last_id, last_start), best[length]
 
 
 def _backtrack(last_id: Sequence[int], last_start: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bert.tokenization.sentencepiece_model import Kind, NormalizerSettings, SentencePieceModel
-from bert.tokenization.unigram import UnigramSegmenter
+from bert.tokenization.unigram import UnigramSegmenter, best_cut_of_steps
 
 
 def model_of(pieces: dict[str, float], kinds: dict[str, Kind] | None = None) -> SentencePieceModel:
@@ -66,6 +66,27 @@ def test_viterbi_finds_what_brute_force_finds():
             assert [text[start:end] for _, start, end in pieces] == best[1]
             assert with_margin == pieces
     assert decided > 100
+
+
+def test_the_steps_near_the_best_decide_as_all_steps_do_whatever_stands_before():
+    chance = random.Random(5)
+    left_out, undecided = 0, 0
+    for _ in range(60):
+        words = {"".join(chance.choices("ab▁c", k=chance.randint(1, 4))) for _ in range(12)} - {"c"}
+        # Scores in proportion to length, a hair apart: many cuts are nearly as good as the best.
+        model = model_of({word: -2.0 * len(word) - chance.uniform(0, 1e-3) for word in sorted(words)})
+        segmenter = UnigramSegmenter(model)
+        text = "".join(chance.choices("ab▁cd", k=chance.randint(1, 12)))
+        steps = segmenter.near_best_steps(text, 0.1)
+        left_out += len(steps) < len(segmenter.near_best_steps(text, math.inf))
+        found = set()
+        for before in (0.0, -31.7, -999.9, -5_123.4, -65_000.1):
+            before = float(np.float32(before))
+            cut = segmenter.best_cut(text, before)
+            assert best_cut_of_steps(steps, len(text), before) == cut
+            found.add(tuple(cut[0]))
+        undecided += len(found) > 1
+    assert left_out > 10 and undecided > 10
 
 
 def test_pieces_cover_the_text_and_carry_the_ids_of_their_strings():
