@@ -123,8 +123,7 @@ class UnigramSegmenter:
             for start in range(length)
             for token_id, end in self._pieces_at(text, start)
         ]
-        before, after = [-math.inf] * length + [0.0], [-math.inf] * length + [0.0]  # best scores, up to and from a place
-        before[0], before[length] = 0.0, -math.inf
+        before, after = [0.0] + [-math.inf] * length, [-math.inf] * length + [0.0]  # best scores up to a place, from it
         for start, _, score, end in steps:
             before[end] = max(before[end], before[start] + score)
         for start, _, score, end in reversed(steps):
