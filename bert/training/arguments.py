@@ -15,11 +15,12 @@ from bert.files import read_json_object, write_atomically
 SHARED_DEFAULTS = {
     "resume": False, "seed": 0, "device": "auto", "epochs": None, "accumulate": 1, "max_length": 128,
     "optimizer": "bert-adamw", "warmup_steps": None, "precision": "auto", "compile": False, "report_every": 50,
+    "shard_optimizer": False,
 }  # fmt: skip
 # What a resumed run may do otherwise than before; anything else would make it another run.
 SHARED_MAY_CHANGE = {
     "output", "resume", "device", "max_length", "batch_size", "accumulate", "epochs", "max_steps", "learning_rate",
-    "warmup_steps", "precision", "compile", "report_every", "eval_every", "checkpoint_every",
+    "warmup_steps", "precision", "compile", "report_every", "eval_every", "checkpoint_every", "shard_optimizer",
 }  # fmt: skip
 
 
@@ -69,6 +70,7 @@ def add_training_arguments(parser: argparse.ArgumentParser):
         "--precision", choices=("auto", "fp32", "bf16", "fp16"), help="of matrix products (bf16 where it is fast)"
     )
     add_switch(training, "--compile", "compile the encoder with torch.compile; pads all examples to --max-length")
+    add_switch(training, "--shard-optimizer", "each process keeps a part of the optimizer's state, to save memory")
     add_number(training, "--report-every", positive, "updates between lines of the log (50)")
     add_number(training, "--eval-every", positive, "updates between evaluations")
     add_number(training, "--checkpoint-every", positive, "updates between checkpoints")

@@ -53,6 +53,20 @@ class Processes:
         dist.all_gather_object(values, value)
         return values
 
+    def to_first(self, value: object) -> list:
+        """``value`` of every process, in their order, in the first process; each other one sends its own and has it
+        back alone. They come one after another, so that large ones never wait in the memory together.
+        """
+        if not self.is_first:
+            dist.send_object_list([value], dst=0, device=torch.device("cpu"))
+            return [value]
+        values = [value]
+        for rank in range(1, self.count):
+            received = [None]
+            dist.recv_object_list(received, src=rank, device=torch.device("cpu"))
+            values += received
+        return values
+
     def from_first(self, make: Callable[[], T]) -> T:
         """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait.
 
@@ -80,7 +94,9 @@ class Processes:
         """``model`` with gradients that are averaged over the processes during the backward pass."""
         if self.count == 1:
             return model
-        return DistributedDataParallel(model, device_ids=[self.device] if self.device.type == "cuda" else None)
+        device_ids = [self.device] if self.device.type == "cuda" else None
+        # Gradients lie in the buffers that are sent, so that they are not in the memory twice.
+        return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
 
 
 @contextlib.contextmanager

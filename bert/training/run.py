@@ -23,6 +23,7 @@ from bert.training.distributed import Processes, start_processes
 from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
 from bert.training.reporting import Reporter
+from bert.training.sharding import shard_optimizer, whole_state
 from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state
 
 Say = Callable[[str], None]
@@ -74,6 +75,7 @@ class Run:
         say: prints a sentence for the user.
         identity: plain data that is saved with the training state; a run of any other is not the same run.
         scaler: of the loss, where the precision needs it.
+        sharded: whether each process keeps a part of the optimizer's state alone.
         progress: where the run stands.
     """
 
@@ -85,6 +87,7 @@ class Run:
     say: Say
     identity: dict
     scaler: torch.amp.GradScaler
+    sharded: bool = False
     progress: Progress = field(default_factory=Progress)
 
     @property
@@ -142,9 +145,10 @@ class Run:
             own: what the script needs besides to go on, plain data.
         """
         generators = self.processes.gather(generator_state(self.processes.device))
+        optimizer = whole_state(self.optimizer, self.processes) if self.sharded else self.optimizer.state_dict()
         if self.processes.is_first:
             state = {
-                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "model": self.model.state_dict(), "optimizer": optimizer,
                 "scaler": self.scaler.state_dict(), "progress": vars(self.progress), "generators": generators,
             }  # fmt: skip
             save_state(self.directory / "training_state", self.progress.step, state | self.identity | own)
@@ -177,12 +181,15 @@ def assemble(
     """A new run of a model and its optimizer, in the precision and with the seed that the settings say.
 
     Args:
-        settings: output, precision and seed are read.
+        settings: output, precision, seed and shard_optimizer are read.
         identity: see ``Run``; the model's configuration is added to it as "config".
     """
     precision = choose_precision(settings.precision, processes.device)
     torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
+    if settings.shard_optimizer:
+        shard_optimizer(optimizer, processes)
     identity = {"config": model.config.to_dict()} | identity
     return Run(
-        Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler()
-    )
+        Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler(),
+        settings.shard_optimizer,
+    )  # fmt: skip
