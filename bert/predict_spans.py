@@ -1,5 +1,6 @@
 """Answers to questions: the best span over all windows of a context."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -27,6 +28,9 @@ class Answer(NamedTuple):
     null_score: float
 
 
+NO_ANSWER = Answer(0, 0, -math.inf, math.inf)  # before a window is looked at
+
+
 def best_span(window: QuestionWindow, start_logits: np.ndarray, end_logits: np.ndarray) -> tuple[float, int, int]:
     """(score, first position, last position) of a window's best span; the score is -inf where there is none.
 
@@ -48,31 +52,49 @@ def best_span(window: QuestionWindow, start_logits: np.ndarray, end_logits: np.n
     return best
 
 
+def better_answer(answer: Answer, window: QuestionWindow, start_logits: np.ndarray, end_logits: np.ndarray) -> Answer:
+    """The answer found so far, or that of one more window of the context where its score is higher.
+
+    Args:
+        start_logits, end_logits: (seq,), of the window, with or without its padding.
+    """
+    length = len(window.input.input_ids)
+    score, start, end = best_span(window, start_logits[:length], end_logits[:length])
+    null_score = min(answer.null_score, float(start_logits[0] + end_logits[0]))
+    if score <= answer.score:
+        return answer._replace(null_score=null_score)
+    return Answer(int(window.offsets[start, 0]), int(window.offsets[end, 1]), score, null_score)
+
+
 @torch.inference_mode()
+def span_logits(
+    model: BertForQuestionAnswering, windows: Sequence[QuestionWindow], pad_token_id: int, batch_size: int = 32
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(window's number, its start_logits, its end_logits) of each window, both (seq,) float32, with padding.
+
+    They come by length, since windows of about one length go through the model together.
+    """
+    model.eval()
+    device = model.qa_outputs.weight.device
+    order = sorted(range(len(windows)), key=lambda number: len(windows[number].input.input_ids))
+    for first in range(0, len(order), batch_size):
+        batch = order[first : first + batch_size]
+        arrays = pad_inputs([windows[number].input for number in batch], pad_token_id)
+        output = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+        starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+        yield from zip(batch, starts, ends)
+
+
 def best_answers(
     model: BertForQuestionAnswering, questions: Sequence[Sequence[QuestionWindow]], pad_token_id: int,
     batch_size: int = 32,
 ) -> list[Answer]:  # fmt: skip
     """The best answer to each question, over all windows of its context."""
-    model.eval()
-    device = model.qa_outputs.weight.device
     windows = [(place, window) for place, parts in enumerate(questions) for window in parts]
-    windows.sort(key=lambda pair: len(pair[1].input.input_ids))
-    answers = [Answer(0, 0, -np.inf, np.inf) for _ in questions]
-    for first in range(0, len(windows), batch_size):
-        batch = windows[first : first + batch_size]
-        arrays = pad_inputs([window.input for _, window in batch], pad_token_id)
-        output = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
-        starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
-        for (place, window), start_logits, end_logits in zip(batch, starts, ends):
-            length = len(window.input.input_ids)
-            score, start, end = best_span(window, start_logits[:length], end_logits[:length])
-            null_score = min(answers[place].null_score, float(start_logits[0] + end_logits[0]))
-            if score > answers[place].score:
-                span = (int(window.offsets[start, 0]), int(window.offsets[end, 1]), score)
-            else:
-                span = answers[place][:3]
-            answers[place] = Answer(*span, null_score)
+    answers = [NO_ANSWER] * len(questions)
+    for number, *logits in span_logits(model, [window for _, window in windows], pad_token_id, batch_size):
+        place, window = windows[number]
+        answers[place] = better_answer(answers[place], window, *logits)
     return answers
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from bert.heads.token import BertForTokenClassification
@@ -13,23 +15,38 @@ from bert.tokenization.word_windows import WordInput, word_inputs
 OUTSIDE = "O"
 
 
+class WordScores(NamedTuple):
+    """words: numbers of a sentence's words that have a piece; logits: (words, labels) float32, each word's score for
+    each tag.
+    """
+
+    words: list[int]
+    logits: np.ndarray
+
+    def best_tags(self) -> dict[int, int]:
+        """The number of the most probable tag of each of the words."""
+        return dict(zip(self.words, self.logits.argmax(axis=1).tolist()))
+
+
 @torch.inference_mode()
-def best_tags(
+def word_scores(
     model: BertForTokenClassification, sentences: Sequence[Sequence[WordInput]], pad_token_id: int, batch_size: int = 32
-) -> list[dict[int, int]]:
-    """For each sentence the number of the most probable tag of each of its words that has a piece."""
+) -> list[WordScores]:
+    """The scores of the words of each sentence; inputs of about one length go through the model together."""
     model.eval()
     device = model.classifier.weight.device
     windows = [(place, window) for place, parts in enumerate(sentences) for window in parts]
     windows.sort(key=lambda pair: len(pair[1].input.input_ids))
-    tags: list[dict[int, int]] = [{} for _ in sentences]
+    none_yet = np.empty((0, len(model.labels)), np.float32)
+    scores = [WordScores([], none_yet) for _ in sentences]
     for first in range(0, len(windows), batch_size):
         batch = windows[first : first + batch_size]
         arrays = pad_inputs([window.input for _, window in batch], pad_token_id)
         logits = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()}).logits
-        for (place, window), best in zip(batch, logits.argmax(dim=-1).tolist()):
-            tags[place].update((word, best[position]) for word, position in zip(window.words, window.positions))
-    return tags
+        for (place, window), of_window in zip(batch, logits.float().cpu().numpy()):
+            words, before = scores[place]
+            scores[place] = WordScores(words + window.words, np.concatenate([before, of_window[window.positions]]))
+    return scores
 
 
 def predict_tags(
@@ -39,7 +56,8 @@ def predict_tags(
     texts = iter(texts)
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
         sentences = [word_inputs(tokenizer, text, max_length) for text in chunk]
-        for text, tags in zip(chunk, best_tags(model, sentences, tokenizer.pad_token_id, batch_size)):
+        for text, scores in zip(chunk, word_scores(model, sentences, tokenizer.pad_token_id, batch_size)):
+            tags = scores.best_tags()
             pieces = tokenizer.pieces(text)
             bounds: dict[int, tuple[int, int]] = {}
             for word, (start, end) in zip(pieces.word_ids, pieces.offsets):

@@ -1,6 +1,6 @@
 """Classes or numbers for texts and pairs of texts: from tables to batches, and from a model to measures."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,28 +15,17 @@ from bert.evaluation.page import draw_confusion_matrix, picture, preformatted, t
 from bert.evaluation.report import Evaluation
 from bert.heads.sequence import PROBLEM_TYPES, BertForSequenceClassification
 from bert.predict import chosen_labels, pooled_logits, prediction_header, prediction_row
-from bert.tokenization.long_texts import ModelInput, fit_texts
+from bert.tokenization.long_texts import fit_texts
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import TaskBatches, labelled_batch
 from data.tasks.classification import Example, label_numbers
 from finetuning.class_weights import choose_class_weights
+from finetuning.measuring import in_shares, mean_of
+from finetuning.sets import TaskSet
 
 SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
 CONFIDENTLY_WRONG = 20  # examples on the report's page
-
-
-@dataclass(frozen=True)
-class LabelledTexts:
-    """A set of examples. source: where they are from, for messages; numbers: their labels as ``label_numbers`` gives
-    them; inputs: for each example one, or several windows; too_long: how many did not fit as they were.
-    """
-
-    source: str
-    examples: list[Example]
-    numbers: np.ndarray
-    inputs: list[list[ModelInput]]
-    too_long: int
 
 
 class ClassificationTask:
@@ -61,15 +50,15 @@ class ClassificationTask:
         max_length: int, long_texts: str, workers: int = 1, class_weights: str | dict[str, float] | None = None,
     ):  # fmt: skip
         self.labels, self.problem_type, self.tokenizer = labels, problem_type, tokenizer
-        numbers = {name: label_numbers(examples, self.labels, problem_type, source)
-                   for name, (source, examples) in sets.items()}  # fmt: skip
-        self.class_weights = choose_class_weights(class_weights, self.labels, numbers["train"], problem_type)
+        self.numbers = {name: label_numbers(examples, labels, problem_type, source)
+                        for name, (source, examples) in sets.items()}  # fmt: skip
+        self.class_weights = choose_class_weights(class_weights, labels, self.numbers["train"], problem_type)
         self.sets = {}
-        for name, (source, examples) in sets.items():
+        for name, (_, examples) in sets.items():
             seconds = None if examples[0].second is None else [example.second for example in examples]
             firsts = [example.first for example in examples]
             inputs, too_long = fit_texts(tokenizer, firsts, seconds, max_length, long_texts, workers)
-            self.sets[name] = LabelledTexts(source, examples, numbers[name], inputs, too_long)
+            self.sets[name] = TaskSet(examples, inputs, too_long)
 
     @property
     def model_arguments(self) -> dict:
@@ -84,8 +73,8 @@ class ClassificationTask:
     ) -> TaskBatches:
         """The endless training batches. A text in several windows is as many rows, each with the text's label."""
         training = self.sets["train"]
-        rows = [window for windows in training.inputs for window in windows]
-        labels = np.repeat(training.numbers, [len(windows) for windows in training.inputs], axis=0)
+        rows = [window for window, _ in training.windows()]
+        labels = np.repeat(self.numbers["train"], [len(windows) for windows in training.inputs], axis=0)
         return TaskBatches(
             [len(row.input_ids) for row in rows],
             lambda chosen: labelled_batch(chosen, rows, labels, self.tokenizer.pad_token_id, length),
@@ -101,28 +90,22 @@ class ClassificationTask:
         Args:
             in_full: also what the report shows: predictions, confusion matrix, the worst mistakes.
         """
-        texts = self.sets[name]
-        was_training = model.training
-        with precision.autocast():
-            mine = pooled_logits(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
-        model.train(was_training)
-        logits = torch.empty(len(texts.inputs), len(self.labels))
-        for rank, share in enumerate(processes.gather(mine)):
-            logits[rank :: processes.count] = share
+        texts, numbers, pad_token_id = self.sets[name], self.numbers[name], self.tokenizer.pad_token_id
+        logits = torch.stack(in_shares(
+            lambda share: pooled_logits(model, share, pad_token_id), texts.inputs, model, precision, processes
+        ))  # (texts, labels)  # fmt: skip
         device = model.classifier.weight.device
-        ((loss_name, loss),) = model.loss(logits.to(device), torch.from_numpy(texts.numbers).to(device)).items()
-        losses = {f"{loss_name}_loss": loss.sum.item() / int(loss.count)}
-        if loss.correct is not None:
-            losses[f"{loss_name}_accuracy"] = int(loss.correct) / int(loss.count)
+        ((loss_name, loss),) = model.loss(logits.to(device), torch.from_numpy(numbers).to(device)).items()
+        losses = mean_of(loss_name, loss)
         probabilities = model.probabilities(logits).double().numpy()
-        metrics = self._metrics(texts.numbers, probabilities)
+        metrics = self._metrics(numbers, probabilities)
         if not in_full:
             return Evaluation(metrics, losses)
         return Evaluation(
             metrics, losses, ["line", "label", *prediction_header(self.labels, self.problem_type)],
             [[example.line, _in_words(example.label), *prediction_row(row, self.labels, self.problem_type)]
              for example, row in zip(texts.examples, probabilities.tolist())],
-            self._sections(texts, probabilities),
+            self._sections(texts.examples, numbers, probabilities),
         )  # fmt: skip
 
     def _metrics(self, truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -132,7 +115,9 @@ class ClassificationTask:
             return multi_label_metrics(truth.astype(int), (probabilities > 0.5).astype(int))
         return classification_metrics(truth, probabilities.argmax(axis=1), len(self.labels))
 
-    def _sections(self, texts: LabelledTexts, probabilities: np.ndarray) -> list[tuple[str, str]]:
+    def _sections(
+        self, examples: Sequence[Example], truth: np.ndarray, probabilities: np.ndarray
+    ) -> list[tuple[str, str]]:
         """What the report's page shows of a set."""
         from sklearn.metrics import classification_report
 
@@ -140,19 +125,19 @@ class ClassificationTask:
         if self.problem_type != REGRESSION:
             predicted = probabilities.argmax(axis=1) if self.problem_type == SINGLE else probabilities > 0.5
             if self.problem_type == SINGLE:
-                matrix = confusion_matrix(texts.numbers, predicted, len(self.labels))
+                matrix = confusion_matrix(truth, predicted, len(self.labels))
                 drawn = picture(draw_confusion_matrix(matrix, self.labels), "confusion matrix")
                 sections.append(("Confusion matrix", drawn))
             in_words = classification_report(
-                texts.numbers, predicted, labels=range(len(self.labels)), target_names=self.labels, digits=4,
+                truth, predicted, labels=range(len(self.labels)), target_names=self.labels, digits=4,
                 zero_division=0,
             )  # fmt: skip
             sections.append(("By class", preformatted(in_words)))
         rows = [
-            (f"{wrongness:.3f}", texts.examples[place].line, _in_words(texts.examples[place].label),
+            (f"{wrongness:.3f}", examples[place].line, _in_words(examples[place].label),
              chosen_labels(probabilities[place].tolist(), self.labels, self.problem_type),
-             " | ".join(filter(None, (texts.examples[place].first, texts.examples[place].second)))[:1_000])
-            for place, wrongness in worst_mistakes(texts.numbers, probabilities, self.problem_type, CONFIDENTLY_WRONG)
+             " | ".join(filter(None, (examples[place].first, examples[place].second)))[:1_000])
+            for place, wrongness in worst_mistakes(truth, probabilities, self.problem_type, CONFIDENTLY_WRONG)
         ]  # fmt: skip
         measure = "off by" if self.problem_type == REGRESSION else "confidence"
         sections.append(("Most confidently wrong", table([measure, "line", "label", "prediction", "text"], rows)))

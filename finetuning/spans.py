@@ -1,36 +1,26 @@
 """Answers that are parts of a text: from SQuAD's JSON to batches, and from a model to exact match and F1."""
 
-import math
 import statistics
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from bert.evaluation.answers import exact_match, f1
 from bert.evaluation.page import table
 from bert.evaluation.report import Evaluation
+from bert.heads.loss import Loss, cross_entropy
 from bert.heads.span import BertForQuestionAnswering
-from bert.predict_spans import Answer, best_answers
+from bert.predict_spans import NO_ANSWER, Answer, better_answer, span_logits
 from bert.tokenization.question_windows import QuestionWindow, question_windows
 from bert.training.distributed import Processes
-from bert.training.loop import mean_losses
 from bert.training.precision import Precision
 from data.tasks.batches import Batch, TaskBatches, input_batch
 from data.tasks.spans import Question
+from finetuning.measuring import in_shares, mean_of
+from finetuning.sets import in_windows
 
 MOST_MISTAKES = 20  # questions on the report's page
-
-
-@dataclass(frozen=True)
-class Questions:
-    """A set of questions. source: where they are from; inputs: of each question the windows over its context; too_long:
-    how many have several.
-    """
-
-    source: str
-    examples: list[Question]
-    inputs: list[list[QuestionWindow]]
-    too_long: int
 
 
 class SpanTask:
@@ -51,11 +41,11 @@ class SpanTask:
     ):
         self.tokenizer, self.null_threshold = tokenizer, null_threshold
         self.sets = {}
-        for name, (source, questions) in sets.items():
+        for name, (_, questions) in sets.items():
             inputs = [
                 question_windows(tokenizer, question.question, question.context, max_length) for question in questions
             ]
-            self.sets[name] = Questions(source, questions, inputs, sum(len(windows) > 1 for windows in inputs))
+            self.sets[name] = in_windows(questions, inputs)
 
     @property
     def model_arguments(self) -> dict:
@@ -66,7 +56,7 @@ class SpanTask:
         self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
     ) -> TaskBatches:
         """The endless training batches; each window is a row, the answer of one that does not hold it is [CLS]."""
-        rows = self._rows("train")
+        rows = self.sets["train"].windows()
         return TaskBatches(
             [len(window.input.input_ids) for window, _ in rows],
             lambda chosen: self._batch([rows[row] for row in chosen], length),
@@ -83,16 +73,10 @@ class SpanTask:
             in_full: also what the report shows: predictions and the questions most confidently answered wrongly.
         """
         questions = self.sets[name]
-        was_training = model.training
-        with precision.autocast():
-            mine = best_answers(model, questions.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
-        model.train(was_training)
-        answers: list[Answer] = [Answer(0, 0, -math.inf, math.inf)] * len(questions.examples)
-        for rank, share in enumerate(processes.gather(mine)):
-            answers[rank :: processes.count] = share
-        rows = self._rows(name)[processes.rank :: processes.count]
-        batches = (self._batch(rows[first : first + 32], None) for first in range(0, len(rows), 32))
-        losses = mean_losses(model, batches, precision, processes)
+        asked = list(zip(questions.examples, questions.inputs))
+        found = in_shares(lambda share: self._answers(model, share), asked, model, precision, processes)
+        answers, of_questions = zip(*found)
+        losses = mean_of("span", Loss(*map(sum, zip(*of_questions))))
         predicted = [self._in_words(question, answer) for question, answer in zip(questions.examples, answers)]
         golden = [[text for text, _ in question.answers] for question in questions.examples]
         matches = [exact_match(*pair) for pair in zip(predicted, golden)]
@@ -122,17 +106,36 @@ class SpanTask:
             return ""
         return question.context[answer.start : answer.end]
 
-    def _rows(self, name: str) -> list[tuple[QuestionWindow, tuple[int, int]]]:
-        """(window, the positions of the first answer in it) of each window of each question."""
-        rows = []
-        for question, windows in zip(self.sets[name].examples, self.sets[name].inputs):
-            for window in windows:
-                text, start = question.answers[0] if question.answers else ("", 0)
-                rows.append((window, window.positions_of(start, start + len(text)) if text else (0, 0)))
-        return rows
+    def _answers(
+        self, model: BertForQuestionAnswering, asked: Sequence[tuple[Question, list[QuestionWindow]]]
+    ) -> list[tuple[Answer, Loss]]:
+        """The best answer to each question, and the loss over its windows (see ``BertForQuestionAnswering.losses``), as
+        numbers.
+        """
+        windows = [(place, window) for place, (_, parts) in enumerate(asked) for window in parts]
+        answers, losses = [NO_ANSWER] * len(asked), [Loss(0.0, 0, 0)] * len(asked)
+        only_windows = [window for _, window in windows]
+        for number, start_logits, end_logits in span_logits(model, only_windows, self.tokenizer.pad_token_id):
+            place, window = windows[number]
+            answers[place] = better_answer(answers[place], window, start_logits, end_logits)
+            positions = torch.tensor(answer_positions(asked[place][0], window))  # (start and end,)
+            both = cross_entropy(torch.from_numpy(np.stack([start_logits, end_logits])), positions)
+            before = losses[place]
+            losses[place] = Loss(
+                before.sum + both.sum.item() / 2, before.count + 1, before.correct + (both.correct.item() == 2)
+            )
+        return list(zip(answers, losses))
 
-    def _batch(self, rows: list[tuple[QuestionWindow, tuple[int, int]]], length: int | None) -> Batch:
+    def _batch(self, rows: list[tuple[QuestionWindow, Question]], length: int | None) -> Batch:
         """The rows as tensors, with start_positions and end_positions (batch,)."""
         batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
-        starts, ends = zip(*(positions for _, positions in rows))
+        starts, ends = zip(*(answer_positions(question, window) for window, question in rows))
         return batch | {"start_positions": torch.tensor(starts), "end_positions": torch.tensor(ends)}
+
+
+def answer_positions(question: Question, window: QuestionWindow) -> tuple[int, int]:
+    """The first and last position of the question's first answer in a window; those of [CLS] where it is not there."""
+    if not question.answers:
+        return 0, 0
+    text, start = question.answers[0]
+    return window.positions_of(start, start + len(text))

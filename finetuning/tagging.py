@@ -1,6 +1,6 @@
 """Tags for the words of sentences: from CoNLL's columns to batches, and from a model to entities."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -8,29 +8,18 @@ import torch
 from bert.evaluation.entities import count_entities
 from bert.evaluation.page import table
 from bert.evaluation.report import Evaluation
-from bert.heads.loss import NO_LABEL
+from bert.heads.loss import NO_LABEL, Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
-from bert.predict_tags import OUTSIDE, best_tags
+from bert.predict_tags import OUTSIDE, WordScores, word_scores
 from bert.tokenization.word_windows import WordInput, word_inputs
 from bert.training.distributed import Processes
-from bert.training.loop import mean_losses
 from bert.training.precision import Precision
 from data.tasks.batches import Batch, TaskBatches, input_batch
 from data.tasks.tagging import TaggedSentence, check_tags_are_known
+from finetuning.measuring import in_shares, mean_of
+from finetuning.sets import in_windows
 
 MOST_MISTAKES = 20  # sentences on the report's page
-
-
-@dataclass(frozen=True)
-class TaggedTexts:
-    """A set of sentences. source: where they are from; inputs: of each sentence, one or several windows; too_long: how
-    many go in windows.
-    """
-
-    source: str
-    examples: list[TaggedSentence]
-    inputs: list[list[WordInput]]
-    too_long: int
 
 
 class TaggingTask:
@@ -51,11 +40,12 @@ class TaggingTask:
         self, sets: dict[str, tuple[str, list[TaggedSentence]]], labels: list[str], tokenizer, max_length: int
     ):
         self.labels, self.tokenizer = labels, tokenizer
+        self._numbers = {tag: number for number, tag in enumerate(labels)}
         self.sets = {}
         for name, (source, sentences) in sets.items():
             check_tags_are_known(sentences, labels, source)
             inputs = [word_inputs(tokenizer, sentence.words, max_length) for sentence in sentences]
-            self.sets[name] = TaggedTexts(source, sentences, inputs, sum(len(windows) > 1 for windows in inputs))
+            self.sets[name] = in_windows(sentences, inputs)
 
     @property
     def model_arguments(self) -> dict:
@@ -66,7 +56,7 @@ class TaggingTask:
         self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
     ) -> TaskBatches:
         """The endless training batches; each window of a long sentence is a row."""
-        rows = self._rows("train")
+        rows = self.sets["train"].windows()
         return TaskBatches(
             [len(window.input.input_ids) for window, _ in rows],
             lambda chosen: self._batch([rows[row] for row in chosen], length),
@@ -82,21 +72,15 @@ class TaggingTask:
         Args:
             in_full: also what the report shows: predictions, each type's measures, sentences with most mistakes.
         """
-        texts = self.sets[name]
-        was_training = model.training
-        with precision.autocast():
-            mine = best_tags(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
-        model.train(was_training)
-        numbers: list[dict[int, int]] = [{} for _ in texts.examples]
-        for rank, share in enumerate(processes.gather(mine)):
-            numbers[rank :: processes.count] = share
+        texts, pad_token_id = self.sets[name], self.tokenizer.pad_token_id
+        scores = in_shares(
+            lambda share: word_scores(model, share, pad_token_id), texts.inputs, model, precision, processes
+        )
+        losses = mean_of("tagging", self._loss(texts.examples, scores))
         predicted = [
             [self.labels[tags[word]] if word in tags else OUTSIDE for word in range(len(sentence.words))]
-            for sentence, tags in zip(texts.examples, numbers)
+            for sentence, tags in zip(texts.examples, (each.best_tags() for each in scores))
         ]
-        rows = self._rows(name)[processes.rank :: processes.count]
-        batches = (self._batch(rows[first : first + 32], None) for first in range(0, len(rows), 32))
-        losses = mean_losses(model, batches, precision, processes)
         counts, by_type = count_entities([sentence.tags for sentence in texts.examples], predicted)
         pairs = [pair for sentence, tags in zip(texts.examples, predicted) for pair in zip(sentence.tags, tags)]
         metrics = {
@@ -116,17 +100,20 @@ class TaggingTask:
                                      _worst(texts.examples, predicted)))],
         )  # fmt: skip
 
-    def _rows(self, name: str) -> list[tuple[WordInput, TaggedSentence]]:
-        texts = self.sets[name]
-        return [(window, sentence) for sentence, parts in zip(texts.examples, texts.inputs) for window in parts]
+    def _loss(self, sentences: Sequence[TaggedSentence], scores: list[WordScores]) -> Loss:
+        """That of the words that have scores."""
+        numbers = [
+            self._numbers[sentence.tags[word]] for sentence, each in zip(sentences, scores) for word in each.words
+        ]
+        logits = np.concatenate([each.logits for each in scores])
+        return cross_entropy(torch.from_numpy(logits), torch.tensor(numbers, dtype=torch.int64))
 
     def _batch(self, rows: list[tuple[WordInput, TaggedSentence]], length: int | None) -> Batch:
         """The rows as tensors; labels (batch, seq) hold a tag's number at the first piece of a word, else NO_LABEL."""
         batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
-        numbers = {tag: number for number, tag in enumerate(self.labels)}
         labels = np.full(batch["input_ids"].shape, NO_LABEL, np.int64)
         for row, (window, sentence) in zip(labels, rows):
-            row[window.positions] = [numbers[sentence.tags[word]] for word in window.words]
+            row[window.positions] = [self._numbers[sentence.tags[word]] for word in window.words]
         return batch | {"labels": torch.from_numpy(labels)}
 
 

@@ -1,0 +1,103 @@
+"""A run: what is saved comes back, another model's state does not, and a script ends with the right code."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from bert.errors import InputError
+from bert.training.distributed import Processes
+from bert.training.optimizer import make_optimizer
+from bert.training.run import assemble, run_script
+
+CPU = torch.device("cpu")
+
+
+class Model(nn.Linear):
+    """A model of one number with a configuration, as far as a run needs one."""
+
+    def __init__(self, size=1):
+        super().__init__(1, 1)
+        self.config = SimpleNamespace(to_dict=lambda: {"size": size})
+
+
+def make_run(directory, said=None, size=1, processes=1, **identity):
+    torch.manual_seed(size)
+    model = Model(size)
+    settings = SimpleNamespace(output=str(directory), precision="fp32", seed=0, shard_optimizer=False)
+    say = (lambda sentence: None) if said is None else said.append
+    together = SimpleNamespace(rank=0, count=processes, device=CPU, is_first=True, gather=lambda value: [value])
+    return assemble(settings, model, make_optimizer("adamw", model, 0.1), together, say, identity)
+
+
+def update(run):
+    run.model(torch.rand(3, 1)).sum().backward()
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    run.progress.step += 1
+
+
+def test_a_resumed_run_goes_on_as_the_one_that_was_saved_and_has_what_the_script_kept(tmp_path):
+    run, said = make_run(tmp_path, labels=["a"]), []
+    update(run)
+    run.save(best={"value": 0.5})
+    update(run)
+    again = make_run(tmp_path, said, labels=["a"])
+    assert again.resume("its data") == {"best": {"value": 0.5}}
+    assert said == [f"Resuming {tmp_path} from step 1."]
+    update(again)
+    assert again.model.weight.equal(run.model.weight)
+    assert again.progress == run.progress
+    control = make_run(tmp_path, labels=["a"])
+    control.resume("its data")
+    torch.manual_seed(1)  # other random numbers than those that were saved
+    update(control)
+    assert not control.model.weight.equal(run.model.weight)
+
+
+@pytest.mark.parametrize(("size", "labels", "named"), [(2, ["a"], "config"), (1, ["b"], "labels")])
+def test_the_state_of_another_model_is_refused(tmp_path, size, labels, named):
+    make_run(tmp_path, labels=["a"]).save()
+    with pytest.raises(InputError, match=rf"not the one that its data make now \(other {named}\); put back"):
+        make_run(tmp_path, size=size, labels=labels).resume("its data")
+
+
+def test_another_number_of_processes_is_said(tmp_path):
+    make_run(tmp_path).save()
+    said = []
+    make_run(tmp_path, said, processes=2).resume("its data")
+    assert said[0].startswith("Note: the run had 1 processes and now has 2: dropout goes on from other random numbers")
+
+
+def test_each_process_drops_out_other_activations_and_each_run_of_a_seed_the_same(tmp_path):
+    drawn = []
+    for rank in (0, 1, 0):
+        settings = SimpleNamespace(output=str(tmp_path), precision="fp32", seed=5, shard_optimizer=False)
+        model = Model()
+        assemble(settings, model, make_optimizer("adamw", model, 0.1), Processes(rank, 2, CPU), print, {})
+        drawn.append(torch.rand(4))
+    assert drawn[0].equal(drawn[2])
+    assert not drawn[0].equal(drawn[1])
+
+
+def fail(error):
+    def do(settings, processes):
+        raise error
+
+    return do
+
+
+@pytest.mark.parametrize(
+    ("do", "code", "message"),
+    [(lambda settings, processes: 130, 130, ""), (fail(InputError("no such file")), 2, "a.py: error: no such file\n"),
+     (fail(KeyboardInterrupt()), 130, "a.py: interrupted; what was saved before is kept\n")],
+)  # fmt: skip
+def test_a_script_ends_with_a_code_and_one_sentence(do, code, message, capsys):
+    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == code
+    assert capsys.readouterr().err == message
+
+
+def test_an_error_that_is_no_fault_of_the_input_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(ZeroDivisionError()))

@@ -1,0 +1,36 @@
+"""The table of kinds: it has what the known tasks need, and no kind leaves a choice open."""
+
+import pytest
+
+from bert.errors import InputError
+from data.tasks.known import KNOWN_TASKS
+from finetuning.kinds import KINDS
+from finetuning.reading import check_metric, kind_of
+
+
+def test_each_known_task_has_its_kind_and_a_metric_of_it():
+    for name, known in KNOWN_TASKS.items():
+        kind = kind_of(None, name)
+        assert kind is KINDS[known.problem]
+        assert check_metric(known.metric, kind, ["0", "1"]) == known.metric
+
+
+def test_the_flag_goes_before_the_known_task_and_one_label_is_the_default():
+    assert kind_of("tagging", "squad") is KINDS["tagging"]
+    assert kind_of(None, None) is KINDS["single-label"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_first_metric_is_the_one_where_none_is_asked_for_and_others_are_refused(name):
+    kind = KINDS[name]
+    assert check_metric(None, kind, None) == kind.metrics[0]
+    with pytest.raises(InputError, match=f"--metric beauty: of this task, {', '.join(kind.metrics)} are measured"):
+        check_metric("beauty", kind, None)
+
+
+def test_f1_of_classes_is_that_of_two():
+    kind = KINDS["single-label"]
+    assert check_metric("f1", kind, ["a", "b"]) == "f1"
+    with pytest.raises(InputError, match="--metric f1"):
+        check_metric("f1", kind, ["a", "b", "c"])
+    assert check_metric("f1", KINDS["tagging"], ["O", "B-A", "B-B"]) == "f1"

@@ -1,0 +1,70 @@
+"""Spans: the model runs once over a set, and its losses are those of the head."""
+
+import pytest
+import torch
+
+from bert.config import BertConfig
+from bert.heads.span import BertForQuestionAnswering
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.distributed import Processes
+from bert.training.loop import mean_losses
+from bert.training.precision import choose_precision
+from data.tasks.spans import Question
+from finetuning.spans import SpanTask, answer_positions
+from tests.conftest import WORDS, make_documents
+
+TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
+CONFIG = BertConfig(
+    vocab_size=TOKENIZER.vocab_size, hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+    max_position_embeddings=40, initializer_range=0.3,
+)  # fmt: skip
+ALONE, FULL = Processes(0, 1, torch.device("cpu")), choose_precision("fp32", torch.device("cpu"))
+
+
+def questions(seed) -> list[Question]:
+    asked = []
+    for number, document in enumerate(make_documents(30, seed)):
+        context = " ".join(document[:2]).lower()
+        answers = (("river", context.index("river")),) if "river" in context else ()
+        asked.append(Question(number, str(number), "the small bird", context, answers))
+    return asked
+
+
+@pytest.fixture
+def task():
+    return SpanTask({"train": ("a", questions(1)), "dev": ("b", questions(2))}, TOKENIZER, 16, 0.0)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return BertForQuestionAnswering(CONFIG)
+
+
+def losses_of_head(task, model):
+    """Batches of windows of about one length: how much padding a window has is part of its loss."""
+    rows = sorted(task.sets["dev"].windows(), key=lambda row: len(row[0].input.input_ids))
+    batches = [task._batch(rows[first : first + 32], None) for first in range(0, len(rows), 32)]
+    return mean_losses(model, batches, FULL, ALONE)
+
+
+def test_the_losses_are_those_of_the_head_though_the_model_runs_once(task, model):
+    runs = []
+    model.bert.register_forward_hook(lambda module, arguments, output: runs.append(len(arguments[0])))
+    losses = task.evaluate(model, "dev", FULL, ALONE).losses
+    assert sum(runs) == len(task.sets["dev"].windows()) > len(task.sets["dev"].examples)
+    assert losses == pytest.approx(losses_of_head(task, model), rel=1e-5)
+    with torch.no_grad():
+        model.qa_outputs.weight *= 1.1
+    assert losses != pytest.approx(losses_of_head(task, model), rel=1e-5)
+
+
+def test_an_answer_is_looked_for_in_each_window_and_is_at_cls_where_it_is_not(task):
+    question = next(each for each in task.sets["dev"].examples if each.answers)
+    windows = task.sets["dev"].inputs[question.article]
+    river = TOKENIZER.encode("river")[0]
+    for window in windows:
+        start, end = answer_positions(question, window)
+        assert (start, end) == (0, 0) or window.input.input_ids[start : end + 1].tolist() == [river]
+        assert answer_positions(question._replace(answers=()), window) == (0, 0)
+    assert any(answer_positions(question, window) != (0, 0) for window in windows)
