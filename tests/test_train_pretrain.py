@@ -146,18 +146,27 @@ def test_of_two_processes_one_says_what_is_wrong(tmp_path):
     assert ended.stderr.count("exitcode  : 2") == 2
 
 
-def test_processes_and_micro_batches_change_nothing_but_rounding(finished, tmp_path):
-    corpus, _ = finished
+def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
+    few = "\n\n".join("\n".join(document) for document in make_documents(11))  # so that a second epoch begins
+    corpus = write(tmp_path / "few.txt", few)
     arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0]
-    runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "control")}
+    runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "four_sharded", "control")}
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
     assert pretrain(*arguments, "--output", runs["control"], "--batch-size", 4) == 0
     line = command(*arguments, "--output", runs["processes"], "--accumulate", 2, processes=2)
     subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    line = command(*arguments, "--output", runs["four_sharded"], "--shard-optimizer", processes=4)
+    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    by_four = (runs["four_sharded"] / "model.safetensors").read_bytes()
+    (runs["four_sharded"] / "training_state" / "step-00000006.pt").write_bytes(b"")  # so that step 4 is the newest
+    assert pretrain("--resume", "--output", runs["four_sharded"], "--no-shard-optimizer") == 0
+    assert (runs["four_sharded"] / "model.safetensors").read_bytes() != by_four  # made anew, with other rounding
 
+    epochs = [line["epoch"] for line in read_log(runs["whole"] / "log.jsonl") if "epoch" in line]
+    assert (epochs[0], epochs[-1]) == (0, 1)
     expected = weights(runs["whole"])
-    for name in ("parts", "processes"):
+    for name in ("parts", "processes", "four_sharded"):
         for weight, other in zip(expected.values(), weights(runs[name]).values(), strict=True):
             torch.testing.assert_close(weight, other, rtol=1e-4, atol=2e-5)
         for line, other in zip(read_log(runs["whole"] / "log.jsonl"), read_log(runs[name] / "log.jsonl"), strict=True):
@@ -167,6 +176,26 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(finished, tmp_p
             assert line.get("tokens") == other.get("tokens")
     control = weights(runs["control"])
     assert not all(torch.allclose(weight, control[name], rtol=1e-4, atol=2e-5) for name, weight in expected.items())
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process by Linux's /proc")
+def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_whole_state(finished, tmp_path):
+    corpus, _ = finished
+    endless = [*SMALL_RUN, "--max-steps", 1_000_000, "--checkpoint-every", 5]
+    line = command("--corpus", corpus, "--output", tmp_path / "run", *endless, processes=2)
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
+        deadline = time.monotonic() + 100
+        while not list(tmp_path.glob("run/training_state/*.sha256")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        workers = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+        rank_of = {int(pid): re.search(rb"\0RANK=(\d)", Path(f"/proc/{pid}/environ").read_bytes()) for pid in workers}
+        victim = next(pid for pid, rank in rank_of.items() if rank and rank[1] == b"1")
+        os.kill(victim, signal.SIGKILL)
+        _, said = job.communicate(timeout=60)
+    assert job.returncode == 1
+    assert re.search(r"Root Cause.*rank +: 1 .*exitcode +: -9", said, re.DOTALL), said
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert load_newest_state(tmp_path / "run" / "training_state")[0]["progress"]["step"] % 5 == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -1,8 +1,10 @@
-"""Several processes: sums, objects, and whose work is everyone's; and the single process, where nothing happens."""
+"""Several processes, of which one may die: sums, objects, and whose work is everyone's; and the single process, where nothing happens."""
 
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,23 +52,62 @@ print("well")
 """
 
 
-@pytest.mark.parametrize("ending", ["succeeds", "fails"])
-def test_two_processes_add_up_gather_and_share_and_leave_no_thread(ending):
+DYING = """
+import os
+import signal
+import torch
+from bert.training.distributed import start_processes
+torch.set_num_threads(1)
+
+with start_processes("cpu") as processes:
+    wrapped = processes.wrap(torch.nn.Linear(100, 100))
+    for step in range(1_000_000):
+        if step == 20 and processes.rank == 1:
+            print("dies", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        wrapped(torch.ones(3, 100)).sum().backward()
+"""
+
+
+def start(program: str, argument: str, count: int) -> list[subprocess.Popen]:
+    """So many processes as a cluster's scheduler starts them: all that they know is in their environment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    running = [
+    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    return [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, ending], env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-c", program, argument],
+            env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
-        for rank in range(2)
+        for rank in range(count)
     ]  # fmt: skip
-    for process in running:
+
+
+@pytest.mark.parametrize("ending", ["succeeds", "fails"])
+def test_two_processes_add_up_gather_and_share_and_leave_no_thread(ending):
+    for process in start(PROGRAM, ending, 2):
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output
         assert output.strip().endswith("well")
+
+
+def test_the_death_of_a_process_ends_the_others_without_torchrun_too():
+    first, dying, last = running = start(DYING, "", 3)
+    assert dying.stdout.readline().strip() == "dies"
+    died = time.monotonic()
+    try:
+        for process in (first, last):
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 1
+            assert "Connection closed by peer" in output, output
+        assert time.monotonic() - died < 60
+        assert dying.wait(60) == -signal.SIGKILL
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
 
 
 def test_alone_everything_is_itself():
