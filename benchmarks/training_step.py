@@ -110,7 +110,10 @@ def their_model(kind: str, ours: torch.nn.Module, attention: str) -> torch.nn.Mo
 
     config = transformers.BertConfig(**ours.config.to_dict(), attn_implementation=attention)
     model = getattr(transformers, kind)(config)
-    weights = {to_huggingface_name(name): values for name, values in ours.state_dict().items()}
+    prefix = "" if kind != "BertModel" else "bert."  # names are translated with the part of a model that they are in
+    weights = {
+        to_huggingface_name(prefix + name).removeprefix(prefix): values for name, values in ours.state_dict().items()
+    }
     missing = model.load_state_dict(weights, strict=False).missing_keys
     assert not [name for name in missing if "decoder" not in name and "position_ids" not in name], missing
     model.tie_weights()

@@ -38,6 +38,7 @@ def embed(
     for layer in layers:
         if not -number - 1 <= layer <= number:
             raise InputError(f"--layers {layer}: 0 (the embeddings) to {number}, or from the end -1, -2, ...")
+    only_last = tuple(layers) == (-1,)  # for which the others need not be kept
     model.eval()
     device = model.embeddings.word_embeddings.weight.device
     texts = iter(texts)
@@ -53,7 +54,8 @@ def embed(
             places, batch = zip(*windows[first : first + batch_size])
             arrays = pad_inputs(batch, tokenizer.pad_token_id)
             tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-            states = model(**tensors, return_hidden_states=True).hidden_states
+            output = model(**tensors, return_hidden_states=not only_last)
+            states = {-1: output.last_hidden_state} if only_last else output.hidden_states
             chosen = torch.stack([states[layer] for layer in layers], dim=1)  # (batch, layers, seq, hidden_size)
             if pooling == "cls":
                 pooled = chosen[:, :, 0]
