@@ -1,1 +1,3 @@
-"""What a task joins, for ``train_finetune.py``: its reader, its head, its batches and its measures. A file per task."""
+"""What ``train_finetune.py`` joins: the kinds of tasks in a table (``kinds.py``), a file for each with its head and
+measures, and beside them what its user tells it and is told.
+"""
