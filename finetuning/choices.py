@@ -1,8 +1,7 @@
 """One of several choices: from JSON lines to batches, and from a model to its accuracy."""
 
-from dataclasses import dataclass
-
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from bert.evaluation.page import table
 from bert.evaluation.report import Evaluation
@@ -11,25 +10,14 @@ from bert.heads.multiple_choice import BertForMultipleChoice
 from bert.predict_choices import choice_logits
 from bert.task_inputs.choices import Choices
 from bert.tokenization.choice_inputs import choice_inputs
-from bert.tokenization.long_texts import ModelInput
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import TaskBatches
 from data.tasks.choices import choice_batch
+from finetuning.measuring import in_shares, mean_of
+from finetuning.sets import TaskSet
 
 CONFIDENTLY_WRONG = 20  # examples on the report's page
-
-
-@dataclass(frozen=True)
-class ChoiceTexts:
-    """A set of examples. source: where they are from; inputs: of each example one for each choice; too_long: how many
-    have one that did not fit as it was.
-    """
-
-    source: str
-    examples: list[Choices]
-    inputs: list[list[ModelInput]]
-    too_long: int
 
 
 class ChoiceTask:
@@ -50,13 +38,13 @@ class ChoiceTask:
     def __init__(self, sets: dict[str, tuple[str, list[Choices]]], tokenizer, max_length: int, long_texts: str):
         self.tokenizer = tokenizer
         self.sets = {}
-        for name, (source, examples) in sets.items():
+        for name, (_, examples) in sets.items():
             fitted = [
                 choice_inputs(tokenizer, example.context, example.choices, max_length, long_texts)
                 for example in examples
             ]
-            inputs = [each.inputs for each in fitted]
-            self.sets[name] = ChoiceTexts(source, examples, inputs, sum(each.is_cut for each in fitted))
+            too_long = sum(each.is_cut for each in fitted)
+            self.sets[name] = TaskSet(examples, [each.inputs for each in fitted], too_long)
 
     @property
     def model_arguments(self) -> dict:
@@ -86,18 +74,14 @@ class ChoiceTask:
         Args:
             in_full: also what the report shows: predictions and the worst mistakes.
         """
-        texts = self.sets[name]
-        was_training = model.training
-        with precision.autocast():
-            mine = choice_logits(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
-        model.train(was_training)
-        logits = torch.full((len(texts.inputs), max(map(len, texts.inputs))), -torch.inf)
-        for rank, share in enumerate(processes.gather(mine)):
-            logits[rank :: processes.count, : share.shape[1]] = share
-        loss = cross_entropy(logits, torch.tensor([example.label for example in texts.examples]))
-        accuracy = int(loss.correct) / int(loss.count)
-        metrics = {"accuracy": accuracy}
-        losses = {"choice_loss": loss.sum.item() / int(loss.count), "choice_accuracy": accuracy}
+        texts, pad_token_id = self.sets[name], self.tokenizer.pad_token_id
+        rows = in_shares(
+            lambda share: choice_logits(model, share, pad_token_id), texts.inputs, model, precision, processes
+        )
+        logits = pad_sequence(rows, batch_first=True, padding_value=-torch.inf)  # shares may differ in most choices
+        labels = torch.tensor([example.label for example in texts.examples])
+        losses = mean_of("choice", cross_entropy(logits, labels))
+        metrics = {"accuracy": losses["choice_accuracy"]}
         if not in_full:
             return Evaluation(metrics, losses)
         best = list(zip(texts.examples, *(values.tolist() for values in logits.softmax(dim=-1).max(dim=-1))))

@@ -19,17 +19,17 @@ from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import Batch, TaskBatches
 from data.tasks.relations import relation_numbers
+from finetuning.measuring import in_shares, mean_of
 
 CONFIDENTLY_WRONG = 20  # examples on the report's page
 
 
 @dataclass(frozen=True)
 class RelationTexts:
-    """A set of texts. source: where they are from; numbers: (texts,) of their relations; inputs: one for each text;
-    too_long: of how many only what is near the entities was kept.
+    """A set of texts. numbers: (texts,) of their relations; inputs: one for each text; too_long: of how many only what
+    is near the entities was kept.
     """
 
-    source: str
     examples: list[MarkedText]
     numbers: np.ndarray
     inputs: list[MarkedInput]
@@ -56,7 +56,7 @@ class RelationTask:
         for name, (source, texts) in sets.items():
             numbers = relation_numbers(texts, labels, source)
             inputs = marked_inputs(tokenizer, texts, max_length, source)
-            self.sets[name] = RelationTexts(source, texts, numbers, inputs, sum(marked.is_cut for marked in inputs))
+            self.sets[name] = RelationTexts(texts, numbers, inputs, sum(marked.is_cut for marked in inputs))
 
     @property
     def model_arguments(self) -> dict:
@@ -82,23 +82,18 @@ class RelationTask:
         Args:
             in_full: also what the report shows: predictions, F1 by relation, confusion matrix, the worst mistakes.
         """
-        texts = self.sets[name]
-        was_training = model.training
-        with precision.autocast():
-            mine = relation_logits(model, texts.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id)
-        model.train(was_training)
-        logits = torch.empty(len(texts.inputs), len(self.labels))
-        for rank, share in enumerate(processes.gather(mine)):
-            logits[rank :: processes.count] = share
-        loss = cross_entropy(logits, torch.from_numpy(texts.numbers))
-        accuracy = int(loss.correct) / int(loss.count)
-        losses = {"relation_loss": loss.sum.item() / int(loss.count), "relation_accuracy": accuracy}
+        texts, pad_token_id = self.sets[name], self.tokenizer.pad_token_id
+        rows = in_shares(
+            lambda share: relation_logits(model, share, pad_token_id), texts.inputs, model, precision, processes
+        )
+        logits = torch.stack(rows)
+        losses = mean_of("relation", cross_entropy(logits, torch.from_numpy(texts.numbers)))
         probabilities = logits.double().softmax(dim=-1).numpy()
         guesses = probabilities.argmax(axis=1)
         counts = count_relations(
             [example.label for example in texts.examples], [self.labels[guess] for guess in guesses]
         )
-        metrics = {"macro_f1": official_macro_f1(counts), "accuracy": accuracy}
+        metrics = {"macro_f1": official_macro_f1(counts), "accuracy": losses["relation_accuracy"]}
         if not in_full:
             return Evaluation(metrics, losses)
         matrix = draw_confusion_matrix(confusion_matrix(texts.numbers, guesses, len(self.labels)), self.labels)

@@ -1,7 +1,7 @@
 """Extractive summaries (BertSum): from JSON lines to batches, and from a model to ROUGE."""
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 
@@ -12,25 +12,15 @@ from bert.heads.loss import binary_cross_entropy
 from bert.heads.summary import BertForExtractiveSummarization
 from bert.predict_summary import select_sentences, sentence_logits
 from bert.task_inputs.documents import Document
-from bert.tokenization.sentence_windows import SentenceWindow, sentence_windows
+from bert.tokenization.sentence_windows import sentence_windows
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import TaskBatches
 from data.tasks.summaries import summary_batch
+from finetuning.measuring import in_shares, mean_of
+from finetuning.sets import TaskSet
 
 MOST_MISTAKES = 20  # documents on the report's page
-
-
-@dataclass(frozen=True)
-class Documents:
-    """A set of documents. source: where they are from; inputs: of each one or several windows; too_long: how many go in
-    windows or have a sentence that is too long for one.
-    """
-
-    source: str
-    examples: list[Document]
-    inputs: list[list[SentenceWindow]]
-    too_long: int
 
 
 class SummaryTask:
@@ -50,10 +40,10 @@ class SummaryTask:
     ):
         self.tokenizer, self.summary_sentences = tokenizer, summary_sentences
         self.sets = {}
-        for name, (source, documents) in sets.items():
+        for name, (_, documents) in sets.items():
             fitted = [sentence_windows(tokenizer, document.sentences, max_length) for document in documents]
             too_long = sum(len(each.windows) > 1 or each.cut > 0 for each in fitted)
-            self.sets[name] = Documents(source, documents, [each.windows for each in fitted], too_long)
+            self.sets[name] = TaskSet(documents, [each.windows for each in fitted], too_long)
 
     @property
     def model_arguments(self) -> dict:
@@ -64,10 +54,7 @@ class SummaryTask:
         self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
     ) -> TaskBatches:
         """The endless training batches; each window of a long document is a row."""
-        documents = self.sets["train"]
-        rows = [
-            (window, document) for document, windows in zip(documents.examples, documents.inputs) for window in windows
-        ]
+        rows = self.sets["train"].windows()
         return TaskBatches(
             [len(window.input_ids) for window, _ in rows],
             lambda chosen: summary_batch([rows[row] for row in chosen], self.tokenizer.pad_token_id, length),
@@ -83,25 +70,17 @@ class SummaryTask:
         Args:
             in_full: also what the report shows: predictions and the documents with the worst summaries.
         """
-        documents = self.sets[name]
-        was_training = model.training
-        with precision.autocast():
-            mine = sentence_logits(
-                model, documents.inputs[processes.rank :: processes.count], self.tokenizer.pad_token_id
-            )
-        model.train(was_training)
-        logits: list[list[float]] = [[]] * len(documents.examples)
-        for rank, share in enumerate(processes.gather(mine)):
-            logits[rank :: processes.count] = share
+        documents, pad_token_id = self.sets[name], self.tokenizer.pad_token_id
+        logits: list[list[float]] = in_shares(
+            lambda share: sentence_logits(model, share, pad_token_id), documents.inputs, model, precision, processes
+        )
         truth = [
             float(sentence in document.summary)
             for document in documents.examples
             for sentence in range(len(document.sentences))
         ]
-        loss = binary_cross_entropy(torch.tensor([score for scores in logits for score in scores]), torch.tensor(truth))
-        losses = {
-            "sentence_loss": loss.sum.item() / int(loss.count), "sentence_accuracy": int(loss.correct) / int(loss.count)
-        }  # fmt: skip
+        scores_of_all = torch.tensor([score for scores in logits for score in scores])
+        losses = mean_of("sentence", binary_cross_entropy(scores_of_all, torch.tensor(truth)))
         chosen = [
             select_sentences(document.sentences, scores, self.summary_sentences)
             for document, scores in zip(documents.examples, logits)
@@ -134,5 +113,5 @@ def _rouge(document: Document, numbers: list[int]) -> dict[str, float]:
     }
 
 
-def _numbers(numbers) -> str:
+def _numbers(numbers: Sequence[int]) -> str:
     return ",".join(map(str, numbers))

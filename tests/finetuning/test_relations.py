@@ -1,0 +1,85 @@
+"""Relations: evaluation has the head's losses and the official measure, and says what is wrong."""
+
+import itertools
+
+import pytest
+import torch
+
+from bert.config import BertConfig
+from bert.heads.relation import BertForRelationExtraction
+from bert.task_inputs.marked_texts import MarkedText
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.distributed import Processes
+from bert.training.loop import mean_losses
+from bert.training.precision import choose_precision
+from finetuning.relations import RelationTask, _with_tags
+from tests.conftest import WORDS, make_documents
+
+TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]", "[unused2]", "[unused3]",
+                                "[unused4]", ".", *WORDS])  # fmt: skip
+CONFIG = BertConfig(
+    vocab_size=TOKENIZER.vocab_size, hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+    max_position_embeddings=40, initializer_range=0.3,
+)  # fmt: skip
+ALONE, FULL = Processes(0, 1, torch.device("cpu")), choose_precision("fp32", torch.device("cpu"))
+
+LABELS = ["A-B(e1,e2)", "A-B(e2,e1)", "Other"]
+
+
+def marked_texts() -> list[MarkedText]:
+    texts = [text.lower() for document in make_documents(4) for text in document]
+    spans = [(0, text.index(" ")) for text in texts]
+    return [
+        MarkedText(n, text, *((span, (span[1] + 1, len(text)))[:: 1 if n % 2 else -1]), LABELS[n % 3])
+        for n, (text, span) in enumerate(zip(texts, spans))
+    ]
+
+
+@pytest.fixture
+def task():
+    sets = {name: ("a", marked_texts()) for name in ("train", "dev")}
+    return RelationTask(sets, LABELS, TOKENIZER, max_length=32)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return BertForRelationExtraction(CONFIG, labels=LABELS)
+
+
+def batches_of_an_epoch(task):
+    """The training examples, which are the dev examples too, each once, in batches of about five."""
+    updates = task.batches(5, 0, ALONE, 1, None, None)
+    return [update.micro_batches[0] for update in itertools.islice(updates, updates.updates_per_epoch)]
+
+
+def test_the_losses_are_those_of_the_head_in_batches(task, model):
+    expected = mean_losses(model, batches_of_an_epoch(task), FULL, ALONE)
+    losses = task.evaluate(model, "dev", FULL, ALONE).losses
+    assert losses == pytest.approx(expected, rel=1e-5)
+    with torch.no_grad():
+        model.classifier.weight.mul_(2)
+    assert losses != pytest.approx(mean_losses(model, batches_of_an_epoch(task), FULL, ALONE), rel=1e-5)
+
+
+def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):
+    for training in (True, False):
+        model.train(training)
+        task.evaluate(model, "dev", FULL, ALONE)
+        assert model.training == training
+
+
+def test_the_page_has_relations_and_mistakes_with_their_tags(task, model):
+    evaluation = task.evaluate(model, "dev", FULL, ALONE, in_full=True)
+    assert [heading for heading, _ in evaluation.sections] == [
+        "Relations in both directions", "Confusion matrix", "Most confidently wrong",
+    ]  # fmt: skip
+    assert "&lt;e1&gt;" in evaluation.sections[2][1]
+    assert [row[:2] for row in evaluation.rows] == [[text.line, text.label] for text in marked_texts()]
+    right = sum(row[1] == row[2] for row in evaluation.rows) / len(evaluation.rows)
+    assert evaluation.metrics["accuracy"] == pytest.approx(right)
+
+
+def test_tags_stand_where_they_stood():
+    assert _with_tags(MarkedText(1, "a bc d", (2, 4), (5, 6), None)) == "a <e1>bc</e1> <e2>d</e2>"
+    assert _with_tags(MarkedText(1, "a bc d", (5, 6), (0, 1), None)) == "<e2>a</e2> bc <e1>d</e1>"

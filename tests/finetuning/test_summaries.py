@@ -1,0 +1,81 @@
+"""Summaries: evaluation has the head's losses, and ROUGE of what is selected."""
+
+import itertools
+
+import pytest
+import torch
+
+from bert.config import BertConfig
+from bert.evaluation.rouge import rouge_l, rouge_n
+from bert.heads.summary import BertForExtractiveSummarization
+from bert.task_inputs.documents import Document
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.distributed import Processes
+from bert.training.loop import mean_losses
+from bert.training.precision import choose_precision
+from finetuning.summaries import SummaryTask
+from tests.conftest import WORDS, make_documents
+
+TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]", "[unused2]", "[unused3]",
+                                "[unused4]", ".", *WORDS])  # fmt: skip
+CONFIG = BertConfig(
+    vocab_size=TOKENIZER.vocab_size, hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+    max_position_embeddings=40, initializer_range=0.3,
+)  # fmt: skip
+ALONE, FULL = Processes(0, 1, torch.device("cpu")), choose_precision("fp32", torch.device("cpu"))
+
+
+
+def documents() -> list[Document]:
+    texts = [tuple(text.lower() for text in document) for document in make_documents(23)]
+    return [Document(n, text, (n % 3, 3), (text[n % 3], text[3])) for n, text in enumerate(texts)]
+
+
+@pytest.fixture
+def task():
+    sets = {name: ("a", documents()) for name in ("train", "dev")}
+    return SummaryTask(sets, TOKENIZER, max_length=40, summary_sentences=2)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return BertForExtractiveSummarization(CONFIG)
+
+
+def batches_of_an_epoch(task):
+    """The training examples, which are the dev examples too, each once, in batches of about five."""
+    updates = task.batches(5, 0, ALONE, 1, None, None)
+    return [update.micro_batches[0] for update in itertools.islice(updates, updates.updates_per_epoch)]
+
+
+def test_the_losses_are_those_of_the_head_in_batches(task, model):
+    expected = mean_losses(model, batches_of_an_epoch(task), FULL, ALONE)
+    losses = task.evaluate(model, "dev", FULL, ALONE).losses
+    assert losses == pytest.approx(expected, rel=1e-5)
+    with torch.no_grad():
+        model.classifier.weight.mul_(2)
+    assert losses != pytest.approx(mean_losses(model, batches_of_an_epoch(task), FULL, ALONE), rel=1e-5)
+
+
+def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):
+    for training in (True, False):
+        model.train(training)
+        task.evaluate(model, "dev", FULL, ALONE)
+        assert model.training == training
+
+
+def test_rouge_is_that_of_the_sentences_predicted(task, model):
+    assert any(len(windows) > 1 for windows in task.sets["dev"].inputs)
+    evaluation = task.evaluate(model, "dev", FULL, ALONE, in_full=True)
+    sums = {"rouge1": 0.0, "rouge2": 0.0, "rougeL": 0.0}
+    for row, document in zip(evaluation.rows, documents(), strict=True):
+        numbers = list(map(int, row[2].split(",")))
+        assert len(numbers) <= 2
+        summary = [document.sentences[number] for number in numbers]
+        scores = [rouge_n(summary, document.reference, 1), rouge_n(summary, document.reference, 2)]
+        scores.append(rouge_l(summary, document.reference))
+        assert row[3:] == [*scores, " ".join(summary)]
+        sums = {name: total + score for (name, total), score in zip(sums.items(), scores)}
+    assert evaluation.metrics == pytest.approx({name: total / len(evaluation.rows) for name, total in sums.items()})
+    assert 0 < evaluation.metrics["rouge1"] < 1
