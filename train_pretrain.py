@@ -3,6 +3,7 @@
     python train_pretrain.py                                # the built-in corpus, a small model, minutes on two cores
     python train_pretrain.py --corpus wiki/*.txt --size base --vocab vocab.txt --output runs/base --precision bf16
     torchrun --nproc_per_node 8 train_pretrain.py ...       # the same, on every GPU of the machine
+    python train_pretrain.py --size base --plan 8           # what it needs on 8 processes, and how many hours it takes
     python train_pretrain.py --output runs/base --resume    # goes on as if it had never stopped
     python train_pretrain.py --output runs/base --resume --max-length 512 --max-steps 1000000    # then long sequences
 
@@ -39,6 +40,7 @@ from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from data.pretraining.held_out import training_sentences
 from data.pretraining.shards import Shards, open_shards, write_shards
 from data.python_docs import python_docs_fingerprint, read_python_docs
+from pretraining.planning import make_plan
 from pretraining.settings import read_settings
 from pretraining.words import describe, fill_in_blanks, next_commands
 
@@ -50,6 +52,8 @@ def main(command_line: list[str] | None = None) -> int:
 
 def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
+    if settings.plan is not None:
+        return plan(settings, processes)
     directory, say = Path(settings.output), voice(processes)
     tokenizer = processes.from_first(lambda: find_tokenizer(settings, directory, say))
     shards = open_shards(processes.from_first(lambda: tokenize_corpus(settings, directory, tokenizer)))
@@ -99,6 +103,18 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
         fill_in_blanks(model, tokenizer, shards, say)
     say(next_commands(settings, ended))
     return 130 if ended == "interrupted" else 0
+
+
+def plan(settings: SimpleNamespace, processes: Processes) -> int:
+    """Says what a run of these settings needs, and how long it takes; reads no corpus and writes nothing."""
+    say = voice(processes)
+    torch.manual_seed(settings.seed)
+    model = make_model(settings, settings.vocab_size).to(processes.device)
+    run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
+    if settings.compile:
+        model.bert.compile()
+    say(make_plan(settings, run))
+    return 0
 
 
 # ---- from text to batches ----

@@ -47,9 +47,9 @@ DEFAULTS = {
     "output": "runs/pretrain", "size": "tiny", "corpus": None, "document_per_line": False,
     "encoding_errors": "strict", "tokenizer": "wordpiece", "vocab": None, "cased": False, "shards": None,
     "workers": None, "nsp": True, "whole_word_masking": False, "max_minutes": None, "eval_every": 1_000,
-    "eval_examples": 1_000, "checkpoint_every": 1_000,
+    "eval_examples": 1_000, "checkpoint_every": 1_000, "plan": None,
 }  # fmt: skip
-MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples"}  # in a resumed run, besides what both scripts allow
+MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples", "plan"}  # in a resumed run, beside the shared
 
 
 def read_settings(command_line: list[str] | None, description: str | None = None) -> SimpleNamespace:
@@ -63,7 +63,10 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     """
     given = vars(make_parser(description).parse_args(command_line))
     defaults = SHARED_DEFAULTS | DEFAULTS | RECIPES[given.get("size", DEFAULTS["size"])]
-    settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE)
+    if "plan" in given and not given.get("resume"):
+        settings = defaults | given  # nothing is written, so that it does not matter what is in --output
+    else:
+        settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE)
     longest = BertConfig().max_position_embeddings
     if settings["max_length"] > longest:
         raise InputError(
@@ -101,5 +104,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
     training = arguments.add_training_arguments(parser)
     add_number(training, "--max-minutes", above_zero, "stop training after this time, ready to --resume")
+    training.add_argument(
+        "--plan", nargs="?", type=positive, const=0, metavar="N",
+        help="print what this run needs and how long it takes, on N processes (as many as there are), and do not train",
+    )  # fmt: skip
     add_number(training, "--eval-examples", positive, "held-out examples in an evaluation, at most (1,000)")
     return parser

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "bert.model": {"bert.config"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
-    "bert.training": {"bert.errors", "bert.files", "bert.model"},
+    "bert.training": {"bert.errors", "bert.files", "bert.config", "bert.model"},
     "bert.evaluation": {"bert.files", "bert.tables"},
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.predict": {"bert.heads", "bert.tokenization"},

@@ -1,4 +1,4 @@
-"""Several processes, of which one may die: sums, objects, and whose work is everyone's; and the single process, where nothing happens."""
+"""Several processes, of which one may die: sums, objects, whose work is everyone's; and one alone: nothing happens."""
 
 import signal
 import socket

@@ -1,0 +1,197 @@
+"""The plan against the real model: its parameters, what it saves for the backward pass, and a process's memory."""
+
+import contextlib
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.training.plan import (
+    PAPER_BATCH,
+    Setup,
+    activation_bytes_per_token,
+    bytes_sent_per_update,
+    flops_per_token,
+    largest_micro_batch,
+    memory_by_part,
+    paper_hours,
+    parameter_count,
+    parameter_sizes,
+    parameters_by_part,
+)
+
+ROOT = Path(__file__).parents[3]
+BASE, LARGE = BertConfig.base(), BertConfig.large()
+SIZES = ("tiny", "mini", "small", "medium", "base", "large")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_parameters_are_those_of_the_real_model_part_by_part(size):
+    config = getattr(BertConfig, size)(vocab_size=1_009)
+    with torch.device("meta"):
+        model = BertForPreTraining(config)
+    real = {
+        "embeddings": model.bert.embeddings, "encoder": model.bert.encoder, "pooler": model.bert.pooler,
+        "masked language model": model.masked_language_model, "next sentence": model.next_sentence,
+    }  # fmt: skip
+    for part, module in real.items():
+        assert parameters_by_part(config)[part] == sum(parameter.numel() for parameter in module.parameters()), part
+        assert sorted(parameter_sizes(config)[part]) == sorted(parameter.numel() for parameter in module.parameters())
+    assert parameter_count(config) == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_base_and_large_have_the_millions_of_the_paper():
+    assert round(parameter_count(BASE) / 1e6) == 110
+    assert abs(parameter_count(LARGE) / 1e6 - 340) < 5
+
+
+# ---- memory ----
+
+
+def saved_bytes(layers, precision, dropout):
+    """Bytes that a forward pass of 4 examples of 64 tokens leaves for the backward pass, the parameters aside."""
+    torch.manual_seed(0)
+    config = BertConfig.of_size(layers, 128, vocab_size=50, hidden_dropout_prob=dropout,
+                                attention_probs_dropout_prob=dropout)  # fmt: skip
+    model = BertForPreTraining(config).train()
+    parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    saved = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            saved[storage.data_ptr()] = storage  # held, so that no other takes its place
+        return tensor
+
+    autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast:
+        output = model(torch.zeros(4, 64, dtype=torch.int64), masked_positions=torch.tensor([3]))
+    assert output.prediction_logits.requires_grad
+    return config, sum(storage.nbytes() for storage in saved.values())
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_activations_are_what_the_layers_really_save(precision, dropout):
+    (one, few), (three, more) = saved_bytes(1, precision, dropout), saved_bytes(3, precision, dropout)
+    setups = [Setup(config, 64, 4, precision=precision, device_type="cpu") for config in (one, three)]
+    planned = [
+        4 * 64 * activation_bytes_per_token(setup) + memory_by_part(setup)["weights in 16 bits"] for setup in setups
+    ]
+    assert planned[1] - planned[0] == pytest.approx(more - few, rel=0.05)
+    without_layer_norms = planned[1] - planned[0] - 2 * 2 * 4 * 64 * 128 * 4
+    assert without_layer_norms != pytest.approx(more - few, rel=0.05)
+
+
+def test_attention_written_out_keeps_weights_that_fused_attention_does_not():
+    on_cpu = Setup(BASE, 512, 32, precision="fp32", device_type="cpu")
+    on_gpu, without = replace(on_cpu, device_type="cuda"), replace(BASE, attention_probs_dropout_prob=0.0)
+    weights = 12 * 12 * 512 * 9  # layers, heads, tokens looked at; before and after dropout, and which were kept
+    assert activation_bytes_per_token(on_cpu) - activation_bytes_per_token(on_gpu) == weights
+    assert activation_bytes_per_token(replace(on_cpu, config=without)) == activation_bytes_per_token(on_gpu)
+
+
+PROGRAM = """
+import resource
+import torch
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.training.distributed import Processes
+from bert.training.loop import Losses, Sums, training_step
+from bert.training.optimizer import make_optimizer
+from bert.training.precision import choose_precision
+from pretraining.planning import random_batch
+
+torch.set_num_threads(1)
+alone = Processes(0, 1, torch.device("cpu"))
+precision = choose_precision("fp32", alone.device)
+
+
+def train(config, examples, length):
+    model = BertForPreTraining(config)
+    optimizer, batch = make_optimizer("bert-adamw", model, 1e-4), random_batch(config, examples, length, True)
+    for _ in range(2):
+        training_step(Losses(model), [batch], optimizer, precision.gradient_scaler(), model.label_counts(batch),
+                      precision, alone, 1.0, Sums())
+
+
+no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+train(BertConfig.of_size(1, 64, vocab_size=100, **no_dropout), 1, 16)  # libraries and threads are there now
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+train(BertConfig.mini(**no_dropout), 8, 128)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in another unit elsewhere")
+def test_a_process_grows_by_what_was_planned():
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    config = BertConfig.mini(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    planned = sum(memory_by_part(Setup(config, 128, 8, precision="fp32", device_type="cpu")).values())
+    assert planned == pytest.approx(int(ended.stdout), rel=0.25)
+
+
+def test_a_sharded_state_is_that_of_the_process_with_the_most():
+    whole = Setup(LARGE, 128, 256, processes=8)
+    held = memory_by_part(replace(whole, shard_optimizer=True))
+    assert memory_by_part(whole)["optimizer state"] == 8 * parameter_count(LARGE)
+    assert held["optimizer state"] == pytest.approx(parameter_count(LARGE), rel=0.01)
+    assert held["weights"] == held["gradients"] == 4 * parameter_count(LARGE)
+    most = replace(whole, processes=64, shard_optimizer=True)
+    assert memory_by_part(most)["optimizer state"] == 8 * LARGE.vocab_size * LARGE.hidden_size  # one table, undivided
+
+
+def test_the_largest_micro_batch_fits_and_one_more_does_not():
+    setup = Setup(BASE, 128, 256)
+    memory = 80 * 10**9
+    largest = largest_micro_batch(setup, memory)
+    assert sum(memory_by_part(setup, largest).values()) <= memory < sum(memory_by_part(setup, largest + 1).values())
+    assert largest_micro_batch(setup, 10**9) == 0
+    assert memory_by_part(replace(setup, accumulate=4)) == memory_by_part(setup, micro_batch=64)
+
+
+# ---- arithmetic, traffic, hours ----
+
+
+def test_the_arithmetic_is_what_pytorch_counts():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    config = BertConfig.of_size(3, 128, vocab_size=1_009, attention_probs_dropout_prob=0.0)
+    model = BertForPreTraining(config)
+    examples, length, masked = 2, 40, 12  # 15 % of 80
+    with FlopCounterMode(display=False) as counter:
+        output = model(torch.zeros(examples, length, dtype=torch.int64), masked_positions=torch.arange(masked),
+                       return_attention=True)  # fmt: skip
+        (output.prediction_logits.sum() + output.next_sentence_logits.sum()).backward()
+    assert counter.get_total_flops() == pytest.approx(examples * length * flops_per_token(config, length), rel=1e-6)
+
+
+def test_traffic_is_that_of_a_ring():
+    alone = Setup(BASE, 128, 256)
+    assert bytes_sent_per_update(alone) == (0, 0)
+    gradients, parameters = bytes_sent_per_update(replace(alone, processes=8, shard_optimizer=True))
+    assert gradients == pytest.approx(2 * 7 / 8 * 4 * parameter_count(BASE))
+    assert parameters == gradients / 2
+    assert bytes_sent_per_update(replace(alone, processes=8)) == (gradients, 0)
+
+
+def test_hours_are_the_papers_tokens_at_the_rate_or_the_traffic_where_that_takes_longer():
+    tokens = PAPER_BATCH * (900_000 * 128 + 100_000 * 512)
+    assert tokens == 42_598_400_000
+    setup = Setup(BASE, 128, 256)
+    hours = paper_hours(setup, flops_per_second=1e14)
+    at_128, at_512 = (tokens * flops_per_token(BASE, length) / 1e14 / 3600 for length in (128, 512))
+    assert at_128 < hours < at_512
+    assert paper_hours(replace(setup, processes=8), 1e14) == pytest.approx(hours / 8)
+    gradients, _ = bytes_sent_per_update(replace(setup, processes=8))
+    slow = paper_hours(replace(setup, processes=8), 1e14, bytes_per_second=1e8)
+    assert slow == pytest.approx(1_000_000 * gradients / 1e8 / 3600)
