@@ -70,7 +70,7 @@ def better_answer(answer: Answer, window: QuestionWindow, start_logits: np.ndarr
 def span_logits(
     model: BertForQuestionAnswering, windows: Sequence[QuestionWindow], pad_token_id: int, batch_size: int = 32
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """(window's number, its start_logits, its end_logits) of each window, both (seq,) float32, with padding.
+    """(window's number, its start_logits, its end_logits) of each window, both (tokens,) float32, without padding.
 
     They come by length, since windows of about one length go through the model together.
     """
@@ -82,7 +82,9 @@ def span_logits(
         arrays = pad_inputs([windows[number].input for number in batch], pad_token_id)
         output = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
         starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
-        yield from zip(batch, starts, ends)
+        for number, start_logits, end_logits in zip(batch, starts, ends):
+            tokens = len(windows[number].input.input_ids)
+            yield number, start_logits[:tokens], end_logits[:tokens]
 
 
 def best_answers(

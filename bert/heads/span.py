@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from bert.config import BertConfig
@@ -48,7 +49,10 @@ class BertForQuestionAnswering(nn.Module):
         return SpanOutput(start_logits, end_logits, encoder)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The mean of the start's and the end's cross-entropy, each a choice among all positions of the input.
+        """The mean of the start's and the end's cross-entropy, each a choice among the tokens of the input.
+
+        A departure: ``run_squad.py`` lets padding take part in the choice, so that a loss depends on how long the other
+        inputs of the batch are. Here it does not, and micro-batches and processes may be cut anywhere.
 
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); start_positions and end_positions (batch,):
@@ -58,10 +62,14 @@ class BertForQuestionAnswering(nn.Module):
             The loss "span", whose ``correct`` counts the answers of which both ends are right.
         """
         output = self(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-        start = cross_entropy(output.start_logits, batch["start_positions"])
-        end = cross_entropy(output.end_logits, batch["end_positions"])
-        start_is_right = output.start_logits.detach().argmax(dim=-1) == batch["start_positions"]
-        end_is_right = output.end_logits.detach().argmax(dim=-1) == batch["end_positions"]
+        is_padding = batch["attention_mask"] == 0
+        start_logits, end_logits = (
+            logits.float().masked_fill(is_padding, -torch.inf) for logits in (output.start_logits, output.end_logits)
+        )
+        start = cross_entropy(start_logits, batch["start_positions"])
+        end = cross_entropy(end_logits, batch["end_positions"])
+        start_is_right = start_logits.detach().argmax(dim=-1) == batch["start_positions"]
+        end_is_right = end_logits.detach().argmax(dim=-1) == batch["end_positions"]
         return {"span": Loss((start.sum + end.sum) / 2, start.count, (start_is_right & end_is_right).sum())}
 
     @staticmethod

@@ -1,5 +1,6 @@
 """The head for spans: two scores per token, and the mean of two losses."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -35,11 +36,24 @@ def test_starts_and_ends_are_scored_by_a_vector_each():
 def test_the_loss_is_the_mean_of_both_ends():
     model, batch = make_model(), make_batch()
     output = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-    start = F.cross_entropy(output.start_logits, batch["start_positions"], reduction="sum")
-    end = F.cross_entropy(output.end_logits, batch["end_positions"], reduction="sum")
+    lengths = batch["attention_mask"].sum(1).tolist()
+    by_hand = 0.0  # in the end's and the start's logits of each row's own tokens
+    for name in ("start", "end"):
+        for scores, label, length in zip(getattr(output, f"{name}_logits"), batch[f"{name}_positions"], lengths):
+            by_hand += F.cross_entropy(scores[:length], label).item() / 2
     loss = model.losses(batch)["span"]
-    torch.testing.assert_close(loss.sum, (start + end) / 2)
+    assert loss.sum.item() == pytest.approx(by_hand, rel=1e-5)
     assert {"span": int(loss.count)} == model.label_counts(batch) == {"span": 3}
+
+
+def test_padding_has_no_part_in_the_choice():
+    model, batch = make_model().eval(), make_batch()
+    longer = batch | {
+        name: F.pad(batch[name], (0, 4)) for name in ("input_ids", "token_type_ids", "attention_mask")
+    }
+    torch.testing.assert_close(model.losses(longer)["span"].sum, model.losses(batch)["span"].sum)
+    as_tokens = longer | {"attention_mask": torch.ones_like(longer["attention_mask"])}
+    assert not torch.isclose(model.losses(as_tokens)["span"].sum, model.losses(batch)["span"].sum)
 
 
 def test_an_answer_is_right_where_both_its_ends_are():
