@@ -1,6 +1,7 @@
 """The plan against the real model: its parameters, what it saves for the backward pass, and a process's memory."""
 
 import contextlib
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -195,3 +196,22 @@ def test_hours_are_the_papers_tokens_at_the_rate_or_the_traffic_where_that_takes
     gradients, _ = bytes_sent_per_update(replace(setup, processes=8))
     slow = paper_hours(replace(setup, processes=8), 1e14, bytes_per_second=1e8)
     assert slow == pytest.approx(1_000_000 * gradients / 1e8 / 3600)
+
+
+def test_the_table_in_the_readme_is_what_the_functions_give():
+    rows = re.findall(r"^\| (base|large) \| (\d+) \| (.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    assert len(rows) == 6
+    for size, gpus, cells in rows:
+        whole, sharded, sent, hours, flags, _ = (cell.strip() for cell in cells.split("|"))
+        processes, parts = int(gpus), re.search(r"--accumulate (\d+)` at 512", flags)
+        setup = Setup(getattr(BertConfig, size)(), 128, 256, processes=processes)
+        long = replace(setup, max_length=512, accumulate=int(parts[1]) if parts else 1)
+        for cell, is_sharded in ((whole, False), (sharded, True))[:processes]:  # one has nobody to share with
+            memory = [
+                sum(memory_by_part(replace(phase, shard_optimizer=is_sharded)).values()) / 1e9
+                for phase in (setup, long)
+            ]
+            assert cell == f"{memory[0]:.1f} / {memory[1]:.1f} GB"
+        assert sent == f"{bytes_sent_per_update(setup)[0] / 1e9:.2f} GB".replace("0.00 GB", "0 GB")
+        speed = {1: float("inf"), 8: 450e9, 64: 50e9}[processes]
+        assert hours == f"{paper_hours(setup, 0.4 * 989e12, speed):.1f}"
