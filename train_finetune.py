@@ -22,6 +22,7 @@ import torch
 from bert.checkpoints.directory import (
     check_vocabulary_fits,
     checkpoint_labels,
+    is_checkpoint_of,
     load_checkpoint,
     load_config,
     load_tokenizer,
@@ -156,9 +157,12 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
             f"{checkpoint}: its head was trained on {len(found)} labels ({', '.join(found[:20])}), and the task has "
             f"{len(task.labels)} ({', '.join(task.labels[:20])}); to begin with an untrained head: --fresh head"
         )
-    untrained = asked if found is not None else [task.head, *asked]
+    # A head of another kind of task, whatever its shape, is none of this task's.
+    untrained = asked if is_checkpoint_of(checkpoint, task.model_class) else [task.head, *asked]
     model = load_checkpoint(checkpoint, task.model_class, untrained, **task.model_arguments)
-    for name in asked:
+    if "pooler" in (settings.fresh or ()) and model.bert.pooler is None:
+        raise InputError("--fresh pooler: the model of this task has no pooler; leave it out")
+    for name in untrained:
         initialize_weights(model.get_submodule(name), config)
     reinitialize_top_layers(model.bert, settings.reinitialize_layers)
     if found is not None and task.head not in asked:

@@ -415,6 +415,24 @@ def test_a_checkpoint_without_a_pooler_is_refused_unless_a_fresh_one_is_asked_fo
     assert finetune(*start, "--fresh", "pooler") == 0
 
 
+def test_the_head_of_another_kind_of_task_is_not_taken_over(folder, given, tmp_path):
+    tagger = load_checkpoint(folder / "checkpoint", BertForTokenClassification, fresh=("classifier",))
+    torch.nn.init.constant_(tagger.classifier.weight, 5.0)  # (2, hidden_size), as that of two labels
+    save_checkpoint(tmp_path / "tagger", tagger, WordPieceTokenizer.from_file(folder / "checkpoint" / "vocab.txt"))
+    start = [*given, "--checkpoint", tmp_path / "tagger", "--output", tmp_path / "run", *SMALL_RUN, "--max-steps", 1]
+    assert finetune(*start, "--fresh", "pooler") == 0
+    weight = load_checkpoint(tmp_path / "run", BertForSequenceClassification).classifier.weight
+    assert weight.shape == tagger.classifier.weight.shape
+    assert weight.abs().max() < 1
+
+
+def test_a_pooler_that_the_task_has_no_use_for_cannot_be_fresh(folder, tmp_path, capsys):
+    tags = tmp_path / "tags.txt"
+    tags.write_text("".join(f"{word} O\n{word} B-X\n\n" for word in WORDS[:8]), encoding="utf-8")
+    start = ["--checkpoint", folder / "checkpoint", "--problem", "tagging", "--train", tags, "--dev", tags]
+    assert "has no pooler" in error_of(capsys, *start, *SMALL_RUN, "--output", tmp_path / "run", "--fresh", "pooler")
+
+
 def test_flags_that_do_not_go_together_are_refused(folder, given, finished, tmp_path, capsys):
     start = [*given, *SMALL_RUN, "--output", tmp_path / "run"]
     cases = {
