@@ -104,11 +104,11 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
     """Joins the processes that torchrun started; a block without it is a single process.
 
     Where a process dies, its connections are closed with it, and the others, which wait for it in the next exchange,
-    end with "Connection closed by peer" within seconds, whatever the time limit below. torchrun ends them besides, and
-    says which one was the first to fail; Slurm does with ``srun --kill-on-bad-exit``. Two deaths are not noticed so
-    soon: that of a whole machine, whose connections are not closed by anybody; and on GPUs, while the others wait for
-    it in NCCL rather than gloo, where PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by itself) ends them
-    when NCCL reports the lost connection, or else at the time limit. There torchrun's ending of the others is what
+    end with "Connection closed by peer" (or "reset") within seconds, whatever the time limit below. torchrun ends them
+    besides, and says which one was the first to fail; Slurm does with ``srun --kill-on-bad-exit``. Two deaths are not
+    noticed so soon: that of a whole machine, whose connections are not closed by anybody; and on GPUs, while the others
+    wait for it in NCCL rather than gloo, where PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by itself) ends
+    them when NCCL reports the lost connection, or else at the time limit. There torchrun's ending of the others is what
     counts. (What is said of NCCL is from its documentation; no GPU was at hand to try it.)
 
     Args:

@@ -1,5 +1,6 @@
 """Several processes, of which one may die: sums, objects, whose work is everyone's; and one alone: nothing happens."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -101,7 +102,7 @@ def test_the_death_of_a_process_ends_the_others_without_torchrun_too():
         for process in (first, last):
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 1
-            assert "Connection closed by peer" in output, output
+            assert re.search("Connection (closed|reset) by peer", output), output
         assert time.monotonic() - died < 60
         assert dying.wait(60) == -signal.SIGKILL
     finally:
