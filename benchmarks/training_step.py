@@ -78,30 +78,40 @@ def _cases(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]
 # ---- the two sides ----
 
 
-def our_step(model: torch.nn.Module, batch: Batch, precision: str, device: torch.device) -> Callable[[], object]:
-    """One update of ours, as the scripts make it."""
+def our_steps(
+    model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device
+) -> Callable[[], object]:
+    """One update of ours on each batch, as the scripts make it."""
     how = Precision(precision, device.type, "benchmark")
     optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
-    losses, counts = Losses(model.train()), model.label_counts(batch)
+    losses, counts = Losses(model.train()), [model.label_counts(batch) for batch in batches]
     processes, scaler = Processes(0, 1, device), how.gradient_scaler()
-    return lambda: training_step(losses, [batch], optimizer, scaler, counts, how, processes, 1.0, Sums())
+
+    def work() -> None:
+        for batch, count in zip(batches, counts):
+            training_step(losses, [batch], optimizer, scaler, count, how, processes, 1.0, Sums())
+
+    return work
 
 
-def their_step(model: torch.nn.Module, batch: Batch, precision: str, device: torch.device) -> Callable[[], object]:
-    """One update of theirs: a training loop as their documentation writes it."""
+def their_steps(
+    model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device
+) -> Callable[[], object]:
+    """One update of theirs on each batch: a training loop as their documentation writes it."""
     optimizer = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True)
-    batch = {name: values.to(device) for name, values in batch.items()}
     model.train()
 
-    def step() -> None:
-        with torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32"):
-            loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    def work() -> None:
+        for batch in batches:
+            batch = {name: values.to(device) for name, values in batch.items()}
+            with torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32"):
+                loss = model(**batch).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
 
-    return step
+    return work
 
 
 def their_model(kind: str, ours: torch.nn.Module, attention: str) -> torch.nn.Module:
@@ -151,12 +161,14 @@ def _pretraining(
     works = {}
     for attention in ("sdpa",) if compiled else ATTENTIONS:
         peer = their_model("BertForPreTraining", model, attention).to(device)
-        works[attention] = their_step(torch.compile(peer) if compiled else peer, theirs, precision, device)
-    works["ours"] = our_step(model, ours, precision, device)
+        works[attention] = their_steps(
+            torch.compile(peer) if compiled else peer, [theirs], precision, device
+        )
+    works["ours"] = our_steps(model, [ours], precision, device)
     if compiled:
         other = BertForPreTraining(config).to(device)
         other.bert.compile()
-        works["ours compiled"] = our_step(other, ours, precision, device)
+        works["ours compiled"] = our_steps(other, [ours], precision, device)
     flops = flops_per_step(config, batch_size, length)
     return _rows(case, precision, works, batch_size * length, device, seconds, flops)
 
@@ -178,23 +190,12 @@ def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> l
     ]
     torch.manual_seed(0)
     model = BertForSequenceClassification(getattr(BertConfig, size)()).to(device)
-    steps = {"ours": [our_step(model, batch, "fp32", device) for batch in batches]}
+    works = {"ours": our_steps(model, batches, "fp32", device)}
     for attention in ATTENTIONS:
         peer = their_model("BertForSequenceClassification", model, attention).to(device)
-        steps[attention] = [their_step(peer, batch, "fp32", device) for batch in batches]
-    works = {name: _each_in_turn(each) for name, each in steps.items()}
-    tokens = sum(int(batch["attention_mask"].sum()) for batch in batches) / len(batches)
-    return _rows(case, "fp32", works, tokens, device, max(seconds, 2.0), None)
-
-
-def _each_in_turn(steps: list[Callable[[], object]]) -> Callable[[], None]:
-    """A work that takes one step on each batch."""
-
-    def work() -> None:
-        for step in steps:
-            step()
-
-    return work
+        works[attention] = their_steps(peer, batches, "fp32", device)
+    tokens = sum(int(batch["attention_mask"].sum()) for batch in batches)
+    return _rows(case, "fp32", works, tokens, device, seconds, None)
 
 
 def _rows(
@@ -253,11 +254,11 @@ def _peak_memory(side: str, size: str, device: torch.device) -> float:
         from transformers.models.bert import modeling_bert  # noqa: F401
     before = 0 if device.type == "cuda" else _resident()
     if side == "ours":
-        step = our_step(BertForPreTraining(config).to(device), ours, "fp32", device)
+        step = our_steps(BertForPreTraining(config).to(device), [ours], "fp32", device)
     else:
         peer_config = transformers.BertConfig(**config.to_dict(), attn_implementation=side)
         peer = transformers.BertForPreTraining(peer_config).to(device)
-        step = their_step(peer, theirs, "fp32", device)
+        step = their_steps(peer, [theirs], "fp32", device)
     for _ in range(3):
         step()
     if device.type == "cuda":
