@@ -35,7 +35,7 @@ def pooled_logits(
     for first in range(0, len(windows), batch_size):
         texts, batch = zip(*windows[first : first + batch_size])
         arrays = {name: torch.from_numpy(array) for name, array in pad_inputs(batch, pad_token_id).items()}
-        logits = model(**{name: tensor.to(device) for name, tensor in arrays.items()}).logits
+        logits = model.scores(**{name: tensor.to(device) for name, tensor in arrays.items()})
         sums.index_add_(0, torch.tensor(texts), logits.float().cpu())
     return sums / torch.tensor([len(parts) for parts in inputs]).unsqueeze(1)
 

@@ -86,12 +86,15 @@ class BertForPreTraining(nn.Module):
             input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states: as BertModel takes them.
             masked_positions: (chosen,) integers: the tokens to score, numbered row by row through the batch
                 (row * seq + position). Scoring the vocabulary for the 15 % of tokens that have a label, not for all,
-                saves most of the head's work. None means every token.
+                saves most of the head's work, and most of the last layer's. None of them is padding. None means every
+                token.
         """
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
-        states = encoder.last_hidden_state  # (batch, seq, hidden_size)
-        if masked_positions is not None:
-            states = states.flatten(0, 1).index_select(0, masked_positions)  # (chosen, hidden_size)
+        wants_all = masked_positions is None or return_attention or return_hidden_states
+        only_at = None if wants_all or not self.bert.can_read_some_alone else masked_positions
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, only_at)
+        states = encoder.last_hidden_state  # (batch, seq, hidden_size), or (chosen, hidden_size)
+        if masked_positions is not None and only_at is None:
+            states = states.flatten(0, 1).index_select(0, masked_positions)
         return PreTrainingOutput(
             prediction_logits=self.masked_language_model(states, self.bert.embeddings.word_embeddings.weight),
             next_sentence_logits=self.next_sentence(encoder.pooler_output),

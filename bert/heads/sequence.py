@@ -78,6 +78,14 @@ class BertForSequenceClassification(nn.Module):
         encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
         return SequenceOutput(self.classifier(self.dropout(encoder.pooler_output)), encoder)
 
+    def scores(
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """The logits of ``forward``, (batch, labels), for which the last layer is computed for [CLS] alone."""
+        only_at = input_ids.new_empty(0) if self.bert.can_read_some_alone else None
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, only_at=only_at)
+        return self.classifier(self.dropout(encoder.pooler_output))
+
     def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:
         """The loss of scores (batch, labels), under the name of the problem.
 
@@ -92,8 +100,8 @@ class BertForSequenceClassification(nn.Module):
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, seq) and labels (see ``loss``)."""
-        output = self(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-        return self.loss(output.logits, batch["labels"])
+        logits = self.scores(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
+        return self.loss(logits, batch["labels"])
 
     def label_counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from bert.config import BertConfig
 from bert.model.dropout import dropout as drop_out
-from bert.model.packing import Packing
+from bert.model.packing import Chosen, Packing
 
 
 def attention_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -76,6 +76,7 @@ class SelfAttention(nn.Module):
         bias: Tensor | None = None,
         return_attention: bool = False,
         packing: Packing | None = None,
+        chosen: Chosen | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """
         Args:
@@ -83,17 +84,24 @@ class SelfAttention(nn.Module):
             bias: (batch, 1, 1, seq) of ``attention_bias``, or None where nothing is padding.
             return_attention: also return the attention weights, at the price of the written-out path.
             packing: how the tokens are packed, or None where they are not.
+            chosen: the tokens that look at all others; None: every token does.
 
         Returns:
-            The shape of hidden_states, and the attention weights (batch, heads, seq, seq) or None.
+            The shape of hidden_states, or (chosen, hidden_size); and the attention weights (batch, heads, seq, seq) or
+            None.
         """
-        projections = self.query(hidden_states), self.key(hidden_states), self.value(hidden_states)
-        if packing is not None:
-            projections = tuple(packing.unpack(states) for states in projections)
+        query = self.query(hidden_states if chosen is None else chosen.take(hidden_states))
         query, key, value = (
-            rearrange(states, "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads)
-            for states in projections
-        )
+            rearrange(
+                states if layout is None else layout.unpack(states),
+                "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads,
+            )
+            for states, layout in (
+                (query, packing if chosen is None else chosen.packing),
+                (self.key(hidden_states), packing),
+                (self.value(hidden_states), packing),
+            )
+        )  # fmt: skip
         dropout = self.dropout_probability if self.training else 0.0
         # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it has
         # no dropout, and what PyTorch does there instead is slower than what is written out above.
@@ -103,6 +111,8 @@ class SelfAttention(nn.Module):
         else:
             attended, weights = F.scaled_dot_product_attention(query, key, value, bias, dropout), None
         attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
-        if packing is not None:
+        if chosen is not None:
+            attended = chosen.packing.pack(attended)
+        elif packing is not None:
             attended = packing.pack(attended)
         return self.output(attended), weights if return_attention else None

@@ -9,14 +9,15 @@ from bert.config import BertConfig
 from bert.model.attention import attention_bias
 from bert.model.embeddings import Embeddings
 from bert.model.encoder import Encoder
-from bert.model.packing import find_packing
+from bert.model.packing import choose, find_packing
 
 
 @dataclass(frozen=True)
 class BertOutput:
     """What BertModel gives back.
 
-    last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token.
+    last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token; (chosen, hidden_size) where
+        ``only_at`` chose some.
     pooler_output: (batch, hidden_size), the state of [CLS] after the pooler; None in a model without one.
     hidden_states: where asked for, num_hidden_layers + 1 tensors (batch, seq, hidden_size), the embeddings first.
     attentions: where asked for, num_hidden_layers tensors (batch, heads, seq, seq) of attention weights.
@@ -39,9 +40,9 @@ class Pooler(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, last_hidden_state: Tensor) -> Tensor:
-        """(batch, seq, hidden_size) -> (batch, hidden_size)"""
-        return torch.tanh(self.dense(last_hidden_state[:, 0]))
+    def forward(self, first_states: Tensor) -> Tensor:
+        """The last states of the first tokens (batch, hidden_size) -> (batch, hidden_size)"""
+        return torch.tanh(self.dense(first_states))
 
 
 class BertModel(nn.Module):
@@ -68,6 +69,7 @@ class BertModel(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        only_at: Tensor | None = None,
     ) -> BertOutput:
         """
         Args:
@@ -76,10 +78,17 @@ class BertModel(nn.Module):
             attention_mask: (batch, seq), 1 or True at real tokens, 0 or False at padding. None means no padding.
             return_attention: fill ``attentions``; runs the written-out attention instead of the fused kernel.
             return_hidden_states: fill ``hidden_states``.
+            only_at: (chosen,) integers: the tokens whose last states are wanted, none of them padding, numbered row by
+                row through the batch (row * seq + position). The last layer is then computed for them and, for the
+                pooler, [CLS] alone, and there are no ``hidden_states`` nor ``attentions``.
 
         Raises:
-            ValueError: where seq is above max_position_embeddings.
+            ValueError: where seq is above max_position_embeddings; or where ``only_at`` is asked for with all states.
         """
+        if only_at is not None:
+            if return_attention or return_hidden_states:
+                raise ValueError("only_at gives the last states of some tokens; the others are not computed")
+            return self._read(input_ids, token_type_ids, attention_mask, only_at)
         packing = find_packing(attention_mask)
         embeddings = self.embeddings(input_ids, token_type_ids, packing)
         bias = attention_bias(attention_mask, embeddings.dtype)
@@ -91,10 +100,33 @@ class BertModel(nn.Module):
             hidden_states = tuple(packing.unpack(states) for states in hidden_states)
         return BertOutput(
             last_hidden_state=last_hidden_state,
-            pooler_output=None if self.pooler is None else self.pooler(last_hidden_state),
+            pooler_output=None if self.pooler is None else self.pooler(last_hidden_state[:, 0]),
             hidden_states=hidden_states if return_hidden_states else None,
             attentions=attentions if return_attention else None,
         )
+
+    def _read(
+        self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None, only_at: Tensor
+    ) -> BertOutput:
+        """``forward`` for the last states of [CLS] and of some tokens alone."""
+        batch, seq = input_ids.shape
+        first = torch.arange(0, batch * seq, seq, device=input_ids.device)  # where each [CLS] is
+        places = torch.cat([first, only_at]).unique()  # ascending
+        packing = find_packing(attention_mask)
+        embeddings = self.embeddings(input_ids, token_type_ids, packing)
+        bias = attention_bias(attention_mask, embeddings.dtype)
+        states, _, _ = self.encoder(embeddings, bias, packing=packing, chosen=choose(places, batch, seq, packing))
+        return BertOutput(
+            last_hidden_state=states[torch.searchsorted(places, only_at)],
+            pooler_output=None if self.pooler is None else self.pooler(states[torch.searchsorted(places, first)]),
+        )
+
+    @property
+    def can_read_some_alone(self) -> bool:
+        """Whether ``only_at`` saves time: on the CPU. A GPU would have to wait until the tokens are counted, and a
+        compiled model wants the same shapes every time.
+        """
+        return self._compiled_call_impl is None and self.embeddings.word_embeddings.weight.device.type == "cpu"
 
 
 def initialize_weights(module: nn.Module, config: BertConfig) -> None:

@@ -6,7 +6,7 @@ from bert.config import BertConfig
 from bert.model.attention import SelfAttention
 from bert.model.dropout import Dropout
 from bert.model.feed_forward import FeedForward
-from bert.model.packing import Packing
+from bert.model.packing import Chosen, Packing
 
 
 class EncoderLayer(nn.Module):
@@ -30,11 +30,14 @@ class EncoderLayer(nn.Module):
         bias: Tensor | None = None,
         return_attention: bool = False,
         packing: Packing | None = None,
+        chosen: Chosen | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """(batch, seq, hidden_size), or packed (tokens, hidden_size) -> the same shape, and the attention weights where
-        asked (see SelfAttention).
+        """(batch, seq, hidden_size), or packed (tokens, hidden_size) -> the same shape, or (chosen, hidden_size) where
+        some tokens are chosen; and the attention weights where asked (see SelfAttention).
         """
-        attended, weights = self.attention(hidden_states, bias, return_attention, packing)
+        attended, weights = self.attention(hidden_states, bias, return_attention, packing, chosen)
+        if chosen is not None:
+            hidden_states = chosen.take(hidden_states)
         hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
         transformed = self.feed_forward(hidden_states)
         return self.feed_forward_norm(hidden_states + self.dropout(transformed)), weights
@@ -54,19 +57,23 @@ class Encoder(nn.Module):
         return_attention: bool = False,
         return_hidden_states: bool = False,
         packing: Packing | None = None,
+        chosen: Chosen | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
         """
         Args:
             hidden_states: (batch, seq, hidden_size), or packed (tokens, hidden_size): the embeddings.
             bias: (batch, 1, 1, seq) of ``attention_bias``, or None.
+            chosen: the tokens that the last layer is computed for; None: all.
 
         Returns:
-            The last layer's output, shaped as they are. Then, where asked for and else empty, all hidden states
-            from the embeddings to that output, and each layer's attention weights (batch, heads, seq, seq).
+            The last layer's output, shaped as they are, or (chosen, hidden_size). Then, where asked for and else empty,
+            all hidden states from the embeddings to that output, and each layer's attention weights (batch, heads, seq,
+            seq).
         """
         all_hidden_states, all_weights = [hidden_states], []
         for layer in self.layers:
-            hidden_states, weights = layer(hidden_states, bias, return_attention, packing)
+            chosen_here = chosen if layer is self.layers[-1] else None
+            hidden_states, weights = layer(hidden_states, bias, return_attention, packing, chosen_here)
             if return_hidden_states:
                 all_hidden_states.append(hidden_states)
             if return_attention:

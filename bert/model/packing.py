@@ -40,6 +40,41 @@ class Packing:
         return padded.index_copy(0, self.places, packed).unflatten(0, (self.batch, self.seq))
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The tokens whose last states are wanted: the last layer is computed for them alone.
+
+    Every token is looked at in the last layer, but only these look: their queries, the feed-forward network and the
+    LayerNorms after it are all that is left of it. Of BERT's pretraining that is a sixth of the tokens, [CLS] and the
+    masked ones; of a classifier's, [CLS].
+
+    Attributes:
+        rows: (chosen,) which rows of the hidden states (flattened, or packed) they are.
+        packing: how their queries, of which some sequences have more than others, stand in (batch, most queries).
+    """
+
+    rows: Tensor
+    packing: Packing
+
+    def take(self, hidden_states: Tensor) -> Tensor:
+        """(batch, seq, hidden_size), or packed (tokens, hidden_size) -> (chosen, hidden_size)"""
+        return hidden_states.flatten(0, -2).index_select(0, self.rows)
+
+
+def choose(places: Tensor, batch: int, seq: int, packing: Packing | None) -> Chosen:
+    """
+    Args:
+        places: (chosen,) numbers of real tokens in the batch (row * seq + position), ascending, none twice.
+        packing: how the hidden states are packed, or None where they are not.
+    """
+    sequences = places // seq
+    counts = torch.bincount(sequences, minlength=batch)
+    width = int(counts.max())
+    number_in_sequence = torch.arange(len(places)) - (counts.cumsum(0) - counts)[sequences]
+    rows = places if packing is None else torch.searchsorted(packing.places, places)
+    return Chosen(rows, Packing(sequences * width + number_in_sequence, batch, width))
+
+
 def find_packing(attention_mask: Tensor | None) -> Packing | None:
     """How to pack a batch, or None where that does not pay: where there is hardly any padding; on a GPU, which would
     have to wait until the real tokens are counted; and in a compiled model, which wants the same shapes every time.

@@ -62,6 +62,35 @@ def test_the_gradients_are_those_of_the_padded_model(monkeypatch):
     assert gradients[0]["embeddings.position_embeddings.weight"].abs().sum() > 0
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_last_states_of_some_tokens_alone_are_those_that_all_have(packed, monkeypatch):
+    mask, ids, types = (rows[[0, 1, 2, 4]] for rows in (MASK, IDS, TYPES))  # every sequence has a token
+    chosen = torch.tensor([2, 9, 11, 17, 31])  # two of the first, three of the second (its last), one of the last
+    torch.manual_seed(1)
+    model = BertModel(CONFIG)
+    torch.nn.init.normal_(model.embeddings.position_embeddings.weight)
+    whole = model(ids, types, mask)
+    expected = whole.last_hidden_state.flatten(0, 1)[chosen]
+    (expected.square().sum() + whole.pooler_output.sum()).backward()
+    gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    model.zero_grad()
+
+    if not packed:
+        monkeypatch.setattr(bert.model.bert, "find_packing", lambda mask: None)
+    seen = []
+    model.encoder.layers[-1].feed_forward.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    some = model(ids, types, mask, only_at=chosen)
+    torch.testing.assert_close(some.last_hidden_state, expected)
+    torch.testing.assert_close(some.pooler_output, whole.pooler_output)
+    assert not torch.allclose(some.last_hidden_state, whole.last_hidden_state.flatten(0, 1)[chosen - 1])
+    assert seen == [len({0, 9, 18, 27} | set(chosen.tolist()))]
+    (some.last_hidden_state.square().sum() + some.pooler_output.sum()).backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name], msg=name)
+    with pytest.raises(ValueError, match="only_at"):
+        model(ids, types, mask, only_at=chosen, return_hidden_states=True)
+
+
 def test_packing_and_unpacking_undo_each_other():
     packing = find_packing(MASK)
     assert packing.pack(IDS).tolist() == [IDS[row, place].item() for row in range(5) for place in range(LENGTHS[row])]
