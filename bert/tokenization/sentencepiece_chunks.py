@@ -151,14 +151,22 @@ class UnigramChunkEncoder(ChunkEncoder):
             parts = list(map(self._ids_of_chunk.__getitem__, chunks))
             ids = list(chain.from_iterable(parts))
             if len(ids) <= self._most_pieces:
-                in_doubt = self._doubtful[len(ids).bit_length()].intersection(chunks)
-                return self._decided(chunks, parts, in_doubt) if in_doubt else ids
+                level = len(ids).bit_length()
+                in_doubt = self._doubtful[level].intersection(chunks)
+                if not in_doubt:
+                    return ids
+                ids, pieces = self._decided(chunks, parts, in_doubt)
+                if pieces < 1 << level and pieces <= self._most_pieces:
+                    return ids
         return self._encode_with_sum(chunks)
 
-    def _decided(self, chunks: list[str], parts: list[list[int]], in_doubt: set[str]) -> list[int]:
-        """The ids of the pieces; ``parts`` has those of each chunk, right but for the chunks in doubt."""
+    def _decided(self, chunks: list[str], parts: list[list[int]], in_doubt: set[str]) -> tuple[list[int], int]:
+        """The ids of the pieces, and how many pieces have been added up: more than ids where a run of unknown ones has
+        a single id. ``parts`` has the ids of each chunk, right but for the chunks in doubt, which all such runs are.
+        """
         ids: list[int] = []
         total, start = 0.0, 0  # the sum of the scores of ids[:start]
+        joined = 0  # pieces that are in a run with the one before
         for chunk, part in zip(chunks, parts):
             if chunk not in in_doubt:
                 ids += part
@@ -167,9 +175,11 @@ class UnigramChunkEncoder(ChunkEncoder):
             total = np.add.accumulate(scores)[-1]  # one after the other, each sum rounded to float32
             normalized, steps = self._steps_of_chunk[chunk]
             pieces, total = best_cut_of_steps(steps, len(normalized), total)
-            ids += [token_id for token_id, _, _ in self._finish(normalized, pieces)]
+            finished = self._finish(normalized, pieces)
+            joined += max(0, len(pieces) - len(finished))
+            ids += [token_id for token_id, _, _ in finished]
             start = len(ids)
-        return ids
+        return ids, len(ids) + joined
 
     def _encode_with_sum(self, chunks: list[str]) -> list[int]:
         """The same for texts of any length, in which the sum may start anew, with chunks of any length."""

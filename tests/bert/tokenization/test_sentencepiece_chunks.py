@@ -64,6 +64,24 @@ def test_sums_that_start_anew_do_so_at_the_same_place():
     assert fast.encode(text) == whole(text)
 
 
+def test_a_run_of_unknown_characters_weighs_what_its_characters_weigh_though_it_is_one_piece():
+    model = model_of({"▁": -3.1, "a": -4.3, "b": -5.2, "c": -4.7, "▁ab": -7.00003, "bc": -6.9, "▁a": -4.8})
+    segmenter, normalizer = UnigramSegmenter(model), Normalizer(model.normalizer)
+
+    def joined(_, pieces):
+        return [piece for before, piece in zip([(None, 0, 0), *pieces], pieces) if not piece[0] == before[0] == 0]
+
+    fast = UnigramChunkEncoder(model, normalizer, segmenter, joined)
+    cuts = set()
+    for count in range(1, 140, 3):
+        for characters in (1, 10, 60):
+            text = ("z" * characters + " ") * count + "abc"
+            whole = [token_id for token_id, _, _ in joined(text, segmenter.segment(normalizer.normalize(text)[0]))]
+            assert fast.encode(text) == whole
+            cuts.add(tuple(whole[-2:]))
+    assert len(cuts) == 2  # with a sum that has started anew, and one that has not
+
+
 def test_models_that_look_over_spaces_are_not_cut_there():
     def can(model: SentencePieceModel) -> bool:
         return can_be_cut_at_spaces(model, Normalizer(model.normalizer))
