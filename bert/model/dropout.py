@@ -29,6 +29,8 @@ def quick_dropout(states: Tensor, probability: float) -> Tensor:
     kept_levels = LEVELS - round(probability * LEVELS)
     if kept_levels == 0:
         return torch.zeros_like(states)
+    if kept_levels == LEVELS:  # its bound would be no 16-bit number
+        return states
     numbers = torch.empty((states.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     levels = numbers.view(torch.int16)[: states.numel()].view(states.shape)  # from -32,768 to 32,767
     # torch.where remembers for the backward pass which were kept, in a byte each, and nothing else.

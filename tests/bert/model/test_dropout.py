@@ -48,6 +48,13 @@ def test_it_keeps_the_type_and_drops_everything_or_nothing_where_asked():
     assert dropout(states, 1.0).eq(0).all()
 
 
+def test_a_probability_that_is_rounded_to_0_or_to_1_drops_nothing_or_everything():
+    states = torch.randn(100)
+    assert quick_dropout(states, 0.4 / LEVELS).equal(states)
+    assert quick_dropout(states, 1 - 0.4 / LEVELS).eq(0).all()
+    assert 0 < quick_dropout(torch.ones(1_000_000), 1 / LEVELS).eq(0).sum() < 100
+
+
 def test_a_model_that_does_not_train_drops_nothing():
     layer, states = Dropout(0.5), torch.randn(100)
     assert not layer(states).equal(states)
