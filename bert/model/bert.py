@@ -83,8 +83,14 @@ class BertModel(nn.Module):
                 pooler, [CLS] alone, and there are no ``hidden_states`` nor ``attentions``.
 
         Raises:
-            ValueError: where seq is above max_position_embeddings; or where ``only_at`` is asked for with all states.
+            ValueError: where seq is above max_position_embeddings; where attention_mask has another shape than
+                input_ids; or where ``only_at`` is asked for with all states.
         """
+        if attention_mask is not None and attention_mask.shape != input_ids.shape:
+            raise ValueError(
+                f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}: both are "
+                f"(batch, seq)"
+            )
         if only_at is not None:
             if return_attention or return_hidden_states:
                 raise ValueError("only_at gives the last states of some tokens; the others are not computed")
