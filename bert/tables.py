@@ -177,6 +177,8 @@ def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             values = json.loads(text)
+            if "\\u" in text:  # may be half of a character, which no file of UTF-8 could hold
+                json.dumps(values, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: line {line}: is not JSON ({error}); an object was expected") from None
         if not isinstance(values, dict):
