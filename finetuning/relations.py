@@ -129,9 +129,11 @@ class RelationTask:
 
 def _with_tags(marked: MarkedText) -> str:
     """The text with <e1>...</e1> and <e2>...</e2> in it again."""
-    (start_1, end_1), (start_2, end_2) = marked.first, marked.second
+    tags = []
+    for name, (start, end) in (("e1", marked.first), ("e2", marked.second)):
+        # At one place ends come before starts, and the longer entity is the outer one (as in ``marked_input``).
+        tags += [(start, True, -end, f"<{name}>"), (end, False, -start, f"</{name}>")]
     text = marked.text
-    tags = [(end_1, "</e1>"), (end_2, "</e2>"), (start_1, "<e1>"), (start_2, "<e2>")]
-    for place, tag in sorted(tags, key=lambda pair: -pair[0]):
+    for place, *_, tag in sorted(tags, reverse=True):
         text = text[:place] + tag + text[place:]
     return text

@@ -83,3 +83,5 @@ def test_the_page_has_relations_and_mistakes_with_their_tags(task, model):
 def test_tags_stand_where_they_stood():
     assert _with_tags(MarkedText(1, "a bc d", (2, 4), (5, 6), None)) == "a <e1>bc</e1> <e2>d</e2>"
     assert _with_tags(MarkedText(1, "a bc d", (5, 6), (0, 1), None)) == "<e2>a</e2> bc <e1>d</e1>"
+    assert _with_tags(MarkedText(1, "abc", (0, 1), (1, 3), None)) == "<e1>a</e1><e2>bc</e2>"
+    assert _with_tags(MarkedText(1, "abc", (1, 3), (0, 3), None)) == "<e2>a<e1>bc</e1></e2>"
