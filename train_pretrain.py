@@ -109,7 +109,11 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
     """Says what a run of these settings needs, and how long it takes; reads no corpus and writes nothing."""
     say = voice(processes)
     torch.manual_seed(settings.seed)
-    model = make_model(settings, settings.vocab_size).to(processes.device)
+    vocab_size = settings.vocab_size
+    if settings.resume or settings.vocab is not None:  # it is there, and need not be learned
+        tokenizer = processes.from_first(lambda: find_tokenizer(settings, Path(settings.output), say))
+        vocab_size = tokenizer.vocab_size
+    model = make_model(settings, vocab_size).to(processes.device)
     run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
     if settings.compile:
         model.bert.compile()

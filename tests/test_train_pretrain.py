@@ -156,6 +156,14 @@ def test_a_plan_reads_no_corpus_writes_nothing_and_measures_what_it_is_asked_abo
     assert "multiple of 3" in error_of(capsys, "--plan", 3, *run)
 
 
+def test_a_plan_is_of_the_vocabulary_that_is_given(tmp_path, capsys):
+    vocab = tmp_path / "vocab.txt"
+    vocab.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(995))]) + "\n")
+    assert pretrain("--plan", "--vocab", vocab, "--output", tmp_path / "run", "--device", "cpu", "--batch-size", 1,
+                    "--max-length", 16) == 0  # fmt: skip
+    assert re.search(r"parameters +625,130: 2 layers of 128\n", capsys.readouterr().out)
+
+
 def test_a_plan_says_what_does_not_fit(tmp_path, capsys, monkeypatch):
     run = ["--output", tmp_path / "run", "--device", "cpu", "--plan", "--vocab-size", 1_000, "--max-length", 16]
     monkeypatch.setattr(planning, "device_memory", lambda processes: 14_000_000)
