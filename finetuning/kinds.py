@@ -37,6 +37,7 @@ class Kind(NamedTuple):
         examples) by name.
     metrics: by which the best epoch may be chosen; the first is the one that is.
     metrics_of_two_labels: those that there are besides where there are just two labels.
+    weighs_classes: whether --class-weights has something to weigh.
     fate_of_long: what becomes of texts that are too long, where --long-texts does not decide it.
     max_length: the default of --max-length, where it is not that of the other kinds.
     predict_columns: where ``python -m bert predict`` finds texts, unless told; None: where the training table has them.
@@ -48,6 +49,7 @@ class Kind(NamedTuple):
     make_task: Callable
     metrics: tuple[str, ...]
     metrics_of_two_labels: tuple[str, ...] = ()
+    weighs_classes: bool = False
     fate_of_long: str | None = None
     max_length: int | None = None
     predict_columns: Columns | None = None
@@ -98,6 +100,7 @@ KINDS = {
         make_task=partial(make_classification, problem_type=SINGLE),
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
+        weighs_classes=True,
     ),
     "multi-label": Kind(
         read=partial(read_examples, problem_type=MULTI),
@@ -105,6 +108,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=partial(make_classification, problem_type=MULTI),
         metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
+        weighs_classes=True,
     ),
     "regression": Kind(
         read=partial(read_examples, problem_type=REGRESSION),

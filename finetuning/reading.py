@@ -23,8 +23,12 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
     Args:
         settings: the script's; its flags about the task are read here.
         say: takes sentences for the user.
+
+    Raises:
+        InputError: where a file is not what the task needs, or a flag has no meaning for it.
     """
     kind, known = kind_of(settings.problem, settings.task), KNOWN_TASKS.get(settings.task)
+    check_flags(settings, kind)
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, say)
     # Labels are found before examples are held out, which may have one that no other has.
@@ -40,11 +44,27 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
     for name, texts in task.sets.items():
         if texts.too_long:
             fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
+            flags = "--max-length" if kind.fate_of_long else "--max-length, --long-texts"
             say(
                 f"Note: {texts.too_long:,} of the {len(texts.examples):,} {name} texts are longer than "
-                f"{settings.max_length} tokens and {kind.fate_of_long or fate}; see --max-length, --long-texts."
+                f"{settings.max_length} tokens and {kind.fate_of_long or fate}; see {flags}."
             )
     return task
+
+
+def check_flags(settings: SimpleNamespace, kind: Kind) -> None:
+    """Refuses what this kind of task would pass over in silence.
+
+    Raises:
+        InputError: where there are weights of classes, or a wish for long texts, that it does not heed.
+    """
+    if settings.class_weights is not None and not kind.weighs_classes:
+        raise InputError("--class-weights: this kind of task does not weigh classes; leave them out")
+    if settings.long_texts != "head" and kind.fate_of_long is not None:
+        raise InputError(
+            f"--long-texts {settings.long_texts}: in this kind of task texts that are too long {kind.fate_of_long}; "
+            f"leave it out"
+        )
 
 
 def columns_of(settings: SimpleNamespace, known: KnownTask | None) -> Columns:
