@@ -86,8 +86,7 @@ class BertForPreTraining(nn.Module):
             input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states: as BertModel takes them.
             masked_positions: (chosen,) integers: the tokens to score, numbered row by row through the batch
                 (row * seq + position). Scoring the vocabulary for the 15 % of tokens that have a label, not for all,
-                saves most of the head's work, and most of the last layer's. None of them is padding. None means every
-                token.
+                saves most of the head's work, and most of the last layer's. None means every token.
         """
         wants_all = masked_positions is None or return_attention or return_hidden_states
         only_at = None if wants_all or not self.bert.can_read_some_alone else masked_positions

@@ -78,9 +78,9 @@ class BertModel(nn.Module):
             attention_mask: (batch, seq), 1 or True at real tokens, 0 or False at padding. None means no padding.
             return_attention: fill ``attentions``; runs the written-out attention instead of the fused kernel.
             return_hidden_states: fill ``hidden_states``.
-            only_at: (chosen,) integers: the tokens whose last states are wanted, none of them padding, numbered row by
-                row through the batch (row * seq + position). The last layer is then computed for them and, for the
-                pooler, [CLS] alone, and there are no ``hidden_states`` nor ``attentions``.
+            only_at: (chosen,) integers: the tokens whose last states are wanted, numbered row by row through the batch
+                (row * seq + position). The last layer is then computed for them and, for the pooler, [CLS] alone, and
+                there are no ``hidden_states`` nor ``attentions``.
 
         Raises:
             ValueError: where seq is above max_position_embeddings; where attention_mask has another shape than
@@ -119,6 +119,8 @@ class BertModel(nn.Module):
         first = torch.arange(0, batch * seq, seq, device=input_ids.device)  # where each [CLS] is
         places = torch.cat([first, only_at]).unique()  # ascending
         packing = find_packing(attention_mask)
+        if packing is not None and not attention_mask.flatten()[places].all():
+            packing = None  # a packed batch has no padding, and here some is asked for
         embeddings = self.embeddings(input_ids, token_type_ids, packing)
         bias = attention_bias(attention_mask, embeddings.dtype)
         states, _, _ = self.encoder(embeddings, bias, packing=packing, chosen=choose(places, batch, seq, packing))

@@ -64,8 +64,8 @@ class Chosen:
 def choose(places: Tensor, batch: int, seq: int, packing: Packing | None) -> Chosen:
     """
     Args:
-        places: (chosen,) numbers of real tokens in the batch (row * seq + position), ascending, none twice.
-        packing: how the hidden states are packed, or None where they are not.
+        places: (chosen,) numbers of tokens in the batch (row * seq + position), ascending, none twice.
+        packing: how the hidden states are packed, all of ``places`` among them; or None where they are not.
     """
     sequences = places // seq
     counts = torch.bincount(sequences, minlength=batch)

@@ -91,6 +91,19 @@ def test_the_last_states_of_some_tokens_alone_are_those_that_all_have(packed, mo
         model(ids, types, mask, only_at=chosen, return_hidden_states=True)
 
 
+def test_where_padding_is_among_the_tokens_asked_for_nothing_is_packed(monkeypatch):
+    torch.manual_seed(1)
+    model = BertModel(CONFIG)
+    empty_last = [0, 1, 2, 4, 3]  # the [CLS] of a sequence without a token is padding
+    ids, types, mask = (rows[empty_last] for rows in (IDS, TYPES, MASK))
+    chosen = torch.tensor([2, 5, 44])  # a token, and two places of padding
+    some = model(ids, types, mask, only_at=chosen)
+    monkeypatch.setattr(bert.model.bert, "find_packing", lambda mask: None)
+    padded = model(ids, types, mask)
+    torch.testing.assert_close(some.last_hidden_state, padded.last_hidden_state.flatten(0, 1)[chosen])
+    torch.testing.assert_close(some.pooler_output, padded.pooler_output)
+
+
 def test_packing_and_unpacking_undo_each_other():
     packing = find_packing(MASK)
     assert packing.pack(IDS).tolist() == [IDS[row, place].item() for row in range(5) for place in range(LENGTHS[row])]
