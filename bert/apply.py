@@ -47,6 +47,7 @@ READERS = {
 }
 
 
+
 @dataclass(frozen=True)
 class Reading:
     """Where in a file the texts stand, how they become inputs, and of how many sentences a summary of them is made."""
@@ -74,6 +75,9 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
     task_file = Path(run) / "task.json"
     saved = read_json_object(task_file) if task_file.exists() else {}
     columns = saved.get("columns") or {}
+    are_names = isinstance(columns, dict) and isinstance(columns.get("text", "text"), str)
+    if not are_names or not isinstance(columns.get("text_pair"), str | None):
+        raise InputError(f"{task_file}: is damaged (columns); an object with columns' names as texts was expected")
     reading = {
         "text_column": columns.get("text", "text"), "text_pair_column": columns.get("text_pair"),
         "header": columns.get("header", True), "max_length": saved.get("max_length", longest),
