@@ -169,7 +169,7 @@ def _pretraining(
         other = BertForPreTraining(config).to(device)
         other.bert.compile()
         works["ours compiled"] = our_steps(other, [ours], precision, device)
-    flops = flops_per_step(config, batch_size, length)
+    flops = flops_per_step(config, batch_size, length, device)
     return _rows(case, precision, works, batch_size * length, device, seconds, flops)
 
 
@@ -218,15 +218,19 @@ def _rows(
     return rows
 
 
-def flops_per_step(config: BertConfig, batch_size: int, length: int) -> float:
-    """Floating-point operations of a step's matrix products: 6 for each weight that a token meets (2 forward, 4
-    backward), 12 for each pair of tokens, layer and hidden number in attention; the vocabulary at masked tokens alone.
+def flops_per_step(config: BertConfig, batch_size: int, length: int, device: torch.device) -> float:
+    """Floating-point operations of the matrix products that ours takes in a step: 6 for each weight that a token meets
+    (2 forward, 4 backward), 12 for each pair of tokens, layer and hidden number in attention; the vocabulary at masked
+    tokens alone; and on the CPU the last layer, but for its keys and values, at those and [CLS] alone.
     """
-    layer = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
-    tokens = batch_size * length
-    encoder = config.num_hidden_layers * (6 * layer * tokens + 12 * tokens * length * config.hidden_size)
-    head = 6 * round(MASKED * tokens) * config.hidden_size * (config.vocab_size + config.hidden_size)
-    return encoder + head
+    hidden, tokens = config.hidden_size, batch_size * length
+    masked = round(MASKED * tokens)
+    read = masked + batch_size if device.type == "cpu" else tokens
+    layer = 4 * hidden**2 + 2 * hidden * config.intermediate_size
+    whole_layer = 6 * layer * tokens + 12 * tokens * length * hidden
+    last_layer = 6 * (2 * hidden**2 * tokens + (layer - 2 * hidden**2) * read) + 12 * read * length * hidden
+    head = 6 * masked * hidden * (config.vocab_size + hidden)
+    return (config.num_hidden_layers - 1) * whole_layer + last_layer + head
 
 
 # ---- memory ----

@@ -143,7 +143,8 @@ def flops_per_token(config: BertConfig, length: int) -> float:
         scores:     2 (h h + h vocab_size), for the 15 % that are masked
         pooler:     2 h h, for one token of the sequence
 
-    The backward pass takes twice that: each product has two gradients. What is no matrix product is left out.
+    The backward pass takes twice that: each product has two gradients. What is no matrix product is left out; and on
+    the CPU the last layer takes less, being computed for the tokens alone that are read (``bert.model.packing``).
     Conventions: Kaplan et al. 2020, section 2.1; Chowdhery et al. 2022 (PaLM), appendix B.
     """
     h, i = config.hidden_size, config.intermediate_size
