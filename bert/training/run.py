@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError
+from bert.training.allocation import keep_freed_memory
 from bert.training.distributed import Processes, start_processes
 from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
@@ -46,6 +47,7 @@ def run_script(
     """
     try:
         settings = read_settings(command_line)
+        keep_freed_memory()
         with start_processes(settings.device) as processes:
             return do(settings, processes)
     except InputError as error:
