@@ -12,7 +12,6 @@ model is made.
 """
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -256,7 +255,7 @@ def _peak_memory(side: str, size: str, device: torch.device) -> float:
     if side != "ours":
         import transformers  # now, so that it is not counted
         from transformers.models.bert import modeling_bert  # noqa: F401
-    before = 0 if device.type == "cuda" else _resident()
+    before = 0 if device.type == "cuda" else _memory_status("VmRSS")
     if side == "ours":
         step = our_steps(BertForPreTraining(config).to(device), [ours], "fp32", device)
     else:
@@ -267,13 +266,13 @@ def _peak_memory(side: str, size: str, device: torch.device) -> float:
         step()
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e6
+    return (_memory_status("VmHWM") - before) / 1e6
 
 
-def _resident() -> int:
-    """Bytes of memory that this process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def _memory_status(name: str) -> int:
+    """Bytes that this process holds now (VmRSS), or held at most (VmHWM; getrusage's begins with its parent's)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 if __name__ == "__main__":

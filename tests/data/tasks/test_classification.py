@@ -149,8 +149,9 @@ def test_glue_is_read_to_the_last_row(name, folder, train, dev, labels):
     task, counts = KNOWN_TASKS[name], []
     for file in (task.train, task.dev):
         path = find_file(Path(os.environ["BERT_DATA"], "glue", folder), file)
-        examples = read_examples(path, task.columns, task.problem_type)
-        assert find_labels(examples, task.problem_type, path) == labels
+        problem_type = "regression" if task.problem == "regression" else "single_label_classification"
+        examples = read_examples(path, task.columns, problem_type)
+        assert find_labels(examples, problem_type, path) == labels
         assert (examples[0].second is None) == (task.columns.text_pair is None)
         counts.append(len(examples))
     assert counts == [train, dev]
