@@ -79,8 +79,8 @@ class BertModel(nn.Module):
             return_attention: fill ``attentions``; runs the written-out attention instead of the fused kernel.
             return_hidden_states: fill ``hidden_states``.
             only_at: (chosen,) integers: the tokens whose last states are wanted, numbered row by row through the batch
-                (row * seq + position). The last layer is then computed for them and, for the pooler, [CLS] alone, and
-                there are no ``hidden_states`` nor ``attentions``.
+                (row * seq + position). The last layer is then computed for them and, for the pooler, [CLS] alone,
+                and nothing for padding; there are no ``hidden_states`` nor ``attentions``.
 
         Raises:
             ValueError: where seq is above max_position_embeddings; where attention_mask has another shape than
@@ -95,15 +95,11 @@ class BertModel(nn.Module):
             if return_attention or return_hidden_states:
                 raise ValueError("only_at gives the last states of some tokens; the others are not computed")
             return self._read(input_ids, token_type_ids, attention_mask, only_at)
-        packing = find_packing(attention_mask)
-        embeddings = self.embeddings(input_ids, token_type_ids, packing)
+        embeddings = self.embeddings(input_ids, token_type_ids)
         bias = attention_bias(attention_mask, embeddings.dtype)
         last_hidden_state, hidden_states, attentions = self.encoder(
-            embeddings, bias, return_attention, return_hidden_states, packing
+            embeddings, bias, return_attention, return_hidden_states
         )
-        if packing is not None:
-            last_hidden_state = packing.unpack(last_hidden_state)
-            hidden_states = tuple(packing.unpack(states) for states in hidden_states)
         return BertOutput(
             last_hidden_state=last_hidden_state,
             pooler_output=None if self.pooler is None else self.pooler(last_hidden_state[:, 0]),

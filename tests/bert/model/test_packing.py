@@ -20,48 +20,6 @@ IDS = torch.randint(1, 50, MASK.shape, generator=torch.Generator().manual_seed(0
 TYPES = (torch.arange(9) > 2).long().expand(MASK.shape)
 
 
-def run(packed: bool, monkeypatch, **wanted):
-    torch.manual_seed(1)
-    model = BertModel(CONFIG)
-    torch.nn.init.normal_(model.embeddings.position_embeddings.weight)  # so that a token out of its place shows
-    torch.nn.init.normal_(model.embeddings.token_type_embeddings.weight)
-    if not packed:
-        monkeypatch.setattr(bert.model.bert, "find_packing", lambda mask: None)
-    output = model(IDS, TYPES, MASK, **wanted)
-    monkeypatch.undo()
-    return model, output
-
-
-def test_the_states_of_real_tokens_are_those_of_the_padded_model_and_the_others_0(monkeypatch):
-    _, padded = run(False, monkeypatch, return_hidden_states=True, return_attention=True)
-    _, packed = run(True, monkeypatch, return_hidden_states=True, return_attention=True)
-    real = MASK.bool()
-    assert len(packed.hidden_states) == 3
-    for one, other in zip(packed.hidden_states, padded.hidden_states, strict=True):
-        torch.testing.assert_close(one[real], other[real])
-        assert one[~real].eq(0).all()
-        assert not other[~real].eq(0).all()
-    torch.testing.assert_close(packed.last_hidden_state[real], padded.last_hidden_state[real])
-    has_token = MASK[:, 0].bool()
-    torch.testing.assert_close(packed.pooler_output[has_token], padded.pooler_output[has_token])
-    for one, other in zip(packed.attentions, padded.attentions, strict=True):
-        for row, length in enumerate(LENGTHS):
-            torch.testing.assert_close(one[row, :, :length], other[row, :, :length])
-
-
-def test_the_gradients_are_those_of_the_padded_model(monkeypatch):
-    weights = torch.randn(CONFIG.hidden_size)
-    gradients = []
-    for packed in (False, True):
-        model, output = run(packed, monkeypatch)
-        (output.last_hidden_state[MASK.bool()] @ weights).sum().backward()
-        gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
-    for name, gradient in gradients[0].items():
-        if gradient is not None:
-            torch.testing.assert_close(gradients[1][name], gradient, msg=name)
-    assert gradients[0]["embeddings.position_embeddings.weight"].abs().sum() > 0
-
-
 @pytest.mark.parametrize("packed", [True, False])
 def test_the_last_states_of_some_tokens_alone_are_those_that_all_have(packed, monkeypatch):
     mask, ids, types = (rows[[0, 1, 2, 4]] for rows in (MASK, IDS, TYPES))  # every sequence has a token
