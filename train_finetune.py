@@ -38,6 +38,7 @@ from bert.training.optimizer import make_optimizer
 from bert.training.run import Run, assemble, how_to_go_on, run_script, voice
 from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_top_layers
 from data.batching import prefetch
+from data.tasks.batches import TaskBatches
 from finetuning.best import Best
 from finetuning.reading import read_task
 from finetuning.settings import EPOCHS, read_settings
@@ -58,8 +59,8 @@ def finetune(settings: SimpleNamespace, processes: Processes) -> int:
             f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
             f"--output {settings.checkpoint}"
         )
-    tokenizer = load_tokenizer(settings.checkpoint)
-    task = read_task(settings, tokenizer, say)
+    tokenizer = processes.in_each(lambda: load_tokenizer(settings.checkpoint))
+    task = processes.in_each(lambda: read_task(settings, tokenizer, say))
     reports = {}
     for name, part in parts_of(settings).items():
         ended, reports[name] = finetune_once(part, settings, task, tokenizer, processes, say)
@@ -80,7 +81,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     """
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
-    model = make_model(settings, task, say).to(processes.device)
+    model = processes.in_each(lambda: make_model(settings, task, say)).to(processes.device)
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
@@ -88,18 +89,18 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     best = Best()
     if settings.resume and processes.from_first((directory / "arguments.json").exists):
         best = Best(**run.resume("its checkpoint and data")["best"])
-    training = task.batches(
-        settings.batch_size, settings.seed, processes, settings.accumulate, run.progress.position,
-        settings.max_length if settings.compile else None,
+    one_length = settings.max_length if settings.compile else None
+    training = TaskBatches(
+        task.row_lengths(), partial(task.make_batch, length=one_length), settings.batch_size, settings.seed,
+        processes.rank, processes.count, settings.accumulate, run.progress.position,
     )  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
     if settings.compile:
-        model.bert.compile()
+        run.compile()
 
     if processes.is_first:
         save_settings(directory, vars(settings))
-        if settings.output != whole_settings.output:
-            save_settings(Path(whole_settings.output), vars(whole_settings))
+        save_settings(Path(whole_settings.output), vars(whole_settings))  # where a part has the whole's directory, too
         write_json(directory / "task.json", how_to_predict(settings))
     say(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:

@@ -59,17 +59,19 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     shards = open_shards(processes.from_first(lambda: tokenize_corpus(settings, directory, tokenizer)))
 
     torch.manual_seed(settings.seed)
-    model = make_model(settings, tokenizer.vocab_size).to(processes.device)
+    model = processes.in_each(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     run = assemble(settings, model, optimizer, processes, say, identity={})
     if settings.resume:
         resume(run, settings)
-    training, heldout = make_batches(settings, shards, tokenizer, run.progress, processes)
+    training, heldout = processes.in_each(
+        lambda: make_batches(settings, shards, tokenizer, run.progress, processes)
+    )
     if settings.epochs is not None:
         settings.max_steps = settings.epochs * training.updates_per_epoch
     schedule = make_schedule(settings)
     if settings.compile:
-        model.bert.compile()
+        run.compile()
 
     if processes.is_first:
         save_tokenizer(directory, tokenizer)
@@ -116,7 +118,7 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
     model = make_model(settings, vocab_size).to(processes.device)
     run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
     if settings.compile:
-        model.bert.compile()
+        run.compile()
     say(make_plan(settings, run))
     return 0
 

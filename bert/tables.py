@@ -11,7 +11,6 @@ All are UTF-8. A byte-order mark is dropped, and the line ends of Windows are li
 import bz2
 import csv
 import gzip
-import json
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.errors import InputError
+from bert.files import parse_json
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
 LONGEST_LINE = 1 << 24  # bytes; no text is longer that a model could take in, and a hostile file must not fill memory
@@ -176,9 +176,7 @@ def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not text.strip():
             continue
         try:
-            values = json.loads(text)
-            if "\\u" in text:  # may be half of a character, which no file of UTF-8 could hold
-                json.dumps(values, ensure_ascii=False).encode()
+            values = parse_json(text)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: line {line}: is not JSON ({error}); an object was expected") from None
         if not isinstance(values, dict):

@@ -1,5 +1,7 @@
 """One of several choices: from JSON lines to batches, and from a model to its accuracy."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
@@ -12,7 +14,7 @@ from bert.task_inputs.choices import Choices
 from bert.tokenization.choice_inputs import choice_inputs
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import TaskBatches
+from data.tasks.batches import Batch
 from data.tasks.choices import choice_batch
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import TaskSet
@@ -51,19 +53,15 @@ class ChoiceTask:
         """What the model's constructor takes besides the configuration."""
         return {}
 
-    def batches(
-        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
-    ) -> TaskBatches:
-        """The endless training batches; an example's choices stay together."""
+    def row_lengths(self) -> list[int]:
+        """Of the training examples, in tokens of the longest choice."""
+        return [max(len(choice.input_ids) for choice in choices) for choices in self.sets["train"].inputs]
+
+    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+        """The training examples of these numbers as tensors (see ``choice_batch``); their choices stay together."""
         texts = self.sets["train"]
-        return TaskBatches(
-            [max(len(row.input_ids) for row in rows) for rows in texts.inputs],
-            lambda chosen: choice_batch(
-                [texts.inputs[row] for row in chosen], [texts.examples[row].label for row in chosen],
-                self.tokenizer.pad_token_id, length,
-            ),
-            batch_size, seed, processes.rank, processes.count, accumulate, position,
-        )  # fmt: skip
+        inputs, labels = zip(*((texts.inputs[row], texts.examples[row].label) for row in chosen))
+        return choice_batch(inputs, labels, self.tokenizer.pad_token_id, length)
 
     def evaluate(
         self, model: BertForMultipleChoice, name: str, precision: Precision, processes: Processes,

@@ -18,7 +18,7 @@ from bert.predict import chosen_labels, pooled_logits, prediction_header, predic
 from bert.tokenization.long_texts import fit_texts
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import TaskBatches, labelled_batch
+from data.tasks.batches import Batch, labelled_batch
 from data.tasks.classification import Example, label_numbers
 from finetuning.class_weights import choose_class_weights
 from finetuning.measuring import in_shares, mean_of
@@ -59,6 +59,9 @@ class ClassificationTask:
             firsts = [example.first for example in examples]
             inputs, too_long = fit_texts(tokenizer, firsts, seconds, max_length, long_texts, workers)
             self.sets[name] = TaskSet(examples, inputs, too_long)
+        self._rows = [window for window, _ in self.sets["train"].windows()]
+        windows_of_each = [len(windows) for windows in self.sets["train"].inputs]
+        self._row_labels = np.repeat(self.numbers["train"], windows_of_each, axis=0)
 
     @property
     def model_arguments(self) -> dict:
@@ -68,18 +71,13 @@ class ClassificationTask:
             "class_weights": None if self.class_weights is None else torch.tensor(self.class_weights),
         }  # fmt: skip
 
-    def batches(
-        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
-    ) -> TaskBatches:
-        """The endless training batches. A text in several windows is as many rows, each with the text's label."""
-        training = self.sets["train"]
-        rows = [window for window, _ in training.windows()]
-        labels = np.repeat(self.numbers["train"], [len(windows) for windows in training.inputs], axis=0)
-        return TaskBatches(
-            [len(row.input_ids) for row in rows],
-            lambda chosen: labelled_batch(chosen, rows, labels, self.tokenizer.pad_token_id, length),
-            batch_size, seed, processes.rank, processes.count, accumulate, position,
-        )  # fmt: skip
+    def row_lengths(self) -> list[int]:
+        """Of the rows that are trained on, in tokens. A text in several windows is as many, each with its label."""
+        return [len(row.input_ids) for row in self._rows]
+
+    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+        """The rows of these numbers as tensors, with their labels (see ``BertForSequenceClassification.loss``)."""
+        return labelled_batch(chosen, self._rows, self._row_labels, self.tokenizer.pad_token_id, length)
 
     def evaluate(
         self, model: BertForSequenceClassification, name: str, precision: Precision, processes: Processes,

@@ -6,7 +6,8 @@ a row of ``KINDS``; the script knows none of them by name. A task is what the sc
     labels, sets, tokenizer           its labels, () where there are none; its examples by set ("train", "dev", "test")
     model_class, model_arguments      the model, and what its constructor takes besides the configuration
     head                              the name of the part of the model that starts untrained
-    batches(...), evaluate(...)       the endless training batches; the measures on a set
+    row_lengths(), make_batch(...)    the rows that are trained on: how long each is, and some of them as tensors
+    evaluate(...)                     the measures on a set
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class Kind(NamedTuple):
         examples) by name.
     metrics: by which the best epoch may be chosen; the first is the one that is.
     metrics_of_two_labels: those that there are besides where there are just two labels.
-    weighs_classes: whether --class-weights has something to weigh.
+    flags: of the flags that not every kind heeds, those that this one does.
     fate_of_long: what becomes of texts that are too long, where --long-texts does not decide it.
     max_length: the default of --max-length, where it is not that of the other kinds.
     predict_columns: where ``python -m bert predict`` finds texts, unless told; None: where the training table has them.
@@ -49,7 +50,7 @@ class Kind(NamedTuple):
     make_task: Callable
     metrics: tuple[str, ...]
     metrics_of_two_labels: tuple[str, ...] = ()
-    weighs_classes: bool = False
+    flags: frozenset[str] = frozenset()
     fate_of_long: str | None = None
     max_length: int | None = None
     predict_columns: Columns | None = None
@@ -91,6 +92,7 @@ def make_summaries(sets, labels: None, tokenizer, settings: SimpleNamespace) -> 
 
 
 IN_WINDOWS = "go in windows"
+OF_TABLES = frozenset({"text_column", "text_pair_column", "label_column", "header"})
 # By the names that --problem has.
 KINDS = {
     "single-label": Kind(
@@ -100,7 +102,7 @@ KINDS = {
         make_task=partial(make_classification, problem_type=SINGLE),
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
-        weighs_classes=True,
+        flags=OF_TABLES | {"class_weights", "long_texts"},
     ),
     "multi-label": Kind(
         read=partial(read_examples, problem_type=MULTI),
@@ -108,7 +110,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=partial(make_classification, problem_type=MULTI),
         metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
-        weighs_classes=True,
+        flags=OF_TABLES | {"label_separator", "class_weights", "long_texts"},
     ),
     "regression": Kind(
         read=partial(read_examples, problem_type=REGRESSION),
@@ -116,6 +118,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=partial(make_classification, problem_type=REGRESSION),
         metrics=("pearson", "spearman"),
+        flags=OF_TABLES | {"long_texts"},
     ),
     "tagging": Kind(
         read=lambda path, columns: read_tagged_sentences(path),
@@ -131,6 +134,7 @@ KINDS = {
         hold_out=hold_out_articles,
         make_task=make_spans,
         metrics=("f1", "exact_match"),
+        flags=frozenset({"null_threshold"}),
         fate_of_long=IN_WINDOWS,
         max_length=384,  # google-research/bert run_squad.py
         predict_columns=Columns("question", "context"),  # SQuAD's form is no table
@@ -149,6 +153,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=make_choices,
         metrics=("accuracy",),
+        flags=frozenset({"long_texts"}),
     ),
     "summary": Kind(
         read=lambda path, columns: read_summaries(path),
@@ -156,6 +161,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=make_summaries,
         metrics=("rouge1", "rouge2", "rougeL"),
+        flags=frozenset({"summary_sentences"}),
         fate_of_long=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
         max_length=512,  # Liu 2019, section 3.2
     ),

@@ -1,5 +1,6 @@
 """From files to a task: which files there are, what they hold, what dev is, and by which measure the best is chosen."""
 
+from collections.abc import Set
 from types import SimpleNamespace
 
 from bert.errors import InputError
@@ -28,7 +29,6 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
         InputError: where a file is not what the task needs, or a flag has no meaning for it.
     """
     kind, known = kind_of(settings.problem, settings.task), KNOWN_TASKS.get(settings.task)
-    check_flags(settings, kind)
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, say)
     # Labels are found before examples are held out, which may have one that no other has.
@@ -52,19 +52,21 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
     return task
 
 
-def check_flags(settings: SimpleNamespace, kind: Kind) -> None:
+def check_flags(given: Set[str], kind: Kind) -> None:
     """Refuses what this kind of task would pass over in silence.
 
+    Args:
+        given: the names of the flags that were given.
+
     Raises:
-        InputError: where there are weights of classes, or a wish for long texts, that it does not heed.
+        InputError: where one of them is heeded by other kinds alone.
     """
-    if settings.class_weights is not None and not kind.weighs_classes:
-        raise InputError("--class-weights: this kind of task does not weigh classes; leave them out")
-    if settings.long_texts != "head" and kind.fate_of_long is not None:
-        raise InputError(
-            f"--long-texts {settings.long_texts}: in this kind of task texts that are too long {kind.fate_of_long}; "
-            f"leave it out"
-        )
+    of_some_kinds = set().union(*(other.flags for other in KINDS.values()))
+    for name in sorted(given & of_some_kinds - kind.flags):
+        reason = "it would change nothing"
+        if name == "long_texts":
+            reason = f"texts that are too long {kind.fate_of_long}"
+        raise InputError(f"--{name.replace('_', '-')}: in this kind of task {reason}; leave it out")
 
 
 def columns_of(settings: SimpleNamespace, known: KnownTask | None) -> Columns:

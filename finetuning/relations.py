@@ -1,5 +1,6 @@
 """Relations between two entities: from SemEval 2010's form or spans to batches, and from a model to the official F1."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from bert.task_inputs.marked_texts import MarkedText
 from bert.tokenization.entity_markers import MarkedInput, pad_marked
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import Batch, TaskBatches
+from data.tasks.batches import Batch
 from data.tasks.relations import relation_numbers
 from finetuning.measuring import in_shares, mean_of
 
@@ -63,15 +64,16 @@ class RelationTask:
         """What the model's constructor takes besides the configuration."""
         return {"labels": self.labels}
 
-    def batches(
-        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
-    ) -> TaskBatches:
-        """The endless training batches."""
-        return TaskBatches(
-            [len(marked.input.input_ids) for marked in self.sets["train"].inputs],
-            lambda chosen: self._batch(chosen, length),
-            batch_size, seed, processes.rank, processes.count, accumulate, position,
-        )  # fmt: skip
+    def row_lengths(self) -> list[int]:
+        """Of the training texts, in tokens."""
+        return [len(marked.input.input_ids) for marked in self.sets["train"].inputs]
+
+    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+        """The training texts of these numbers as tensors, with entity_positions (batch, 2) and labels (batch,)."""
+        texts = self.sets["train"]
+        padded = pad_marked([texts.inputs[row] for row in chosen], self.tokenizer.pad_token_id, length)
+        padded["labels"] = texts.numbers[chosen]
+        return {name: torch.from_numpy(values) for name, values in padded.items()}
 
     def evaluate(
         self, model: BertForRelationExtraction, name: str, precision: Precision, processes: Processes,
@@ -109,13 +111,6 @@ class RelationTask:
              ("Most confidently wrong", table(
                 ["confidence", "line", "label", "prediction", "text"], self._worst(texts, probabilities)))],
         )  # fmt: skip
-
-    def _batch(self, rows: np.ndarray, length: int | None) -> Batch:
-        """The training texts of these numbers as tensors, with entity_positions (batch, 2) and labels (batch,)."""
-        texts = self.sets["train"]
-        padded = pad_marked([texts.inputs[row] for row in rows], self.tokenizer.pad_token_id, length)
-        padded["labels"] = texts.numbers[rows]
-        return {name: torch.from_numpy(values) for name, values in padded.items()}
 
     def _worst(self, texts: RelationTexts, probabilities: np.ndarray) -> list[list]:
         wrongness = np.where(probabilities.argmax(axis=1) != texts.numbers, probabilities.max(axis=1), 0)

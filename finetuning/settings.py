@@ -19,7 +19,7 @@ from bert.training.arguments import (
 )
 from data.tasks.known import KNOWN_TASKS
 from finetuning.kinds import KINDS
-from finetuning.reading import kind_of
+from finetuning.reading import check_flags, kind_of
 
 # The paper's recipe (appendix A.3); warm-up over a tenth of the run as in section 5.1 of its code's README.
 DEFAULTS = {
@@ -54,6 +54,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
             defaults["epochs"] = None
     defaults["max_length"] = kind_of(given.get("problem"), given.get("task")).max_length or defaults["max_length"]
     settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE))
+    check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.data is not None and settings.task is None:

@@ -10,12 +10,15 @@ from finetuning.words import in_words
 
 
 def parts_of(settings: SimpleNamespace) -> dict[str, SimpleNamespace]:
-    """The settings of each single run, by a name that says what is special about it."""
+    """The settings of each single run, by a name that says what is special about it; by themselves, too, they are those
+    of a single run, which can be resumed.
+    """
     parts = {}
     for random_start in (False, True) if settings.compare else (settings.random_start,):
         for seed in range(settings.seed, settings.seed + settings.seeds):
             part = copy.copy(settings)
             part.seed, part.random_start = seed, random_start
+            part.seeds, part.compare = 1, False
             folders = ["random-start"] if random_start and settings.compare else []
             folders += [f"seed-{seed}"] if settings.seeds > 1 else []
             part.output = str(Path(settings.output, *folders))

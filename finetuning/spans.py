@@ -15,7 +15,7 @@ from bert.predict_spans import NO_ANSWER, Answer, better_answer, span_logits
 from bert.tokenization.question_windows import QuestionWindow, question_windows
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import Batch, TaskBatches, input_batch
+from data.tasks.batches import Batch, input_batch
 from data.tasks.spans import Question
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import in_windows
@@ -46,22 +46,25 @@ class SpanTask:
                 question_windows(tokenizer, question.question, question.context, max_length) for question in questions
             ]
             self.sets[name] = in_windows(questions, inputs)
+        self._rows = self.sets["train"].windows()
 
     @property
     def model_arguments(self) -> dict:
         """What the model's constructor takes besides the configuration."""
         return {}
 
-    def batches(
-        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
-    ) -> TaskBatches:
-        """The endless training batches; each window is a row, the answer of one that does not hold it is [CLS]."""
-        rows = self.sets["train"].windows()
-        return TaskBatches(
-            [len(window.input.input_ids) for window, _ in rows],
-            lambda chosen: self._batch([rows[row] for row in chosen], length),
-            batch_size, seed, processes.rank, processes.count, accumulate, position,
-        )  # fmt: skip
+    def row_lengths(self) -> list[int]:
+        """Of the rows that are trained on, in tokens; each window is one."""
+        return [len(window.input.input_ids) for window, _ in self._rows]
+
+    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+        """The rows of these numbers as tensors, with start_positions and end_positions (batch,): those of [CLS] where a
+        window does not hold the answer.
+        """
+        rows = [self._rows[row] for row in chosen]
+        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
+        starts, ends = zip(*(answer_positions(question, window) for window, question in rows))
+        return batch | {"start_positions": torch.tensor(starts), "end_positions": torch.tensor(ends)}
 
     def evaluate(
         self, model: BertForQuestionAnswering, name: str, precision: Precision, processes: Processes,
@@ -125,12 +128,6 @@ class SpanTask:
                 before.sum + both.sum.item() / 2, before.count + 1, before.correct + (both.correct.item() == 2)
             )
         return list(zip(answers, losses))
-
-    def _batch(self, rows: list[tuple[QuestionWindow, Question]], length: int | None) -> Batch:
-        """The rows as tensors, with start_positions and end_positions (batch,)."""
-        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
-        starts, ends = zip(*(answer_positions(question, window) for window, question in rows))
-        return batch | {"start_positions": torch.tensor(starts), "end_positions": torch.tensor(ends)}
 
 
 def answer_positions(question: Question, window: QuestionWindow) -> tuple[int, int]:

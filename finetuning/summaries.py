@@ -15,7 +15,7 @@ from bert.task_inputs.documents import Document
 from bert.tokenization.sentence_windows import sentence_windows
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import TaskBatches
+from data.tasks.batches import Batch
 from data.tasks.summaries import summary_batch
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import TaskSet
@@ -44,22 +44,20 @@ class SummaryTask:
             fitted = [sentence_windows(tokenizer, document.sentences, max_length) for document in documents]
             too_long = sum(len(each.windows) > 1 or each.cut > 0 for each in fitted)
             self.sets[name] = TaskSet(documents, [each.windows for each in fitted], too_long)
+        self._rows = self.sets["train"].windows()
 
     @property
     def model_arguments(self) -> dict:
         """What the model's constructor takes besides the configuration."""
         return {}
 
-    def batches(
-        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
-    ) -> TaskBatches:
-        """The endless training batches; each window of a long document is a row."""
-        rows = self.sets["train"].windows()
-        return TaskBatches(
-            [len(window.input_ids) for window, _ in rows],
-            lambda chosen: summary_batch([rows[row] for row in chosen], self.tokenizer.pad_token_id, length),
-            batch_size, seed, processes.rank, processes.count, accumulate, position,
-        )  # fmt: skip
+    def row_lengths(self) -> list[int]:
+        """Of the rows that are trained on, in tokens; each window of a long document is one."""
+        return [len(window.input_ids) for window, _ in self._rows]
+
+    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+        """The rows of these numbers as tensors (see ``summary_batch``)."""
+        return summary_batch([self._rows[row] for row in chosen], self.tokenizer.pad_token_id, length)
 
     def evaluate(
         self, model: BertForExtractiveSummarization, name: str, precision: Precision, processes: Processes,

@@ -11,10 +11,10 @@ from bert.evaluation.report import Evaluation
 from bert.heads.loss import NO_LABEL, Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
 from bert.predict_tags import OUTSIDE, WordScores, word_scores
-from bert.tokenization.word_windows import WordInput, word_inputs
+from bert.tokenization.word_windows import word_inputs
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import Batch, TaskBatches, input_batch
+from data.tasks.batches import Batch, input_batch
 from data.tasks.tagging import TaggedSentence, check_tags_are_known
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import in_windows
@@ -46,22 +46,27 @@ class TaggingTask:
             check_tags_are_known(sentences, labels, source)
             inputs = [word_inputs(tokenizer, sentence.words, max_length) for sentence in sentences]
             self.sets[name] = in_windows(sentences, inputs)
+        self._rows = self.sets["train"].windows()
 
     @property
     def model_arguments(self) -> dict:
         """What the model's constructor takes besides the configuration."""
         return {"labels": self.labels}
 
-    def batches(
-        self, batch_size: int, seed: int, processes: Processes, accumulate: int, position, length: int | None
-    ) -> TaskBatches:
-        """The endless training batches; each window of a long sentence is a row."""
-        rows = self.sets["train"].windows()
-        return TaskBatches(
-            [len(window.input.input_ids) for window, _ in rows],
-            lambda chosen: self._batch([rows[row] for row in chosen], length),
-            batch_size, seed, processes.rank, processes.count, accumulate, position,
-        )  # fmt: skip
+    def row_lengths(self) -> list[int]:
+        """Of the rows that are trained on, in tokens; each window of a long sentence is one."""
+        return [len(window.input.input_ids) for window, _ in self._rows]
+
+    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+        """The rows of these numbers as tensors; labels (batch, seq) hold a tag's number at the first piece of a word,
+        else NO_LABEL.
+        """
+        rows = [self._rows[row] for row in chosen]
+        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
+        labels = np.full(batch["input_ids"].shape, NO_LABEL, np.int64)
+        for row, (window, sentence) in zip(labels, rows):
+            row[window.positions] = [self._numbers[sentence.tags[word]] for word in window.words]
+        return batch | {"labels": torch.from_numpy(labels)}
 
     def evaluate(
         self, model: BertForTokenClassification, name: str, precision: Precision, processes: Processes,
@@ -107,14 +112,6 @@ class TaggingTask:
         ]
         logits = np.concatenate([each.logits for each in scores])
         return cross_entropy(torch.from_numpy(logits), torch.tensor(numbers, dtype=torch.int64))
-
-    def _batch(self, rows: list[tuple[WordInput, TaggedSentence]], length: int | None) -> Batch:
-        """The rows as tensors; labels (batch, seq) hold a tag's number at the first piece of a word, else NO_LABEL."""
-        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
-        labels = np.full(batch["input_ids"].shape, NO_LABEL, np.int64)
-        for row, (window, sentence) in zip(labels, rows):
-            row[window.positions] = [self._numbers[sentence.tags[word]] for word in window.words]
-        return batch | {"labels": torch.from_numpy(labels)}
 
 
 def _worst(sentences: list[TaggedSentence], predicted: list[list[str]]) -> list[list]:

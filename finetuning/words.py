@@ -32,7 +32,8 @@ def describe(settings: SimpleNamespace, run: Run, task, schedule: Schedule, upda
 def next_commands(settings: SimpleNamespace) -> str:
     """What the user may want to do now."""
     run = settings.output if settings.seeds == 1 else Path(settings.output) / f"seed-{settings.seed}"
+    file = f"FILE{Path(settings.train).suffix}" if settings.train else "FILE"
     return (
         f"\nThe report is in {run}/report.html. Try the model on texts of your own:\n"
-        f"  python -m bert predict {run} FILE.tsv"
+        f"  python -m bert predict {run} {file}"
     )

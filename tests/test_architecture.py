@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "bert.errors": set(),
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
-    "bert.tables": {"bert.errors"},
+    "bert.tables": {"bert.errors", "bert.files"},
     "bert.task_inputs": {"bert.errors", "bert.tables"},
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config"},

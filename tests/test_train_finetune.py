@@ -318,10 +318,14 @@ def test_seeds_that_are_interrupted_go_on_where_they_were(given, tmp_path, monke
     arguments = [*given, "--output", tmp_path / "run", *SMALL_RUN, "--seeds", 2]
     assert finetune(*arguments) == 0
     expected = report_of(tmp_path / "run")
+    of_second = report_of(tmp_path / "run" / "seed-1")["dev"]
     for path in ((tmp_path / "run" / "report.json"), (tmp_path / "run" / "seed-1" / "arguments.json")):
         path.unlink()
     assert finetune("--output", tmp_path / "run", "--resume") == 0
     assert report_of(tmp_path / "run")["dev"] == expected["dev"]
+    (tmp_path / "run" / "seed-1" / "report.json").unlink()
+    assert finetune("--output", tmp_path / "run" / "seed-1", "--resume") == 0
+    assert report_of(tmp_path / "run" / "seed-1")["dev"] == of_second
 
 
 # ---- embedding ----

@@ -1,15 +1,13 @@
 """ROUGE: how much of a reference summary's wording a summary has.
 
-Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Words are what ``words`` finds: runs of letters and
-digits, in lower case, not reduced to stems. Each measure here is an F1, with precision and recall weighing the same.
-Languages that write no spaces between words need to be split first.
+Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Words are what ``words`` finds: runs of letters
+(with their accents and vowel signs) and digits, in lower case, not reduced to stems. Each measure here is an F1, with
+precision and recall weighing the same. Languages that write no spaces between words need to be split first.
 """
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 def words(text: str) -> list[str]:
@@ -18,7 +16,10 @@ def words(text: str) -> list[str]:
     >>> words("The U.S. won 3-2!")
     ['the', 'u', 's', 'won', '3', '2']
     """
-    return _WORD.findall(text.lower())
+    return "".join(
+        character if character.isalnum() or unicodedata.category(character).startswith("M") else " "
+        for character in text.lower()
+    ).split()
 
 
 def ngrams(sequence: Sequence[str], n: int) -> list[tuple[str, ...]]:

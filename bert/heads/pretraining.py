@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bert.config import BertConfig
-from bert.heads.loss import Loss, cross_entropy
+from bert.heads.loss import NO_LABEL, Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
 
@@ -88,12 +88,14 @@ class BertForPreTraining(nn.Module):
                 (row * seq + position). Scoring the vocabulary for the 15 % of tokens that have a label, not for all,
                 saves most of the head's work, and most of the last layer's. None means every token.
         """
-        wants_all = masked_positions is None or return_attention or return_hidden_states
-        only_at = None if wants_all or not self.bert.can_read_some_alone else masked_positions
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, only_at)
-        states = encoder.last_hidden_state  # (batch, seq, hidden_size), or (chosen, hidden_size)
-        if masked_positions is not None and only_at is None:
-            states = states.flatten(0, 1).index_select(0, masked_positions)
+        if masked_positions is None or return_attention or return_hidden_states:
+            encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
+            states = encoder.last_hidden_state  # (batch, seq, hidden_size)
+            if masked_positions is not None:
+                states = states.flatten(0, 1).index_select(0, masked_positions)
+        else:
+            encoder = self.bert.read(input_ids, token_type_ids, attention_mask, masked_positions)
+            states = encoder.last_hidden_state  # (chosen, hidden_size)
         return PreTrainingOutput(
             prediction_logits=self.masked_language_model(states, self.bert.embeddings.word_embeddings.weight),
             next_sentence_logits=self.next_sentence(encoder.pooler_output),
@@ -105,7 +107,8 @@ class BertForPreTraining(nn.Module):
 
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); masked_positions and masked_labels
-                (chosen,); and, unless pretraining runs without NSP, next_sentence_labels (batch,).
+                (chosen,), a label NO_LABEL where there is none; and, unless pretraining runs without NSP,
+                next_sentence_labels (batch,).
         """
         output = self(
             batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"]
@@ -118,7 +121,7 @@ class BertForPreTraining(nn.Module):
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
         """How many labels each loss of ``batch`` will count, known before the forward pass."""
-        counts = {"masked_lm": batch["masked_labels"].numel()}
+        counts = {"masked_lm": int((batch["masked_labels"] != NO_LABEL).sum())}
         if "next_sentence_labels" in batch:
             counts["next_sentence"] = batch["next_sentence_labels"].numel()
         return counts

@@ -56,10 +56,19 @@ class BertForRelationExtraction(nn.Module):
             entity_positions: (batch, 2) integers below seq: where the first and the second entity's start markers are.
         """
         encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
-        rows = torch.arange(len(input_ids), device=input_ids.device)
-        starts = encoder.last_hidden_state[rows.unsqueeze(1), entity_positions]  # (batch, 2, hidden_size)
-        starts = rearrange(starts, "batch entities hidden -> batch (entities hidden)")
-        return RelationOutput(self.classifier(self.dropout(starts)), encoder)
+        states = encoder.last_hidden_state.flatten(0, 1).index_select(0, _places(entity_positions, input_ids))
+        return RelationOutput(self._classify(states), encoder)
+
+    def scores(
+        self,
+        input_ids: Tensor,
+        entity_positions: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """The logits of ``forward``, (batch, labels), alone (see ``BertModel.read``)."""
+        only_at = _places(entity_positions, input_ids)
+        return self._classify(self.bert.read(input_ids, token_type_ids, attention_mask, only_at).last_hidden_state)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch.
@@ -67,12 +76,24 @@ class BertForRelationExtraction(nn.Module):
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); entity_positions (batch, 2); labels (batch,).
         """
-        output = self(
+        logits = self.scores(
             batch["input_ids"], batch["entity_positions"], batch["token_type_ids"], batch["attention_mask"]
         )
-        return {"relation": cross_entropy(output.logits, batch["labels"])}
+        return {"relation": cross_entropy(logits, batch["labels"])}
 
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
         return {"relation": batch["labels"].numel()}
+
+    def _classify(self, states: Tensor) -> Tensor:
+        """The markers' states (batch * 2, hidden_size) -> (batch, labels)"""
+        states = rearrange(states, "(batch entities) hidden -> batch (entities hidden)", entities=2)
+        return self.classifier(self.dropout(states))
+
+
+def _places(entity_positions: Tensor, input_ids: Tensor) -> Tensor:
+    """(batch * 2,): the markers, numbered row by row through the batch."""
+    batch, seq = input_ids.shape
+    rows = torch.arange(0, batch * seq, seq, device=input_ids.device)
+    return (rows.unsqueeze(1) + entity_positions).flatten()

@@ -81,9 +81,8 @@ class BertForSequenceClassification(nn.Module):
     def scores(
         self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> Tensor:
-        """The logits of ``forward``, (batch, labels), for which the last layer is computed for [CLS] alone."""
-        only_at = input_ids.new_empty(0) if self.bert.can_read_some_alone else None
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, only_at=only_at)
+        """The logits of ``forward``, (batch, labels), alone (see ``BertModel.read``)."""
+        encoder = self.bert.read(input_ids, token_type_ids, attention_mask)
         return self.classifier(self.dropout(encoder.pooler_output))
 
     def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:

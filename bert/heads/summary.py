@@ -53,6 +53,17 @@ class BertForExtractiveSummarization(nn.Module):
         states = encoder.last_hidden_state.flatten(0, 1).index_select(0, sentence_positions)  # (sentences, hidden_size)
         return SummaryOutput(self.classifier(self.dropout(states)).squeeze(-1), encoder)
 
+    def scores(
+        self,
+        input_ids: Tensor,
+        sentence_positions: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """The logits of ``forward``, (sentences,), alone (see ``BertModel.read``)."""
+        states = self.bert.read(input_ids, token_type_ids, attention_mask, sentence_positions).last_hidden_state
+        return self.classifier(self.dropout(states)).squeeze(-1)
+
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch: each sentence is a yes or no of its own.
 
@@ -60,10 +71,10 @@ class BertForExtractiveSummarization(nn.Module):
             batch: input_ids, token_type_ids, attention_mask (batch, seq); sentence_positions and labels (sentences,): 1
                 for a sentence of the summary, else 0.
         """
-        output = self(
+        logits = self.scores(
             batch["input_ids"], batch["sentence_positions"], batch["token_type_ids"], batch["attention_mask"]
         )
-        return {"sentence": binary_cross_entropy(output.logits, batch["labels"])}
+        return {"sentence": binary_cross_entropy(logits, batch["labels"])}
 
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:

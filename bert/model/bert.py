@@ -1,6 +1,6 @@
 """BertModel: embeddings, encoder and pooler; what every task shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,8 @@ from bert.model.packing import choose, find_packing
 class BertOutput:
     """What BertModel gives back.
 
-    last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token; (chosen, hidden_size) where
-        ``only_at`` chose some.
+    last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token; (chosen, hidden_size) from
+        ``read``.
     pooler_output: (batch, hidden_size), the state of [CLS] after the pooler; None in a model without one.
     hidden_states: where asked for, num_hidden_layers + 1 tensors (batch, seq, hidden_size), the embeddings first.
     attentions: where asked for, num_hidden_layers tensors (batch, heads, seq, seq) of attention weights.
@@ -69,7 +69,6 @@ class BertModel(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
-        only_at: Tensor | None = None,
     ) -> BertOutput:
         """
         Args:
@@ -78,23 +77,11 @@ class BertModel(nn.Module):
             attention_mask: (batch, seq), 1 or True at real tokens, 0 or False at padding. None means no padding.
             return_attention: fill ``attentions``; runs the written-out attention instead of the fused kernel.
             return_hidden_states: fill ``hidden_states``.
-            only_at: (chosen,) integers: the tokens whose last states are wanted, numbered row by row through the batch
-                (row * seq + position). The last layer is then computed for them and, for the pooler, [CLS] alone,
-                and nothing for padding; there are no ``hidden_states`` nor ``attentions``.
 
         Raises:
-            ValueError: where seq is above max_position_embeddings; where attention_mask has another shape than
-                input_ids; or where ``only_at`` is asked for with all states.
+            ValueError: where seq is above max_position_embeddings, or attention_mask has another shape than input_ids.
         """
-        if attention_mask is not None and attention_mask.shape != input_ids.shape:
-            raise ValueError(
-                f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}: both are "
-                f"(batch, seq)"
-            )
-        if only_at is not None:
-            if return_attention or return_hidden_states:
-                raise ValueError("only_at gives the last states of some tokens; the others are not computed")
-            return self._read(input_ids, token_type_ids, attention_mask, only_at)
+        _check_shape(attention_mask, input_ids)
         embeddings = self.embeddings(input_ids, token_type_ids)
         bias = attention_bias(attention_mask, embeddings.dtype)
         last_hidden_state, hidden_states, attentions = self.encoder(
@@ -107,12 +94,39 @@ class BertModel(nn.Module):
             attentions=attentions if return_attention else None,
         )
 
-    def _read(
-        self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None, only_at: Tensor
+    def read(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        only_at: Tensor | None = None,
     ) -> BertOutput:
-        """``forward`` for the last states of [CLS] and of some tokens alone."""
+        """``forward`` for a head that reads the last states of a few tokens: those of ``only_at``, and the pooler's.
+
+        On the CPU the last layer is then computed for these tokens alone, and nothing for padding. A GPU would have to
+        wait until the tokens are counted, and a compiled model wants the same shapes every time: there all is computed,
+        and what is asked for is taken from it.
+
+        Args:
+            input_ids, token_type_ids, attention_mask: as ``forward`` takes them.
+            only_at: (chosen,) integers: the tokens whose last states are wanted, numbered row by row through the batch
+                (row * seq + position). None: no more than the pooler needs.
+
+        Returns:
+            last_hidden_state (chosen, hidden_size), and pooler_output.
+
+        Raises:
+            ValueError: as ``forward``.
+        """
+        if only_at is None:
+            only_at = input_ids.new_empty(0)
+        if input_ids.device.type != "cpu" or torch.compiler.is_compiling():
+            output = self(input_ids, token_type_ids, attention_mask)
+            chosen_states = output.last_hidden_state.flatten(0, 1).index_select(0, only_at)
+            return replace(output, last_hidden_state=chosen_states)
+        _check_shape(attention_mask, input_ids)
         batch, seq = input_ids.shape
-        first = torch.arange(0, batch * seq, seq, device=input_ids.device)  # where each [CLS] is
+        first = torch.arange(0, 0 if self.pooler is None else batch * seq, seq)  # where each [CLS] is
         places = torch.cat([first, only_at]).unique()  # ascending
         packing = find_packing(attention_mask)
         if packing is not None and not attention_mask.flatten()[places].all():
@@ -125,12 +139,13 @@ class BertModel(nn.Module):
             pooler_output=None if self.pooler is None else self.pooler(states[torch.searchsorted(places, first)]),
         )
 
-    @property
-    def can_read_some_alone(self) -> bool:
-        """Whether ``only_at`` saves time: on the CPU. A GPU would have to wait until the tokens are counted, and a
-        compiled model wants the same shapes every time.
-        """
-        return self._compiled_call_impl is None and self.embeddings.word_embeddings.weight.device.type == "cpu"
+
+def _check_shape(attention_mask: Tensor | None, input_ids: Tensor) -> None:
+    if attention_mask is not None and attention_mask.shape != input_ids.shape:
+        raise ValueError(
+            f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}: both are "
+            f"(batch, seq)"
+        )
 
 
 def initialize_weights(module: nn.Module, config: BertConfig) -> None:

@@ -90,6 +90,27 @@ class Processes:
             raise SystemExit(2)
         return values[0]
 
+    def in_each(self, make: Callable[[], T]) -> T:
+        """What ``make()`` returns, in every process its own; it waits for all.
+
+        Raises:
+            InputError: where ``make()`` raises it, but only in the first of the processes where it does.
+            SystemExit: in the others then, with exit code 2: one of them saying why is enough.
+        """
+        if self.count == 1:
+            return make()
+        value, error = None, None
+        try:
+            value = make()
+        except InputError as found:
+            error = found
+        failed = self.gather(error is not None)
+        if error is not None and failed.index(True) == self.rank:
+            raise error
+        if any(failed):
+            raise SystemExit(2)
+        return value
+
     def wrap(self, model: nn.Module) -> nn.Module:
         """``model`` with gradients that are averaged over the processes during the backward pass."""
         if self.count == 1:

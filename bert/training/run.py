@@ -9,6 +9,7 @@ It knows no task: what a script keeps in the training state of its own, it gives
 """
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -47,6 +48,11 @@ def run_script(
     """
     try:
         settings = read_settings(command_line)
+    except InputError as error:
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # a machine's processes all find the same; one of them says it
+            print(f"{script}: error: {error}", file=sys.stderr)
+        return 2
+    try:
         keep_freed_memory()
         with start_processes(settings.device) as processes:
             return do(settings, processes)
@@ -103,6 +109,12 @@ class Run:
         """The same for the user to read, with the reason."""
         processes, precision = self.processes, self.precision
         return f"{processes.count} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+
+    def compile(self) -> None:
+        """Has ``torch.compile`` make one program of the model and its losses, at their first call. Batches of one shape
+        need it made once; the others' sizes, where they differ, become variables of a second one.
+        """
+        self.model.losses = torch.compile(self.model.losses)
 
     def resume(self, made_from: str) -> dict:
         """Puts everything back to where the newest whole training state left it.

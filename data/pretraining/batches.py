@@ -23,6 +23,7 @@ from data.pretraining.shards import Shards
 
 TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a fraction of a second
 LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
+NO_LABEL = -100  # in the place of a label, as bert.heads.loss has it
 
 _DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
 _EVALUATION_SEED = 0
@@ -81,13 +82,14 @@ class PretrainingBatches:
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
         position: that of the update to go on after; None begins.
-        pad_to_max_length: every micro-batch has the same shape, for ``torch.compile``; otherwise it is as long as
+        pad_to_max_length: every micro-batch has the same shapes, for ``torch.compile``; otherwise it is as long as
             its longest example, rounded up to a multiple of 8.
 
     A micro-batch holds int64 tensors:
         input_ids, token_type_ids, attention_mask: (batch, seq).
         masked_positions: (masked,) where the masked pieces are in the flattened (batch * seq), ascending.
-        masked_labels: (masked,) what they were.
+        masked_labels: (masked,) what they were. With pad_to_max_length both are filled up to as many as full rows
+            have: with the position 0, and NO_LABEL.
         next_sentence_labels: (batch,) 0 where B follows A, 1 where B is random; only with nsp.
 
     Raises:
@@ -297,6 +299,10 @@ class _Tensors:
             "masked_positions": np.flatnonzero(chosen),
             "masked_labels": input_ids[chosen],
         }
+        if self._pad_to_max_length:
+            most = len(examples) * int(mask_budgets(np.array(length)))
+            for name, filling in (("masked_positions", 0), ("masked_labels", NO_LABEL)):
+                batch[name] = np.pad(batch[name], (0, most - len(batch[name])), constant_values=filling)
         if self._nsp:
             batch["next_sentence_labels"] = examples["is_random"].copy()
         return {name: torch.from_numpy(values) for name, values in batch.items()}

@@ -1,4 +1,4 @@
-"""Known data sets by name: their files, columns and measures, as their authors publish them."""
+"""Known data sets by name: their files and columns as they are published, and the measure that is usual for each."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -50,9 +50,16 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
 
 def test_json_that_is_no_object_is_refused_by_name(tmp_path):
     path = tmp_path / "x.json"
-    for content, message in (("", "is not JSON"), ("3", "holds a int"), ('{"a":', "is not JSON")):
+    for content in ("", "3", '{"a":', r'{"a": "\ud83d"}'):
         path.write_text(content)
+        message = "holds a int" if content == "3" else "is not JSON"
         with pytest.raises(InputError, match=rf"x\.json: .*{message}"):
             read_json_object(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_json_object(tmp_path / "none.json")
+
+
+def test_escapes_of_json_are_whole_characters(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(r'{"a": "\ud83d\ude00 \u00e9"}')
+    assert read_json_object(path) == {"a": "\U0001f600 \xe9"}

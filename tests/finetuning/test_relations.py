@@ -1,27 +1,14 @@
 """Relations: evaluation has the head's losses and the official measure, and says what is wrong."""
 
-import itertools
 
 import pytest
 import torch
 
-from bert.config import BertConfig
 from bert.heads.relation import BertForRelationExtraction
 from bert.task_inputs.marked_texts import MarkedText
-from bert.tokenization.wordpiece import WordPieceTokenizer
-from bert.training.distributed import Processes
-from bert.training.loop import mean_losses
-from bert.training.precision import choose_precision
 from finetuning.relations import RelationTask, _with_tags
-from tests.conftest import WORDS, make_documents
-
-TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]", "[unused2]", "[unused3]",
-                                "[unused4]", ".", *WORDS])  # fmt: skip
-CONFIG = BertConfig(
-    vocab_size=TOKENIZER.vocab_size, hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-    max_position_embeddings=40, initializer_range=0.3,
-)  # fmt: skip
-ALONE, FULL = Processes(0, 1, torch.device("cpu")), choose_precision("fp32", torch.device("cpu"))
+from tests.conftest import make_documents
+from tests.finetuning.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_head
 
 LABELS = ["A-B(e1,e2)", "A-B(e2,e1)", "Other"]
 
@@ -47,19 +34,12 @@ def model():
     return BertForRelationExtraction(CONFIG, labels=LABELS)
 
 
-def batches_of_an_epoch(task):
-    """The training examples, which are the dev examples too, each once, in batches of about five."""
-    updates = task.batches(5, 0, ALONE, 1, None, None)
-    return [update.micro_batches[0] for update in itertools.islice(updates, updates.updates_per_epoch)]
-
-
 def test_the_losses_are_those_of_the_head_in_batches(task, model):
-    expected = mean_losses(model, batches_of_an_epoch(task), FULL, ALONE)
     losses = task.evaluate(model, "dev", FULL, ALONE).losses
-    assert losses == pytest.approx(expected, rel=1e-5)
+    assert losses == pytest.approx(losses_of_head(task, model), rel=1e-5)
     with torch.no_grad():
         model.classifier.weight.mul_(2)
-    assert losses != pytest.approx(mean_losses(model, batches_of_an_epoch(task), FULL, ALONE), rel=1e-5)
+    assert losses != pytest.approx(losses_of_head(task, model), rel=1e-5)
 
 
 def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):

@@ -32,6 +32,11 @@ def test_seeds_and_starts_have_directories_of_their_own():
     }  # fmt: skip
 
 
+def test_each_is_a_single_run_by_itself():
+    for part in parts_of(settings(compare=True, seeds=2)).values():
+        assert shown(parts_of(part)) == {"": (part.output, part.seed, part.random_start)}
+
+
 def test_the_summary_has_mean_and_spread_of_each_start(tmp_path):
     def report(start, accuracy):
         return {"start": start, "dev": {"accuracy": accuracy}}

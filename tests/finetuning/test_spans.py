@@ -3,22 +3,11 @@
 import pytest
 import torch
 
-from bert.config import BertConfig
 from bert.heads.span import BertForQuestionAnswering
-from bert.tokenization.wordpiece import WordPieceTokenizer
-from bert.training.distributed import Processes
-from bert.training.loop import mean_losses
-from bert.training.precision import choose_precision
 from data.tasks.spans import Question
 from finetuning.spans import SpanTask, answer_positions
-from tests.conftest import WORDS, make_documents
-
-TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
-CONFIG = BertConfig(
-    vocab_size=TOKENIZER.vocab_size, hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-    max_position_embeddings=40, initializer_range=0.3,
-)  # fmt: skip
-ALONE, FULL = Processes(0, 1, torch.device("cpu")), choose_precision("fp32", torch.device("cpu"))
+from tests.conftest import make_documents
+from tests.finetuning.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_head
 
 
 def questions(seed) -> list[Question]:
@@ -32,20 +21,13 @@ def questions(seed) -> list[Question]:
 
 @pytest.fixture
 def task():
-    return SpanTask({"train": ("a", questions(1)), "dev": ("b", questions(2))}, TOKENIZER, 16, 0.0)
+    return SpanTask({"train": ("a", questions(1)), "dev": ("b", questions(1))}, TOKENIZER, 16, 0.0)
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
     return BertForQuestionAnswering(CONFIG)
-
-
-def losses_of_head(task, model):
-    """Batches of windows as they come, with other padding than evaluation gives them: it is no part of a loss."""
-    rows = task.sets["dev"].windows()
-    batches = [task._batch(rows[first : first + 32], None) for first in range(0, len(rows), 32)]
-    return mean_losses(model, batches, FULL, ALONE)
 
 
 def test_the_losses_are_those_of_the_head_though_the_model_runs_once(task, model):

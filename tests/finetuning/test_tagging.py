@@ -3,23 +3,13 @@
 import pytest
 import torch
 
-from bert.config import BertConfig
 from bert.heads.token import BertForTokenClassification
-from bert.tokenization.wordpiece import WordPieceTokenizer
-from bert.training.distributed import Processes
-from bert.training.loop import mean_losses
-from bert.training.precision import choose_precision
 from data.tasks.tagging import TaggedSentence
 from finetuning.tagging import TaggingTask
-from tests.conftest import WORDS, make_documents
+from tests.conftest import make_documents
+from tests.finetuning.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_head
 
-TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "##s", *WORDS])
-CONFIG = BertConfig(
-    vocab_size=TOKENIZER.vocab_size, hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-    max_position_embeddings=40, initializer_range=0.3,
-)  # fmt: skip
 LABELS = ["O", "B-WATER", "B-BIRD"]
-ALONE, FULL = Processes(0, 1, torch.device("cpu")), choose_precision("fp32", torch.device("cpu"))
 
 
 def sentences(seed) -> list[TaggedSentence]:
@@ -31,19 +21,13 @@ def sentences(seed) -> list[TaggedSentence]:
 
 @pytest.fixture
 def task():
-    return TaggingTask({"train": ("a", sentences(1)), "dev": ("b", sentences(2))}, LABELS, TOKENIZER, max_length=8)
+    return TaggingTask({"train": ("a", sentences(1)), "dev": ("b", sentences(1))}, LABELS, TOKENIZER, max_length=8)
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
     return BertForTokenClassification(CONFIG, labels=LABELS)
-
-
-def losses_of_head(task, model):
-    rows = task.sets["dev"].windows()
-    batches = [task._batch(rows[first : first + 5], None) for first in range(0, len(rows), 5)]
-    return mean_losses(model, batches, FULL, ALONE)
 
 
 def test_the_losses_are_those_of_the_head_though_the_model_runs_once(task, model):

@@ -31,6 +31,7 @@ def longest_common_subsequence(a, b) -> int:
 def test_words_are_runs_of_letters_and_digits_in_lower_case():
     assert words("It's 3.5-fold_faster, über!  ") == ["it", "s", "3", "5", "fold", "faster", "über"]
     assert words("... --") == []
+    assert words("u\u0308ber हिन्दी में") == ["u\u0308ber", "हिन्दी", "में"]
 
 
 def test_ngrams_of_a_text_that_is_too_short_are_none():

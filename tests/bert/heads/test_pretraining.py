@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from bert.config import BertConfig
+from bert.heads.loss import NO_LABEL
 from bert.heads.pretraining import BertForPreTraining
 
 CONFIG = BertConfig(
@@ -74,6 +75,35 @@ def test_the_counts_said_beforehand_are_those_of_the_losses(model, batch):
         part = {name: batch[name] for name in names}
         losses = model.losses(part)
         assert {name: int(loss.count) for name, loss in losses.items()} == model.label_counts(part)
+
+
+def filled_up(batch, most):
+    """The batch with as many masked tokens as told, of which those that are added have no label."""
+    missing = most - len(batch["masked_labels"])
+    return batch | {
+        "masked_positions": F.pad(batch["masked_positions"], (0, missing)),
+        "masked_labels": F.pad(batch["masked_labels"], (0, missing), value=NO_LABEL),
+    }
+
+
+def test_positions_without_a_label_change_no_loss_and_no_count(model, batch):
+    filled = filled_up(batch, 9)
+    assert model.label_counts(filled) == model.label_counts(batch)
+    for name, loss in model.losses(filled).items():
+        torch.testing.assert_close(list(loss), list(model.losses(batch)[name]))
+
+
+def test_compiled_it_is_made_once_for_batches_of_one_shape_and_has_the_same_losses(model, batch):
+    torch.compiler.reset()
+    compiled = torch.compile(model.losses, backend="eager", fullgraph=True)
+    fewer = {name: values[:3] if name.startswith("masked") else values for name, values in batch.items()}
+    compiled(filled_up(batch, 5))
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for each in (batch, fewer):
+            for name, loss in compiled(filled_up(each, 5)).items():
+                torch.testing.assert_close(list(loss), list(model.losses(each)[name]))
+        with pytest.raises(RuntimeError, match="recompile"):
+            compiled(fewer)
 
 
 def test_both_classes_of_next_sentence_get_gradients(model, batch):

@@ -37,7 +37,7 @@ def test_the_last_states_of_some_tokens_alone_are_those_that_all_have(packed, mo
         monkeypatch.setattr(bert.model.bert, "find_packing", lambda mask: None)
     seen = []
     model.encoder.layers[-1].feed_forward.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
-    some = model(ids, types, mask, only_at=chosen)
+    some = model.read(ids, types, mask, only_at=chosen)
     torch.testing.assert_close(some.last_hidden_state, expected)
     torch.testing.assert_close(some.pooler_output, whole.pooler_output)
     assert not torch.allclose(some.last_hidden_state, whole.last_hidden_state.flatten(0, 1)[chosen - 1])
@@ -45,8 +45,6 @@ def test_the_last_states_of_some_tokens_alone_are_those_that_all_have(packed, mo
     (some.last_hidden_state.square().sum() + some.pooler_output.sum()).backward()
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(parameter.grad, gradients[name], msg=name)
-    with pytest.raises(ValueError, match="only_at"):
-        model(ids, types, mask, only_at=chosen, return_hidden_states=True)
 
 
 def test_where_padding_is_among_the_tokens_asked_for_nothing_is_packed(monkeypatch):
@@ -55,11 +53,32 @@ def test_where_padding_is_among_the_tokens_asked_for_nothing_is_packed(monkeypat
     empty_last = [0, 1, 2, 4, 3]  # the [CLS] of a sequence without a token is padding
     ids, types, mask = (rows[empty_last] for rows in (IDS, TYPES, MASK))
     chosen = torch.tensor([2, 5, 44])  # a token, and two places of padding
-    some = model(ids, types, mask, only_at=chosen)
+    some = model.read(ids, types, mask, only_at=chosen)
     monkeypatch.setattr(bert.model.bert, "find_packing", lambda mask: None)
     padded = model(ids, types, mask)
     torch.testing.assert_close(some.last_hidden_state, padded.last_hidden_state.flatten(0, 1)[chosen])
     torch.testing.assert_close(some.pooler_output, padded.pooler_output)
+
+
+def test_compiled_it_computes_all_and_gives_what_is_asked_for():
+    torch.manual_seed(1)
+    model = BertModel(CONFIG)
+    chosen = torch.tensor([2, 9, 11])
+    expected = model.read(IDS[:3], TYPES[:3], MASK[:3], chosen)
+    shapes = []
+    model.encoder.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output[0].shape)))
+    some = torch.compile(model.read, backend="eager")(IDS[:3], TYPES[:3], MASK[:3], chosen)
+    assert shapes == [(3, 9, 24)]
+    torch.testing.assert_close(some.last_hidden_state, expected.last_hidden_state)
+    torch.testing.assert_close(some.pooler_output, expected.pooler_output)
+
+
+def test_without_a_pooler_nothing_but_what_is_asked_for_comes_out_of_the_last_layer():
+    model = BertModel(CONFIG, with_pooler=False)
+    rows = []
+    model.encoder.layers[-1].feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
+    assert model.read(IDS[:3], TYPES[:3], MASK[:3], torch.tensor([11, 2, 11])).last_hidden_state.shape == (3, 24)
+    assert rows == [2]
 
 
 def test_packing_and_unpacking_undo_each_other():

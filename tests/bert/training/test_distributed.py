@@ -22,8 +22,14 @@ import contextlib
 import os
 import sys
 import torch
+from bert.errors import InputError
 from bert.training.distributed import start_processes
 torch.set_num_threads(1)
+
+
+def check(is_right):
+    if not is_right:
+        raise InputError("something is wrong")
 
 
 def work(processes):
@@ -32,6 +38,16 @@ def work(processes):
     assert values.tolist() == [1 + processes.rank, 10]
     assert processes.gather({"rank": processes.rank}) == [{"rank": 0}, {"rank": 1}]
     assert processes.from_first(lambda: f"made by {processes.rank}") == "made by 0"
+    assert processes.in_each(lambda: f"made by {processes.rank}") == f"made by {processes.rank}"
+    for wrong, says in (((0, 1), 0), ((1,), 1)):  # where something is wrong, and which process says what
+        try:
+            processes.in_each(lambda: check(processes.rank not in wrong))
+        except InputError:
+            assert processes.rank == says
+        except SystemExit as ending:
+            assert (processes.rank, ending.code) == (1 - says, 2)
+        else:
+            raise AssertionError("none heard of it")
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.ones_(model.weight)
     wrapped = processes.wrap(model)
@@ -116,6 +132,7 @@ def test_alone_everything_is_itself():
     assert ALONE.sum(values) is values
     assert ALONE.gather(3) == [3]
     assert ALONE.from_first(lambda: 4) == 4
+    assert ALONE.in_each(lambda: 5) == 5
     assert ALONE.wrap(model) is model
 
 
