@@ -34,7 +34,7 @@ def quick_dropout(states: Tensor, probability: float) -> Tensor:
     numbers = torch.empty((states.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     levels = numbers.view(torch.int16)[: states.numel()].view(states.shape)  # from -32,768 to 32,767
     # torch.where remembers for the backward pass which were kept, in a byte each, and nothing else.
-    return torch.where(levels < kept_levels - LEVELS // 2, states, 0.0) * (LEVELS / kept_levels)
+    return torch.where(levels < kept_levels - LEVELS // 2, states, 0.0).mul_(LEVELS / kept_levels)
 
 
 class Dropout(nn.Module):
