@@ -48,7 +48,7 @@ def scaled_dot_product_attention(
         The attended values (batch, heads, seq, dim), and the attention weights (batch, heads, seq, seq):
         row i says how much token i takes from each token.
     """
-    scores = query / math.sqrt(query.shape[-1]) @ key.mT  # (batch, heads, seq, seq)
+    scores = query @ key.mT / math.sqrt(query.shape[-1])  # (batch, heads, seq, seq)
     if bias is not None:
         scores = scores + bias
     weights = scores.softmax(dim=-1)
