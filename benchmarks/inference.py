@@ -27,7 +27,7 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.corpora import read_documents
 
 MAX_LENGTH, BATCH_SIZE = 256, 32
-TEXTS = {"mini": 256, "base": 64}
+TEXTS = {"mini": 256, "base": 32}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+LONGEST_NAME = 28  # letters of a label in a picture
+
 _STYLE = """
 body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.4; }
 table { border-collapse: collapse; } th, td { padding: 0.2rem 0.7rem; text-align: left; vertical-align: top; }
@@ -59,7 +61,8 @@ def draw_confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    names = [label[:24].replace("$", r"\$") for label in labels]  # a $ would begin a formula
+    shown = [label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…" for label in labels]
+    names = [name.replace("$", r"\$") for name in shown]  # a $ would begin a formula
     axes.set_xticks(range(len(labels)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), names)
     axes.set_xlabel("predicted")
