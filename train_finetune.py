@@ -35,7 +35,7 @@ from bert.training.arguments import save_settings
 from bert.training.distributed import Processes
 from bert.training.loop import Schedule
 from bert.training.optimizer import make_optimizer
-from bert.training.run import Run, assemble, how_to_go_on, run_script, voice
+from bert.training.run import Run, assemble, has_state, how_to_go_on, run_script, voice
 from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_top_layers
 from data.batching import prefetch
 from data.tasks.batches import TaskBatches
@@ -54,12 +54,7 @@ def main(command_line: list[str] | None = None) -> int:
 def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     """Reads the task once, and trains on it: once, or from several seeds, or from a random start besides."""
     say = voice(processes)
-    if settings.task is None and settings.train is None and not (Path(settings.checkpoint) / "config.json").exists():
-        raise InputError(
-            f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
-            f"--output {settings.checkpoint}"
-        )
-    tokenizer = processes.in_each(lambda: load_tokenizer(settings.checkpoint))
+    tokenizer = processes.in_each(lambda: find_tokenizer(settings))
     task = processes.in_each(lambda: read_task(settings, tokenizer, say))
     reports = {}
     for name, part in parts_of(settings).items():
@@ -87,20 +82,23 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
         decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
     run = assemble(settings, model, optimizer, processes, say, {"labels": list(task.labels)})
     best = Best()
-    if settings.resume and processes.from_first((directory / "arguments.json").exists):
+    if settings.resume and processes.from_first(lambda: has_state(directory)):
         best = Best(**run.resume("its checkpoint and data")["best"])
+    elif settings.resume:
+        say(f"Nothing has been saved in {directory} yet: it begins anew.")
     one_length = settings.max_length if settings.compile else None
-    training = TaskBatches(
+    training = processes.in_each(lambda: TaskBatches(
         task.row_lengths(), partial(task.make_batch, length=one_length), settings.batch_size, settings.seed,
         processes.rank, processes.count, settings.accumulate, run.progress.position,
-    )  # fmt: skip
+    ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
     if settings.compile:
         run.compile()
 
     if processes.is_first:
-        save_settings(directory, vars(settings))
-        save_settings(Path(whole_settings.output), vars(whole_settings))  # where a part has the whole's directory, too
+        save_settings(Path(whole_settings.output), vars(whole_settings))
+        if settings.output != whole_settings.output:
+            save_settings(directory, vars(settings))
         write_json(directory / "task.json", how_to_predict(settings))
     say(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
@@ -132,6 +130,17 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
         return ended, None
     processes.gather(None)  # the best model is on the disk
     return ended, report_best(settings, run, task, best)
+
+
+def find_tokenizer(settings: SimpleNamespace):
+    """That of the checkpoint. The built-in task's is made by the other script."""
+    built_in = settings.task is None and settings.train is None
+    if built_in and not (Path(settings.checkpoint) / "config.json").exists():
+        raise InputError(
+            f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
+            f"--output {settings.checkpoint}"
+        )
+    return load_tokenizer(settings.checkpoint)
 
 
 def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:

@@ -37,15 +37,24 @@ from bert.task_inputs.documents import read_documents
 from bert.task_inputs.marked_texts import read_marked_texts
 from bert.tokenization.long_texts import LONG_TEXTS
 
-# Heads that classify no text as a whole, and what reads what they are asked about; None: a table's columns of texts.
+# What reads what a head is asked about; None: the texts are in a table's columns.
 READERS = {
     BertForTokenClassification: None,
     BertForQuestionAnswering: None,
     BertForRelationExtraction: read_marked_texts,
     BertForMultipleChoice: read_choices,
     BertForExtractiveSummarization: read_documents,
+    BertForSequenceClassification: None,
 }
-
+# Which settings of a reading a head heeds.
+HEEDED = {
+    BertForTokenClassification: {"text_column", "header", "max_length"},
+    BertForQuestionAnswering: {"text_column", "text_pair_column", "header", "max_length"},
+    BertForRelationExtraction: {"max_length"},
+    BertForMultipleChoice: {"max_length", "long_texts"},
+    BertForExtractiveSummarization: {"max_length", "summary_sentences"},
+    BertForSequenceClassification: {"text_column", "text_pair_column", "header", "max_length", "long_texts"},
+}
 
 
 @dataclass(frozen=True)
@@ -106,11 +115,17 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
     trained on, with labels or without (``bert.task_inputs``).
 
     Raises:
-        InputError: where the run has no head for one of these, or the file cannot be read.
+        InputError: where the run has no head for one of these, the file cannot be read, or what was asked for would
+            change nothing.
     """
     reading = reading_of(run, path, given)
     model_class = next((head for head in READERS if is_checkpoint_of(run, head)), BertForSequenceClassification)
-    read = READERS.get(model_class)
+    for name, value in given.items():
+        if value is not None and name not in HEEDED[model_class]:
+            raise InputError(
+                f"--{name.replace('_', '-')}: it would change nothing for the model in {run}; leave it out"
+            )
+    read = READERS[model_class]
     texts = _texts(path, reading) if read is None else _first_checked(read(path, labelled=False))
     model = load_checkpoint(run, model_class).to(device)
     tokenizer = load_tokenizer(run)

@@ -1,7 +1,7 @@
 """One of several choices: from JSON lines to batches, and from a model to its accuracy."""
 
-from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
@@ -57,7 +57,7 @@ class ChoiceTask:
         """Of the training examples, in tokens of the longest choice."""
         return [max(len(choice.input_ids) for choice in choices) for choices in self.sets["train"].inputs]
 
-    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
         """The training examples of these numbers as tensors (see ``choice_batch``); their choices stay together."""
         texts = self.sets["train"]
         inputs, labels = zip(*((texts.inputs[row], texts.examples[row].label) for row in chosen))

@@ -15,6 +15,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
+from bert.errors import InputError
 from bert.heads.sequence import PROBLEM_TYPES
 from data.tasks.choices import read_labelled_choices
 from data.tasks.classification import Columns, find_labels, hold_out, read_examples
@@ -38,10 +39,11 @@ class Kind(NamedTuple):
         examples) by name.
     metrics: by which the best epoch may be chosen; the first is the one that is.
     metrics_of_two_labels: those that there are besides where there are just two labels.
-    flags: of the flags that not every kind heeds, those that this one does.
+    flags: of the flags that not every kind heeds, those that this one does (besides --long-texts: see fate_of_long).
     fate_of_long: what becomes of texts that are too long, where --long-texts does not decide it.
     max_length: the default of --max-length, where it is not that of the other kinds.
     predict_columns: where ``python -m bert predict`` finds texts, unless told; None: where the training table has them.
+    predict_file: the form of file that it reads.
     """
 
     read: Callable
@@ -54,6 +56,7 @@ class Kind(NamedTuple):
     fate_of_long: str | None = None
     max_length: int | None = None
     predict_columns: Columns | None = None
+    predict_file: str = "FILE.tsv"
 
 
 def make_classification(sets, labels: list[str], tokenizer, settings: SimpleNamespace, problem_type: str):
@@ -72,6 +75,8 @@ def make_tagging(sets, labels: list[str], tokenizer, settings: SimpleNamespace) 
 def make_spans(sets, labels: None, tokenizer, settings: SimpleNamespace) -> spans.SpanTask:
     """Questions with a text that has the answer; "no answer" is one where a training question has none."""
     some_have_none = any(not question.answers for question in sets["train"][1])
+    if settings.null_threshold != 0 and not some_have_none:
+        raise InputError("--null-threshold: every training question has an answer; leave it out")
     null_threshold = settings.null_threshold if some_have_none else None
     return spans.SpanTask(sets, tokenizer, settings.max_length, null_threshold)
 
@@ -102,7 +107,7 @@ KINDS = {
         make_task=partial(make_classification, problem_type=SINGLE),
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
-        flags=OF_TABLES | {"class_weights", "long_texts"},
+        flags=OF_TABLES | {"class_weights", "workers"},
     ),
     "multi-label": Kind(
         read=partial(read_examples, problem_type=MULTI),
@@ -110,7 +115,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=partial(make_classification, problem_type=MULTI),
         metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
-        flags=OF_TABLES | {"label_separator", "class_weights", "long_texts"},
+        flags=OF_TABLES | {"label_separator", "class_weights", "workers"},
     ),
     "regression": Kind(
         read=partial(read_examples, problem_type=REGRESSION),
@@ -118,7 +123,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=partial(make_classification, problem_type=REGRESSION),
         metrics=("pearson", "spearman"),
-        flags=OF_TABLES | {"long_texts"},
+        flags=OF_TABLES | {"workers"},
     ),
     "tagging": Kind(
         read=lambda path, columns: read_tagged_sentences(path),
@@ -146,6 +151,7 @@ KINDS = {
         make_task=make_relations,
         metrics=("macro_f1", "accuracy"),
         fate_of_long="lose what is farthest from both entities",
+        predict_file="FILE.txt",
     ),
     "choices": Kind(
         read=lambda path, columns: read_labelled_choices(path),
@@ -153,7 +159,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=make_choices,
         metrics=("accuracy",),
-        flags=frozenset({"long_texts"}),
+        predict_file="FILE.jsonl",
     ),
     "summary": Kind(
         read=lambda path, columns: read_summaries(path),
@@ -162,6 +168,7 @@ KINDS = {
         make_task=make_summaries,
         metrics=("rouge1", "rouge2", "rougeL"),
         flags=frozenset({"summary_sentences"}),
+        predict_file="FILE.jsonl",
         fate_of_long=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
         max_length=512,  # Liu 2019, section 3.2
     ),

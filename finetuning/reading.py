@@ -63,10 +63,9 @@ def check_flags(given: Set[str], kind: Kind) -> None:
     """
     of_some_kinds = set().union(*(other.flags for other in KINDS.values()))
     for name in sorted(given & of_some_kinds - kind.flags):
-        reason = "it would change nothing"
-        if name == "long_texts":
-            reason = f"texts that are too long {kind.fate_of_long}"
-        raise InputError(f"--{name.replace('_', '-')}: in this kind of task {reason}; leave it out")
+        raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
+    if "long_texts" in given and kind.fate_of_long is not None:
+        raise InputError(f"--long-texts: in this kind of task, texts too long {kind.fate_of_long}; leave it out")
 
 
 def columns_of(settings: SimpleNamespace, known: KnownTask | None) -> Columns:
@@ -90,7 +89,7 @@ def read_sets(
         if settings.data is None and settings.train is None:
             raise InputError(f"--task {settings.task} needs --data, the directory with its files")
         for name, file in (("train", known.train), ("dev", known.dev)):
-            if file is not None and getattr(settings, name) is None:
+            if file is not None and settings.data is not None and getattr(settings, name) is None:
                 files[name] = find_file(settings.data, file)
     files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
     if files:

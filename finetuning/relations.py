@@ -1,6 +1,5 @@
 """Relations between two entities: from SemEval 2010's form or spans to batches, and from a model to the official F1."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +67,7 @@ class RelationTask:
         """Of the training texts, in tokens."""
         return [len(marked.input.input_ids) for marked in self.sets["train"].inputs]
 
-    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
         """The training texts of these numbers as tensors, with entity_positions (batch, 2) and labels (batch,)."""
         texts = self.sets["train"]
         padded = pad_marked([texts.inputs[row] for row in chosen], self.tokenizer.pad_token_id, length)

@@ -18,7 +18,7 @@ from bert.training.arguments import (
     whole,
 )
 from data.tasks.known import KNOWN_TASKS
-from finetuning.kinds import KINDS
+from finetuning.kinds import KINDS, OF_TABLES
 from finetuning.reading import check_flags, kind_of
 
 # The paper's recipe (appendix A.3); warm-up over a tenth of the run as in section 5.1 of its code's README.
@@ -48,7 +48,9 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     """
     given = vars(make_parser(description).parse_args(command_line))
     defaults = SHARED_DEFAULTS | DEFAULTS
-    if not given.keys() & {"task", "data", "train"}:
+    if not given.keys() & {"task", "data", "train", "resume"}:
+        for name in sorted(given.keys() & (OF_TABLES | {"problem", "label_separator"})):
+            raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults |= BUILT_IN
         if "max_steps" in given:
             defaults["epochs"] = None
@@ -57,6 +59,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
+    if settings.random_start and (settings.fresh or settings.reinitialize_layers):
+        raise InputError("--random-start leaves every weight untrained; leave --fresh and --reinitialize-layers out")
     if settings.data is not None and settings.task is None:
         raise InputError(f"--data {settings.data} is a known task's directory: name the --task, or files: --train")
     return settings

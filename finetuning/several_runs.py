@@ -10,8 +10,8 @@ from finetuning.words import in_words
 
 
 def parts_of(settings: SimpleNamespace) -> dict[str, SimpleNamespace]:
-    """The settings of each single run, by a name that says what is special about it; by themselves, too, they are those
-    of a single run, which can be resumed.
+    """The settings of each single run, by a name that says what is special about it. They are complete, so that each
+    can also be resumed alone.
     """
     parts = {}
     for random_start in (False, True) if settings.compare else (settings.random_start,):
@@ -19,6 +19,8 @@ def parts_of(settings: SimpleNamespace) -> dict[str, SimpleNamespace]:
             part = copy.copy(settings)
             part.seed, part.random_start = seed, random_start
             part.seeds, part.compare = 1, False
+            if random_start:
+                part.fresh, part.reinitialize_layers = None, 0
             folders = ["random-start"] if random_start and settings.compare else []
             folders += [f"seed-{seed}"] if settings.seeds > 1 else []
             part.output = str(Path(settings.output, *folders))

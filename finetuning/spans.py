@@ -57,7 +57,7 @@ class SpanTask:
         """Of the rows that are trained on, in tokens; each window is one."""
         return [len(window.input.input_ids) for window, _ in self._rows]
 
-    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
         """The rows of these numbers as tensors, with start_positions and end_positions (batch,): those of [CLS] where a
         window does not hold the answer.
         """

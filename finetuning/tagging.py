@@ -57,7 +57,7 @@ class TaggingTask:
         """Of the rows that are trained on, in tokens; each window of a long sentence is one."""
         return [len(window.input.input_ids) for window, _ in self._rows]
 
-    def make_batch(self, chosen: Sequence[int], length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
         """The rows of these numbers as tensors; labels (batch, seq) hold a tag's number at the first piece of a word,
         else NO_LABEL.
         """

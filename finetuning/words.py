@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from bert.training.loop import Schedule
 from bert.training.run import Run
+from finetuning.reading import kind_of
 
 
 def in_words(metrics: dict[str, float]) -> str:
@@ -32,7 +33,7 @@ def describe(settings: SimpleNamespace, run: Run, task, schedule: Schedule, upda
 def next_commands(settings: SimpleNamespace) -> str:
     """What the user may want to do now."""
     run = settings.output if settings.seeds == 1 else Path(settings.output) / f"seed-{settings.seed}"
-    file = f"FILE{Path(settings.train).suffix}" if settings.train else "FILE"
+    file = kind_of(settings.problem, settings.task).predict_file
     return (
         f"\nThe report is in {run}/report.html. Try the model on texts of your own:\n"
         f"  python -m bert predict {run} {file}"

@@ -451,6 +451,10 @@ def test_flags_that_do_not_go_together_are_refused(folder, given, finished, tmp_
         "LABEL=WEIGHT": [*start, "--class-weights", "wet=heavy"],
         "cannot be shared out": [*start, "--batch-size", 2, "--accumulate", 3],
         "name the --task": ["--data", tmp_path, "--checkpoint", folder / "checkpoint"],
+        "--null-threshold: it would change nothing": [*start, "--null-threshold", 1],
+        "--problem is about a file": ["--problem", "tagging", "--output", tmp_path / "run"],
+        "--text-column is about a file": ["--text-column", "body", "--output", tmp_path / "run"],
+        "--random-start leaves every weight untrained": [*start, "--random-start", "--fresh", "head"],
         "train_pretrain.py": ["--checkpoint", tmp_path / "none", "--output", tmp_path / "run"],
         "no such directory": [*given, "--checkpoint", tmp_path / "none", "--output", tmp_path / "run"],
     }

@@ -16,10 +16,11 @@ def words(text: str) -> list[str]:
     >>> words("The U.S. won 3-2!")
     ['the', 'u', 's', 'won', '3', '2']
     """
-    return "".join(
+    kept = (
         character if character.isalnum() or unicodedata.category(character).startswith("M") else " "
         for character in text.lower()
-    ).split()
+    )
+    return [word for word in "".join(kept).split() if any(map(str.isalnum, word))]
 
 
 def ngrams(sequence: Sequence[str], n: int) -> list[tuple[str, ...]]:

@@ -126,7 +126,7 @@ class BertModel(nn.Module):
             return replace(output, last_hidden_state=chosen_states)
         _check_shape(attention_mask, input_ids)
         batch, seq = input_ids.shape
-        first = torch.arange(0, 0 if self.pooler is None else batch * seq, seq)  # where each [CLS] is
+        first = torch.arange(0, 0 if self.pooler is None else batch * seq, seq)  # what the pooler reads: each [CLS]
         places = torch.cat([first, only_at]).unique()  # ascending
         packing = find_packing(attention_mask)
         if packing is not None and not attention_mask.flatten()[places].all():

@@ -76,13 +76,12 @@ def choose(places: Tensor, batch: int, seq: int, packing: Packing | None) -> Cho
 
 
 def find_packing(attention_mask: Tensor | None) -> Packing | None:
-    """How to pack a batch, or None where that does not pay: where there is hardly any padding; on a GPU, which would
-    have to wait until the real tokens are counted; and in a compiled model, which wants the same shapes every time.
+    """How to pack a batch, or None where that does not pay: where there is hardly any padding.
 
     Args:
         attention_mask: (batch, seq), 1 or True for a real token, 0 or False for padding; None: no padding.
     """
-    if attention_mask is None or attention_mask.device.type != "cpu" or torch.compiler.is_compiling():
+    if attention_mask is None:
         return None
     batch, seq = attention_mask.shape
     places = attention_mask.flatten().nonzero().squeeze(1)

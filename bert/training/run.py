@@ -26,7 +26,7 @@ from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
 from bert.training.reporting import Reporter
 from bert.training.sharding import shard_optimizer, whole_state
-from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state
+from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state, saved_states
 
 Say = Callable[[str], None]
 
@@ -74,6 +74,11 @@ def how_to_go_on(script: str, directory: str | Path) -> str:
     return f"\nTo go on: python {script} --output {directory} --resume"
 
 
+def has_state(directory: Path) -> bool:
+    """Whether a run's directory holds a training state to go on from: one that was stopped early on holds none."""
+    return bool(saved_states(directory / "training_state"))
+
+
 @dataclass
 class Run:
     """Everything that an update of the weights changes or depends on, in one process, and where it is kept.
@@ -111,8 +116,8 @@ class Run:
         return f"{processes.count} x {processes.device.type}, precision {precision.name} ({precision.reason})"
 
     def compile(self) -> None:
-        """Has ``torch.compile`` make one program of the model and its losses, at their first call. Batches of one shape
-        need it made once; the others' sizes, where they differ, become variables of a second one.
+        """Has ``torch.compile`` make one program of the model and its losses, at their first call, and another for what
+        they measure outside of training. Batches of one shape need no third.
         """
         self.model.losses = torch.compile(self.model.losses)
 

@@ -42,7 +42,7 @@ def save_state(directory: Path, step: int, state: dict) -> None:
         hashing = _HashingWriter(file)
         torch.save(state, hashing)
     write_atomically(path.with_suffix(".sha256"), f"{hashing.digest.hexdigest()}  {path.name}\n")
-    for older in _saved_states(directory)[KEPT:]:
+    for older in saved_states(directory)[KEPT:]:
         older.with_suffix(".sha256").unlink(missing_ok=True)
         older.unlink(missing_ok=True)
 
@@ -54,7 +54,7 @@ def load_newest_state(directory: Path) -> tuple[dict, list[str]]:
         InputError: where there is none.
     """
     complaints = []
-    for path in _saved_states(directory):
+    for path in saved_states(directory):
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != path.with_suffix(".sha256").read_text(encoding="utf-8", errors="replace").split(" ")[0]:
@@ -65,7 +65,7 @@ def load_newest_state(directory: Path) -> tuple[dict, list[str]]:
     raise InputError(f"--resume: nothing to resume from in {directory} ({found}); leave out --resume to start anew")
 
 
-def _saved_states(directory: Path) -> list[Path]:
+def saved_states(directory: Path) -> list[Path]:
     """The states in a directory that were written to their end, newest first."""
     found = [
         path

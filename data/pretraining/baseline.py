@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from data.pretraining.batches import NO_LABEL
 from data.pretraining.shards import Shards
 
 
@@ -19,6 +20,7 @@ def unigram_baseline(shards: Shards, batches: Iterable[dict]) -> tuple[float, fl
     counts = shards.training_counts + 1
     log_probabilities = np.log(counts / counts.sum())
     labels = np.concatenate([batch["masked_labels"].numpy() for batch in batches] or [np.zeros(0, np.int64)])
+    labels = labels[labels != NO_LABEL]
     if len(labels) == 0:
         return float("nan"), float("nan")
     return float(-log_probabilities[labels].mean()), float((labels == counts.argmax()).mean())

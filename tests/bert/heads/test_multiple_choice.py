@@ -61,3 +61,12 @@ def test_it_overfits_one_batch_and_counts_its_labels():
     assert {"choice": int(loss.count)} == model.label_counts(batch) == {"choice": 2}
     assert loss.correct == 2
     assert loss.sum / loss.count < 0.02
+
+
+def test_for_the_loss_no_more_than_the_choices_cls_goes_through_the_last_feed_forward_network():
+    model, batch = make_model(), make_batch()
+    rows = []
+    feed_forward = model.bert.encoder.layers[-1].feed_forward
+    feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
+    model.losses(batch)
+    assert rows == [2 * 3]

@@ -66,3 +66,12 @@ def test_a_checkpoint_brings_back_its_scores(tmp_path):
     save_checkpoint(tmp_path, model)
     again = load_checkpoint(tmp_path, BertForExtractiveSummarization)
     assert run(again, batch).logits.equal(run(model, batch).logits)
+
+
+def test_for_the_loss_no_more_than_the_sentences_cls_goes_through_the_last_feed_forward_network():
+    model, batch = make_model(), make_batch()
+    rows = []
+    feed_forward = model.bert.encoder.layers[-1].feed_forward
+    feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
+    model.losses(batch)
+    assert rows == [5]

@@ -75,12 +75,13 @@ def test_the_order_of_tokens_matters_through_positions_alone(input_ids):
     assert close(plain[:, order], shuffled)
 
 
+@pytest.mark.parametrize("method", ["forward", "read"])
 @pytest.mark.parametrize("shape", [(1, LENGTH), (3, LENGTH - 1), (3, 1, LENGTH)])
-def test_a_mask_of_another_shape_is_refused(shape, model, input_ids):
+def test_a_mask_of_another_shape_is_refused(shape, method, model, input_ids):
     mask = torch.ones(shape, dtype=torch.long)
     mask[..., 2:] = 0
     with pytest.raises(ValueError, match=r"but input_ids \(3, 7\)"):
-        model(input_ids, attention_mask=mask)
+        getattr(model, method)(input_ids, attention_mask=mask)
 
 
 def test_every_token_sees_every_other(model, input_ids):
