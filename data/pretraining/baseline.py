@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from data.pretraining.batches import NO_LABEL
+from data.pretraining.layout import NO_LABEL
 from data.pretraining.shards import Shards
 
 

@@ -12,24 +12,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from bert.errors import InputError
 from data.pretraining.held_out import HeldOutDocuments, TrainingDocuments
-from data.pretraining.masking import mask_budgets, mask_tokens
+from data.pretraining.layout import Batch, InputLayout
 from data.pretraining.randomness import shuffled
 from data.pretraining.sentence_pairs import EXAMPLE, plan_examples
 from data.pretraining.shards import Shards
 
 TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a fraction of a second
-LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
-NO_LABEL = -100  # in the place of a label, as bert.heads.loss has it
 
 _DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
 _EVALUATION_SEED = 0
-
-Batch = dict[str, torch.Tensor]
-
 
 class Position(NamedTuple):
     """Where the next update begins: with example ``offset`` of the window."""
@@ -85,12 +79,7 @@ class PretrainingBatches:
         pad_to_max_length: every micro-batch has the same shapes, for ``torch.compile``; otherwise it is as long as
             its longest example, rounded up to a multiple of 8.
 
-    A micro-batch holds int64 tensors:
-        input_ids, token_type_ids, attention_mask: (batch, seq).
-        masked_positions: (masked,) where the masked pieces are in the flattened (batch * seq), ascending.
-        masked_labels: (masked,) what they were. With pad_to_max_length both are filled up to as many as full rows
-            have: with the position 0, and NO_LABEL.
-        next_sentence_labels: (batch,) 0 where B follows A, 1 where B is random; only with nsp.
+    What is in a micro-batch is said at ``InputLayout.batch``.
 
     Raises:
         InputError: where the batch cannot be shared out evenly, the corpus is too small for it, or has no sentence
@@ -122,7 +111,7 @@ class PretrainingBatches:
         if nsp:
             _require_pairs(shards, self._documents.count)
         self._shards = shards
-        self._tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
+        self._layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
         self._batch_size, self._max_length, self._seed, self._nsp = batch_size, max_length, seed, nsp
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = Position(0, 0, 0) if position is None else Position(*position)
@@ -175,7 +164,7 @@ class PretrainingBatches:
     def _update(self, examples: np.ndarray, position: Position) -> Update:
         parts = np.split(examples, self._processes * self._accumulate)
         parts = parts[self._process * self._accumulate :][: self._accumulate]
-        micro_batches = [self._tensors.batch(part, self._seed, position.epoch) for part in parts]
+        micro_batches = [self._layout.batch(part, self._seed, position.epoch) for part in parts]
         chunks = np.concatenate(parts)["chunk"].tolist()
         return Update(micro_batches, tuple(position), Examples(position.epoch, chunks))
 
@@ -228,9 +217,9 @@ def evaluation_batches(
         document_of = np.searchsorted(ends, examples["chunk"], side="right")
         examples = examples[_occurrence(document_of) < most_of_one]
     examples = examples[:max_examples][process::processes]
-    tensors = _Tensors(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
+    layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
     for first in range(0, len(examples), batch_size):
-        yield tensors.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
+        yield layout.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
 
 
 def _occurrence(values: np.ndarray) -> np.ndarray:
@@ -240,72 +229,6 @@ def _occurrence(values: np.ndarray) -> np.ndarray:
     occurrence = np.empty(len(values), np.int64)
     occurrence[order] = np.arange(len(values)) - np.repeat(firsts, counts)
     return occurrence
-
-
-class _Tensors:
-    """Lays examples out as the model takes them: ``[CLS] A [SEP] B [SEP]``, masked and padded."""
-
-    def __init__(self, shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp):
-        if tokenizer.vocab_size != shards.vocab_size:
-            raise InputError(
-                f"the shards were made with a vocabulary of {shards.vocab_size:,} pieces, and this one has "
-                f"{tokenizer.vocab_size:,}; use the vocabulary that they were made with, or make them anew"
-            )
-        self._tokens = shards.tokens
-        self._vocab_size = tokenizer.vocab_size
-        self._pad, self._cls, self._sep = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id
-        self._mask = tokenizer.mask_token_id
-        self._continues_word = np.array(tokenizer.continues_word, bool) if whole_word_masking else None
-        self._max_length, self._pad_to_max_length, self._nsp = max_length, pad_to_max_length, nsp
-
-    def batch(self, examples: np.ndarray, seed: int, epoch: int) -> Batch:
-        """The examples (of type ``EXAMPLE``) as a micro-batch (see ``PretrainingBatches``)."""
-        a_lengths = examples["a_end"] - examples["a_start"]
-        b_lengths = examples["b_end"] - examples["b_start"]
-        lengths = a_lengths + b_lengths + (3 if self._nsp else 2)
-        length = self._max_length
-        if not self._pad_to_max_length:
-            length = min(length, -(-int(lengths.max()) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE)
-        input_ids = np.full((len(examples), length), self._pad, np.int64)
-        for row, (_, a_start, a_end, b_start, b_end, _) in zip(input_ids, examples.tolist(), strict=True):
-            first_sep = 1 + a_end - a_start
-            row[0] = self._cls
-            row[1:first_sep] = self._tokens[a_start:a_end]
-            row[first_sep] = self._sep
-            if self._nsp:
-                second_sep = first_sep + 1 + b_end - b_start
-                row[first_sep + 1 : second_sep] = self._tokens[b_start:b_end]
-                row[second_sep] = self._sep
-
-        seq = np.arange(length)
-        first_sep, last = (1 + a_lengths)[:, None], (lengths - 1)[:, None]
-        real = seq <= last  # (batch, seq)
-        maskable = (seq > 0) & (seq < last) & (seq != first_sep)
-        masked_ids, chosen = mask_tokens(
-            input_ids,
-            maskable,
-            mask_budgets(lengths),
-            examples["chunk"],
-            seed,
-            epoch,
-            self._mask,
-            self._vocab_size,
-            self._continues_word,
-        )
-        batch = {
-            "input_ids": masked_ids,
-            "token_type_ids": (real & (seq > first_sep)).astype(np.int64),
-            "attention_mask": real.astype(np.int64),
-            "masked_positions": np.flatnonzero(chosen),
-            "masked_labels": input_ids[chosen],
-        }
-        if self._pad_to_max_length:
-            most = len(examples) * int(mask_budgets(np.array(length)))
-            for name, filling in (("masked_positions", 0), ("masked_labels", NO_LABEL)):
-                batch[name] = np.pad(batch[name], (0, most - len(batch[name])), constant_values=filling)
-        if self._nsp:
-            batch["next_sentence_labels"] = examples["is_random"].copy()
-        return {name: torch.from_numpy(values) for name, values in batch.items()}
 
 
 def _require_pairs(shards: Shards, training_documents: int) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from data.pretraining.baseline import unigram_baseline
-from data.pretraining.batches import NO_LABEL
+from data.pretraining.layout import NO_LABEL
 from data.pretraining.shards import Shards
 
 

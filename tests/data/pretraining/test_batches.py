@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import data.pretraining.batches
+import data.pretraining.layout
 from bert.errors import InputError
 from bert.heads.loss import NO_LABEL
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -201,7 +202,7 @@ def test_shapes_can_be_constant(shards, tokenizer):
     for update, other in zip(updates, free, strict=True):
         assert list(rows(update.micro_batches[0])) == list(rows(other.micro_batches[0]))
     assert len({update.micro_batches[0]["input_ids"].shape for update in free}) > 1
-    assert data.pretraining.batches.NO_LABEL == NO_LABEL
+    assert data.pretraining.layout.NO_LABEL == NO_LABEL
 
 
 def test_the_examples_of_an_update_are_named(shards, tokenizer):
