@@ -9,8 +9,7 @@ import torch
 
 from bert.heads.token import BertForTokenClassification
 from bert.predict import TEXTS_AT_A_TIME
-from bert.tokenization.long_texts import pad_inputs
-from bert.tokenization.word_windows import WordInput, word_inputs
+from bert.tokenization.word_windows import WordInput, word_batch, word_inputs
 
 OUTSIDE = "O"
 
@@ -41,11 +40,12 @@ def word_scores(
     scores = [WordScores([], none_yet) for _ in sentences]
     for first in range(0, len(windows), batch_size):
         batch = windows[first : first + batch_size]
-        arrays = pad_inputs([window.input for _, window in batch], pad_token_id)
-        logits = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()}).logits
-        for (place, window), of_window in zip(batch, logits.float().cpu().numpy()):
+        arrays = word_batch([window for _, window in batch], pad_token_id)
+        logits = model.scores(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+        ends = np.cumsum([len(window.words) for _, window in batch])
+        for (place, window), of_window in zip(batch, np.split(logits.float().cpu().numpy(), ends[:-1])):
             words, before = scores[place]
-            scores[place] = WordScores(words + window.words, np.concatenate([before, of_window[window.positions]]))
+            scores[place] = WordScores(words + window.words, np.concatenate([before, of_window]))
     return scores
 
 

@@ -11,10 +11,10 @@ from bert.evaluation.report import Evaluation
 from bert.heads.loss import NO_LABEL, Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
 from bert.predict_tags import OUTSIDE, WordScores, word_scores
-from bert.tokenization.word_windows import word_inputs
+from bert.tokenization.word_windows import word_batch, word_inputs
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
-from data.tasks.batches import Batch, input_batch
+from data.tasks.batches import Batch
 from data.tasks.tagging import TaggedSentence, check_tags_are_known
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import in_windows
@@ -58,15 +58,20 @@ class TaggingTask:
         return [len(window.input.input_ids) for window, _ in self._rows]
 
     def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
-        """The rows of these numbers as tensors; labels (batch, seq) hold a tag's number at the first piece of a word,
-        else NO_LABEL.
+        """The rows of these numbers as tensors: input_ids, token_type_ids, attention_mask (batch, seq); word_positions
+        and labels (words,), where the first pieces of words are and the numbers of their tags. With a length that is
+        given both are filled up to as many as rows have positions: with the position 0, and NO_LABEL.
         """
         rows = [self._rows[row] for row in chosen]
-        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
-        labels = np.full(batch["input_ids"].shape, NO_LABEL, np.int64)
-        for row, (window, sentence) in zip(labels, rows):
-            row[window.positions] = [self._numbers[sentence.tags[word]] for word in window.words]
-        return batch | {"labels": torch.from_numpy(labels)}
+        batch = word_batch([window for window, _ in rows], self.tokenizer.pad_token_id, length)
+        labels = [self._numbers[sentence.tags[word]] for window, sentence in rows for word in window.words]
+        positions = batch["word_positions"]
+        if length is not None:
+            more = len(rows) * length - len(labels)
+            labels += [NO_LABEL] * more
+            positions = np.pad(positions, (0, more))
+        arrays = batch | {"word_positions": positions, "labels": np.array(labels, np.int64)}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def evaluate(
         self, model: BertForTokenClassification, name: str, precision: Precision, processes: Processes,

@@ -50,15 +50,33 @@ class BertForTokenClassification(nn.Module):
         encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
         return TokenOutput(self.classifier(self.dropout(encoder.last_hidden_state)), encoder)
 
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The loss of a batch.
+    def scores(
+        self,
+        input_ids: Tensor,
+        word_positions: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """The logits of ``forward`` at some tokens alone, (words, labels) (see ``BertModel.read``).
 
         Args:
-            batch: input_ids, token_type_ids, attention_mask (batch, seq), and labels (batch, seq): integers, NO_LABEL
-                where a token has none (padding, special tokens, the later pieces of a word).
+            word_positions: (words,) integers: the first pieces of words, numbered row by row through the batch
+                (row * seq + position).
         """
-        output = self(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-        return {"tagging": cross_entropy(output.logits.flatten(0, 1), batch["labels"].flatten())}
+        states = self.bert.read(input_ids, token_type_ids, attention_mask, word_positions).last_hidden_state
+        return self.classifier(self.dropout(states))
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
+        """The loss of a batch: that of its words; special tokens and the later pieces of a word have none.
+
+        Args:
+            batch: input_ids, token_type_ids, attention_mask (batch, seq); word_positions (words,), see ``scores``; and
+                labels (words,): integers, NO_LABEL where a word has none.
+        """
+        logits = self.scores(
+            batch["input_ids"], batch["word_positions"], batch["token_type_ids"], batch["attention_mask"]
+        )
+        return {"tagging": cross_entropy(logits, batch["labels"])}
 
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bert.tokenization.encoding import room_for_pieces
-from bert.tokenization.long_texts import ModelInput
+from bert.tokenization.long_texts import ModelInput, pad_inputs
 
 
 class WordInput(NamedTuple):
@@ -50,3 +50,19 @@ def word_inputs(tokenizer, words: str | Sequence[str], max_length: int) -> list[
         inputs[number].words.append(word)
         inputs[number].positions.append(position)
     return inputs
+
+
+def word_batch(windows: Sequence[WordInput], pad_token_id: int, length: int | None = None) -> dict[str, np.ndarray]:
+    """Inputs as the arrays that the model takes.
+
+    Args:
+        length: see ``pad_inputs``.
+
+    Returns:
+        input_ids, token_type_ids, attention_mask: (batch, seq) int64; word_positions: (words,) int64, of the words of
+        all inputs in their order, each as row * seq + position.
+    """
+    arrays = pad_inputs([window.input for window in windows], pad_token_id, length)
+    seq = arrays["input_ids"].shape[1]
+    positions = [row * seq + position for row, window in enumerate(windows) for position in window.positions]
+    return arrays | {"word_positions": np.array(positions, np.int64)}

@@ -49,3 +49,7 @@ def test_every_word_of_a_long_text_gets_a_tag():
     text = " ".join(LETTERS * 3)
     (tagged,) = predict_tags(make_model(), TOKENIZER, [text], 24)
     assert [word for word, _ in tagged] == LETTERS * 3
+
+
+def test_texts_without_a_word_have_no_tags():
+    assert list(predict_tags(make_model(), TOKENIZER, ["", " ", "\u200b"], 24)) == [[], [], []]

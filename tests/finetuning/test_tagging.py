@@ -1,8 +1,10 @@
 """Tagging: the model runs once over a set, and its losses are those of the head."""
 
+import numpy as np
 import pytest
 import torch
 
+from bert.heads.loss import NO_LABEL
 from bert.heads.token import BertForTokenClassification
 from data.tasks.tagging import TaggedSentence
 from finetuning.tagging import TaggingTask
@@ -34,7 +36,7 @@ def model():
 def test_the_losses_are_those_of_the_head_though_the_model_runs_once(task, model):
     assert any(len(windows) > 1 for windows in task.sets["dev"].inputs)
     runs = []
-    model.bert.register_forward_hook(lambda module, arguments, output: runs.append(len(arguments[0])))
+    model.bert.embeddings.register_forward_hook(lambda module, arguments, output: runs.append(len(arguments[0])))
     losses = task.evaluate(model, "same", FULL, ALONE).losses
     assert sum(runs) == len(task.sets["same"].windows())
     assert losses == pytest.approx(losses_of_head(task, model), rel=1e-5)
@@ -48,3 +50,15 @@ def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):
         model.train(training)
         task.evaluate(model, "dev", FULL, ALONE)
         assert model.training == training
+
+
+def test_with_a_length_every_batch_of_as_many_rows_has_the_same_shapes(task):
+    plain, filled = task.make_batch(np.arange(5)), task.make_batch(np.arange(5), length=8)
+    assert {name: tuple(values.shape) for name, values in filled.items()} == {
+        "input_ids": (5, 8), "token_type_ids": (5, 8), "attention_mask": (5, 8), "word_positions": (40,),
+        "labels": (40,),
+    }  # fmt: skip
+    words = len(plain["labels"])
+    assert filled["labels"][:words].equal(plain["labels"]) and (filled["labels"][words:] == NO_LABEL).all()
+    ids = plain["input_ids"].flatten()[plain["word_positions"]]
+    assert filled["input_ids"].flatten()[filled["word_positions"][:words]].equal(ids)

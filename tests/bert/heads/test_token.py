@@ -7,7 +7,7 @@ from bert.heads.loss import NO_LABEL, cross_entropy
 from bert.heads.token import BertForTokenClassification
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
-LABELS = torch.tensor([[NO_LABEL, 2, NO_LABEL, 1, 0, NO_LABEL], [NO_LABEL, 1, 1, NO_LABEL, NO_LABEL, NO_LABEL]])
+ROWS, POSITIONS, LABELS = [0, 0, 0, 1, 1], [1, 3, 4, 1, 2], torch.tensor([2, 1, 0, 1, 1])
 
 
 def make_model():
@@ -20,6 +20,7 @@ def make_batch():
         "input_ids": torch.randint(1, 101, (2, 6), generator=torch.Generator().manual_seed(7)),
         "token_type_ids": torch.zeros(2, 6, dtype=torch.int64),
         "attention_mask": torch.tensor([[1] * 6, [1] * 4 + [0] * 2]),
+        "word_positions": torch.tensor(ROWS) * 6 + torch.tensor(POSITIONS),
         "labels": LABELS,
     }
 
@@ -32,14 +33,31 @@ def test_each_token_is_scored_from_its_own_state():
     torch.testing.assert_close(output.logits[1, 2], model.classifier.weight @ states[1, 2] + model.classifier.bias)
 
 
-def test_the_loss_is_that_of_the_labelled_tokens_alone():
+def test_the_loss_is_that_of_the_words_first_pieces_alone():
     model, batch = make_model(), make_batch()
     logits = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]).logits
-    labelled = LABELS != NO_LABEL
-    expected = cross_entropy(logits[labelled], LABELS[labelled])
+    expected = cross_entropy(logits[ROWS, POSITIONS], LABELS)
     loss = model.losses(batch)["tagging"]
     torch.testing.assert_close(loss.sum, expected.sum)
     assert model.label_counts(batch) == {"tagging": 5} == {"tagging": int(loss.count)}
+
+
+def test_a_word_without_a_label_does_not_count():
+    model, batch = make_model(), make_batch()
+    filled = batch | {
+        "word_positions": torch.cat([batch["word_positions"], torch.zeros(3, dtype=torch.int64)]),
+        "labels": torch.cat([LABELS, torch.full((3,), NO_LABEL)]),
+    }
+    torch.testing.assert_close(model.losses(filled)["tagging"].sum, model.losses(batch)["tagging"].sum)
+    assert model.label_counts(filled) == {"tagging": 5}
+
+
+def test_for_the_loss_no_more_than_the_words_goes_through_the_last_feed_forward_network():
+    model, batch = make_model(), make_batch()
+    rows = []
+    model.bert.encoder.layers[-1].feed_forward.register_forward_hook(lambda module, inputs, out: rows.append(len(out)))
+    model.losses(batch)
+    assert rows == [5]
 
 
 def test_it_overfits_one_batch_and_every_parameter_learns():
