@@ -13,6 +13,7 @@ vocabulary, which load here and in transformers; report.json, report.html and pr
 TensorBoard events; and training_state/, which is what --resume needs.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -147,6 +148,8 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
     """The checkpoint's encoder with the task's head, which starts untrained where the checkpoint has none."""
     checkpoint = settings.checkpoint
     config = load_config(checkpoint)
+    if settings.dropout is not None:
+        config = replace(config, hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
     check_vocabulary_fits(task.tokenizer, config, checkpoint)
     if settings.max_length > config.max_position_embeddings:
         raise InputError(
@@ -169,7 +172,7 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
         )
     # A head of another kind of task, whatever its shape, is none of this task's.
     untrained = asked if is_checkpoint_of(checkpoint, task.model_class) else [task.head, *asked]
-    model = load_checkpoint(checkpoint, task.model_class, untrained, **task.model_arguments)
+    model = load_checkpoint(checkpoint, task.model_class, untrained, config, **task.model_arguments)
     if "pooler" in (settings.fresh or ()) and model.bert.pooler is None:
         raise InputError("--fresh pooler: the model of this task has no pooler; leave it out")
     for name in untrained:

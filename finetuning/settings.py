@@ -27,7 +27,7 @@ DEFAULTS = {
     "test": None, "text_column": None, "text_pair_column": None, "label_column": None, "header": None,
     "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "null_threshold": 0.0,
     "summary_sentences": SUMMARY_SENTENCES, "class_weights": None, "fresh": None,
-    "random_start": False, "compare": False, "seeds": 1, "reinitialize_layers": 0, "layer_decay": 1.0,
+    "random_start": False, "compare": False, "seeds": 1, "dropout": None, "reinitialize_layers": 0, "layer_decay": 1.0,
     "early_stopping": None, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
     "checkpoint_every": None, "workers": 1,
 }  # fmt: skip
@@ -99,6 +99,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     training = arguments.add_training_arguments(parser)
     add_number(training, "--seeds", positive, "runs, from as many seeds; the report has mean and spread (1)")
     add_number(training, "--early-stopping", positive, "stop after this many evaluations without a better one")
+    add_number(training, "--dropout", probability, "of hidden states and attention weights (the checkpoint's)")
     add_number(training, "--reinitialize-layers", whole, "top layers that start untrained (0)")
     add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of that of the layer above (1)")
     return parser

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 import finetuning.reading
 import train_finetune
 from bert.__main__ import main as bert_command
-from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
@@ -251,6 +252,17 @@ def test_the_built_in_task_shows_a_random_start_beside_the_pretrained_one(folder
     assert report["random_start"]["dev"] == report_of(tmp_path / "run" / "random-start")["dev"]
     assert report["start"] == "pretrained"
     assert not same_bytes(tmp_path / "run", tmp_path / "run" / "random-start")
+
+
+def test_dropout_is_the_checkpoints_or_what_is_asked_for_in_both_starts(folder, given, tmp_path):
+    arguments = [*given, *SMALL_RUN, "--max-steps", 1, "--checkpoint", folder / "checkpoint", "--compare"]
+    own = load_config(folder / "checkpoint")
+    for name, asked in (("own", []), ("more", ["--dropout", 0.35])):
+        assert finetune(*arguments, *asked, "--output", tmp_path / name) == 0
+        for run in (tmp_path / name, tmp_path / name / "random-start"):
+            dropout = 0.35 if asked else own.hidden_dropout_prob
+            expected = replace(own, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+            assert load_config(run) == expected != (own if asked else None)
 
 
 def test_a_fine_tuned_model_goes_on_with_its_head_or_with_a_fresh_one(finished, given, tmp_path, capsys):

@@ -65,8 +65,9 @@ def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenize
 
 
 def load_checkpoint(
-    directory: str | Path, model_class: type[Model], fresh: Iterable[str] = (), **model_arguments
-) -> Model:
+    directory: str | Path, model_class: type[Model], fresh: Iterable[str] = (), config: BertConfig | None = None,
+    **model_arguments,
+) -> Model:  # fmt: skip
     """Loads a model from a run of ours or from a Hugging Face BERT directory, in float32, on the CPU, in eval mode.
 
     Args:
@@ -74,6 +75,7 @@ def load_checkpoint(
         model_class: BertModel or a class with a head.
         fresh: the parts, by our names, that may start untrained where the checkpoint lacks them or has them in another
             shape, for example ``("classifier",)`` to fine-tune or ``("bert.pooler",)``.
+        config: in the place of the checkpoint's own, with another dropout, say; None: that.
         model_arguments: what the model's constructor takes besides the configuration. A head's labels, and the type
             of their problem, are those that the checkpoint names, where they are not given.
 
@@ -82,7 +84,7 @@ def load_checkpoint(
             is named.
     """
     directory = Path(directory)
-    config, config_file = load_config(directory), directory / "config.json"
+    config, config_file = config or load_config(directory), directory / "config.json"
     if not model_arguments.keys() & {"labels", "num_labels"}:
         model_arguments = _saved_labels(config_file, model_class) | model_arguments
     path, weights = _read_weights(directory)
