@@ -11,8 +11,8 @@ them; train_finetune.py then trains it on the labels and measures it on that ten
 
 The learning rate of pretraining falls to 0 with the last step, so that their number must be known: the speed of
 ``--trial-steps`` is measured first, and as many are then made as fit into ``--minutes``. Runs so short are better off
-without dropout (Geiping & Goldstein 2022), which fine-tuning on few labels needs all the more. What is printed at the end has
-the minutes of each part, from the first read of a file to the last score, and nothing is left out of their sum.
+without dropout (Geiping & Goldstein 2022), which fine-tuning on few labels needs all the more. What is printed at the
+end has the minutes of each part, from the first read of a file to the last score, and nothing is left out of their sum.
 """
 
 import argparse
