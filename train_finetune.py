@@ -90,7 +90,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     one_length = settings.max_length if settings.compile else None
     training = processes.in_each(lambda: TaskBatches(
         task.row_lengths(), partial(task.make_batch, length=one_length), settings.batch_size, settings.seed,
-        processes.rank, processes.count, settings.accumulate, run.progress.position,
+        processes.rank, processes.count, settings.accumulate, run.progress.position, task.batches_by_length,
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
     if settings.compile:

@@ -35,6 +35,7 @@ class ChoiceTask:
 
     model_class = BertForMultipleChoice
     head = "classifier"
+    batches_by_length = True
     labels = ()
 
     def __init__(self, sets: dict[str, tuple[str, list[Choices]]], tokenizer, max_length: int, long_texts: str):

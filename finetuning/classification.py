@@ -44,6 +44,7 @@ class ClassificationTask:
 
     model_class = BertForSequenceClassification
     head = "classifier"
+    batches_by_length = True
 
     def __init__(
         self, sets: dict[str, tuple[str, list[Example]]], labels: list[str], problem_type: str, tokenizer,

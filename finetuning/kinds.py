@@ -7,6 +7,7 @@ a row of ``KINDS``; the script knows none of them by name. A task is what the sc
     model_class, model_arguments      the model, and what its constructor takes besides the configuration
     head                              the name of the part of the model that starts untrained
     row_lengths(), make_batch(...)    the rows that are trained on: how long each is, and some of them as tensors
+    batches_by_length                 whether rows of about one length go into a batch (see ``TaskBatches``)
     evaluate(...)                     the measures on a set
 """
 

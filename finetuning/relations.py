@@ -49,6 +49,7 @@ class RelationTask:
 
     model_class = BertForRelationExtraction
     head = "classifier"
+    batches_by_length = True
 
     def __init__(self, sets: dict[str, tuple[str, list[MarkedText]]], labels: list[str], tokenizer, max_length: int):
         self.labels, self.tokenizer = labels, tokenizer

@@ -34,6 +34,7 @@ class SpanTask:
 
     model_class = BertForQuestionAnswering
     head = "qa_outputs"
+    batches_by_length = True
     labels = ()
 
     def __init__(

@@ -34,6 +34,7 @@ class SummaryTask:
 
     model_class = BertForExtractiveSummarization
     head = "classifier"
+    batches_by_length = False  # a row has many labels
     labels = ()
 
     def __init__(

@@ -35,6 +35,7 @@ class TaggingTask:
 
     model_class = BertForTokenClassification
     head = "classifier"
+    batches_by_length = False  # a row has many labels
 
     def __init__(
         self, sets: dict[str, tuple[str, list[TaggedSentence]]], labels: list[str], tokenizer, max_length: int

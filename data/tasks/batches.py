@@ -3,6 +3,8 @@
     rows -> shuffled by (seed, epoch) -> sorted by length within buckets -> batches, in random order -> micro-batches
 
 Rows of about one length stand in a batch, so that little of it is padding, and yet no epoch has the batches of another.
+Where rows have as many labels as words, they stay shuffled: an update is a mean over its labels, so that in a batch of
+short rows each label would weigh several times as much as in one of long rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +55,7 @@ class TaskBatches:
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
         position: that of the update to go on after; None begins.
+        by_length: whether the rows of a batch are of about one length.
 
     Raises:
         InputError: where there are fewer rows than parts to share them out to.
@@ -68,6 +71,7 @@ class TaskBatches:
         processes: int = 1,
         accumulate: int = 1,
         position: tuple[int, int] | None = None,
+        by_length: bool = True,
     ):
         share = accumulate * processes
         if min(batch_size, len(lengths)) < share:
@@ -76,7 +80,7 @@ class TaskBatches:
                 f"processes with {accumulate} micro-batches each; use fewer of both, or a larger --batch-size"
             )
         self._lengths, self._make_batch = np.asarray(lengths), make_batch
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._seed, self._by_length = batch_size, seed, by_length
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = (0, 0) if position is None else tuple(position)
 
@@ -95,7 +99,7 @@ class TaskBatches:
             epoch, first = epoch + 1, 0
 
     def _batches_of_epoch(self, epoch: int) -> list[np.ndarray]:
-        """The rows of each batch, those of one batch sorted by length."""
+        """The rows of each batch."""
         count = len(self._lengths)
         order = shuffled(np.arange(count), count, self._seed, epoch, _ROW_ORDER)
         buckets = max(1, round(self.updates_per_epoch / BATCHES_PER_BUCKET))
@@ -105,7 +109,8 @@ class TaskBatches:
         for first, end in pairwise(ends):
             rows = order[start : start + sum(sizes[first:end])]
             start += len(rows)
-            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
+            if self._by_length:
+                rows = rows[np.argsort(self._lengths[rows], kind="stable")]
             batches += np.split(rows, np.cumsum(sizes[first:end])[:-1])
         places = shuffled(np.arange(len(batches)), len(batches), self._seed, epoch, _BATCH_ORDER)
         return [batches[place] for place in places]

@@ -60,6 +60,15 @@ def test_rows_of_a_batch_are_of_about_one_length_and_batches_come_in_random_orde
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.2
 
 
+def test_rows_that_are_not_sorted_by_length_are_a_random_sample_in_each_batch():
+    lengths = np.random.default_rng(0).integers(1, 1000, 4000)
+    epoch, second = epochs(make(lengths, batch_size=10, by_length=False), 2)
+    assert sorted(row for batch in epoch for row in batch) == list(range(4000))
+    means = [lengths[batch].mean() for batch in epoch]
+    assert np.std(means) == pytest.approx(lengths.std() / 10**0.5, rel=0.1)  # that of means of ten independent rows
+    assert epoch != second
+
+
 @pytest.mark.parametrize(("processes", "accumulate"), [(1, 4), (2, 1), (2, 2), (3, 1)])
 def test_processes_and_micro_batches_share_out_the_same_update(processes, accumulate):
     whole = [sorted(rows_of(update)) for update in itertools.islice(make(), 20)]
