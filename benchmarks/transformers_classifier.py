@@ -41,7 +41,7 @@ def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]],
     return rows, labels
 
 
-def their_optimizer(model) -> torch.optim.Optimizer:
+def their_optimizer(model, learning_rate: float = LEARNING_RATE) -> torch.optim.Optimizer:
     """torch's AdamW in the two groups of transformers' examples."""
     undecayed = ("bias", "LayerNorm.weight")
     decayed = {name: not name.endswith(undecayed) for name, _ in model.named_parameters()}
@@ -52,7 +52,7 @@ def their_optimizer(model) -> torch.optim.Optimizer:
         }
         for decay in (True, False)
     ]
-    return torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=BETAS, eps=EPSILON, fused=True)
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
 
 
 def their_step(model, batch: dict, optimizer: torch.optim.Optimizer) -> None:

@@ -1,0 +1,52 @@
+"""Tagging words as transformers' users do it: rows, and a score by seqeval.
+
+What its documentation shows for BertForTokenClassification: the first piece of a word carries its label, the others and
+the special tokens have -100. ``benchmarks.finetuning`` sets train_finetune.py beside it.
+"""
+
+from pathlib import Path
+
+import torch
+
+from bert.heads.loss import NO_LABEL
+from data.tasks.known import KNOWN_TASKS, find_file
+from data.tasks.tagging import find_tags, read_tagged_sentences
+
+TASKS = {"conll2003": "conll2003"}  # their folders
+
+
+def their_rows(task: str, data: Path, tokenizer, max_length: int) -> tuple[dict[str, list[dict]], list[str]]:
+    """Training and dev sentences as transformers' collator takes them, and the tags' names."""
+    known = KNOWN_TASKS[task]
+    paths = {"train": find_file(data, known.train), "dev": find_file(data, known.dev)}
+    sentences = {name: read_tagged_sentences(path) for name, path in paths.items()}
+    labels = find_tags(sentences["train"], paths["train"])
+    numbers = {label: number for number, label in enumerate(labels)}
+    rows: dict[str, list[dict]] = {name: [] for name in sentences}
+    for name, chosen in sentences.items():
+        words = [list(sentence.words) for sentence in chosen]
+        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=max_length)
+        for row, sentence in enumerate(chosen):
+            word_ids = encoded.word_ids(row)
+            first = [word is not None and word != before for word, before in zip(word_ids, [None, *word_ids])]
+            row_labels = [
+                numbers[sentence.tags[word]] if is_first else NO_LABEL for word, is_first in zip(word_ids, first)
+            ]
+            rows[name].append({field: encoded[field][row] for field in encoded} | {"labels": row_labels})
+    return rows, labels
+
+
+@torch.inference_mode()
+def their_score(model, batches) -> float:
+    """Entity-level F1 of transformers' model on a set, as seqeval counts it (as conlleval does)."""
+    from seqeval.metrics import f1_score
+
+    model.eval()
+    names = model.config.id2label
+    true, predicted = [], []
+    for batch in batches:
+        for guesses, labels in zip(model(**batch).logits.argmax(dim=-1).tolist(), batch["labels"].tolist()):
+            pairs = [(names[label], names[guess]) for guess, label in zip(guesses, labels) if label != NO_LABEL]
+            true.append([label for label, _ in pairs])
+            predicted.append([guess for _, guess in pairs])
+    return float(f1_score(true, predicted))
