@@ -84,7 +84,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     run = assemble(settings, model, optimizer, processes, say, {"labels": list(task.labels)})
     best = Best()
     if settings.resume and processes.from_first(lambda: has_state(directory)):
-        best = Best(**run.resume("its checkpoint and data")["best"])
+        best = Best(**processes.in_each(lambda: run.resume("its checkpoint and data"))["best"])
     elif settings.resume:
         say(f"Nothing has been saved in {directory} yet: it begins anew.")
     one_length = settings.max_length if settings.compile else None

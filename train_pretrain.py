@@ -63,7 +63,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     run = assemble(settings, model, optimizer, processes, say, identity={})
     if settings.resume:
-        resume(run, settings)
+        processes.in_each(lambda: resume(run, settings))
     training, heldout = processes.in_each(
         lambda: make_batches(settings, shards, tokenizer, run.progress, processes)
     )
@@ -115,7 +115,7 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
     if settings.resume or settings.vocab is not None:  # it is there, and need not be learned
         tokenizer = processes.from_first(lambda: find_tokenizer(settings, Path(settings.output), say))
         vocab_size = tokenizer.vocab_size
-    model = make_model(settings, vocab_size).to(processes.device)
+    model = processes.in_each(lambda: make_model(settings, vocab_size)).to(processes.device)
     run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
     if settings.compile:
         run.compile()

@@ -210,11 +210,15 @@ def test_a_plan_says_what_does_not_fit(tmp_path, capsys, monkeypatch):
 # ---- parts, processes, interruptions ----
 
 
-def test_of_two_processes_one_says_what_is_wrong(tmp_path):
-    line = command("--corpus", tmp_path / "missing.txt", *SMALL_RUN, "--output", tmp_path / "run", processes=2)
+@pytest.mark.parametrize("wrong, complaint", [
+    (["--corpus", "missing.txt"], "missing.txt: no such file"),
+    (["--batch-size", "many"], "argument --batch-size: invalid"),
+])
+def test_of_two_processes_one_says_what_is_wrong(tmp_path, wrong, complaint):
+    line = command(*SMALL_RUN, *wrong, "--output", tmp_path / "run", processes=2)
     ended = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1  # torchrun's own
-    assert ended.stderr.count("missing.txt: no such file") == 1
+    assert ended.stderr.count(complaint) == 1
     assert "Connection closed" not in ended.stderr
     assert "exitcode  : 2" in ended.stderr
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.files import read_json_object, write_atomically
+from bert.training.distributed import speaks_for_this_machine
 
 SHARED_DEFAULTS = {
     "resume": False, "seed": 0, "device": "auto", "epochs": None, "accumulate": 1, "max_length": 128,
@@ -26,12 +27,20 @@ SHARED_MAY_CHANGE = {
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser without flags, whose result has only what was given."""
-    return argparse.ArgumentParser(
+    return _Parser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        """Says what is wrong with the flags, once for all processes of the machine, and exits."""
+        if not speaks_for_this_machine():
+            self.exit(2)
+        super().error(message)
 
 
 def add_switch(group, flag: str, meaning: str) -> None:

@@ -120,6 +120,11 @@ class Processes:
         return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
 
 
+def speaks_for_this_machine() -> bool:
+    """Whether what all processes of a machine find, before they know of each other, is this one's to say."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 @contextlib.contextmanager
 def start_processes(device: str = "auto") -> Iterator[Processes]:
     """Joins the processes that torchrun started; a block without it is a single process.

@@ -9,7 +9,6 @@ It knows no task: what a script keeps in the training state of its own, it gives
 """
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from torch import nn
 
 from bert.errors import InputError
 from bert.training.allocation import keep_freed_memory
-from bert.training.distributed import Processes, start_processes
+from bert.training.distributed import Processes, speaks_for_this_machine, start_processes
 from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
 from bert.training.reporting import Reporter
@@ -49,7 +48,7 @@ def run_script(
     try:
         settings = read_settings(command_line)
     except InputError as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # a machine's processes all find the same; one of them says it
+        if speaks_for_this_machine():
             print(f"{script}: error: {error}", file=sys.stderr)
         return 2
     try:
