@@ -13,7 +13,6 @@ vocabulary, which load here and in transformers; report.json, report.html and pr
 TensorBoard events; and training_state/, which is what --resume needs.
 """
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,7 +148,7 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
     checkpoint = settings.checkpoint
     config = load_config(checkpoint)
     if settings.dropout is not None:
-        config = replace(config, hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
+        config = config.replace(hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
     check_vocabulary_fits(task.tokenizer, config, checkpoint)
     if settings.max_length > config.max_position_embeddings:
         raise InputError(
@@ -228,7 +227,7 @@ def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:
         "examples": {name: len(texts.examples) for name, texts in task.sets.items()},
         "too_long": {name: texts.too_long for name, texts in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
-        **run.facts,
+        "dropout": run.model.config.hidden_dropout_prob, **run.facts,
     }  # fmt: skip
     if not run.processes.is_first:
         return facts

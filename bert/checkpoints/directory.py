@@ -75,7 +75,7 @@ def load_checkpoint(
         model_class: BertModel or a class with a head.
         fresh: the parts, by our names, that may start untrained where the checkpoint lacks them or has them in another
             shape, for example ``("classifier",)`` to fine-tune or ``("bert.pooler",)``.
-        config: in the place of the checkpoint's own, with another dropout, say; None: that.
+        config: of the same sizes as the checkpoint's own and, say, another dropout; None: the checkpoint's own.
         model_arguments: what the model's constructor takes besides the configuration. A head's labels, and the type
             of their problem, are those that the checkpoint names, where they are not given.
 

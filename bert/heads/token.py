@@ -60,6 +60,7 @@ class BertForTokenClassification(nn.Module):
         """The logits of ``forward`` at some tokens alone, (words, labels) (see ``BertModel.read``).
 
         Args:
+            input_ids, token_type_ids, attention_mask: (batch, seq), as BertModel takes them.
             word_positions: (words,) integers: the first pieces of words, numbered row by row through the batch
                 (row * seq + position).
         """

@@ -3,8 +3,9 @@
     rows -> shuffled by (seed, epoch) -> sorted by length within buckets -> batches, in random order -> micro-batches
 
 Rows of about one length stand in a batch, so that little of it is padding, and yet no epoch has the batches of another.
-Where rows have as many labels as words, they stay shuffled: an update is a mean over its labels, so that in a batch of
-short rows each label would weigh several times as much as in one of long rows.
+Where long rows have more labels than short ones, as the words of sentences, rows are not sorted: an update is a mean
+over its labels, so that in a batch of short rows each label would weigh several times as much as in one of long rows.
+The price is padding, on GPUs, where it is computed: 2.8 positions per token of CoNLL-2003's sentences, sorted 1.2.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -99,9 +100,11 @@ class TaskBatches:
             epoch, first = epoch + 1, 0
 
     def _batches_of_epoch(self, epoch: int) -> list[np.ndarray]:
-        """The rows of each batch."""
+        """The rows of each batch, by_length with those of one batch sorted."""
         count = len(self._lengths)
         order = shuffled(np.arange(count), count, self._seed, epoch, _ROW_ORDER)
+        if not self._by_length:
+            return np.array_split(order, self.updates_per_epoch)
         buckets = max(1, round(self.updates_per_epoch / BATCHES_PER_BUCKET))
         ends = np.linspace(0, self.updates_per_epoch, buckets + 1).round().astype(int)
         sizes = [len(part) for part in np.array_split(order, self.updates_per_epoch)]
@@ -109,8 +112,7 @@ class TaskBatches:
         for first, end in pairwise(ends):
             rows = order[start : start + sum(sizes[first:end])]
             start += len(rows)
-            if self._by_length:
-                rows = rows[np.argsort(self._lengths[rows], kind="stable")]
+            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
             batches += np.split(rows, np.cumsum(sizes[first:end])[:-1])
         places = shuffled(np.arange(len(batches)), len(batches), self._seed, epoch, _BATCH_ORDER)
         return [batches[place] for place in places]
