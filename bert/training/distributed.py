@@ -121,7 +121,9 @@ class Processes:
 
 
 def speaks_for_this_machine() -> bool:
-    """Whether what all processes of a machine find, before they know of each other, is this one's to say."""
+    """Whether what all processes of a machine find, before they know of each other, is this one's to say: torchrun
+    gives the first the LOCAL_RANK 0. The others are silent then, and exit with the same code.
+    """
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
@@ -141,17 +143,23 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
         device: "auto" (CUDA where there is a GPU, else the CPU), "cpu" or "cuda".
 
     Raises:
-        InputError: where CUDA was asked for and there is none, or fewer GPUs than processes on this machine.
+        InputError: where CUDA was asked for and there is none, or fewer GPUs than processes on this machine, in one of
+            the processes.
+        SystemExit: in the others then, with exit code 2.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
+        if not speaks_for_this_machine():
+            raise SystemExit(2)
         raise InputError("--device cuda: PyTorch sees no CUDA GPU here; leave --device out to run on the CPU")
     rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     chosen = torch.device(device)
     if device == "cuda":
         local_rank = int(os.environ.get("LOCAL_RANK", 0))
         if local_rank >= torch.cuda.device_count():
+            if local_rank > torch.cuda.device_count():  # the first that has none says it
+                raise SystemExit(2)
             raise InputError(
                 f"torchrun started process {local_rank} on this machine, which has {torch.cuda.device_count()} GPUs: "
                 f"set --nproc_per_node to at most that"

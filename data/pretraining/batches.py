@@ -25,6 +25,7 @@ TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a 
 _DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
 _EVALUATION_SEED = 0
 
+
 class Position(NamedTuple):
     """Where the next update begins: with example ``offset`` of the window."""
 

@@ -149,3 +149,25 @@ def test_a_gpu_that_is_not_there_is_an_error_and_auto_is_the_cpu():
         pass
     with start_processes("auto") as processes:
         assert processes.device.type == "cpu"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_of_a_machines_processes_one_says_that_there_is_no_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(SystemExit) as ended, start_processes("cuda"):
+        pass
+    assert ended.value.code == 2
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(InputError, match="sees no CUDA GPU"), start_processes("cuda"):
+        pass
+
+
+def test_of_processes_without_a_gpu_of_their_own_the_first_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(InputError, match="which has 2 GPUs"), start_processes("cuda"):
+        pass
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    with pytest.raises(SystemExit), start_processes("cuda"):
+        pass
