@@ -29,6 +29,7 @@ from bert.heads.token import BertForTokenClassification
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
 from bert.training.state import load_newest_state
+from data.tasks.batches import TaskBatches
 from data.tasks.classification import Example
 from tests.conftest import WORDS
 
@@ -492,6 +493,27 @@ def test_predictions_need_a_classifier_and_a_text(folder, finished, tmp_path, ca
 
 
 # ---- tagging ----
+
+
+@pytest.mark.parametrize("problem, by_length", [("tagging", False), ("single-label", True)])
+def test_where_long_rows_have_more_labels_they_are_in_batches_with_short_ones(
+    folder, given, tmp_path, monkeypatch, problem, by_length
+):
+    (tmp_path / "tags.txt").write_text("\n\n".join("river B-WATER" + "\nking O" * n for n in range(40)))
+    examples = {"tagging": ["--train", tmp_path / "tags.txt"], "single-label": given}
+    spreads = []
+
+    class Recorded(TaskBatches):
+        def _batches_of_epoch(self, epoch):
+            batches = super()._batches_of_epoch(epoch)
+            spreads.append(np.mean([self._lengths[rows].std() for rows in batches]) / self._lengths.std())
+            return batches
+
+    monkeypatch.setattr(train_finetune, "TaskBatches", Recorded)
+    arguments = ["--problem", problem, *examples[problem], "--checkpoint", folder / "checkpoint", *SMALL_RUN]
+    assert finetune(*arguments, "--max-length", 32, "--epochs", 1, "--output", tmp_path / "run") == 0
+    assert spreads
+    assert all((spread < 0.5) == by_length for spread in spreads)
 
 
 def test_words_are_tagged(folder, tmp_path, capsys):

@@ -58,3 +58,7 @@ def test_rouge_is_that_of_the_sentences_predicted(task, model):
         sums = {name: total + score for (name, total), score in zip(sums.items(), scores)}
     assert evaluation.metrics == pytest.approx({name: total / len(evaluation.rows) for name, total in sums.items()})
     assert 0 < evaluation.metrics["rouge1"] < 1
+
+
+def test_sentences_of_short_and_long_documents_are_in_a_batch(task):
+    assert not task.batches_by_length

@@ -62,3 +62,30 @@ def test_with_a_length_every_batch_of_as_many_rows_has_the_same_shapes(task):
     assert filled["labels"][:words].equal(plain["labels"]) and (filled["labels"][words:] == NO_LABEL).all()
     ids = plain["input_ids"].flatten()[plain["word_positions"]]
     assert filled["input_ids"].flatten()[filled["word_positions"][:words]].equal(ids)
+
+
+def test_a_batch_of_a_length_has_the_losses_of_the_plain_one_compiled_too(task, model):
+    plain, filled = task.make_batch(np.arange(5)), task.make_batch(np.arange(5), length=8)
+    model.eval()  # without dropout
+    torch.compiler.reset()
+    compiled = torch.compile(model.losses, backend="eager", fullgraph=True)
+    for losses in (model.losses(filled), compiled(filled)):
+        torch.testing.assert_close(list(losses["tagging"]), list(model.losses(plain)["tagging"]))
+    other = task.make_batch(np.arange(5, 10), length=8)
+    with torch.compiler.set_stance("fail_on_recompile"):
+        compiled(other)
+
+
+def test_a_batch_without_a_word_trains_nothing_and_fails_nowhere():
+    words = TaggedSentence(1, ("\u200b", "\u200b"), ("O", "B-BIRD"))
+    task = TaggingTask({"train": ("a", [words, words])}, LABELS, TOKENIZER, max_length=8)
+    model = BertForTokenClassification(CONFIG, labels=LABELS).train()
+    batch = task.make_batch(np.arange(2))
+    assert model.label_counts(batch) == {"tagging": 0}
+    loss = model.losses(batch)["tagging"]
+    loss.sum.backward()
+    assert loss.sum == 0 and not model.classifier.weight.grad.any()
+
+
+def test_words_of_short_and_long_sentences_are_in_a_batch(task):
+    assert not task.batches_by_length

@@ -10,6 +10,7 @@ from bert.checkpoints.directory import (
     check_vocabulary_fits,
     checkpoint_labels,
     load_checkpoint,
+    load_config,
     load_tokenizer,
     save_checkpoint,
 )
@@ -214,3 +215,13 @@ def test_a_head_without_a_pooler_leaves_the_pooler_behind(directory, tmp_path):
     with pytest.raises(InputError, match=r"missing: pooler\.dense"):
         load_checkpoint(tmp_path / "tagger", BertModel)
     assert load_checkpoint(tmp_path / "tagger", BertModel, fresh=("pooler",)).pooler is not None
+
+
+def test_a_configuration_of_the_same_sizes_takes_the_place_of_the_checkpoints(directory):
+    config = load_config(directory).replace(hidden_dropout_prob=0.375, attention_probs_dropout_prob=0.25)
+    model = load_checkpoint(directory, BertModel, config=config)
+    assert model.config == config != load_config(directory)
+    layer = model.encoder.layers[0]
+    assert (layer.dropout.probability, layer.attention.dropout_probability) == (0.375, 0.25)
+    with pytest.raises(InputError, match="of another shape"):
+        load_checkpoint(directory, BertModel, config=config.replace(intermediate_size=config.intermediate_size + 1))

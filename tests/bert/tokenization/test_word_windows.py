@@ -1,9 +1,10 @@
 """Each word of a sentence is looked for once, at its first piece, where it has company."""
 
+import numpy as np
 import pytest
 
 from bert.errors import InputError
-from bert.tokenization.word_windows import word_inputs
+from bert.tokenization.word_windows import word_batch, word_inputs
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 LETTERS = [chr(ord("a") + number) for number in range(26)]
@@ -55,3 +56,14 @@ def test_a_text_is_split_into_words_by_the_tokenizer():
 def test_no_room_at_all_is_refused():
     with pytest.raises(InputError):
         word_inputs(TOKENIZER, ["a", "b"], 1)
+
+
+def test_in_a_batch_words_are_numbered_row_by_row():
+    inputs = [word_inputs(TOKENIZER, words, 20)[0] for words in (["abc", "d"], [], ["e", "fg"])]
+    for length, seq in ((None, 8), (11, 11)):
+        arrays = word_batch(inputs, 0, length)
+        assert arrays["input_ids"].shape == arrays["attention_mask"].shape == (3, seq)
+        assert arrays["word_positions"].tolist() == [1, 4, 2 * seq + 1, 2 * seq + 2]
+        found = arrays["input_ids"].flatten()[arrays["word_positions"]]
+        assert [TOKENIZER.vocabulary[piece] for piece in found] == ["a", "d", "e", "f"]
+    assert word_batch(inputs[1:2], 0)["word_positions"].dtype == np.int64
