@@ -36,7 +36,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -49,9 +48,8 @@ from benchmarks.transformers_classifier import (
     LEARNING_RATE,
     MAX_LENGTH,
     TASKS,
+    their_classification,
     their_optimizer,
-    their_rows,
-    their_score,
     their_step,
 )
 from bert.files import write_atomically
@@ -128,22 +126,8 @@ def train_theirs(trial: Trial, data: Path) -> Result:
 
     torch.set_num_threads(trial.threads)
     transformers.set_seed(trial.seed)
-    metric = KNOWN_TASKS[trial.task].metric
-    tokenizer = transformers.AutoTokenizer.from_pretrained(trial.checkpoint)
-    if trial.task in transformers_tagger.TASKS:
-        collate = transformers.DataCollatorForTokenClassification(tokenizer)
-        rows, labels = transformers_tagger.their_rows(trial.task, data, tokenizer, MAX_LENGTH)
-        model = transformers.BertForTokenClassification.from_pretrained(
-            trial.checkpoint, id2label=dict(enumerate(labels)), dtype=torch.float32
-        )
-        score = transformers_tagger.their_score
-    else:
-        collate = transformers.DataCollatorWithPadding(tokenizer)
-        rows, labels = their_rows(trial.task, data, tokenizer)
-        model = transformers.BertForSequenceClassification.from_pretrained(
-            trial.checkpoint, num_labels=len(labels), problem_type=TASKS[trial.task][1], dtype=torch.float32
-        )
-        score = partial(their_score, metric=metric)
+    their_task = transformers_tagger.their_task if trial.task in transformers_tagger.TASKS else their_classification
+    model, rows, collate, score = their_task(trial.task, data, trial.checkpoint)
     order = {"shuffle": True}
     if trial.grouped:
         lengths = [len(row["input_ids"]) for row in rows["train"]]
@@ -165,7 +149,7 @@ def train_theirs(trial: Trial, data: Path) -> Result:
             done += 1
         seconds += time.perf_counter() - started
         scores.append(score(model, dev_batches))
-        print(f"transformers, step {done:,}, {seconds:,.0f} s: {metric} {scores[-1]:.4f}", file=sys.stderr)
+        print(f"transformers, step {done:,}, {seconds:,.0f} s: {scores[-1]:.4f}", file=sys.stderr)
     return Result(scores, seconds, done)
 
 

@@ -4,6 +4,7 @@ What its documentation shows for BertForSequenceClassification and a plain PyTor
 paper in the place of its own. ``benchmarks.finetuning`` sets train_finetune.py beside it.
 """
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +21,19 @@ TASKS = {
     "sst2": ("SST-2", SINGLE),
 }  # fmt: skip
 BATCH_SIZE, LEARNING_RATE, MAX_LENGTH = 32, 5e-5, 128
+
+
+def their_classification(task: str, data: Path, checkpoint: str):
+    """The model, the rows by set, what makes batches of them, and what scores the model on batches."""
+    import transformers  # only here: it takes seconds
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    rows, labels = their_rows(task, data, tokenizer)
+    model = transformers.BertForSequenceClassification.from_pretrained(
+        checkpoint, num_labels=len(labels), problem_type=TASKS[task][1], dtype=torch.float32
+    )
+    score = partial(their_score, metric=KNOWN_TASKS[task].metric)
+    return model, rows, transformers.DataCollatorWithPadding(tokenizer), score
 
 
 def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]], list[str]]:

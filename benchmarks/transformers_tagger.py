@@ -1,13 +1,15 @@
 """Tagging words as transformers' users do it: rows, and a score by seqeval.
 
 What its documentation shows for BertForTokenClassification: the first piece of a word carries its label, the others and
-the special tokens have -100. ``benchmarks.finetuning`` sets train_finetune.py beside it.
+the special tokens have -100; words beyond MAX_LENGTH are neither trained on nor scored (of CoNLL-2003, those of three
+dev sentences, which ours reads in windows). ``benchmarks.finetuning`` sets train_finetune.py beside it.
 """
 
 from pathlib import Path
 
 import torch
 
+from benchmarks.transformers_classifier import MAX_LENGTH
 from bert.heads.loss import NO_LABEL
 from data.tasks.known import KNOWN_TASKS, find_file
 from data.tasks.tagging import find_tags, read_tagged_sentences
@@ -15,7 +17,19 @@ from data.tasks.tagging import find_tags, read_tagged_sentences
 TASKS = {"conll2003": "conll2003"}  # their folders
 
 
-def their_rows(task: str, data: Path, tokenizer, max_length: int) -> tuple[dict[str, list[dict]], list[str]]:
+def their_task(task: str, data: Path, checkpoint: str):
+    """The model, the rows by set, what makes batches of them, and what scores the model on batches."""
+    import transformers  # only here: it takes seconds
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    rows, labels = their_rows(task, data, tokenizer)
+    model = transformers.BertForTokenClassification.from_pretrained(
+        checkpoint, id2label=dict(enumerate(labels)), dtype=torch.float32
+    )
+    return model, rows, transformers.DataCollatorForTokenClassification(tokenizer), their_score
+
+
+def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]], list[str]]:
     """Training and dev sentences as transformers' collator takes them, and the tags' names."""
     known = KNOWN_TASKS[task]
     paths = {"train": find_file(data, known.train), "dev": find_file(data, known.dev)}
@@ -25,7 +39,7 @@ def their_rows(task: str, data: Path, tokenizer, max_length: int) -> tuple[dict[
     rows: dict[str, list[dict]] = {name: [] for name in sentences}
     for name, chosen in sentences.items():
         words = [list(sentence.words) for sentence in chosen]
-        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=max_length)
+        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=MAX_LENGTH)
         for row, sentence in enumerate(chosen):
             word_ids = encoded.word_ids(row)
             first = [word is not None and word != before for word, before in zip(word_ids, [None, *word_ids])]
