@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from bert.config import BertConfig
 from bert.heads.loss import NO_LABEL, Loss, cross_entropy
+from bert.heads.vocabulary_loss import vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
 
@@ -29,8 +30,15 @@ class MaskedLanguageModelHead(nn.Module):
 
     def forward(self, hidden_states: Tensor, word_embeddings: Tensor) -> Tensor:
         """(..., hidden_size) and the table (vocab_size, hidden_size) -> (..., vocab_size)"""
-        transformed = self.layer_norm(self.activation(self.dense(hidden_states)))
-        return F.linear(transformed, word_embeddings, self.bias)
+        return F.linear(self.transform(hidden_states), word_embeddings, self.bias)
+
+    def loss(self, hidden_states: Tensor, word_embeddings: Tensor, labels: Tensor) -> Loss:
+        """The cross-entropy of those scores; hidden_states: (count, hidden_size), labels: (count,) or NO_LABEL."""
+        return vocabulary_cross_entropy(self.transform(hidden_states), word_embeddings, self.bias, labels)
+
+    def transform(self, hidden_states: Tensor) -> Tensor:
+        """(..., hidden_size) -> the same shape, ready to be compared with pieces' vectors"""
+        return self.layer_norm(self.activation(self.dense(hidden_states)))
 
 
 class NextSentenceHead(nn.Module):
@@ -97,7 +105,7 @@ class BertForPreTraining(nn.Module):
             encoder = self.bert.read(input_ids, token_type_ids, attention_mask, masked_positions)
             states = encoder.last_hidden_state  # (chosen, hidden_size)
         return PreTrainingOutput(
-            prediction_logits=self.masked_language_model(states, self.bert.embeddings.word_embeddings.weight),
+            prediction_logits=self.masked_language_model(states, self.word_embeddings),
             next_sentence_logits=self.next_sentence(encoder.pooler_output),
             encoder=encoder,
         )
@@ -110,13 +118,20 @@ class BertForPreTraining(nn.Module):
                 (chosen,), a label NO_LABEL where there is none; and, unless pretraining runs without NSP,
                 next_sentence_labels (batch,).
         """
-        output = self(
+        encoder = self.bert.read(
             batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"]
         )
-        losses = {"masked_lm": cross_entropy(output.prediction_logits, batch["masked_labels"])}
+        states, labels = encoder.last_hidden_state, batch["masked_labels"]  # (chosen, hidden_size), (chosen,)
+        losses = {"masked_lm": self.masked_language_model.loss(states, self.word_embeddings, labels)}
         if "next_sentence_labels" in batch:
-            losses["next_sentence"] = cross_entropy(output.next_sentence_logits, batch["next_sentence_labels"])
+            next_sentence_logits = self.next_sentence(encoder.pooler_output)
+            losses["next_sentence"] = cross_entropy(next_sentence_logits, batch["next_sentence_labels"])
         return losses
+
+    @property
+    def word_embeddings(self) -> Tensor:
+        """(vocab_size, hidden_size): what a piece becomes at the bottom, and is compared with at the top."""
+        return self.bert.embeddings.word_embeddings.weight
 
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:

@@ -1,0 +1,105 @@
+"""The loss in slices of the vocabulary is the loss over all of it."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck
+from torch.nn import functional as F
+
+from bert.heads.loss import NO_LABEL, cross_entropy
+from bert.heads.vocabulary_loss import SLICE, SlicedCrossEntropy, vocabulary_cross_entropy
+
+COUNT, HIDDEN, VOCAB = 11, 5, 23
+
+
+def inputs(vocab=VOCAB, scale=1.0, dtype=torch.float32):
+    """States, word embeddings, bias and labels; the third token has no label, and the fifth and last are guessed."""
+    generator = torch.Generator().manual_seed(5)
+    states, table, bias = (
+        (scale * torch.randn(shape, generator=generator, dtype=dtype)).requires_grad_()
+        for shape in ((COUNT, HIDDEN), (vocab, HIDDEN), (vocab,))
+    )
+    labels = torch.randint(vocab, (COUNT,), generator=generator)
+    labels[2] = NO_LABEL
+    guesses = F.linear(states, table, bias).argmax(dim=1)
+    labels[4], labels[-1] = guesses[4], guesses[-1]
+    return states, table, bias, labels
+
+
+def with_gradients(loss, parameters):
+    return loss, torch.autograd.grad(3 * loss, parameters, retain_graph=True)
+
+
+@pytest.mark.parametrize("size", [1, 4, 22, 23, 100])
+@pytest.mark.parametrize("scale", [1.0, 10.0])  # scores of hundreds, whose exponentials no float32 holds
+def test_slices_of_any_size_give_the_loss_and_the_gradients_of_the_whole(size, scale):
+    *parameters, labels = inputs(scale=scale)
+    whole = cross_entropy(F.linear(*parameters), labels)
+    total, correct = SlicedCrossEntropy.apply(*parameters, labels, size)
+    ours, plain = with_gradients(total, parameters), with_gradients(whole.sum, parameters)
+    torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5 * scale**2)
+    assert correct == whole.correct
+    assert correct >= 2
+
+
+def test_its_gradients_are_those_of_finite_differences():
+    *parameters, labels = inputs(dtype=torch.float64)
+    assert gradcheck(lambda *each: SlicedCrossEntropy.apply(*each, labels, 7)[0], parameters)
+
+
+def test_the_gradient_can_be_taken_twice():
+    *parameters, labels = inputs()
+    total, _ = SlicedCrossEntropy.apply(*parameters, labels, 7)
+    torch.testing.assert_close(with_gradients(total, parameters), with_gradients(total, parameters))
+
+
+def test_a_token_without_a_label_has_no_loss_and_no_gradient():
+    states, table, bias, labels = inputs()
+    loss = vocabulary_cross_entropy(states, table, bias, labels)
+    kept = labels != NO_LABEL
+    torch.testing.assert_close(loss.sum, vocabulary_cross_entropy(states[kept], table, bias, labels[kept]).sum)
+    assert loss.count == COUNT - 1
+    (gradient,) = torch.autograd.grad(loss.sum, states)
+    assert (gradient.abs().sum(dim=1) > 0).tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_no_labels_at_all_are_a_sum_of_zero_with_a_gradient_of_zero(count):
+    states, table, bias, _ = inputs()
+    loss = vocabulary_cross_entropy(states[:count], table, bias, torch.full((count,), NO_LABEL))
+    assert loss.sum == loss.count == loss.correct == 0
+    assert all(not gradient.any() for gradient in torch.autograd.grad(loss.sum, (states, table, bias)))
+
+
+@pytest.mark.parametrize("label", [VOCAB, -1])
+def test_a_label_outside_of_the_vocabulary_is_refused(label):
+    states, table, bias, labels = inputs()
+    labels[0] = label
+    with pytest.raises(IndexError):
+        vocabulary_cross_entropy(states, table, bias, labels)
+
+
+def test_on_the_cpu_the_whole_table_of_scores_is_never_there():
+    *parameters, labels = inputs(vocab=3 * SLICE + 1)
+    largest = []
+
+    def see(tensor):
+        largest.append(tensor.shape[-1] if tensor.dim() == 2 and len(tensor) == COUNT else 0)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(see, lambda tensor: tensor):
+        vocabulary_cross_entropy(*parameters, labels)
+        assert max(largest) == SLICE
+        cross_entropy(F.linear(*parameters), labels)  # the control
+        assert max(largest) == 3 * SLICE + 1
+
+
+def test_compiled_and_in_sixteen_bits_it_is_computed_as_it_is_written():
+    *parameters, labels = inputs()
+    expected = vocabulary_cross_entropy(*parameters, labels)
+    compiled = torch.compile(vocabulary_cross_entropy, backend="eager", fullgraph=True)
+    torch.testing.assert_close(list(compiled(*parameters, labels)), list(expected))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = vocabulary_cross_entropy(*parameters, labels)
+        torch.testing.assert_close(loss.sum, cross_entropy(F.linear(*parameters), labels).sum, rtol=0, atol=0)
+    assert loss.sum.dtype == torch.float32
+    torch.testing.assert_close(loss.sum, expected.sum, rtol=0.02, atol=0)
