@@ -8,7 +8,7 @@ import torch
 
 from bert.errors import InputError
 from bert.model.bert import BertModel
-from bert.predict import TEXTS_AT_A_TIME
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.tokenization.long_texts import fit_texts, pad_inputs
 
 POOLINGS = ("mean", "cls")
@@ -17,7 +17,7 @@ POOLINGS = ("mean", "cls")
 @torch.inference_mode()
 def embed(
     model: BertModel, tokenizer, texts: Iterable[tuple[str, str | None]], max_length: int, long_texts: str = "head",
-    pooling: str = "mean", layers: Sequence[int] = (-1,), batch_size: int = 32,
+    pooling: str = "mean", layers: Sequence[int] = (-1,), most_tokens: int | None = None,
 ) -> Iterator[np.ndarray]:  # fmt: skip
     """A vector for each text (or pair), as they come.
 
@@ -27,6 +27,7 @@ def embed(
         pooling: "mean" of the states of all its tokens, [CLS] and [SEP] among them (Reimers & Gurevych 2019, section
             3), or that of "cls" alone.
         layers: whose states: 0 the embeddings, 1 the first layer, -1 the last.
+        most_tokens: of a batch; None: see ``tokens_at_once``.
 
     Returns:
         (hidden_size,) float32 for a single layer, else (layers, hidden_size).
@@ -45,13 +46,11 @@ def embed(
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
         firsts, seconds = zip(*chunk)
         inputs = fit_texts(tokenizer, firsts, None if seconds[0] is None else seconds, max_length, long_texts).inputs
-        windows = sorted(
-            ((text, window) for text, parts in enumerate(inputs) for window in parts),
-            key=lambda pair: len(pair[1].input_ids),
-        )
+        windows = [(text, window) for text, parts in enumerate(inputs) for window in parts]
+        lengths = [len(window.input_ids) for _, window in windows]
         vectors = torch.zeros(len(chunk), len(layers), model.config.hidden_size)
-        for first in range(0, len(windows), batch_size):
-            places, batch = zip(*windows[first : first + batch_size])
+        for numbers in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
+            places, batch = zip(*(windows[number] for number in numbers))
             arrays = pad_inputs(batch, tokenizer.pad_token_id)
             tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
             output = model(**tensors, return_hidden_states=not only_last)

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from bert.heads.sequence import BertForSequenceClassification
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.tokenization.long_texts import ModelInput, fit_texts, pad_inputs
-
-TEXTS_AT_A_TIME = 1_024  # tokenized and sorted by length together; the results of so many are held
 
 
 @torch.inference_mode()
 def pooled_logits(
     model: BertForSequenceClassification, inputs: Sequence[Sequence[ModelInput]], pad_token_id: int,
-    batch_size: int = 32,
+    most_tokens: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The scores of texts that each are one input or, in windows, several: then the mean of its windows' scores.
 
@@ -23,6 +22,7 @@ def pooled_logits(
 
     Args:
         inputs: for each text its inputs, as ``fit_texts`` makes them.
+        most_tokens: of a batch; None: see ``tokens_at_once``.
 
     Returns:
         (texts, labels) float32, on the CPU.
@@ -30,10 +30,10 @@ def pooled_logits(
     model.eval()
     device = model.classifier.weight.device
     windows = [(text, window) for text, parts in enumerate(inputs) for window in parts]
-    windows.sort(key=lambda pair: len(pair[1].input_ids))
+    lengths = [len(window.input_ids) for _, window in windows]
     sums = torch.zeros(len(inputs), len(model.labels))
-    for first in range(0, len(windows), batch_size):
-        texts, batch = zip(*windows[first : first + batch_size])
+    for numbers in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
+        texts, batch = zip(*(windows[number] for number in numbers))
         arrays = {name: torch.from_numpy(array) for name, array in pad_inputs(batch, pad_token_id).items()}
         logits = model.scores(**{name: tensor.to(device) for name, tensor in arrays.items()})
         sums.index_add_(0, torch.tensor(texts), logits.float().cpu())
@@ -42,19 +42,20 @@ def pooled_logits(
 
 def predict(
     model: BertForSequenceClassification, tokenizer, texts: Iterable[tuple[str, str | None]], max_length: int,
-    long_texts: str = "head", batch_size: int = 32,
+    long_texts: str = "head", most_tokens: int | None = None,
 ) -> Iterator[list[float]]:  # fmt: skip
     """The probability of each label (or, in a regression, the number) for each text or pair, as they come.
 
     Args:
         texts: (first, second) each, second None in all or in none.
         max_length, long_texts: see ``fit_texts``.
+        most_tokens: see ``pooled_logits``.
     """
     texts = iter(texts)
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
         firsts, seconds = zip(*chunk)
         inputs = fit_texts(tokenizer, firsts, None if seconds[0] is None else seconds, max_length, long_texts).inputs
-        yield from model.probabilities(pooled_logits(model, inputs, tokenizer.pad_token_id, batch_size)).tolist()
+        yield from model.probabilities(pooled_logits(model, inputs, tokenizer.pad_token_id, most_tokens)).tolist()
 
 
 def chosen_labels(probabilities: Sequence[float], labels: Sequence[str], problem_type: str) -> str:

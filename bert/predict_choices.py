@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bert.heads.multiple_choice import BertForMultipleChoice
-from bert.predict import TEXTS_AT_A_TIME
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.task_inputs.choices import Choices
 from bert.tokenization.choice_inputs import choice_inputs, pad_choices
 from bert.tokenization.long_texts import ModelInput
@@ -15,8 +15,9 @@ from bert.tokenization.long_texts import ModelInput
 
 @torch.inference_mode()
 def choice_logits(
-    model: BertForMultipleChoice, examples: Sequence[Sequence[ModelInput]], pad_token_id: int, batch_size: int = 16
-) -> Tensor:
+    model: BertForMultipleChoice, examples: Sequence[Sequence[ModelInput]], pad_token_id: int,
+    most_tokens: int | None = None,
+) -> Tensor:  # fmt: skip
     """The scores of the choices; examples of as many choices and about one length go through the model together.
 
     Args:
@@ -27,23 +28,19 @@ def choice_logits(
     """
     model.eval()
     device = model.classifier.weight.device
-    order = sorted(range(len(examples)), key=lambda place: _size(examples[place]))
+    lengths = [max(len(row.input_ids) for row in inputs) for inputs in examples]
+    choices = [len(inputs) for inputs in examples]
     logits = torch.full((len(examples), max(map(len, examples), default=0)), -torch.inf)
-    for first in range(0, len(order), batch_size):
-        places = order[first : first + batch_size]
+    for places in batches_by_length(lengths, most_tokens or tokens_at_once(model), choices):
         arrays = pad_choices([examples[place] for place in places], pad_token_id)
         scores = model.scores(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
         logits[places, : scores.shape[1]] = scores.float().cpu()
     return logits
 
 
-def _size(inputs: Sequence[ModelInput]) -> tuple[int, int]:
-    return len(inputs), max(len(row.input_ids) for row in inputs)
-
-
 def predict_choices(
     model: BertForMultipleChoice, tokenizer, examples: Iterable[Choices], max_length: int, long_texts: str = "head",
-    batch_size: int = 16,
+    most_tokens: int | None = None,
 ) -> Iterator[list[float]]:  # fmt: skip
     """The probability of each choice of each example, as they come."""
     examples = iter(examples)
@@ -52,6 +49,6 @@ def predict_choices(
             choice_inputs(tokenizer, example.context, example.choices, max_length, long_texts).inputs
             for example in chunk
         ]
-        logits = choice_logits(model, inputs, tokenizer.pad_token_id, batch_size)
+        logits = choice_logits(model, inputs, tokenizer.pad_token_id, most_tokens)
         for example, probabilities in zip(chunk, logits.softmax(dim=-1).tolist()):
             yield probabilities[: len(example.choices)]

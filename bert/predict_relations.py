@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bert.errors import InputError
 from bert.heads.relation import BertForRelationExtraction
-from bert.predict import TEXTS_AT_A_TIME
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.task_inputs.marked_texts import MarkedText
 from bert.tokenization.entity_markers import MarkedInput, marked_input, pad_marked
 
@@ -30,15 +30,14 @@ def marked_inputs(tokenizer, texts: Sequence[MarkedText], max_length: int, sourc
 
 @torch.inference_mode()
 def relation_logits(
-    model: BertForRelationExtraction, inputs: Sequence[MarkedInput], pad_token_id: int, batch_size: int = 32
+    model: BertForRelationExtraction, inputs: Sequence[MarkedInput], pad_token_id: int, most_tokens: int | None = None
 ) -> Tensor:
     """(texts, labels) float32, on the CPU: the scores of the relations; inputs of about one length go together."""
     model.eval()
     device = model.classifier.weight.device
-    order = sorted(range(len(inputs)), key=lambda place: len(inputs[place].input.input_ids))
+    lengths = [len(marked.input.input_ids) for marked in inputs]
     logits = torch.empty(len(inputs), len(model.labels))
-    for first in range(0, len(order), batch_size):
-        places = order[first : first + batch_size]
+    for places in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
         arrays = pad_marked([inputs[place] for place in places], pad_token_id)
         batch = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
         logits[places] = model.scores(**batch).float().cpu()
@@ -47,10 +46,10 @@ def relation_logits(
 
 def predict_relations(
     model: BertForRelationExtraction, tokenizer, texts: Iterable[MarkedText], max_length: int, source: str,
-    batch_size: int = 32,
+    most_tokens: int | None = None,
 ) -> Iterator[list[float]]:  # fmt: skip
     """The probability of each relation for each text, as they come; ``source`` is what errors call the texts."""
     texts = iter(texts)
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
         inputs = marked_inputs(tokenizer, chunk, max_length, source)
-        yield from relation_logits(model, inputs, tokenizer.pad_token_id, batch_size).softmax(dim=-1).tolist()
+        yield from relation_logits(model, inputs, tokenizer.pad_token_id, most_tokens).softmax(dim=-1).tolist()

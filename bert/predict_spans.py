@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bert.heads.span import BertForQuestionAnswering
-from bert.predict import TEXTS_AT_A_TIME
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.tokenization.long_texts import pad_inputs
 from bert.tokenization.question_windows import QuestionWindow, question_windows
 
@@ -68,17 +68,17 @@ def better_answer(answer: Answer, window: QuestionWindow, start_logits: np.ndarr
 
 @torch.inference_mode()
 def span_logits(
-    model: BertForQuestionAnswering, windows: Sequence[QuestionWindow], pad_token_id: int, batch_size: int = 32
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    model: BertForQuestionAnswering, windows: Sequence[QuestionWindow], pad_token_id: int,
+    most_tokens: int | None = None,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:  # fmt: skip
     """(window's number, its start_logits, its end_logits) of each window, both (tokens,) float32, without padding.
 
     They come by length, since windows of about one length go through the model together.
     """
     model.eval()
     device = model.qa_outputs.weight.device
-    order = sorted(range(len(windows)), key=lambda number: len(windows[number].input.input_ids))
-    for first in range(0, len(order), batch_size):
-        batch = order[first : first + batch_size]
+    lengths = [len(window.input.input_ids) for window in windows]
+    for batch in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
         arrays = pad_inputs([windows[number].input for number in batch], pad_token_id)
         output = model(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
         starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
@@ -89,24 +89,25 @@ def span_logits(
 
 def best_answers(
     model: BertForQuestionAnswering, questions: Sequence[Sequence[QuestionWindow]], pad_token_id: int,
-    batch_size: int = 32,
+    most_tokens: int | None = None,
 ) -> list[Answer]:  # fmt: skip
     """The best answer to each question, over all windows of its context."""
     windows = [(place, window) for place, parts in enumerate(questions) for window in parts]
     answers = [NO_ANSWER] * len(questions)
-    for number, *logits in span_logits(model, [window for _, window in windows], pad_token_id, batch_size):
+    for number, *logits in span_logits(model, [window for _, window in windows], pad_token_id, most_tokens):
         place, window = windows[number]
         answers[place] = better_answer(answers[place], window, *logits)
     return answers
 
 
 def predict_answers(
-    model: BertForQuestionAnswering, tokenizer, pairs: Iterable[tuple[str, str]], max_length: int, batch_size: int = 32
-) -> Iterator[tuple[str, float, float]]:
+    model: BertForQuestionAnswering, tokenizer, pairs: Iterable[tuple[str, str]], max_length: int,
+    most_tokens: int | None = None,
+) -> Iterator[tuple[str, float, float]]:  # fmt: skip
     """(answer, its score, the score of "there is no answer") for each question and context, as they come."""
     pairs = iter(pairs)
     while chunk := list(islice(pairs, TEXTS_AT_A_TIME)):
         windows = [question_windows(tokenizer, question, context, max_length) for question, context in chunk]
-        answers = best_answers(model, windows, tokenizer.pad_token_id, batch_size)
+        answers = best_answers(model, windows, tokenizer.pad_token_id, most_tokens)
         for (_, context), answer in zip(chunk, answers):
             yield context[answer.start : answer.end], answer.score, answer.null_score

@@ -7,7 +7,7 @@ import torch
 
 from bert.evaluation.rouge import ngrams, words
 from bert.heads.summary import BertForExtractiveSummarization
-from bert.predict import TEXTS_AT_A_TIME
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.task_inputs.documents import Document
 from bert.tokenization.sentence_windows import SentenceWindow, pad_windows, sentence_windows
 
@@ -18,7 +18,7 @@ DOCUMENTS_AT_A_TIME = TEXTS_AT_A_TIME // 8
 @torch.inference_mode()
 def sentence_logits(
     model: BertForExtractiveSummarization, documents: Sequence[Sequence[SentenceWindow]], pad_token_id: int,
-    batch_size: int = 16,
+    most_tokens: int | None = None,
 ) -> list[list[float]]:  # fmt: skip
     """For each document the score of each of its sentences; its sigmoid is the probability to be in the summary.
 
@@ -28,10 +28,10 @@ def sentence_logits(
     model.eval()
     device = model.classifier.weight.device
     windows = [(place, window) for place, parts in enumerate(documents) for window in parts]
-    windows.sort(key=lambda pair: len(pair[1].input_ids))
+    lengths = [len(window.input_ids) for _, window in windows]
     found: list[dict[int, float]] = [{} for _ in documents]
-    for first in range(0, len(windows), batch_size):
-        batch = windows[first : first + batch_size]
+    for numbers in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
+        batch = [windows[number] for number in numbers]
         arrays = pad_windows([window for _, window in batch], pad_token_id)
         logits = model.scores(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
         sentences = [(place, sentence) for place, window in batch for sentence in window.sentences]
@@ -62,13 +62,13 @@ def select_sentences(
 
 def predict_summaries(
     model: BertForExtractiveSummarization, tokenizer, documents: Iterable[Document], max_length: int,
-    most: int = SUMMARY_SENTENCES, batch_size: int = 16,
+    most: int = SUMMARY_SENTENCES, most_tokens: int | None = None,
 ) -> Iterator[tuple[list[int], str, list[float]]]:  # fmt: skip
     """(numbers of the summary's sentences, the summary, each sentence's probability) of each document, as they come."""
     documents = iter(documents)
     while chunk := list(islice(documents, DOCUMENTS_AT_A_TIME)):
         windows = [sentence_windows(tokenizer, document.sentences, max_length).windows for document in chunk]
-        for document, logits in zip(chunk, sentence_logits(model, windows, tokenizer.pad_token_id, batch_size)):
+        for document, logits in zip(chunk, sentence_logits(model, windows, tokenizer.pad_token_id, most_tokens)):
             chosen = select_sentences(document.sentences, logits, most)
             summary = " ".join(document.sentences[place] for place in chosen)
             yield chosen, summary, torch.tensor(logits).sigmoid().tolist()

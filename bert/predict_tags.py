@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bert.heads.token import BertForTokenClassification
-from bert.predict import TEXTS_AT_A_TIME
+from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.tokenization.word_windows import WordInput, word_batch, word_inputs
 
 OUTSIDE = "O"
@@ -29,17 +29,18 @@ class WordScores(NamedTuple):
 
 @torch.inference_mode()
 def word_scores(
-    model: BertForTokenClassification, sentences: Sequence[Sequence[WordInput]], pad_token_id: int, batch_size: int = 32
-) -> list[WordScores]:
+    model: BertForTokenClassification, sentences: Sequence[Sequence[WordInput]], pad_token_id: int,
+    most_tokens: int | None = None,
+) -> list[WordScores]:  # fmt: skip
     """The scores of the words of each sentence; inputs of about one length go through the model together."""
     model.eval()
     device = model.classifier.weight.device
     windows = [(place, window) for place, parts in enumerate(sentences) for window in parts]
-    windows.sort(key=lambda pair: len(pair[1].input.input_ids))
+    lengths = [len(window.input.input_ids) for _, window in windows]
     none_yet = np.empty((0, len(model.labels)), np.float32)
     scores = [WordScores([], none_yet) for _ in sentences]
-    for first in range(0, len(windows), batch_size):
-        batch = windows[first : first + batch_size]
+    for numbers in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
+        batch = [windows[number] for number in numbers]
         arrays = word_batch([window for _, window in batch], pad_token_id)
         logits = model.scores(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
         ends = np.cumsum([len(window.words) for _, window in batch])
@@ -50,13 +51,13 @@ def word_scores(
 
 
 def predict_tags(
-    model: BertForTokenClassification, tokenizer, texts: Iterable[str], max_length: int, batch_size: int = 32
+    model: BertForTokenClassification, tokenizer, texts: Iterable[str], max_length: int, most_tokens: int | None = None
 ) -> Iterator[list[tuple[str, str]]]:
     """(word, tag) for each word of each text, as they come; words are those that the tokenizer splits a text into."""
     texts = iter(texts)
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
         sentences = [word_inputs(tokenizer, text, max_length) for text in chunk]
-        for text, scores in zip(chunk, word_scores(model, sentences, tokenizer.pad_token_id, batch_size)):
+        for text, scores in zip(chunk, word_scores(model, sentences, tokenizer.pad_token_id, most_tokens)):
             tags = scores.best_tags()
             pieces = tokenizer.pieces(text)
             bounds: dict[int, tuple[int, int]] = {}

@@ -36,11 +36,11 @@ def alone(model, first, second=None, max_length=16):
     return output.logits[0]
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 100])
-def test_each_text_gets_what_it_would_get_alone_and_in_its_place(batch_size):
+@pytest.mark.parametrize("most_tokens", [1, 20, 1000, None])
+def test_each_text_gets_what_it_would_get_alone_and_in_its_place(most_tokens):
     model = make_model(num_labels=3).train()  # dropout is off for predictions
     some = texts(12)[::-1]
-    predicted = list(predict(model, TOKENIZER, [(text, None) for text in some], 16, batch_size=batch_size))
+    predicted = list(predict(model, TOKENIZER, [(text, None) for text in some], 16, most_tokens=most_tokens))
     expected = torch.stack([alone(model, text) for text in some]).softmax(-1)
     torch.testing.assert_close(torch.tensor(predicted), expected)
     assert expected.std(dim=0).min() > 0.005  # the control: texts differ
@@ -58,7 +58,7 @@ def test_windows_are_pooled_by_the_mean_of_their_scores():
     text = " ".join(LETTERS)
     inputs = fit_texts(TOKENIZER, [text, "a"], None, 10, "windows").inputs
     assert len(inputs[0]) > 2
-    pooled = pooled_logits(model, inputs, TOKENIZER.pad_token_id, batch_size=2)
+    pooled = pooled_logits(model, inputs, TOKENIZER.pad_token_id, most_tokens=20)
     windows = [TOKENIZER.decode(window.input_ids.tolist()) for window in inputs[0]]
     torch.testing.assert_close(pooled[0], torch.stack([alone(model, window) for window in windows]).mean(0))
     torch.testing.assert_close(pooled[1], alone(model, "a"))

@@ -22,7 +22,7 @@ def test_each_example_gets_the_probabilities_that_it_has_alone():
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
-    predicted = list(predict_choices(model, TOKENIZER, EXAMPLES, 24, batch_size=2))
+    predicted = list(predict_choices(model, TOKENIZER, EXAMPLES, 24, most_tokens=100))
     for row, example in zip(predicted, EXAMPLES, strict=True):
         scores = []
         for choice in example.choices:

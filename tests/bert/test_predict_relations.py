@@ -30,7 +30,7 @@ def make_model():
 
 def test_each_text_gets_the_probabilities_that_it_has_alone():
     model = make_model()
-    predicted = torch.tensor(list(predict_relations(model, TOKENIZER, TEXTS, 24, "here", batch_size=2)))
+    predicted = torch.tensor(list(predict_relations(model, TOKENIZER, TEXTS, 24, "here", most_tokens=40)))
     for row, text in zip(predicted, TEXTS, strict=True):
         marked = marked_input(TOKENIZER, text.text, text.first, text.second, 24)
         ids, positions = torch.from_numpy(marked.input.input_ids).long(), torch.tensor([marked.entity_positions])

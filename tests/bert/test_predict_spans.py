@@ -43,7 +43,7 @@ def test_the_best_of_all_windows_is_the_answer_and_padding_changes_nothing():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
     questions = [question_windows(TOKENIZER, "a b", text, 32) for text in (CONTEXT, "c d", " ".join(LETTERS))]
-    together = best_answers(model, questions, TOKENIZER.pad_token_id, batch_size=4)
+    together = best_answers(model, questions, TOKENIZER.pad_token_id, most_tokens=90)
     for windows, answer in zip(questions, together):
         best, null = (-np.inf, 0, 0), np.inf
         for window in windows:

@@ -43,7 +43,7 @@ def test_each_sentence_gets_the_probability_that_its_document_gives_it_alone():
         Document(1, ("a b", "c", "d e f"), (), ()), Document(2, ("g",), (), ()),
         Document(3, tuple(f"{letter} x y" for letter in LETTERS), (), ()),
     ]  # fmt: skip
-    predicted = list(predict_summaries(model, TOKENIZER, documents, 24, most=2, batch_size=2))
+    predicted = list(predict_summaries(model, TOKENIZER, documents, 24, most=2, most_tokens=45))
     for document, (chosen, summary, probabilities) in zip(documents, predicted, strict=True):
         expected = {}
         for window in sentence_windows(TOKENIZER, document.sentences, 24).windows:

@@ -27,7 +27,7 @@ def make_model():
 def test_each_word_gets_the_tag_of_its_first_piece():
     model = make_model()
     texts = ["Abc de f.", "", "xyz", "q r s t u v."]
-    predicted = list(predict_tags(model, TOKENIZER, texts, 24, batch_size=3))
+    predicted = list(predict_tags(model, TOKENIZER, texts, 24, most_tokens=30))
     assert [[word for word, _ in tagged] for tagged in predicted] == [
         ["Abc", "de", "f", "."], [], ["xyz"], ["q", "r", "s", "t", "u", "v", "."],
     ]  # fmt: skip
