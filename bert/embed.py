@@ -53,13 +53,15 @@ def embed(
             places, batch = zip(*(windows[number] for number in numbers))
             arrays = pad_inputs(batch, tokenizer.pad_token_id)
             tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-            output = model(**tensors, return_hidden_states=not only_last)
+            mask = tensors.pop("attention_mask")
+            needed_mask = None if arrays["attention_mask"].all() else mask  # attention is faster without
+            output = model(**tensors, attention_mask=needed_mask, return_hidden_states=not only_last)
             states = {-1: output.last_hidden_state} if only_last else output.hidden_states
             chosen = torch.stack([states[layer] for layer in layers], dim=1)  # (batch, layers, seq, hidden_size)
             if pooling == "cls":
                 pooled = chosen[:, :, 0]
             else:
-                mask = tensors["attention_mask"][:, None, :, None]
+                mask = mask[:, None, :, None]
                 pooled = (chosen * mask).sum(dim=2) / mask.sum(dim=2)
             vectors.index_add_(0, torch.tensor(places), pooled.float().cpu())
         vectors /= torch.tensor([len(parts) for parts in inputs])[:, None, None]

@@ -128,6 +128,8 @@ class BertModel(nn.Module):
         batch, seq = input_ids.shape
         first = torch.arange(0, 0 if self.pooler is None else batch * seq, seq)  # what the pooler reads: each [CLS]
         places = torch.cat([first, only_at]).unique()  # ascending
+        if attention_mask is not None and attention_mask.all():
+            attention_mask = None  # without padding the scores need nothing added
         packing = find_packing(attention_mask)
         if packing is not None and not attention_mask.flatten()[places].all():
             packing = None  # a packed batch has no padding, and here some is asked for
