@@ -227,7 +227,8 @@ def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:
         "examples": {name: len(texts.examples) for name, texts in task.sets.items()},
         "too_long": {name: texts.too_long for name, texts in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
-        "dropout": run.model.config.hidden_dropout_prob, **run.facts,
+        "dropout": run.model.config.hidden_dropout_prob,
+        "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.facts,
     }  # fmt: skip
     if not run.processes.is_first:
         return facts

@@ -283,7 +283,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     rows = list(score_rows(run_trials(options, data), options))
     print_scores(rows, summary_recipe(options))
-    add_rows(options.json, rows)
+    if len(options.sides) == len(TRAIN):  # of one side alone its trials are kept, from which both have their means
+        add_rows(options.json, rows)
 
 
 if __name__ == "__main__":

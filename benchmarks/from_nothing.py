@@ -31,7 +31,7 @@ import train_pretrain
 from benchmarks.finetuning import add_rows
 from bert.errors import InputError
 from bert.tables import read_lines, tsv_line
-from bert.training.arguments import positive
+from bert.training.arguments import above_zero, positive, probability
 from bert.training.reporting import read_log
 from data.tasks.classification import Example, hold_out, read_examples
 from data.tasks.known import KNOWN_TASKS, find_file
@@ -64,14 +64,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="a new folder for the texts and both runs")
     parser.add_argument("--size", choices=RECIPES, default="base", help="the model (base)")
-    parser.add_argument("--minutes", type=float, default=10, help="of pretraining (10)")
+    parser.add_argument("--minutes", type=above_zero, default=10, help="of pretraining (10)")
     parser.add_argument("--trial-steps", type=positive, default=200, help="to measure its speed (200)")
-    parser.add_argument("--learning-rate", type=float, help="of pretraining (4e-4 for base; else the size's own)")
+    parser.add_argument("--learning-rate", type=above_zero, help="of pretraining (4e-4 for base; else the size's own)")
     parser.add_argument("--batch-size", type=positive, help="of pretraining (the size's own)")
     parser.add_argument("--compile", action="store_true", help="torch.compile, in pretraining")
     parser.add_argument("--labelled", type=positive, help="fine-tune on so many reviews (all but the tenth)")
-    parser.add_argument("--finetuning-rate", type=float, default=5e-5, help="the learning rate of fine-tuning (5e-5)")
-    parser.add_argument("--dropout", type=float, default=0.1, help="in fine-tuning (0.1); pretraining has none")
+    parser.add_argument("--finetuning-rate", type=above_zero, default=5e-5, help="of fine-tuning (5e-5)")
+    parser.add_argument("--dropout", type=probability, default=0.1, help="in fine-tuning (0.1); pretraining has none")
     parser.add_argument("--epochs", type=positive, default=3, help="of fine-tuning (3)")
     parser.add_argument("--compare", action="store_true", help="fine-tune from random weights too")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

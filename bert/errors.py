@@ -6,6 +6,15 @@ it without a traceback and exit with code 2. Any other exception is a mistake of
 traceback.
 """
 
+import os
+
 
 class InputError(ValueError):
     """Bad input from outside the program: its message is meant for the user, as it stands."""
+
+
+def speaks_for_this_machine() -> bool:
+    """Whether what all processes of a machine find, before they know of each other, is this one's to say: torchrun
+    gives the first the LOCAL_RANK 0. The others are silent then, and exit with the same code.
+    """
+    return os.environ.get("LOCAL_RANK", "0") == "0"

@@ -139,3 +139,15 @@ def test_an_unknown_public_name_is_an_ordinary_error():
 
     with pytest.raises(AttributeError, match="no attribute 'BertForNothing'"):
         bert.BertForNothing  # noqa: B018
+
+
+def test_help_and_wrong_flags_do_not_load_torch():
+    code = (
+        "import sys\n"
+        "from bert.__main__ import main\n"
+        "for arguments in (['--help'], ['embed', '--nothing']):\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit: pass\n"
+        "print('torch' in sys.modules)\n"
+    )
+    assert run(code).splitlines()[-1] == "False"

@@ -1,8 +1,9 @@
 """The masked language model's loss, taken slice by slice of the vocabulary.
 
 A token's scores are as many as the vocabulary has pieces, and hundreds of tokens have a label: written out as a table
-they are the largest tensor of an update (75 MB for 600 tokens and 30,522 pieces), which cross-entropy goes through
-several times. A slice of it stays in the processor's cache from the product to the sums:
+they are the largest tensor of an update (73 MB for 600 tokens and 30,522 pieces), of which cross-entropy and its
+gradient make two more. A slice of it stays in the processor's cache from the product to the sums, and what the gradient
+needs is kept once:
 
                     pieces 0 ... 1,023   1,024 ... 2,047   ...
     states (count)  [ logits        ]  [ logits      ]         each is made, reduced to its maximum and the sum of its
@@ -22,7 +23,8 @@ SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by 
 def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
     """``cross_entropy(F.linear(states, word_embeddings, bias), labels)``.
 
-    So it is computed on GPUs, in 16 bits, and where it is compiled; on the CPU in slices, from float32.
+    So it is computed on GPUs, in 16 bits, and where it is compiled; on the CPU in slices, from float32. The one
+    difference: in slices a label counts as right that shares the highest score with others.
 
     Args:
         states: (count, hidden_size)
@@ -33,7 +35,7 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
     on_cpu = states.device.type == "cpu" and states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if not on_cpu or torch.compiler.is_compiling():
         return cross_entropy(F.linear(states, word_embeddings, bias), labels)
-    total, correct = SlicedCrossEntropy.apply(states, word_embeddings, bias, labels, SLICE)
+    total, correct = SlicedCrossEntropy.apply(states, word_embeddings, bias, labels, SLICE, torch.is_grad_enabled())
     return Loss(total, (labels != NO_LABEL).sum(), correct)
 
 
@@ -42,10 +44,15 @@ class SlicedCrossEntropy(torch.autograd.Function):
 
     With the scores z of a token and its label y the loss is log(sum(exp(z))) - z[y]; the gradient of z is softmax(z),
     less 1 at y.
+
+    Its arguments are those of ``vocabulary_cross_entropy``, then the pieces in a slice, and whether there will be a
+    gradient (inside of forward PyTorch no longer says).
     """
 
     @staticmethod
-    def forward(ctx, states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor, size: int):
+    def forward(
+        ctx, states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor, size: int, has_gradient: bool
+    ) -> tuple[Tensor, Tensor]:
         has_label = labels != NO_LABEL
         labels = labels.where(has_label, 0)
         if ((labels < 0) | (labels >= len(bias))).any():
@@ -55,8 +62,9 @@ class SlicedCrossEntropy(torch.autograd.Function):
             logits = torch.addmm(part_of_bias, states, weights.T)  # (count, size)
             at_label.append(logits.gather(1, (labels - first).clamp(0, len(weights) - 1)[:, None]))
             maxima.append(logits.amax(dim=1, keepdim=True))
-            exponentials.append(logits.sub_(maxima[-1]).exp_())
-            sums.append(logits.sum(dim=1, keepdim=True))
+            sums.append(logits.sub_(maxima[-1]).exp_().sum(dim=1, keepdim=True))
+            if has_gradient:
+                exponentials.append(logits)
         maxima, sums, at_label = (torch.cat(each, dim=1) for each in (maxima, sums, at_label))  # (count, slices)
         highest = maxima.amax(dim=1)
         log_sum = highest + (sums * (maxima - highest[:, None]).exp()).sum(dim=1).log()
@@ -85,7 +93,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
             states_gradient.addmm_(logits_gradient, weights)
         embedding_gradient.index_add_(0, labels, at_label)
         bias_gradient.index_add_(0, labels, -weight[:, 0])
-        return states_gradient, embedding_gradient, bias_gradient, None, None
+        return states_gradient, embedding_gradient, bias_gradient, None, None, None
 
 
 def _slices(word_embeddings: Tensor, bias: Tensor, size: int):

@@ -135,7 +135,15 @@ def window_bounds(length: int, size: int, overlap: int) -> list[tuple[int, int]]
 
     >>> window_bounds(10, 5, 2)
     [(0, 5), (3, 8), (6, 10)]
+
+    Raises:
+        InputError: where it takes several, and a window would not move on.
     """
+    if length > size and not 0 <= overlap < size:
+        raise InputError(
+            f"windows have room for {max(size, 0)} pieces of a text, and neighbours share {overlap}: each must hold "
+            f"more than it shares; raise the maximum length"
+        )
     bounds = [(0, min(size, length))]
     while bounds[-1][1] < length:
         start = bounds[-1][0] + size - overlap
@@ -153,10 +161,5 @@ def windows_over_pair(
     """
     context = first if second is None else second
     size = room_for_pieces(max_length, is_pair=second is not None) - (0 if second is None else len(first.ids))
-    if len(context.ids) > size and not 0 <= overlap < size:
-        raise InputError(
-            f"windows of {max_length} positions leave {max(size, 0)} for the text, and neighbours shall share "
-            f"{overlap}: each must hold more than it shares; raise the maximum length or lower the overlap"
-        )
     windows = [context.cut(*bounds) for bounds in window_bounds(len(context.ids), size, overlap)]
     return [(window, None) if second is None else (first, window) for window in windows]

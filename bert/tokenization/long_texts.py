@@ -19,7 +19,6 @@ import numpy as np
 from bert.tokenization.encoding import lengths_after_truncation, room_for_pieces, window_bounds
 
 LONG_TEXTS = ("head", "tail", "head+tail", "windows")
-LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
 
 
 class ModelInput(NamedTuple):
@@ -71,14 +70,14 @@ def pad_inputs(inputs: Sequence[ModelInput], pad_token_id: int, length: int | No
     """Inputs of unequal lengths as the arrays that the model takes.
 
     Args:
-        length: of the rows; None: of the longest input, rounded up to a multiple of LENGTH_MULTIPLE.
+        length: of the rows; None: of the longest input.
 
     Returns:
         input_ids, token_type_ids, attention_mask: (batch, seq) int64.
     """
     lengths = np.array([len(ids) for ids, _ in inputs])
     if length is None:
-        length = -(-int(lengths.max(initial=1)) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+        length = int(lengths.max(initial=1))
     input_ids = np.full((len(inputs), length), pad_token_id, np.int64)
     for row, (ids, _) in zip(input_ids, inputs):
         row[: len(ids)] = ids

@@ -9,9 +9,8 @@ import json
 import math
 from pathlib import Path
 
-from bert.errors import InputError
+from bert.errors import InputError, speaks_for_this_machine
 from bert.files import read_json_object, write_atomically
-from bert.training.distributed import speaks_for_this_machine
 
 SHARED_DEFAULTS = {
     "resume": False, "seed": 0, "device": "auto", "epochs": None, "accumulate": 1, "max_length": 128,

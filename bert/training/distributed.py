@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bert.errors import InputError
+from bert.errors import InputError, speaks_for_this_machine
 
 T = TypeVar("T")
 
@@ -118,13 +118,6 @@ class Processes:
         device_ids = [self.device] if self.device.type == "cuda" else None
         # Gradients lie in the buffers that are sent, so that they are not in the memory twice.
         return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
-
-
-def speaks_for_this_machine() -> bool:
-    """Whether what all processes of a machine find, before they know of each other, is this one's to say: torchrun
-    gives the first the LOCAL_RANK 0. The others are silent then, and exit with the same code.
-    """
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @contextlib.contextmanager

@@ -86,14 +86,16 @@ def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, in
             owned[owner] += size
         own = max(owned)
     masked = examples * max(1, round(MASKED_SHARE * setup.max_length))
+    in_slices = setup.device_type == "cpu" and setup.precision == "fp32"
     return {
         "weights": 4 * parameters,
         "gradients": 4 * parameters,
         "optimizer state": 8 * own,  # Adam's two averages
         "weights in 16 bits": 0 if setup.precision == "fp32" else 2 * parameters,  # kept until the backward pass
         "activations": examples * setup.max_length * activation_bytes_per_token(setup),
-        # The masked tokens' log-probabilities, their gradients, and the gradients of the scores, all in 32 bits.
-        "scores of the vocabulary": 12 * masked * config.vocab_size,
+        # The masked tokens' log-probabilities, their gradients, and the gradients of the scores, all in 32 bits; where
+        # the loss goes slice by slice (bert/heads/vocabulary_loss.py), one of them.
+        "scores of the vocabulary": (4 if in_slices else 12) * masked * config.vocab_size,
     }
 
 

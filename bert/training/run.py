@@ -18,9 +18,9 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from bert.errors import InputError
+from bert.errors import InputError, speaks_for_this_machine
 from bert.training.allocation import keep_freed_memory
-from bert.training.distributed import Processes, speaks_for_this_machine, start_processes
+from bert.training.distributed import Processes, start_processes
 from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
 from bert.training.reporting import Reporter

@@ -60,6 +60,16 @@ def test_for_the_loss_no_more_than_the_words_goes_through_the_last_feed_forward_
     assert rows == [5]
 
 
+def test_dropout_stands_before_the_classifier():
+    model, batch = make_model(), make_batch()
+    model.dropout.train().p = 1.0  # nothing is left but the bias
+    only_bias = model.classifier.bias
+    logits = model(batch["input_ids"]).logits
+    torch.testing.assert_close(logits, only_bias.expand_as(logits))
+    scores = model.scores(batch["input_ids"], batch["word_positions"])
+    torch.testing.assert_close(scores, only_bias.expand_as(scores))
+
+
 def test_it_overfits_one_batch_and_every_parameter_learns():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

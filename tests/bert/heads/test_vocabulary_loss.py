@@ -34,7 +34,7 @@ def with_gradients(loss, parameters):
 def test_slices_of_any_size_give_the_loss_and_the_gradients_of_the_whole(size, scale):
     *parameters, labels = inputs(scale=scale)
     whole = cross_entropy(F.linear(*parameters), labels)
-    total, correct = SlicedCrossEntropy.apply(*parameters, labels, size)
+    total, correct = SlicedCrossEntropy.apply(*parameters, labels, size, True)
     ours, plain = with_gradients(total, parameters), with_gradients(whole.sum, parameters)
     torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5 * scale**2)
     assert correct == whole.correct
@@ -43,12 +43,12 @@ def test_slices_of_any_size_give_the_loss_and_the_gradients_of_the_whole(size, s
 
 def test_its_gradients_are_those_of_finite_differences():
     *parameters, labels = inputs(dtype=torch.float64)
-    assert gradcheck(lambda *each: SlicedCrossEntropy.apply(*each, labels, 7)[0], parameters)
+    assert gradcheck(lambda *each: SlicedCrossEntropy.apply(*each, labels, 7, True)[0], parameters)
 
 
 def test_the_gradient_can_be_taken_twice():
     *parameters, labels = inputs()
-    total, _ = SlicedCrossEntropy.apply(*parameters, labels, 7)
+    total, _ = SlicedCrossEntropy.apply(*parameters, labels, 7, True)
     torch.testing.assert_close(with_gradients(total, parameters), with_gradients(total, parameters))
 
 
@@ -78,7 +78,7 @@ def test_a_label_outside_of_the_vocabulary_is_refused(label):
         vocabulary_cross_entropy(states, table, bias, labels)
 
 
-def test_on_the_cpu_the_whole_table_of_scores_is_never_there():
+def test_on_the_cpu_the_table_of_scores_is_never_in_one_piece():
     *parameters, labels = inputs(vocab=3 * SLICE + 1)
     largest = []
 
@@ -89,8 +89,27 @@ def test_on_the_cpu_the_whole_table_of_scores_is_never_there():
     with torch.autograd.graph.saved_tensors_hooks(see, lambda tensor: tensor):
         vocabulary_cross_entropy(*parameters, labels)
         assert max(largest) == SLICE
+        assert sum(size >= SLICE for size in largest) == 3  # and each slice is kept once
         cross_entropy(F.linear(*parameters), labels)  # the control
         assert max(largest) == 3 * SLICE + 1
+
+
+def test_without_a_gradient_no_slice_is_kept(monkeypatch):
+    *parameters, labels = inputs()
+    kept = []
+    monkeypatch.setattr(torch.autograd.function.FunctionCtx, "save_for_backward", lambda _, *each: kept.append(each))
+    loss = vocabulary_cross_entropy(*parameters, labels)
+    with torch.no_grad():
+        assert vocabulary_cross_entropy(*parameters, labels).sum == loss.sum
+    assert len(kept[0]) == len(kept[1]) + 1
+
+
+def test_a_token_without_a_label_is_never_right():
+    states, table, bias, labels = inputs()
+    with torch.no_grad():
+        bias[0] += 1000  # the piece that stands in for a missing label
+    assert (labels != 0).all()
+    assert vocabulary_cross_entropy(states, table, bias, labels).correct == 0
 
 
 def test_compiled_and_in_sixteen_bits_it_is_computed_as_it_is_written():

@@ -31,7 +31,7 @@ def test_what_is_too_long_is_cut_and_said():
 def test_fewer_choices_than_others_are_filled_up_with_nothing():
     examples = [choice_inputs(TOKENIZER, "a b", choices, 16).inputs for choices in (["c", "d e"], ["f", "g", "h"])]
     arrays = pad_choices(examples, TOKENIZER.pad_token_id)
-    assert {values.shape for values in arrays.values()} == {(2, 3, 8)}
+    assert {values.shape for values in arrays.values()} == {(2, 3, 7)}
     assert arrays["attention_mask"].sum(axis=-1).tolist() == [[6, 7, 0], [6, 6, 6]]
     assert arrays["token_type_ids"].sum(axis=-1).tolist() == [[2, 3, 0], [2, 2, 2]]
     assert not arrays["input_ids"][0, 2].any()

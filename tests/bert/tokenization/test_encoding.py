@@ -88,6 +88,9 @@ def test_windows_that_cannot_move_on_are_an_input_error():
         with pytest.raises(InputError, match="more than it shares"):
             windows_over_pair(pieces(3), pieces(20), max_length, overlap)
     assert len(windows_over_pair(pieces(3), pieces(6), 12, 6)) == 1  # it fits: nothing need move
+    for size in (0, -1):
+        with pytest.raises(InputError, match="room for 0 pieces"):
+            window_bounds(5, size, 0)
 
 
 @pytest.mark.peers

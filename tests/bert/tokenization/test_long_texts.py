@@ -89,7 +89,7 @@ def test_no_input_is_longer_than_asked():
 def test_padding_is_masked_and_of_type_0():
     inputs = [ModelInput(np.array([2, 5, 3, 6, 3], np.int32), 3), ModelInput(np.array([2, 3], np.int32), 2)]
     padded = pad_inputs(inputs, pad_token_id=9)
-    assert padded["input_ids"].tolist() == [[2, 5, 3, 6, 3, 9, 9, 9], [2, 3, 9, 9, 9, 9, 9, 9]]
-    assert padded["token_type_ids"].tolist() == [[0, 0, 0, 1, 1, 0, 0, 0], [0] * 8]
-    assert padded["attention_mask"].tolist() == [[1] * 5 + [0] * 3, [1, 1] + [0] * 6]
-    assert pad_inputs(inputs, 9, length=5)["input_ids"].shape == (2, 5)
+    assert padded["input_ids"].tolist() == [[2, 5, 3, 6, 3], [2, 3, 9, 9, 9]]
+    assert padded["token_type_ids"].tolist() == [[0, 0, 0, 1, 1], [0] * 5]
+    assert padded["attention_mask"].tolist() == [[1] * 5, [1, 1] + [0] * 3]
+    assert pad_inputs(inputs, 9, length=7)["input_ids"].shape == (2, 7)

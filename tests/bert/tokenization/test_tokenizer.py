@@ -80,7 +80,7 @@ def test_windows_over_a_context_together_hold_every_piece_with_its_place(tokeniz
 
 
 def test_a_question_longer_than_the_window_is_an_input_error(tokenizer):
-    with pytest.raises(InputError, match="leave 0 for the text"):
+    with pytest.raises(InputError, match="room for 0 pieces of a text"):
         tokenizer.windows("a b c d e f g", "who was", max_length=10, overlap=1)
 
 

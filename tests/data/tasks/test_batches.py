@@ -104,5 +104,5 @@ def test_a_labelled_batch_holds_the_rows_asked_for():
     inputs = [ModelInput(np.arange(2, 2 + length, dtype=np.int32), 2) for length in (3, 9, 5)]
     batch = labelled_batch(np.array([2, 0]), inputs, np.array([7, 8, 9]), pad_token_id=0)
     assert batch["labels"].tolist() == [9, 7]
-    assert batch["input_ids"].tolist() == [[2, 3, 4, 5, 6, 0, 0, 0], [2, 3, 4, 0, 0, 0, 0, 0]]
+    assert batch["input_ids"].tolist() == [[2, 3, 4, 5, 6], [2, 3, 4, 0, 0]]
     assert {values.dtype for values in batch.values()} == {torch.int64}
