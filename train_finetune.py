@@ -31,7 +31,7 @@ from bert.checkpoints.directory import (
 from bert.errors import InputError
 from bert.evaluation.report import write_json, write_report
 from bert.model.bert import initialize_weights
-from bert.training.arguments import save_settings
+from bert.training.arguments import refuse_other_run, save_settings
 from bert.training.distributed import Processes
 from bert.training.loop import Schedule
 from bert.training.optimizer import make_optimizer
@@ -40,7 +40,7 @@ from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_t
 from data.batching import prefetch
 from data.tasks.batches import TaskBatches
 from finetuning.best import Best
-from finetuning.reading import read_task
+from finetuning.reading import fingerprint, read_task
 from finetuning.settings import EPOCHS, read_settings
 from finetuning.several_runs import parts_of, summarize
 from finetuning.words import describe, in_words, next_commands
@@ -56,8 +56,10 @@ def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     say = voice(processes)
     tokenizer = processes.in_each(lambda: find_tokenizer(settings))
     task = processes.in_each(lambda: read_task(settings, tokenizer, say))
-    reports = {}
-    for name, part in parts_of(settings).items():
+    reports, parts = {}, parts_of(settings)
+    if not settings.resume:
+        processes.in_each(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
+    for name, part in parts.items():
         ended, reports[name] = finetune_once(part, settings, task, tokenizer, processes, say)
         if reports[name] is None:
             say(how_to_go_on("train_finetune.py", settings.output))
@@ -80,10 +82,16 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
-    run = assemble(settings, model, optimizer, processes, say, {"labels": list(task.labels)})
+    identity = {"labels": list(task.labels), "training examples": fingerprint(task.sets["train"].examples)}
+    run = assemble(settings, model, optimizer, processes, say, identity)
     best = Best()
     if settings.resume and processes.from_first(lambda: has_state(directory)):
         best = Best(**processes.in_each(lambda: run.resume("its checkpoint and data"))["best"])
+    elif settings.resume and processes.from_first(lambda: (directory / "model.safetensors").exists()):
+        raise InputError(
+            f"--resume: {directory} holds a model, but no whole training state to go on from; put back its "
+            f"training_state folder, or keep the model and name another --output"
+        )
     elif settings.resume:
         say(f"Nothing has been saved in {directory} yet: it begins anew.")
     one_length = settings.max_length if settings.compile else None
@@ -99,7 +107,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
         save_settings(Path(whole_settings.output), vars(whole_settings))
         if settings.output != whole_settings.output:
             save_settings(directory, vars(settings))
-        write_json(directory / "task.json", how_to_predict(settings))
+        write_json(directory / "task.json", how_to_predict(settings, task))
     say(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
@@ -199,12 +207,12 @@ def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule
     )
 
 
-def how_to_predict(settings: SimpleNamespace) -> dict:
-    """What ``python -m bert predict`` needs to know beside the model: where texts stand, how they become inputs, and
-    how long a summary is.
+def how_to_predict(settings: SimpleNamespace, task) -> dict:
+    """What ``python -m bert predict`` needs to know beside the model: where texts stand, how they become inputs, how
+    long a summary is, and when a question has no answer.
     """
     names = ("columns", "max_length", "long_texts", "summary_sentences")
-    return {name: getattr(settings, name) for name in names}
+    return {name: getattr(settings, name) for name in names} | {"null_threshold": getattr(task, "null_threshold", None)}
 
 
 def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:

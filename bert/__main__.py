@@ -12,7 +12,7 @@ import shutil
 import sys
 
 from bert.errors import InputError
-from bert.training.arguments import positive
+from bert.training.arguments import finite, positive
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     predict.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
     predict.add_argument("--output", metavar="FILE", help="where to write (to the terminal)")
     predict.add_argument("--summary-sentences", type=positive, metavar="N", help="of a summary, at most")
+    predict.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead")
     add_reading_arguments(predict)
     predict.set_defaults(function=run_predict)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
@@ -54,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:  # whoever read the output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print(f"python -m bert {given.command}: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -69,8 +73,18 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reading_given(given: argparse.Namespace) -> dict:
     """The reading's settings that were given, and None for the others."""
-    names = ("text_column", "text_pair_column", "header", "max_length", "long_texts", "summary_sentences")
-    return {name: getattr(given, name, None) for name in names}
+    names = ("text_column", "text_pair_column", "header", "max_length", "long_texts")
+    return {name: getattr(given, name, None) for name in (*names, "summary_sentences", "null_threshold")}
+
+
+def refuse_to_write_over_input(given: argparse.Namespace) -> None:
+    """
+    Raises:
+        InputError: where the output is the file that is read.
+    """
+    both_are_there = given.output is not None and os.path.exists(given.output) and os.path.exists(given.file)
+    if both_are_there and os.path.samefile(given.output, given.file):
+        raise InputError(f"{given.output} is the file of the texts, which would be lost; name another output")
 
 
 def run_fill_mask(given: argparse.Namespace) -> None:
@@ -102,6 +116,7 @@ def run_predict(given: argparse.Namespace) -> None:
     from bert.files import atomic_file
     from bert.training.distributed import start_processes
 
+    refuse_to_write_over_input(given)
     with start_processes(given.device) as processes:
         if given.output is None:
             predict_file(given.run, given.file, sys.stdout.buffer, reading_given(given), processes.device)
@@ -116,6 +131,7 @@ def run_embed(given: argparse.Namespace) -> None:
     from bert.apply import embed_file
     from bert.training.distributed import start_processes
 
+    refuse_to_write_over_input(given)
     with start_processes(given.device) as processes:
         shape = embed_file(
             given.run, given.file, given.output, reading_given(given), given.pooling, given.layers, processes.device

@@ -49,7 +49,7 @@ READERS = {
 # Which settings of a reading a head heeds.
 HEEDED = {
     BertForTokenClassification: {"text_column", "header", "max_length"},
-    BertForQuestionAnswering: {"text_column", "text_pair_column", "header", "max_length"},
+    BertForQuestionAnswering: {"text_column", "text_pair_column", "header", "max_length", "null_threshold"},
     BertForRelationExtraction: {"max_length"},
     BertForMultipleChoice: {"max_length", "long_texts"},
     BertForExtractiveSummarization: {"max_length", "summary_sentences"},
@@ -59,7 +59,9 @@ HEEDED = {
 
 @dataclass(frozen=True)
 class Reading:
-    """Where in a file the texts stand, how they become inputs, and of how many sentences a summary of them is made."""
+    """Where in a file the texts stand, how they become inputs, of how many sentences a summary of them is made, and by
+    how much "no answer" must lead (None: it is never given).
+    """
 
     text_column: str
     text_pair_column: str | None
@@ -67,6 +69,7 @@ class Reading:
     max_length: int
     long_texts: str
     summary_sentences: int
+    null_threshold: float | None
 
 
 def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
@@ -92,6 +95,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
         "header": columns.get("header", True), "max_length": saved.get("max_length", longest),
         "long_texts": saved.get("long_texts", "head"),
         "summary_sentences": saved.get("summary_sentences", SUMMARY_SENTENCES),
+        "null_threshold": saved.get("null_threshold"),
     }  # fmt: skip
     if table_format(path) == "txt":
         reading |= {"text_column": "text", "text_pair_column": None}
@@ -102,6 +106,8 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
             f"{task_file}: is damaged (long_texts, max_length, summary_sentences); give --long-texts, --max-length and "
             f"--summary-sentences"
         )
+    if not isinstance(reading["null_threshold"], int | float | None):
+        raise InputError(f"{task_file}: is damaged (null_threshold); give --null-threshold")
     if reading["max_length"] > longest:
         raise InputError(f"--max-length {reading['max_length']}: the model in {run} reads at most {longest} tokens")
     return Reading(**reading)
@@ -141,7 +147,9 @@ def _prediction_lines(model, tokenizer, texts: Iterator, reading: Reading, sourc
         if reading.text_pair_column is None:
             raise InputError("a question needs its context: name the column with --text-pair-column")
         yield tsv_line(["prediction", "score", "null score"])
-        yield from map(tsv_line, predict_answers(model, tokenizer, texts, reading.max_length))
+        yield from map(tsv_line, predict_answers(
+            model, tokenizer, texts, reading.max_length, null_threshold=reading.null_threshold
+        ))  # fmt: skip
     elif isinstance(model, BertForRelationExtraction):
         yield tsv_line(prediction_header(model.labels, "single_label_classification"))
         for probabilities in predict_relations(model, tokenizer, texts, reading.max_length, source):

@@ -17,14 +17,19 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
     """Opens a binary file that appears under ``path`` only when the block has ended well.
 
     The bytes go to a temporary name beside it, are synced to the disk, and the name is changed in one step: after a
-    crash, a kill or a full disk, ``path`` holds the old file or the new one, never a part.
+    crash, a kill or a full disk, ``path`` holds the old file or the new one, never a part. A link stays a link, to the
+    new file. What is no file, as a pipe or /dev/null, is written to as it is.
 
     Raises:
         InputError: where the disk is full or the place cannot be written to; nothing is left behind.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     temporary = None
     try:
+        if os.path.exists(path) and not path.is_file():
+            with open(path, "wb") as file:
+                yield file
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with open(descriptor, "wb") as file:
@@ -71,7 +76,7 @@ def read_json_object(path: str | Path) -> dict:
         InputError: where there is no such file, or it holds no JSON object.
     """
     try:
-        values = parse_json(Path(path).read_text(encoding="utf-8"))
+        values = parse_json(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); a JSON file was expected") from None
     except (ValueError, RecursionError) as error:

@@ -100,14 +100,27 @@ def best_answers(
     return answers
 
 
+def answer_in_words(context: str, answer: Answer, null_threshold: float | None) -> str:
+    """The answer's part of the context; "" for "there is no answer", where that has a score above the answer's by more
+    than null_threshold (None: every question has an answer, as in SQuAD 1.1).
+    """
+    if null_threshold is not None and answer.null_score - answer.score > null_threshold:
+        return ""
+    return context[answer.start : answer.end]
+
+
 def predict_answers(
     model: BertForQuestionAnswering, tokenizer, pairs: Iterable[tuple[str, str]], max_length: int,
-    most_tokens: int | None = None,
+    most_tokens: int | None = None, null_threshold: float | None = None,
 ) -> Iterator[tuple[str, float, float]]:  # fmt: skip
-    """(answer, its score, the score of "there is no answer") for each question and context, as they come."""
+    """(answer, its score, the score of "there is no answer") for each question and context, as they come.
+
+    Args:
+        null_threshold: see ``answer_in_words``.
+    """
     pairs = iter(pairs)
     while chunk := list(islice(pairs, TEXTS_AT_A_TIME)):
         windows = [question_windows(tokenizer, question, context, max_length) for question, context in chunk]
         answers = best_answers(model, windows, tokenizer.pad_token_id, most_tokens)
         for (_, context), answer in zip(chunk, answers):
-            yield context[answer.start : answer.end], answer.score, answer.null_score
+            yield answer_in_words(context, answer, null_threshold), answer.score, answer.null_score

@@ -12,6 +12,7 @@ import bz2
 import csv
 import gzip
 import lzma
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -114,9 +115,14 @@ def _read_fields(path: Path, columns: Mapping[str, str], header: bool, rows: Ite
 
 def _place(path: Path, flag: str, column: str, names: list[str] | None, width: int) -> int:
     """Where in a row a column stands, from 0."""
+    if names is not None and names.count(column) > 1:
+        raise InputError(
+            f"{path}: has {names.count(column)} columns named {column!r}; rename all but one, or give the number of "
+            f"the one that is meant: {flag}"
+        )
     if names is not None and column in names:
         return names.index(column)
-    if column.isdecimal() and 1 <= int(column) <= width:
+    if len(column) < 10 and column.isdecimal() and 1 <= int(column) <= width:
         return int(column) - 1
     if names is None:
         found = f"no header was expected, so that its columns are the numbers 1 to {width}"
@@ -127,7 +133,7 @@ def _place(path: Path, flag: str, column: str, names: list[str] | None, width: i
 
 def _split_at_tabs(path: Path) -> Iterator[tuple[int, list[str]]]:
     for line, text in read_lines(path):
-        if text.strip():
+        if text.strip(" "):  # a line of tabs is a row of empty fields
             yield line, text.split("\t")
 
 
@@ -137,7 +143,7 @@ def _split_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
     line = 1
     try:
         for fields in reader:
-            if any(fields):
+            if fields:
                 yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
@@ -195,7 +201,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """
     path = Path(path)
     kind = path.suffix.lower()
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises where a name is too long
         raise InputError(f"{path}: no such file; a table of texts was expected")
     try:
         with _OPENERS.get(kind, open)(path, "rb") as file:

@@ -7,6 +7,8 @@ import numpy as np
 from bert.errors import InputError
 from data.tasks.classification import balanced_class_weights
 
+LARGEST_WEIGHT = 1e6
+
 
 def read_class_weights(given: list[str] | None) -> str | dict[str, float] | None:
     """What --class-weights says: "balanced", or LABEL=WEIGHT for each label.
@@ -49,4 +51,6 @@ def choose_class_weights(asked, labels: list[str], numbers: np.ndarray, problem_
         return balanced_class_weights(numbers, len(labels))
     if asked.keys() != set(labels):
         raise InputError(f"--class-weights: given for {', '.join(asked)}, and the labels are {', '.join(labels)}")
+    if max(asked.values()) > LARGEST_WEIGHT:
+        raise InputError(f"--class-weights: {max(asked.values()):g} is above {LARGEST_WEIGHT:g}; only ratios matter")
     return np.array([asked[label] for label in labels], np.float32)

@@ -127,8 +127,10 @@ class ClassificationTask:
                 matrix = confusion_matrix(truth, predicted, len(self.labels))
                 drawn = picture(draw_confusion_matrix(matrix, self.labels), "confusion matrix")
                 sections.append(("Confusion matrix", drawn))
+            # Of a single label that is there or not, scikit-learn's two classes are 0 and 1.
+            numbers = [1] if self.problem_type != SINGLE and len(self.labels) == 1 else range(len(self.labels))
             in_words = classification_report(
-                truth, predicted, labels=range(len(self.labels)), target_names=self.labels, digits=4,
+                truth, predicted, labels=numbers, target_names=self.labels, digits=4,
                 zero_division=0,
             )  # fmt: skip
             sections.append(("By class", preformatted(in_words)))

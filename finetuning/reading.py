@@ -1,6 +1,7 @@
 """From files to a task: which files there are, what they hold, what dev is, and by which measure the best is chosen."""
 
-from collections.abc import Set
+import hashlib
+from collections.abc import Iterable, Set
 from types import SimpleNamespace
 
 from bert.errors import InputError
@@ -50,6 +51,14 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
                 f"{settings.max_length} tokens and {kind.fate_of_long or fate}; see {flags}."
             )
     return task
+
+
+def fingerprint(examples: Iterable) -> str:
+    """The same for the same examples, by which a resumed run knows whether its data are what they were."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr(example).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def check_flags(given: Set[str], kind: Kind) -> None:

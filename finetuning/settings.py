@@ -12,6 +12,7 @@ from bert.training.arguments import (
     SHARED_MAY_CHANGE,
     add_number,
     add_switch,
+    finite,
     positive,
     probability,
     settings_of_run,
@@ -86,7 +87,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     task.add_argument("--class-weights", nargs="+", metavar="W", help="'balanced', or LABEL=WEIGHT for each label")
     task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of texts over --max-length (head)")
-    task.add_argument("--null-threshold", type=float, metavar="X", help="how far 'no answer' must lead, for spans (0)")
+    task.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead, for spans (0)")
     add_number(task, "--summary-sentences", positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
     add_number(task, "--workers", positive, "processes that tokenize (1)")
 

@@ -11,7 +11,7 @@ from bert.evaluation.page import table
 from bert.evaluation.report import Evaluation
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.span import BertForQuestionAnswering
-from bert.predict_spans import NO_ANSWER, Answer, better_answer, span_logits
+from bert.predict_spans import NO_ANSWER, Answer, answer_in_words, better_answer, span_logits
 from bert.tokenization.question_windows import QuestionWindow, question_windows
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
@@ -81,7 +81,10 @@ class SpanTask:
         found = in_shares(lambda share: self._answers(model, share), asked, model, precision, processes)
         answers, of_questions = zip(*found)
         losses = mean_of("span", Loss(*map(sum, zip(*of_questions))))
-        predicted = [self._in_words(question, answer) for question, answer in zip(questions.examples, answers)]
+        predicted = [
+            answer_in_words(question.context, answer, self.null_threshold)
+            for question, answer in zip(questions.examples, answers)
+        ]
         golden = [[text for text, _ in question.answers] for question in questions.examples]
         matches = [exact_match(*pair) for pair in zip(predicted, golden)]
         overlaps = [f1(*pair) for pair in zip(predicted, golden)]
@@ -104,11 +107,6 @@ class SpanTask:
              in zip(questions.examples, golden, predicted, answers, overlaps)],
             [("Most confidently wrong", table(["score", "question", "answers", "prediction", "context"], shown))],
         )  # fmt: skip
-
-    def _in_words(self, question: Question, answer: Answer) -> str:
-        if self.null_threshold is not None and answer.null_score - answer.score > self.null_threshold:
-            return ""
-        return question.context[answer.start : answer.end]
 
     def _answers(
         self, model: BertForQuestionAnswering, asked: Sequence[tuple[Question, list[QuestionWindow]]]

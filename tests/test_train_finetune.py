@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import subprocess
@@ -237,6 +238,34 @@ def test_several_seeds_report_mean_and_spread(given, tmp_path, capsys):
     assert report["dev"]["accuracy"] == pytest.approx(statistics.mean(values))
     assert report["dev_spread"]["accuracy"] == pytest.approx(statistics.stdev(values))
     assert "mean of 3 seeds" in capsys.readouterr().out
+
+
+def test_no_part_of_a_run_is_written_over(finished, given, tmp_path, capsys):
+    for folder, flags in (("seed-1", ["--seeds", 2]), ("random-start", ["--compare"])):
+        shutil.copytree(finished, tmp_path / "run" / folder)
+        message = error_of(capsys, *given, "--output", tmp_path / "run", *SMALL_RUN, *flags)
+        assert f"{tmp_path / 'run' / folder} holds a run already" in message
+        assert same_bytes(finished, tmp_path / "run" / folder)
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [folder]
+        shutil.rmtree(tmp_path / "run")
+
+
+def test_a_model_without_its_training_state_is_not_trained_over(finished, tmp_path, capsys):
+    shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("training_state"))
+    assert "no whole training state" in error_of(capsys, "--output", tmp_path / "run", "--resume", "--max-steps", 2)
+    assert same_bytes(finished, tmp_path / "run")
+    assert (finished / "log.jsonl").read_bytes() == (tmp_path / "run" / "log.jsonl").read_bytes()
+
+
+def test_other_training_data_are_another_run(given, folder, tmp_path, capsys):
+    rows = make_rows(160, 1)
+    train, run = write_tsv(tmp_path / "train.tsv", rows), tmp_path / "run"
+    flags = ["--checkpoint", folder / "checkpoint", "--train", train, "--dev", folder / "dev.tsv", *SMALL_RUN]
+    assert finetune(*flags, "--output", run, "--max-steps", 2) == 0
+    write_tsv(train, [(text, {"wet": "dry", "dry": "wet"}[label]) for text, label in rows])
+    assert "other training examples" in error_of(capsys, "--output", run, "--resume", "--max-steps", 4)
+    write_tsv(train, rows)
+    assert finetune("--output", run, "--resume", "--max-steps", 4) == 0
 
 
 def test_the_built_in_task_shows_a_random_start_beside_the_pretrained_one(folder, tmp_path, monkeypatch, capsys):
@@ -492,6 +521,15 @@ def test_predictions_need_a_classifier_and_a_text(folder, finished, tmp_path, ca
     assert not (tmp_path / "out.tsv").exists()
 
 
+def test_the_file_of_the_texts_is_never_written_over(finished, tmp_path, capsys):
+    texts = tmp_path / "a.txt"
+    texts.write_text("the king\n")
+    for arguments in (["predict", finished, texts, "--output", texts], ["embed", finished, texts, texts]):
+        assert bert_command([str(argument) for argument in arguments]) == 2
+        assert "would be lost" in capsys.readouterr().err
+    assert texts.read_text() == "the king\n"
+
+
 # ---- tagging ----
 
 
@@ -577,7 +615,13 @@ def test_questions_are_answered(folder, tmp_path, capsys):
     assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl")]) == 0
     header, *answers = capsys.readouterr().out.splitlines()
     assert header == "prediction\tscore\tnull score"
-    assert all(answer.split("\t")[0] in line["context"] for answer, line in zip(answers, lines, strict=True))
+    cells = [answer.split("\t") for answer in answers]
+    assert all(cell[0] in line["context"] for cell, line in zip(cells, lines, strict=True))
+    assert all((cell[0] == "") == (float(cell[2]) > float(cell[1])) for cell in cells)
+    assert {cell[0] for cell in cells} >= {"", "river"}  # some have no answer, as in training
+    for threshold, found in (("1000", 5), ("-1000", 0)):
+        assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl"), "--null-threshold", threshold]) == 0
+        assert sum(line[0] != "\t" for line in capsys.readouterr().out.splitlines()[1:]) == found
     assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl"), "--text-column", "query"]) == 2
     assert "no key 'query'" in capsys.readouterr().err
     broken = write_questions(tmp_path / "broken.json", make_rows(10, 1), break_one=True)

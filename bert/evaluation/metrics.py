@@ -43,8 +43,10 @@ def multi_label_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, f
     from sklearn.metrics import accuracy_score, f1_score
 
     metrics = {"accuracy": float(accuracy_score(truth, predicted))}
+    only_one = truth.shape[1] == 1  # which scikit-learn would take for a choice between two classes
     for average in ("micro", "macro", "weighted"):
-        metrics[f"{average}_f1"] = float(f1_score(truth, predicted, average=average, zero_division=EMPTY_CLASS))
+        how = "binary" if only_one else average
+        metrics[f"{average}_f1"] = float(f1_score(truth, predicted, average=how, zero_division=EMPTY_CLASS))
     return metrics
 
 

@@ -7,6 +7,7 @@ settings are the flags given, over those of the run that is resumed, over the de
 import argparse
 import json
 import math
+import os
 from pathlib import Path
 
 from bert.errors import InputError, speaks_for_this_machine
@@ -101,6 +102,14 @@ def positive(text: str) -> int:
     return number
 
 
+def finite(text: str) -> float:
+    """A finite number."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return number
+
+
 def above_zero(text: str) -> float:
     """A finite number above 0."""
     number = float(text)
@@ -132,8 +141,7 @@ def settings_of_run(given: dict, defaults: dict, may_change: set[str]) -> dict:
     run = Path(given.get("output", defaults["output"]))
     saved = run / "arguments.json"
     if not given.get("resume"):
-        if saved.exists() or (run / "config.json").exists():
-            raise InputError(f"{run} holds a run already; --resume it, name another --output, or remove it")
+        refuse_other_run(run)
         return defaults | given
     if not saved.exists():
         raise InputError(f"--resume: nothing to resume from in {run}; leave out --resume, or name its --output")
@@ -147,6 +155,15 @@ def settings_of_run(given: dict, defaults: dict, may_change: set[str]) -> dict:
     if "max_steps" in given:
         before["epochs"] = None  # the later word on how long the run is
     return before | given
+
+
+def refuse_other_run(run: Path) -> None:
+    """
+    Raises:
+        InputError: where the directory holds a run or a checkpoint, which a new run would write over.
+    """
+    if any(os.path.exists(run / name) for name in ("arguments.json", "config.json", "model.safetensors")):
+        raise InputError(f"{run} holds a run already; --resume it, name another --output, or remove it")
 
 
 def save_settings(run: Path, settings: dict) -> None:

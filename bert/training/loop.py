@@ -164,7 +164,7 @@ def train(
         Why it ended: "finished", "out of time", "interrupted", or what ``evaluate`` said.
 
     Raises:
-        InputError: where the loss is not a finite number; the last checkpoint is kept.
+        InputError: where the loss is not a finite number; what was saved before is kept.
     """
     losses = processes.wrap(Losses(model))
     model.train()
@@ -270,7 +270,8 @@ def _check(unchecked: tuple[int, Any, Tensor] | None) -> None:
     if not math.isfinite(health.item()):
         raise InputError(
             f"the loss or its gradient is not a finite number at step {step} (examples {examples}); training stopped, "
-            f"and the last checkpoint is kept. Try a lower --learning-rate or --precision fp32, then --resume"
+            f"and what was saved before is kept. Try a lower --learning-rate or --precision fp32, with --resume where "
+            f"there is a checkpoint to go on from"
         )
 
 

@@ -135,7 +135,7 @@ class Run:
         state, complaints = load_newest_state(self.directory / "training_state")
         for complaint in complaints:
             self.say(f"Note: {complaint}.")
-        changed = [name for name, value in self.identity.items() if state.pop(name) != value]
+        changed = [name for name, value in self.identity.items() if state.pop(name, None) != value]
         if changed:
             raise InputError(
                 f"{self.directory}: the model in its training state is not the one that {made_from} make now (other "

@@ -5,6 +5,7 @@ The three are called as in ``config.json``: "single_label_classification", "mult
 """
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from data.pretraining.randomness import shuffled
 
 _HELD_OUT_ORDER = 400  # names the random order by which examples are held out
 HELD_OUT_PARTS = 10
+LARGEST_LABEL = 1e15  # of a regression: the sum of some squared errors of this size still is a float32
 
 
 class Columns(NamedTuple):
@@ -49,6 +51,8 @@ def read_examples(path: str | Path, columns: Columns, problem_type: str) -> list
         InputError: where the table is no good (see ``bert.tables``), a text or label is empty, or the label of a
             regression is not a finite number.
     """
+    if not columns.separator:
+        raise InputError("--label-separator is empty: a character between an example's labels was expected")
     asked = {"--text-column": columns.text, "--label-column": columns.label}
     if columns.text_pair is not None:
         asked["--text-pair-column"] = columns.text_pair
@@ -86,7 +90,7 @@ def find_labels(examples: Sequence[Example], problem_type: str, source: str | Pa
             f"{source}: {len(names):,} different labels in {len(examples):,} examples ({', '.join(sorted(names)[:3])}, "
             f"...): is --label-column right? Numbers to predict need --problem regression"
         )
-    if all(name.lstrip("-").isdecimal() for name in names):
+    if all(re.fullmatch("-?[0-9]{1,18}", name) for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
 
@@ -157,14 +161,19 @@ def _read_label(value, problem_type: str, separator: str, place: str) -> str | t
     if problem_type == "regression":
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not math.isfinite(number):
-            raise InputError(f"{place}: the label {value!r} is not a number, as a regression needs")
+        if not abs(number) <= LARGEST_LABEL:
+            raise InputError(
+                f"{place}: the label {str(value)[:80]!r} is not a number from -{LARGEST_LABEL:g} to {LARGEST_LABEL:g}, "
+                f"as a regression needs (its squared errors are added up in float32)"
+            )
         return number
     if problem_type == "multi_label_classification":
         names = value if isinstance(value, list) else [] if value is None else str(value).split(separator)
         return tuple(sorted({_name(name) for name in names} - {""}))
+    if isinstance(value, list | dict):
+        raise InputError(f"{place}: the label is a {type(value).__name__}, not a name (--label-column)")
     name = _name(value)
     if not name:
         raise InputError(f"{place}: the label is empty (--label-column); mend or remove the row")

@@ -33,7 +33,7 @@ def test_the_flags_go_before_the_run_and_the_run_before_the_defaults(run):
     "values",
     [{"columns": "text"}, {"columns": ["text"]}, {"columns": {"text": None}}, {"columns": {"text": 4}},
      {"columns": {"text": "a", "text_pair": ["b"]}}, {"max_length": "20"}, {"long_texts": "middle"},
-     {"summary_sentences": 2.5}],
+     {"summary_sentences": 2.5}, {"null_threshold": "0"}],
 )  # fmt: skip
 def test_a_damaged_task_is_one_sentence(run, values):
     write_task(run, **values)

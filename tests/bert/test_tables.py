@@ -54,6 +54,29 @@ def test_each_line_of_a_plain_text_is_a_text_even_an_empty_one(tmp_path):
     assert [row.values for row in read_rows(path, TEXT)] == [("one",), ("",), ("three\tparts",)]
 
 
+def test_rows_of_empty_fields_are_rows(tmp_path):
+    for name, content in (("a.csv", 'text,b\nx,1\n,\n"",2\n\n'), ("a.tsv", "text\tb\nx\t1\n\t\n\t2\n\n")):
+        (tmp_path / name).write_text(content)
+        assert [first for first, _ in read_texts(tmp_path / name, "text")] == ["x", "", ""]
+    (tmp_path / "one.csv").write_text('text\na\n""\nb\n')
+    assert [first for first, _ in read_texts(tmp_path / "one.csv", "text")] == ["a", "", "b"]
+
+
+def test_a_name_that_two_columns_have_is_refused(tmp_path):
+    (tmp_path / "a.tsv").write_text("text\tlabel\tlabel\nx\t1\t2\n")
+    with pytest.raises(InputError, match=r"a\.tsv: has 2 columns named 'label'.*--label-column"):
+        list(read_rows(tmp_path / "a.tsv", {"--label-column": "label"}))
+    assert [row.values for row in read_rows(tmp_path / "a.tsv", {"--label-column": "3"})] == [("2",)]
+    for column in (5000 * "9", "²"):
+        with pytest.raises(InputError, match="has no column"):
+            list(read_rows(tmp_path / "a.tsv", {"--label-column": column}))
+
+
+def test_a_name_longer_than_names_can_be_is_no_file():
+    with pytest.raises(InputError, match="no such file"):
+        list(read_rows(300 * "a" + ".tsv", {"--text-column": "text"}))
+
+
 def test_columns_go_by_number_with_and_without_a_header(tmp_path):
     path = write(tmp_path / "a.tsv", "x\ty\t2\na\tb\tc\n")
     by_number = {"--text-column": "3", "--label-column": "1"}

@@ -52,6 +52,12 @@ def test_several_labels_are_measured_as_counted_by_hand():
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)
 
 
+def test_a_single_label_that_is_there_or_not_is_measured_where_it_is_there():
+    truth, predicted = np.array([[1], [1], [0], [0], [1]]), np.array([[1], [0], [0], [1], [1]])
+    metrics = multi_label_metrics(truth, predicted)
+    assert metrics == pytest.approx({"accuracy": 3 / 5} | dict.fromkeys(("micro_f1", "macro_f1", "weighted_f1"), 4 / 6))
+
+
 def test_correlations_are_scipys():
     stats = pytest.importorskip("scipy.stats")
     generator = np.random.default_rng(1)

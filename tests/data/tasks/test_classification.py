@@ -75,6 +75,28 @@ def test_json_labels_may_be_numbers_and_truths(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("label", "problem_type", "message"),
+    [("[1, 2]", SINGLE, "the label is a list, not a name"), ('{"a": 1}', SINGLE, "the label is a dict"),
+     ("1" + 400 * "0", REGRESSION, "is not a number from")],
+)  # fmt: skip
+def test_a_label_of_json_that_is_none_is_named(tmp_path, label, problem_type, message):
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "a", "label": {label}}}\n')
+    with pytest.raises(InputError, match=rf"a\.jsonl: line 1: {message}|{message}"):
+        read_examples(tmp_path / "a.jsonl", Columns(), problem_type)
+
+
+def test_labels_that_only_look_like_numbers_are_names():
+    examples = [Example(1, "a", None, label) for label in ("--1", "2", 5000 * "9")]
+    assert find_labels(examples, SINGLE, "here") == ["--1", "2", 5000 * "9"]
+
+
+def test_labels_need_something_to_be_split_at(tmp_path):
+    path = table(tmp_path, [("text", "label"), ("a", "b,c")])
+    with pytest.raises(InputError, match="--label-separator is empty"):
+        read_examples(path, Columns(separator=""), MULTI)
+
+
+@pytest.mark.parametrize(
     ("rows", "problem_type", "message"),
     [
         ([("", "1")], SINGLE, r"a\.tsv: line 2: the text is empty \(--text-column\)"),
@@ -82,6 +104,7 @@ def test_json_labels_may_be_numbers_and_truths(tmp_path):
         ([("a", " ")], SINGLE, r"a\.tsv: line 2: the label is empty"),
         ([("a", "high")], REGRESSION, r"a\.tsv: line 2: the label 'high' is not a number"),
         ([("a", "nan")], REGRESSION, r"a\.tsv: line 2: the label 'nan' is not a number"),
+        ([("a", "1e15"), ("b", "-1.1e15")], REGRESSION, r"a\.tsv: line 3: the label '-1.1e15' is not a number"),
         ([], SINGLE, r"a\.tsv: holds no examples"),
         ([("a", "1"), ("b",)], SINGLE, r"a\.tsv: line 3: has 1 field where 2"),
     ],
