@@ -87,12 +87,8 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     best = Best()
     if settings.resume and processes.from_first(lambda: has_state(directory)):
         best = Best(**processes.in_each(lambda: run.resume("its checkpoint and data"))["best"])
-    elif settings.resume and processes.from_first(lambda: (directory / "model.safetensors").exists()):
-        raise InputError(
-            f"--resume: {directory} holds a model, but no whole training state to go on from; put back its "
-            f"training_state folder, or keep the model and name another --output"
-        )
     elif settings.resume:
+        processes.in_each(lambda: refuse_to_train_over(directory))
         say(f"Nothing has been saved in {directory} yet: it begins anew.")
     one_length = settings.max_length if settings.compile else None
     training = processes.in_each(lambda: TaskBatches(
@@ -138,6 +134,18 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
         return ended, None
     processes.gather(None)  # the best model is on the disk
     return ended, report_best(settings, run, task, best)
+
+
+def refuse_to_train_over(directory: Path) -> None:
+    """
+    Raises:
+        InputError: where the run holds a model, which beginning anew would replace.
+    """
+    if (directory / "model.safetensors").exists():
+        raise InputError(
+            f"--resume: {directory} holds a model, but no whole training state to go on from; put back its "
+            f"training_state folder, or keep the model and name another --output"
+        )
 
 
 def find_tokenizer(settings: SimpleNamespace):

@@ -18,7 +18,7 @@ def choice_logits(
     model: BertForMultipleChoice, examples: Sequence[Sequence[ModelInput]], pad_token_id: int,
     most_tokens: int | None = None,
 ) -> Tensor:  # fmt: skip
-    """The scores of the choices; examples of as many choices and about one length go through the model together.
+    """The scores of the choices; they go through the model in the order of their choices' number and length.
 
     Args:
         examples: the inputs of each example's choices.

@@ -28,7 +28,7 @@ def batches_by_length(
     Args:
         lengths: of the inputs, in tokens.
         most_tokens: in a batch, with its padding; only an input that is longer goes alone.
-        rows: how many sequences of up to that length an input is; those of as many go together. None: one each.
+        rows: how many sequences of up to that length an input is; those of as many are neighbours. None: one each.
 
     >>> list(batches_by_length([5, 2, 9, 4], most_tokens=10))
     [[1, 3], [0], [2]]

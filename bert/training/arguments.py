@@ -162,6 +162,7 @@ def refuse_other_run(run: Path) -> None:
     Raises:
         InputError: where the directory holds a run or a checkpoint, which a new run would write over.
     """
+    # Path.exists would raise where a name is too long; that it is, is said when the run is written.
     if any(os.path.exists(run / name) for name in ("arguments.json", "config.json", "model.safetensors")):
         raise InputError(f"{run} holds a run already; --resume it, name another --output, or remove it")
 
