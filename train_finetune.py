@@ -90,14 +90,11 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     elif settings.resume:
         processes.in_each(lambda: refuse_to_train_over(directory))
         say(f"Nothing has been saved in {directory} yet: it begins anew.")
-    one_length = settings.max_length if settings.compile else None
     training = processes.in_each(lambda: TaskBatches(
-        task.row_lengths(), partial(task.make_batch, length=one_length), settings.batch_size, settings.seed,
+        task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.count, settings.accumulate, run.progress.position, task.batches_by_length,
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
-    if settings.compile:
-        run.compile()
 
     if processes.is_first:
         save_settings(Path(whole_settings.output), vars(whole_settings))

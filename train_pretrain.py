@@ -70,8 +70,6 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     if settings.epochs is not None:
         settings.max_steps = settings.epochs * training.updates_per_epoch
     schedule = make_schedule(settings)
-    if settings.compile:
-        run.compile()
 
     if processes.is_first:
         save_tokenizer(directory, tokenizer)
@@ -117,8 +115,6 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
         vocab_size = tokenizer.vocab_size
     model = processes.in_each(lambda: make_model(settings, vocab_size)).to(processes.device)
     run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
-    if settings.compile:
-        run.compile()
     say(make_plan(settings, run))
     return 0
 
@@ -188,22 +184,22 @@ def make_batches(settings, shards, tokenizer, progress: Progress, processes: Pro
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
         settings.whole_word_masking, processes.rank, processes.count, settings.accumulate, progress.position,
-        pad_to_max_length=settings.compile,
+        packed=processes.device.type == "cuda",
     )  # fmt: skip
-    return training, list(heldout_batches(settings, shards, tokenizer, processes.rank, processes.count))
+    return training, list(heldout_batches(settings, shards, tokenizer, processes))
 
 
-def heldout_batches(settings, shards: Shards, tokenizer, process: int, processes: int) -> Iterator[dict]:
+def heldout_batches(settings, shards: Shards, tokenizer, processes: Processes) -> Iterator[dict]:
     """One pass over examples of the held-out documents, the same ones each time."""
     return evaluation_batches(
-        shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, process, processes,
-        settings.eval_examples, pad_to_max_length=settings.compile,
+        shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
+        processes.count, settings.eval_examples, packed=processes.device.type == "cuda",
     )  # fmt: skip
 
 
 def baseline(settings, shards: Shards, tokenizer) -> tuple[float, float]:
     """Held-out loss and accuracy of guessing by frequency, over all processes' examples."""
-    return unigram_baseline(shards, heldout_batches(settings, shards, tokenizer, 0, 1))
+    return unigram_baseline(shards, heldout_batches(settings, shards, tokenizer, Processes(0, 1, torch.device("cpu"))))
 
 
 # ---- the run ----
@@ -214,7 +210,7 @@ def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining
     config = getattr(BertConfig, settings.size)(
         vocab_size=vocab_size,
         hidden_dropout_prob=settings.dropout,
-        attention_probs_dropout_prob=settings.dropout,
+        attention_probs_dropout_prob=settings.dropout if settings.preset == "faithful" else 0.0,
         initializer_range=settings.initializer_range,
     )
     model = BertForPreTraining(config)

@@ -58,11 +58,11 @@ class ChoiceTask:
         """Of the training examples, in tokens of the longest choice."""
         return [max(len(choice.input_ids) for choice in choices) for choices in self.sets["train"].inputs]
 
-    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray) -> Batch:
         """The training examples of these numbers as tensors (see ``choice_batch``); their choices stay together."""
         texts = self.sets["train"]
         inputs, labels = zip(*((texts.inputs[row], texts.examples[row].label) for row in chosen))
-        return choice_batch(inputs, labels, self.tokenizer.pad_token_id, length)
+        return choice_batch(inputs, labels, self.tokenizer.pad_token_id)
 
     def evaluate(
         self, model: BertForMultipleChoice, name: str, precision: Precision, processes: Processes,

@@ -76,9 +76,9 @@ class ClassificationTask:
         """Of the rows that are trained on, in tokens. A text in several windows is as many, each with its label."""
         return [len(row.input_ids) for row in self._rows]
 
-    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray) -> Batch:
         """The rows of these numbers as tensors, with their labels (see ``BertForSequenceClassification.loss``)."""
-        return labelled_batch(chosen, self._rows, self._row_labels, self.tokenizer.pad_token_id, length)
+        return labelled_batch(chosen, self._rows, self._row_labels, self.tokenizer.pad_token_id)
 
     def evaluate(
         self, model: BertForSequenceClassification, name: str, precision: Precision, processes: Processes,

@@ -68,10 +68,10 @@ class RelationTask:
         """Of the training texts, in tokens."""
         return [len(marked.input.input_ids) for marked in self.sets["train"].inputs]
 
-    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray) -> Batch:
         """The training texts of these numbers as tensors, with entity_positions (batch, 2) and labels (batch,)."""
         texts = self.sets["train"]
-        padded = pad_marked([texts.inputs[row] for row in chosen], self.tokenizer.pad_token_id, length)
+        padded = pad_marked([texts.inputs[row] for row in chosen], self.tokenizer.pad_token_id)
         padded["labels"] = texts.numbers[chosen]
         return {name: torch.from_numpy(values) for name, values in padded.items()}
 

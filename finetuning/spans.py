@@ -58,12 +58,12 @@ class SpanTask:
         """Of the rows that are trained on, in tokens; each window is one."""
         return [len(window.input.input_ids) for window, _ in self._rows]
 
-    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray) -> Batch:
         """The rows of these numbers as tensors, with start_positions and end_positions (batch,): those of [CLS] where a
         window does not hold the answer.
         """
         rows = [self._rows[row] for row in chosen]
-        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id, length)
+        batch = input_batch([window.input for window, _ in rows], self.tokenizer.pad_token_id)
         starts, ends = zip(*(answer_positions(question, window) for window, question in rows))
         return batch | {"start_positions": torch.tensor(starts), "end_positions": torch.tensor(ends)}
 

@@ -57,9 +57,9 @@ class SummaryTask:
         """Of the rows that are trained on, in tokens; each window of a long document is one."""
         return [len(window.input_ids) for window, _ in self._rows]
 
-    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray) -> Batch:
         """The rows of these numbers as tensors (see ``summary_batch``)."""
-        return summary_batch([self._rows[row] for row in chosen], self.tokenizer.pad_token_id, length)
+        return summary_batch([self._rows[row] for row in chosen], self.tokenizer.pad_token_id)
 
     def evaluate(
         self, model: BertForExtractiveSummarization, name: str, precision: Precision, processes: Processes,

@@ -8,7 +8,7 @@ import torch
 from bert.evaluation.entities import count_entities
 from bert.evaluation.page import table
 from bert.evaluation.report import Evaluation
-from bert.heads.loss import NO_LABEL, Loss, cross_entropy
+from bert.heads.loss import Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
 from bert.predict_tags import OUTSIDE, WordScores, word_scores
 from bert.tokenization.word_windows import word_batch, word_inputs
@@ -58,20 +58,14 @@ class TaggingTask:
         """Of the rows that are trained on, in tokens; each window of a long sentence is one."""
         return [len(window.input.input_ids) for window, _ in self._rows]
 
-    def make_batch(self, chosen: np.ndarray, length: int | None = None) -> Batch:
+    def make_batch(self, chosen: np.ndarray) -> Batch:
         """The rows of these numbers as tensors: input_ids, token_type_ids, attention_mask (batch, seq); word_positions
-        and labels (words,), where the first pieces of words are and the numbers of their tags. With a length that is
-        given both are filled up to as many as rows have positions: with the position 0, and NO_LABEL.
+        and labels (words,), where the first pieces of words are and the numbers of their tags.
         """
         rows = [self._rows[row] for row in chosen]
-        batch = word_batch([window for window, _ in rows], self.tokenizer.pad_token_id, length)
+        batch = word_batch([window for window, _ in rows], self.tokenizer.pad_token_id)
         labels = [self._numbers[sentence.tags[word]] for window, sentence in rows for word in window.words]
-        positions = batch["word_positions"]
-        if length is not None:
-            more = len(rows) * length - len(labels)
-            labels += [NO_LABEL] * more
-            positions = np.pad(positions, (0, more))
-        arrays = batch | {"word_positions": positions, "labels": np.array(labels, np.int64)}
+        arrays = batch | {"labels": np.array(labels, np.int64)}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def evaluate(

@@ -46,7 +46,7 @@ RECIPES = {
 DEFAULTS = {
     "output": "runs/pretrain", "size": "tiny", "corpus": None, "document_per_line": False,
     "encoding_errors": "strict", "tokenizer": "wordpiece", "vocab": None, "cased": False, "shards": None,
-    "workers": None, "nsp": True, "whole_word_masking": False, "max_minutes": None, "eval_every": 1_000,
+    "workers": None, "nsp": True, "preset": "faithful", "whole_word_masking": False, "max_minutes": None, "eval_every": 1_000,
     "eval_examples": 1_000, "checkpoint_every": 1_000, "plan": None,
 }  # fmt: skip
 MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples", "plan"}  # in a resumed run, beside the shared
@@ -97,6 +97,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     model = parser.add_argument_group("model and tasks")
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
     add_number(model, "--dropout", probability, "of hidden states and attention weights (by size)")
+    model.add_argument(
+        "--preset", choices=("faithful", "fast"),
+        help="faithful: the paper's dropout everywhere; fast: none of attention weights, which costs a GPU time (faithful)",
+    )  # fmt: skip
     add_number(model, "--initializer-range", above_zero, "standard deviation of the initial weights (by size)")
     add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")

@@ -18,7 +18,9 @@ def describe(settings: SimpleNamespace, run: Run, shards: Shards, updates_per_ep
         f"{config.vocab_size:,}; {len(shards.held_out):,} documents are held out.\n"
         f"Run:    {settings.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"(about {settings.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
-        f"Device: {run.facts_in_words}."
+        f"Device: {run.facts_in_words}.\n"
+        f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
+        f"{config.attention_probs_dropout_prob:g} of attention weights."
     )
 
 

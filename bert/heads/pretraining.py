@@ -11,6 +11,8 @@ from bert.heads.loss import NO_LABEL, Loss, cross_entropy
 from bert.heads.vocabulary_loss import vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
+from bert.model.layer_norm import LayerNorm
+from bert.model.packing import Packing
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -21,11 +23,13 @@ class MaskedLanguageModelHead(nn.Module):
     Source: google-research/bert ``run_pretraining.py``, ``get_masked_lm_output``.
     """
 
+    compiled_method = "loss"  # by --compile, as one program
+
     def __init__(self, config: BertConfig):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.activation = gelu(config.hidden_act)
-        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.layer_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(self, hidden_states: Tensor, word_embeddings: Tensor) -> Tensor:
@@ -115,11 +119,15 @@ class BertForPreTraining(nn.Module):
 
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); masked_positions and masked_labels
-                (chosen,), a label NO_LABEL where there is none; and, unless pretraining runs without NSP,
-                next_sentence_labels (batch,).
+                (chosen,), a label NO_LABEL where there is none; unless pretraining runs without NSP,
+                next_sentence_labels (batch,); and for a GPU packed_places (tokens,) and packed_boundaries
+                (sequences + 1,), how the batch is packed (see ``Packing``).
         """
+        packing = None
+        if "packed_places" in batch:
+            packing = Packing(batch["packed_places"], *batch["input_ids"].shape, batch["packed_boundaries"])
         encoder = self.bert.read(
-            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"]
+            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"], packing
         )
         states, labels = encoder.last_hidden_state, batch["masked_labels"]  # (chosen, hidden_size), (chosen,)
         losses = {"masked_lm": self.masked_language_model.loss(states, self.word_embeddings, labels)}

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from bert.config import BertConfig
 from bert.model.dropout import dropout as drop_out
+from bert.model.packed_attention import can_attend_packed, packed_attention
 from bert.model.packing import Chosen, Packing
 
 
@@ -90,29 +91,48 @@ class SelfAttention(nn.Module):
             The shape of hidden_states, or (chosen, hidden_size); and the attention weights (batch, heads, seq, seq) or
             None.
         """
-        query = self.query(hidden_states if chosen is None else chosen.take(hidden_states))
-        query, key, value = (
-            rearrange(
-                states if layout is None else layout.unpack(states),
-                "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads,
-            )
-            for states, layout in (
-                (query, packing if chosen is None else chosen.packing),
-                (self.key(hidden_states), packing),
-                (self.value(hidden_states), packing),
-            )
-        )  # fmt: skip
+        few_look = chosen is not None and chosen.packing is not None
+        query, key, value = self.project(hidden_states, chosen if few_look else None)
         dropout = self.dropout_probability if self.training else 0.0
-        # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it has
-        # no dropout, and what PyTorch does there instead is slower than what is written out above.
-        written_out = return_attention or (dropout > 0 and query.device.type == "cpu")
-        if written_out:
-            attended, weights = scaled_dot_product_attention(query, key, value, bias, dropout)
+        weights = None
+        if can_attend_packed(query, packing) and not return_attention:
+            heads = (
+                rearrange(states, "tokens (heads dim) -> tokens heads dim", heads=self.num_attention_heads)
+                for states in (query, key, value)
+            )
+            attended = rearrange(packed_attention(*heads, packing, dropout), "tokens heads dim -> tokens (heads dim)")
         else:
-            attended, weights = F.scaled_dot_product_attention(query, key, value, bias, dropout), None
-        attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
-        if chosen is not None:
-            attended = chosen.packing.pack(attended)
-        elif packing is not None:
-            attended = packing.pack(attended)
+            layout = chosen.packing if few_look else packing  # of those that look
+            query, key, value = (
+                rearrange(
+                    states if packed is None else packed.unpack(states),
+                    "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads,
+                )
+                for states, packed in ((query, layout), (key, packing), (value, packing))
+            )  # fmt: skip
+            # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it
+            # has no dropout, and what PyTorch does there instead is slower than what is written out above.
+            if return_attention or (dropout > 0 and query.device.type == "cpu"):
+                attended, weights = scaled_dot_product_attention(query, key, value, bias, dropout)
+            else:
+                attended = F.scaled_dot_product_attention(query, key, value, bias, dropout)
+            attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
+            if layout is not None:
+                attended = layout.pack(attended)
+        if chosen is not None and not few_look:
+            attended = chosen.take(attended)
         return self.output(attended), weights if return_attention else None
+
+    def project(self, hidden_states: Tensor, looking: Chosen | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values: (..., hidden_size) -> three of that shape, the queries of ``looking`` alone.
+
+        A GPU makes them in one product, of the three matrices side by side, rather than three small ones: the states
+        are read once. On the CPU nothing is gained by it.
+        """
+        if looking is None and hidden_states.is_cuda:
+            projections = (self.query, self.key, self.value)
+            weight = torch.cat([projection.weight for projection in projections])
+            bias = torch.cat([projection.bias for projection in projections])
+            return F.linear(hidden_states, weight, bias).chunk(3, dim=-1)
+        queries_of = hidden_states if looking is None else looking.take(hidden_states)
+        return self.query(queries_of), self.key(hidden_states), self.value(hidden_states)

@@ -1,6 +1,6 @@
 """BertModel: embeddings, encoder and pooler; what every task shares."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from bert.config import BertConfig
 from bert.model.attention import attention_bias
 from bert.model.embeddings import Embeddings
 from bert.model.encoder import Encoder
-from bert.model.packing import choose, find_packing
+from bert.model.packing import Packing, choose, find_packing
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,18 @@ class BertModel(nn.Module):
         token_type_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         only_at: Tensor | None = None,
+        packing: Packing | None = None,
     ) -> BertOutput:
         """``forward`` for a head that reads the last states of a few tokens: those of ``only_at``, and the pooler's.
 
-        On the CPU the last layer is then computed for these tokens alone, and nothing for padding. A GPU would have to
-        wait until the tokens are counted, and a compiled model wants the same shapes every time: there all is computed,
-        and what is asked for is taken from it.
+        The last layer is then computed for these tokens alone, and nothing for padding.
 
         Args:
             input_ids, token_type_ids, attention_mask: as ``forward`` takes them.
             only_at: (chosen,) integers: the tokens whose last states are wanted, numbered row by row through the batch
                 (row * seq + position). None: no more than the pooler needs.
+            packing: how to lay the real tokens end to end, all of ``only_at`` and of [CLS] among them. None: it is
+                found from attention_mask, for which a GPU has to wait until all that it was given to do is done.
 
         Returns:
             last_hidden_state (chosen, hidden_size), and pooler_output.
@@ -120,25 +121,26 @@ class BertModel(nn.Module):
         """
         if only_at is None:
             only_at = input_ids.new_empty(0)
-        if input_ids.device.type != "cpu" or torch.compiler.is_compiling():
-            output = self(input_ids, token_type_ids, attention_mask)
-            chosen_states = output.last_hidden_state.flatten(0, 1).index_select(0, only_at)
-            return replace(output, last_hidden_state=chosen_states)
         _check_shape(attention_mask, input_ids)
-        batch, seq = input_ids.shape
-        first = torch.arange(0, 0 if self.pooler is None else batch * seq, seq)  # what the pooler reads: each [CLS]
-        places = torch.cat([first, only_at]).unique()  # ascending
-        if attention_mask is not None and attention_mask.all():
-            attention_mask = None  # without padding the scores need nothing added
-        packing = find_packing(attention_mask)
-        if packing is not None and not attention_mask.flatten()[places].all():
-            packing = None  # a packed batch has no padding, and here some is asked for
+        (batch, seq), device = input_ids.shape, input_ids.device
+        heads = 0 if self.pooler is None else batch  # what the pooler reads: each [CLS]
+        places = torch.cat([torch.arange(0, heads * seq, seq, device=device), only_at])
+        if packing is None and attention_mask is not None:
+            if attention_mask.all():
+                attention_mask = None  # without padding the scores need nothing added
+            packing = find_packing(attention_mask)
+            if packing is not None and not attention_mask.flatten()[places].all():
+                packing = None  # a packed batch has no padding, and here some is asked for
+        # The CPU computes a token once that is asked for twice; a GPU would have to wait to know their number.
+        places, numbers = places.unique(return_inverse=True) if device.type == "cpu" else (places, None)
         embeddings = self.embeddings(input_ids, token_type_ids, packing)
         bias = attention_bias(attention_mask, embeddings.dtype)
         states, _, _ = self.encoder(embeddings, bias, packing=packing, chosen=choose(places, batch, seq, packing))
+        if numbers is not None:
+            states = states[numbers]
         return BertOutput(
-            last_hidden_state=states[torch.searchsorted(places, only_at)],
-            pooler_output=None if self.pooler is None else self.pooler(states[torch.searchsorted(places, first)]),
+            last_hidden_state=states[heads:],
+            pooler_output=None if self.pooler is None else self.pooler(states[:heads]),
         )
 
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from bert.config import BertConfig
 from bert.model.dropout import Dropout
+from bert.model.layer_norm import LayerNorm
 from bert.model.packing import Packing
 
 
@@ -14,6 +15,8 @@ class Embeddings(nn.Module):
     Source: Devlin et al. 2018, figure 2; google-research/bert ``modeling.py``, ``embedding_postprocessor``.
     """
 
+    compiled_method = "forward"  # by --compile, as one program
+
     def __init__(self, config: BertConfig):
         super().__init__()
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
@@ -21,7 +24,7 @@ class Embeddings(nn.Module):
         # max_position_embeddings.
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
-        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.layer_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(

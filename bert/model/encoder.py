@@ -6,6 +6,7 @@ from bert.config import BertConfig
 from bert.model.attention import SelfAttention
 from bert.model.dropout import Dropout
 from bert.model.feed_forward import FeedForward
+from bert.model.layer_norm import LayerNorm
 from bert.model.packing import Chosen, Packing
 
 
@@ -16,12 +17,14 @@ class EncoderLayer(nn.Module):
     ``modeling.py``; later models moved it before the sublayer.
     """
 
+    compiled_method = "forward"  # by --compile, as one program for all layers
+
     def __init__(self, config: BertConfig):
         super().__init__()
         self.attention = SelfAttention(config)
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attention_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(

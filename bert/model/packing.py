@@ -6,24 +6,33 @@
     [CLS]  not   bad    [SEP]  .     [CLS] good [SEP] [CLS] not bad [SEP] [CLS] well [SEP]
     [CLS]  well  [SEP]   .     .
 
-All layers but attention look at a token alone, and take either form. Attention needs to know whose tokens are whose.
+All layers but attention look at a token alone, and take either form. Attention needs to know whose tokens are whose:
+on the CPU the tokens are unpacked for it, and on a GPU it is told where each sequence begins (``packed_attention``).
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-LEAST_PADDING = 1 / 16  # of a batch, for which packing is worth the copies
+LEAST_PADDING = 1 / 16  # of a batch, for which packing is worth the copies: those that attention on the CPU makes
 
 
 @dataclass(frozen=True)
 class Packing:
-    """places: (tokens,) where each real token stands in the batch, numbered row by row (row * seq + position)."""
+    """
+    Attributes:
+        places: (tokens,) where each token stands in the batch, numbered row by row (row * seq + position).
+        batch, seq: the shape of the padded batch; no sequence is longer than seq.
+        boundaries: (sequences + 1,) int32: where each sequence begins among the tokens, and where the last one ends.
+            None on the CPU, where nothing asks for it.
+    """
 
     places: Tensor
     batch: int
     seq: int
+    boundaries: Tensor | None = None
 
     @property
     def positions(self) -> Tensor:
@@ -39,22 +48,29 @@ class Packing:
         padded = packed.new_zeros(self.batch * self.seq, *packed.shape[1:])
         return padded.index_copy(0, self.places, packed).unflatten(0, (self.batch, self.seq))
 
+    def rows_of(self, places: Tensor) -> Tensor:
+        """Which of the packed tokens stand at these places of the batch, all of which hold one of them."""
+        numbers = torch.arange(len(self.places), device=places.device)
+        return numbers.new_zeros(self.batch * self.seq).index_copy(0, self.places, numbers)[places]
+
 
 @dataclass(frozen=True)
 class Chosen:
     """The tokens whose last states are wanted: the last layer is computed for them alone.
 
-    Every token is looked at in the last layer, but only these look: their queries, the feed-forward network and the
-    LayerNorms after it are all that is left of it. Of BERT's pretraining that is a sixth of the tokens, [CLS] and the
-    masked ones; of a classifier's, [CLS].
+    Every token is looked at in the last layer, but only these need to look: their queries, and after attention the
+    feed-forward network and the LayerNorms, are all that is left of it. Of BERT's pretraining that is a sixth of the
+    tokens, [CLS] and the masked ones; of a classifier's, [CLS].
 
     Attributes:
         rows: (chosen,) which rows of the hidden states (flattened, or packed) they are.
-        packing: how their queries, of which some sequences have more than others, stand in (batch, most queries).
+        packing: how their queries, of which some sequences have more than others, stand in (batch, most queries). None:
+            all tokens look, and what these have seen is taken. So it is on a GPU, which attention costs little, and to
+            count the queries it would have to wait.
     """
 
     rows: Tensor
-    packing: Packing
+    packing: Packing | None
 
     def take(self, hidden_states: Tensor) -> Tensor:
         """(batch, seq, hidden_size), or packed (tokens, hidden_size) -> (chosen, hidden_size)"""
@@ -64,19 +80,21 @@ class Chosen:
 def choose(places: Tensor, batch: int, seq: int, packing: Packing | None) -> Chosen:
     """
     Args:
-        places: (chosen,) numbers of tokens in the batch (row * seq + position), ascending, none twice.
+        places: (chosen,) numbers of tokens in the batch (row * seq + position); on the CPU ascending, none twice.
         packing: how the hidden states are packed, all of ``places`` among them; or None where they are not.
     """
+    rows = places if packing is None else packing.rows_of(places)
+    if places.device.type != "cpu":
+        return Chosen(rows, None)
     sequences = places // seq
     counts = torch.bincount(sequences, minlength=batch)
     width = int(counts.max())
     number_in_sequence = torch.arange(len(places)) - (counts.cumsum(0) - counts)[sequences]
-    rows = places if packing is None else torch.searchsorted(packing.places, places)
     return Chosen(rows, Packing(sequences * width + number_in_sequence, batch, width))
 
 
 def find_packing(attention_mask: Tensor | None) -> Packing | None:
-    """How to pack a batch, or None where that does not pay: where there is hardly any padding.
+    """How to pack a batch, or None where that does not pay: without padding, and on the CPU where there is hardly any.
 
     Args:
         attention_mask: (batch, seq), 1 or True for a real token, 0 or False for padding; None: no padding.
@@ -85,6 +103,10 @@ def find_packing(attention_mask: Tensor | None) -> Packing | None:
         return None
     batch, seq = attention_mask.shape
     places = attention_mask.flatten().nonzero().squeeze(1)
-    if len(places) == 0 or len(places) > (1 - LEAST_PADDING) * batch * seq:
+    on_cpu = places.device.type == "cpu"
+    if len(places) == 0 or len(places) == batch * seq or (on_cpu and len(places) > (1 - LEAST_PADDING) * batch * seq):
         return None
-    return Packing(places, batch, seq)
+    boundaries = None
+    if not on_cpu:
+        boundaries = F.pad((attention_mask != 0).sum(dim=1).cumsum(0), (1, 0)).int()
+    return Packing(places, batch, seq, boundaries)

@@ -33,13 +33,8 @@ def choice_inputs(
     return ChoiceInputs([only for (only,) in fitted.inputs], fitted.too_long > 0)
 
 
-def pad_choices(
-    examples: Sequence[Sequence[ModelInput]], pad_token_id: int, length: int | None = None
-) -> dict[str, np.ndarray]:
+def pad_choices(examples: Sequence[Sequence[ModelInput]], pad_token_id: int) -> dict[str, np.ndarray]:
     """The inputs of several contexts as the arrays that the model takes.
-
-    Args:
-        length: see ``pad_inputs``.
 
     Returns:
         input_ids, token_type_ids, attention_mask: (batch, choices, seq) int64; a context with fewer choices than others
@@ -48,7 +43,4 @@ def pad_choices(
     most = max(map(len, examples))
     nothing = ModelInput(np.array([], np.int32), 0)
     rows = [row for inputs in examples for row in (*inputs, *[nothing] * (most - len(inputs)))]
-    return {
-        name: values.reshape(len(examples), most, -1)
-        for name, values in pad_inputs(rows, pad_token_id, length).items()
-    }
+    return {name: values.reshape(len(examples), most, -1) for name, values in pad_inputs(rows, pad_token_id).items()}

@@ -93,16 +93,13 @@ def marked_input(tokenizer, text: str, first: Span, second: Span, max_length: in
     )
 
 
-def pad_marked(inputs: Sequence[MarkedInput], pad_token_id: int, length: int | None = None) -> dict[str, np.ndarray]:
+def pad_marked(inputs: Sequence[MarkedInput], pad_token_id: int) -> dict[str, np.ndarray]:
     """Inputs as the arrays that the model takes.
-
-    Args:
-        length: see ``pad_inputs``.
 
     Returns:
         input_ids, token_type_ids, attention_mask: (batch, seq) int64; entity_positions: (batch, 2) int64.
     """
-    arrays = pad_inputs([marked.input for marked in inputs], pad_token_id, length)
+    arrays = pad_inputs([marked.input for marked in inputs], pad_token_id)
     return arrays | {"entity_positions": np.array([marked.entity_positions for marked in inputs], np.int64)}
 
 

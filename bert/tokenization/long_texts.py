@@ -66,22 +66,18 @@ def fit_texts(
     return FittedTexts(inputs, too_long)
 
 
-def pad_inputs(inputs: Sequence[ModelInput], pad_token_id: int, length: int | None = None) -> dict[str, np.ndarray]:
+def pad_inputs(inputs: Sequence[ModelInput], pad_token_id: int) -> dict[str, np.ndarray]:
     """Inputs of unequal lengths as the arrays that the model takes.
-
-    Args:
-        length: of the rows; None: of the longest input.
 
     Returns:
         input_ids, token_type_ids, attention_mask: (batch, seq) int64.
     """
     lengths = np.array([len(ids) for ids, _ in inputs])
-    if length is None:
-        length = int(lengths.max(initial=1))
-    input_ids = np.full((len(inputs), length), pad_token_id, np.int64)
+    longest = int(lengths.max(initial=1))
+    input_ids = np.full((len(inputs), longest), pad_token_id, np.int64)
     for row, (ids, _) in zip(input_ids, inputs):
         row[: len(ids)] = ids
-    seq = np.arange(length)
+    seq = np.arange(longest)
     real = seq < lengths[:, None]
     second = real & (seq >= np.array([first_length for _, first_length in inputs])[:, None])
     return {

@@ -72,20 +72,15 @@ def sentence_windows(tokenizer, sentences: Sequence[str], max_length: int) -> Se
     return SentenceWindows([window for window in windows if window.sentences], cut)
 
 
-def pad_windows(
-    windows: Sequence[SentenceWindow], pad_token_id: int, length: int | None = None
-) -> dict[str, np.ndarray]:
+def pad_windows(windows: Sequence[SentenceWindow], pad_token_id: int) -> dict[str, np.ndarray]:
     """Windows as the arrays that the model takes.
-
-    Args:
-        length: see ``pad_inputs``.
 
     Returns:
         input_ids, token_type_ids, attention_mask: (batch, seq) int64; sentence_positions: (sentences,) int64, of the
         scored sentences of all windows, each as row * seq + position.
     """
     rows = [ModelInput(window.input_ids, len(window.input_ids)) for window in windows]
-    arrays = pad_inputs(rows, pad_token_id, length)
+    arrays = pad_inputs(rows, pad_token_id)
     for row, window in zip(arrays["token_type_ids"], windows):
         row[: len(window.token_type_ids)] = window.token_type_ids
     seq = arrays["input_ids"].shape[1]

@@ -52,17 +52,14 @@ def word_inputs(tokenizer, words: str | Sequence[str], max_length: int) -> list[
     return inputs
 
 
-def word_batch(windows: Sequence[WordInput], pad_token_id: int, length: int | None = None) -> dict[str, np.ndarray]:
+def word_batch(windows: Sequence[WordInput], pad_token_id: int) -> dict[str, np.ndarray]:
     """Inputs as the arrays that the model takes.
-
-    Args:
-        length: see ``pad_inputs``.
 
     Returns:
         input_ids, token_type_ids, attention_mask: (batch, seq) int64; word_positions: (words,) int64, of the words of
         all inputs in their order, each as row * seq + position.
     """
-    arrays = pad_inputs([window.input for window in windows], pad_token_id, length)
+    arrays = pad_inputs([window.input for window in windows], pad_token_id)
     seq = arrays["input_ids"].shape[1]
     positions = [row * seq + position for row, window in enumerate(windows) for position in window.positions]
     return arrays | {"word_positions": np.array(positions, np.int64)}

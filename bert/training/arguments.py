@@ -78,7 +78,7 @@ def add_training_arguments(parser: argparse.ArgumentParser):
     training.add_argument(
         "--precision", choices=("auto", "fp32", "bf16", "fp16"), help="of matrix products (bf16 where it is fast)"
     )
-    add_switch(training, "--compile", "torch.compile model and losses; training inputs are padded to --max-length")
+    add_switch(training, "--compile", "torch.compile the model's parts, for training")
     add_switch(training, "--shard-optimizer", "each process keeps a part of the optimizer's state, to save memory")
     add_number(training, "--report-every", positive, "updates between lines of the log (50)")
     add_number(training, "--eval-every", positive, "updates between evaluations")

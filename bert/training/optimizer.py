@@ -88,10 +88,10 @@ def fused_update(
     """The same update in one kernel: that of torch's AdamW, told that so many steps have gone by that its bias
     corrections, 1 - beta ** step, are 1.
     """
-    long_ago = [torch.tensor(1e9, device=parameter.device) for parameter in parameters]
+    long_ago = torch.full((), 1e9, device=parameters[0].device)
     torch._fused_adamw_(
-        parameters, gradients, m, v, [], long_ago, amsgrad=False, lr=group["lr"], beta1=group["betas"][0],
-        beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"], maximize=False,
+        parameters, gradients, m, v, [], [long_ago] * len(parameters), amsgrad=False, lr=group["lr"],
+        beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"], maximize=False,
     )  # fmt: skip
 
 

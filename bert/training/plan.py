@@ -102,15 +102,15 @@ def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, in
 def activation_bytes_per_token(setup: Setup) -> int:
     """What the layers keep of each token for the backward pass, in bytes.
 
-    ======================================  =======  ================
+    ======================================  =======  =============================================
     per layer                               numbers  bytes, 16 bits
-    ======================================  =======  ================
-    the layer's input, for Q, K and V       h        2 h, three times (autocast makes a copy for each)
+    ======================================  =======  =============================================
+    the layer's input, for Q, K and V       h        2 h
     query, key, value, attended values      4 h      2 h each
-    inputs of the two LayerNorms            2 h      4 h each: sums stay in 32 bits
+    inputs of the two LayerNorms            2 h      2 h each; on a GPU 4 h: autocast makes a copy
     input of the feed-forward part          h        2 h
     its inner layer, before and after GELU  2 i      2 i each
-    ======================================  =======  ================
+    ======================================  =======  =============================================
 
     Dropout adds a byte for each number that it decides on, twice h. Fused attention keeps none of the (seq, seq)
     weights; on the CPU, with dropout, attention is written out, and they are kept: before dropout (32 bits) and after.
@@ -118,7 +118,8 @@ def activation_bytes_per_token(setup: Setup) -> int:
     config = setup.config
     h, i = config.hidden_size, config.intermediate_size
     bytes_each = 4 if setup.precision == "fp32" else 2
-    per_layer = (8 * h + 2 * i) * 4 if setup.precision == "fp32" else (3 + 4 + 1) * 2 * h + 2 * 4 * h + 2 * 2 * i
+    layer_norms = 2 * h * (2 if setup.device_type == "cpu" else 4)
+    per_layer = (8 * h + 2 * i) * 4 if setup.precision == "fp32" else (1 + 4 + 1) * 2 * h + layer_norms + 2 * 2 * i
     if config.hidden_dropout_prob > 0:
         per_layer += 2 * h
     if config.attention_probs_dropout_prob > 0 and setup.device_type == "cpu":

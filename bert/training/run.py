@@ -8,6 +8,7 @@
 It knows no task: what a script keeps in the training state of its own, it gives to ``save`` and gets from ``resume``.
 """
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
 from bert.training.allocation import keep_freed_memory
+from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
 from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
@@ -88,6 +90,7 @@ class Run:
         identity: plain data that is saved with the training state; a run of any other is not the same run.
         scaler: of the loss, where the precision needs it.
         sharded: whether each process keeps a part of the optimizer's state alone.
+        compiles: whether the model trains compiled.
         progress: where the run stands.
     """
 
@@ -100,6 +103,7 @@ class Run:
     identity: dict
     scaler: torch.amp.GradScaler
     sharded: bool = False
+    compiles: bool = False
     progress: Progress = field(default_factory=Progress)
 
     @property
@@ -114,11 +118,9 @@ class Run:
         processes, precision = self.processes, self.precision
         return f"{processes.count} x {processes.device.type}, precision {precision.name} ({precision.reason})"
 
-    def compile(self) -> None:
-        """Has ``torch.compile`` make one program of the model and its losses, at their first call, and another for what
-        they measure outside of training. Batches of one shape need no third.
-        """
-        self.model.losses = torch.compile(self.model.losses)
+    def compiled(self) -> contextlib.AbstractContextManager:
+        """Inside the block the model trains compiled, where the run is to (see ``bert.training.compilation``)."""
+        return compiled_parts(self.model) if self.compiles else contextlib.nullcontext()
 
     def resume(self, made_from: str) -> dict:
         """Puts everything back to where the newest whole training state left it.
@@ -180,10 +182,16 @@ class Run:
         evaluate: Callable[[], str | None], checkpoint: Callable[[], None],
     ) -> str:  # fmt: skip
         """Trains from where the run stands; arguments and result are those of ``bert.training.loop.train``."""
-        return train(
-            self.model, updates, self.optimizer, self.scaler, self.precision, self.processes, schedule, self.progress,
-            reporter.report, evaluate, checkpoint,
-        )  # fmt: skip
+
+        def evaluate_as_written() -> str | None:
+            with as_written():
+                return evaluate()
+
+        with self.compiled():
+            return train(
+                self.model, updates, self.optimizer, self.scaler, self.precision, self.processes, schedule,
+                self.progress, reporter.report, evaluate_as_written, checkpoint,
+            )  # fmt: skip
 
     def say_how_it_ended(self, ended: str) -> None:
         """Says why and when the training ended."""
@@ -199,7 +207,7 @@ def assemble(
     """A new run of a model and its optimizer, in the precision and with the seed that the settings say.
 
     Args:
-        settings: output, precision, seed and shard_optimizer are read.
+        settings: output, precision, seed, shard_optimizer and compile are read.
         identity: see ``Run``; the model's configuration is added to it as "config".
     """
     precision = choose_precision(settings.precision, processes.device)
@@ -209,5 +217,5 @@ def assemble(
     identity = {"config": model.config.to_dict()} | identity
     return Run(
         Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler(),
-        settings.shard_optimizer,
+        settings.shard_optimizer, settings.compile,
     )  # fmt: skip

@@ -77,8 +77,8 @@ class PretrainingBatches:
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
         position: that of the update to go on after; None begins.
-        pad_to_max_length: every micro-batch has the same shapes, for ``torch.compile``; otherwise it is as long as
-            its longest example, rounded up to a multiple of 8.
+        packed: every micro-batch says how it is laid end to end, for a GPU, and is max_length long; otherwise it is as
+            long as its longest example, rounded up to a multiple of 8.
 
     What is in a micro-batch is said at ``InputLayout.batch``.
 
@@ -100,7 +100,7 @@ class PretrainingBatches:
         processes: int = 1,
         accumulate: int = 1,
         position: tuple[int, int, int] | None = None,
-        pad_to_max_length: bool = False,
+        packed: bool = False,
     ):
         share = accumulate * processes
         if batch_size < 1 or batch_size % share:
@@ -112,7 +112,7 @@ class PretrainingBatches:
         if nsp:
             _require_pairs(shards, self._documents.count)
         self._shards = shards
-        self._layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
+        self._layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, packed, nsp)
         self._batch_size, self._max_length, self._seed, self._nsp = batch_size, max_length, seed, nsp
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = Position(0, 0, 0) if position is None else Position(*position)
@@ -193,7 +193,7 @@ def evaluation_batches(
     process: int = 0,
     processes: int = 1,
     max_examples: int | None = None,
-    pad_to_max_length: bool = False,
+    packed: bool = False,
 ) -> Iterator[Batch]:
     """One pass over the held-out documents: the same examples with the same masks every time.
 
@@ -218,7 +218,7 @@ def evaluation_batches(
         document_of = np.searchsorted(ends, examples["chunk"], side="right")
         examples = examples[_occurrence(document_of) < most_of_one]
     examples = examples[:max_examples][process::processes]
-    layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp)
+    layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, packed, nsp)
     for first in range(0, len(examples), batch_size):
         yield layout.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
 

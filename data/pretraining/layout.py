@@ -7,6 +7,8 @@ from bert.errors import InputError
 from data.pretraining.masking import mask_budgets, mask_tokens
 
 LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
+TOTALS = 32  # that the number of tokens of a packed batch is rounded to, of all that it may be
+TOKENS_TOGETHER = 64  # and each of them a multiple of this
 NO_LABEL = -100  # in the place of a label, as bert.heads.loss has it
 
 Batch = dict[str, torch.Tensor]
@@ -21,7 +23,7 @@ class InputLayout:
         InputError: where the shards were made with another vocabulary.
     """
 
-    def __init__(self, shards, tokenizer, max_length, whole_word_masking, pad_to_max_length, nsp):
+    def __init__(self, shards, tokenizer, max_length, whole_word_masking, packed, nsp):
         if tokenizer.vocab_size != shards.vocab_size:
             raise InputError(
                 f"the shards were made with a vocabulary of {shards.vocab_size:,} pieces, and this one has "
@@ -32,7 +34,7 @@ class InputLayout:
         self._pad, self._cls, self._sep = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id
         self._mask = tokenizer.mask_token_id
         self._continues_word = np.array(tokenizer.continues_word, bool) if whole_word_masking else None
-        self._max_length, self._pad_to_max_length, self._nsp = max_length, pad_to_max_length, nsp
+        self._max_length, self._packed, self._nsp = max_length, packed, nsp
 
     def batch(self, examples: np.ndarray, seed: int, epoch: int) -> Batch:
         """The examples (of type ``EXAMPLE``) as a micro-batch of int64 tensors.
@@ -40,15 +42,16 @@ class InputLayout:
         Returns:
             input_ids, token_type_ids, attention_mask: (batch, seq).
             masked_positions: (masked,) where the masked pieces are in the flattened (batch * seq), ascending.
-            masked_labels: (masked,) what they were. With pad_to_max_length both are filled up to as many as full rows
-                have: with the position 0, and NO_LABEL.
+            masked_labels: (masked,) what they were. Where the batch is packed both are filled up to as many as full
+                rows have: with the position 0, and NO_LABEL.
             next_sentence_labels: (batch,) 0 where B follows A, 1 where B is random; only with nsp.
+            packed_places, packed_boundaries: only where the batch is packed: see ``lay_end_to_end``.
         """
         a_lengths = examples["a_end"] - examples["a_start"]
         b_lengths = examples["b_end"] - examples["b_start"]
         lengths = a_lengths + b_lengths + (3 if self._nsp else 2)
         length = self._max_length
-        if not self._pad_to_max_length:
+        if not self._packed:
             length = min(length, -(-int(lengths.max()) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE)
         input_ids = np.full((len(examples), length), self._pad, np.int64)
         for row, (_, a_start, a_end, b_start, b_end, _) in zip(input_ids, examples.tolist(), strict=True):
@@ -83,10 +86,35 @@ class InputLayout:
             "masked_positions": np.flatnonzero(chosen),
             "masked_labels": input_ids[chosen],
         }
-        if self._pad_to_max_length:
+        if self._packed:
+            batch["packed_places"], batch["packed_boundaries"] = lay_end_to_end(real)
             most = len(examples) * int(mask_budgets(np.array(length)))
             for name, filling in (("masked_positions", 0), ("masked_labels", NO_LABEL)):
                 batch[name] = np.pad(batch[name], (0, most - len(batch[name])), constant_values=filling)
         if self._nsp:
             batch["next_sentence_labels"] = examples["is_random"].copy()
         return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+
+def lay_end_to_end(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How a batch's tokens stand end to end, without its padding, for a GPU that would have to wait to find that out.
+
+    So that most batches have one shape, and the shape is one that matrix units like, a few tokens of padding go along,
+    as sequences of their own.
+
+    Args:
+        real: (batch, seq) bool: what is not padding, at the beginning of each row.
+
+    Returns:
+        (tokens,) int64 where each token stands in the flattened (batch * seq); and (sequences + 1,) int32 where each
+        sequence begins among these tokens, and where the last one ends, of which as many as the shape of ``real`` needs
+        at most; those that it does not need are empty.
+    """
+    batch, seq = real.shape
+    together = -(-batch * seq // (TOTALS * TOKENS_TOGETHER)) * TOKENS_TOGETHER
+    places, lengths = np.flatnonzero(real), real.sum(axis=1)
+    missing = min(-len(places) % together, real.size - len(places))
+    padding = np.flatnonzero(~real)[:missing]
+    of_padding = np.clip(missing - seq * np.arange(-(-together // seq)), 0, seq)
+    boundaries = np.concatenate([[0], np.cumsum(np.concatenate([lengths, of_padding]))])
+    return np.concatenate([places, padding]), boundaries.astype(np.int32)

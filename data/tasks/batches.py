@@ -124,15 +124,13 @@ class TaskBatches:
         return Update([self._make_batch(part) for part in mine], position, examples)
 
 
-def input_batch(inputs: Sequence[ModelInput], pad_token_id: int, length: int | None = None) -> Batch:
+def input_batch(inputs: Sequence[ModelInput], pad_token_id: int) -> Batch:
     """Inputs as the tensors input_ids, token_type_ids and attention_mask, (batch, seq) int64."""
-    padded = pad_inputs(inputs, pad_token_id, length)
+    padded = pad_inputs(inputs, pad_token_id)
     return {name: torch.from_numpy(values) for name, values in padded.items()}
 
 
-def labelled_batch(
-    rows: np.ndarray, inputs: Sequence[ModelInput], labels: np.ndarray, pad_token_id: int, length: int | None = None
-) -> Batch:
+def labelled_batch(rows: np.ndarray, inputs: Sequence[ModelInput], labels: np.ndarray, pad_token_id: int) -> Batch:
     """``input_batch`` of the rows of these numbers, with their ``labels`` as ``label_numbers`` gives them."""
-    batch = input_batch([inputs[row] for row in rows], pad_token_id, length)
+    batch = input_batch([inputs[row] for row in rows], pad_token_id)
     return batch | {"labels": torch.from_numpy(labels[rows])}

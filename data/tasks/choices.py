@@ -20,9 +20,7 @@ def read_labelled_choices(path: str | Path) -> list[Choices]:
     return list(read_choices(path, labelled=True))
 
 
-def choice_batch(
-    inputs: Sequence[Sequence[ModelInput]], labels: Sequence[int], pad_token_id: int, length: int | None = None
-) -> Batch:
+def choice_batch(inputs: Sequence[Sequence[ModelInput]], labels: Sequence[int], pad_token_id: int) -> Batch:
     """Examples as tensors: input_ids, token_type_ids, attention_mask (batch, choices, seq) and labels (batch,)."""
-    padded = pad_choices(inputs, pad_token_id, length)
+    padded = pad_choices(inputs, pad_token_id)
     return {name: torch.from_numpy(values) for name, values in padded.items()} | {"labels": torch.tensor(labels)}

@@ -21,12 +21,10 @@ def read_summaries(path: str | Path) -> list[Document]:
     return list(read_documents(path, labelled=True))
 
 
-def summary_batch(
-    rows: Sequence[tuple[SentenceWindow, Document]], pad_token_id: int, length: int | None = None
-) -> Batch:
+def summary_batch(rows: Sequence[tuple[SentenceWindow, Document]], pad_token_id: int) -> Batch:
     """Windows of documents as tensors: input_ids, token_type_ids, attention_mask (batch, seq); and, of the sentences
     that are scored in them, sentence_positions and labels (sentences,), 1.0 for those of the summary.
     """
-    padded = pad_windows([window for window, _ in rows], pad_token_id, length)
+    padded = pad_windows([window for window, _ in rows], pad_token_id)
     labels = [float(sentence in document.summary) for window, document in rows for sentence in window.sentences]
     return {name: torch.from_numpy(values) for name, values in padded.items()} | {"labels": torch.tensor(labels)}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from bert.heads.loss import NO_LABEL
 from bert.heads.token import BertForTokenClassification
 from data.tasks.tagging import TaggedSentence
 from finetuning.tagging import TaggingTask
@@ -50,30 +49,6 @@ def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):
         model.train(training)
         task.evaluate(model, "dev", FULL, ALONE)
         assert model.training == training
-
-
-def test_with_a_length_every_batch_of_as_many_rows_has_the_same_shapes(task):
-    plain, filled = task.make_batch(np.arange(5)), task.make_batch(np.arange(5), length=8)
-    assert {name: tuple(values.shape) for name, values in filled.items()} == {
-        "input_ids": (5, 8), "token_type_ids": (5, 8), "attention_mask": (5, 8), "word_positions": (40,),
-        "labels": (40,),
-    }  # fmt: skip
-    words = len(plain["labels"])
-    assert filled["labels"][:words].equal(plain["labels"]) and (filled["labels"][words:] == NO_LABEL).all()
-    ids = plain["input_ids"].flatten()[plain["word_positions"]]
-    assert filled["input_ids"].flatten()[filled["word_positions"][:words]].equal(ids)
-
-
-def test_a_batch_of_a_length_has_the_losses_of_the_plain_one_compiled_too(task, model):
-    plain, filled = task.make_batch(np.arange(5)), task.make_batch(np.arange(5), length=8)
-    model.eval()  # without dropout
-    torch.compiler.reset()
-    compiled = torch.compile(model.losses, backend="eager", fullgraph=True)
-    for losses in (model.losses(filled), compiled(filled)):
-        torch.testing.assert_close(list(losses["tagging"]), list(model.losses(plain)["tagging"]))
-    other = task.make_batch(np.arange(5, 10), length=8)
-    with torch.compiler.set_stance("fail_on_recompile"):
-        compiled(other)
 
 
 def test_a_batch_without_a_word_trains_nothing_and_fails_nowhere():

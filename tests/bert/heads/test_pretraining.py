@@ -93,17 +93,14 @@ def test_positions_without_a_label_change_no_loss_and_no_count(model, batch):
         torch.testing.assert_close(list(loss), list(model.losses(batch)[name]))
 
 
-def test_compiled_it_is_made_once_for_batches_of_one_shape_and_has_the_same_losses(model, batch):
-    torch.compiler.reset()
-    compiled = torch.compile(model.losses, backend="eager", fullgraph=True)
-    fewer = {name: values[:3] if name.startswith("masked") else values for name, values in batch.items()}
-    compiled(filled_up(batch, 5))
-    with torch.compiler.set_stance("fail_on_recompile"):
-        for each in (batch, fewer):
-            for name, loss in compiled(filled_up(each, 5)).items():
-                torch.testing.assert_close(list(loss), list(model.losses(each)[name]))
-        with pytest.raises(RuntimeError, match="recompile"):
-            compiled(fewer)
+def test_a_batch_that_says_how_it_is_packed_has_the_same_losses(model, batch):
+    real = batch["attention_mask"].flatten().bool()
+    places = torch.cat([real.nonzero()[:, 0], (~real).nonzero()[:1, 0]])
+    lengths = batch["attention_mask"].sum(dim=1)
+    boundaries = torch.cat([torch.zeros(1), lengths.cumsum(0), lengths.sum()[None] + 1]).int()
+    packed = batch | {"packed_places": places, "packed_boundaries": boundaries}
+    for name, loss in model.losses(packed).items():
+        torch.testing.assert_close(list(loss), list(model.losses(batch)[name]))
 
 
 def test_both_classes_of_next_sentence_get_gradients(model, batch):

@@ -92,4 +92,3 @@ def test_padding_is_masked_and_of_type_0():
     assert padded["input_ids"].tolist() == [[2, 5, 3, 6, 3], [2, 3, 9, 9, 9]]
     assert padded["token_type_ids"].tolist() == [[0, 0, 0, 1, 1], [0] * 5]
     assert padded["attention_mask"].tolist() == [[1] * 5, [1, 1] + [0] * 3]
-    assert pad_inputs(inputs, 9, length=7)["input_ids"].shape == (2, 7)

@@ -193,7 +193,7 @@ def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
 
 
 def test_shapes_can_be_constant(shards, tokenizer):
-    updates = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1, pad_to_max_length=True), 20)
+    updates = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1, packed=True), 20)
     shapes = {tuple((name, values.shape) for name, values in update.micro_batches[0].items()) for update in updates}
     assert len(shapes) == 1
     assert updates[0].micro_batches[0]["input_ids"].shape == (4, 93)

@@ -33,7 +33,7 @@ def unmasked(batch) -> list[list[int]]:
 
 
 def test_pairs_stand_between_cls_and_sep_and_are_padded_to_a_multiple_of_eight():
-    layout = InputLayout(SHARDS, TOKENIZER, 16, whole_word_masking=False, pad_to_max_length=False, nsp=True)
+    layout = InputLayout(SHARDS, TOKENIZER, 16, whole_word_masking=False, packed=False, nsp=True)
     batch = layout.batch(examples((0, 2, 2, 3, 0), (20, 24, 50, 53, 1)), seed=0, epoch=0)
     assert unmasked(batch) == [
         [CLS, 10, 11, SEP, 12, SEP, *[PAD] * 10],
@@ -47,7 +47,7 @@ def test_pairs_stand_between_cls_and_sep_and_are_padded_to_a_multiple_of_eight()
 
 
 def test_a_single_segment_has_one_sep_and_no_label_for_the_pair():
-    layout = InputLayout(SHARDS, TOKENIZER, 12, whole_word_masking=False, pad_to_max_length=True, nsp=False)
+    layout = InputLayout(SHARDS, TOKENIZER, 12, whole_word_masking=False, packed=True, nsp=False)
     batch = layout.batch(examples((5, 8, 0, 0, 0)), seed=0, epoch=0)
     assert unmasked(batch) == [[CLS, 15, 16, 17, SEP, *[PAD] * 7]]
     assert not batch["token_type_ids"].any()

@@ -17,12 +17,12 @@ def test_examples_become_tensors_with_labels(tmp_path, tokenizer):
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
     examples = read_labelled_choices(tmp_path / "a.jsonl")
     inputs = [choice_inputs(tokenizer, example.context, example.choices, 16).inputs for example in examples]
-    batch = choice_batch(inputs, [example.label for example in examples], tokenizer.pad_token_id, length=12)
+    batch = choice_batch(inputs, [example.label for example in examples], tokenizer.pad_token_id)
     assert {name: tuple(values.shape) for name, values in batch.items()} == {
-        "input_ids": (2, 3, 12), "token_type_ids": (2, 3, 12), "attention_mask": (2, 3, 12), "labels": (2,),
+        "input_ids": (2, 3, 8), "token_type_ids": (2, 3, 8), "attention_mask": (2, 3, 8), "labels": (2,),
     }  # fmt: skip
     assert batch["labels"].tolist() == [1, 2]
-    assert batch["input_ids"][1, 2].tolist()[:9] == [*tokenizer("the dog", "on the mat").input_ids, 0]
+    assert batch["input_ids"][1, 2].tolist() == tokenizer("the dog", "on the mat").input_ids
     assert batch["attention_mask"][0, 2].sum() == 0
 
 
