@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", choices=RECIPES, default="base", help="the model (base)")
     parser.add_argument("--minutes", type=above_zero, default=10, help="of pretraining (10)")
     parser.add_argument("--trial-steps", type=positive, default=200, help="to measure its speed (200)")
-    parser.add_argument("--learning-rate", type=above_zero, help="of pretraining (4e-4 for base; else the size's own)")
+    parser.add_argument("--learning-rate", type=above_zero, help="of pretraining (3e-4 for base; else the size's own)")
     parser.add_argument("--batch-size", type=positive, help="of pretraining (the size's own)")
     parser.add_argument("--compile", action="store_true", help="torch.compile, in pretraining")
     parser.add_argument("--labelled", type=positive, help="fine-tune on so many reviews (all but the tenth)")
@@ -169,11 +169,11 @@ def write_table(path: Path, examples: list[Example]) -> None:
 
 
 def pretrain(given: argparse.Namespace, output: Path, steps: int, corpus: list) -> None:
-    rate = given.learning_rate or (4e-4 if given.size == "base" else None)
+    rate = given.learning_rate or (3e-4 if given.size == "base" else None)
     flags = [
         "--size", given.size, "--output", output, "--max-length", LENGTH, "--max-steps", steps,
-        "--device", given.device, "--dropout", 0, "--report-every", REPORT_EVERY, "--eval-every", steps,
-        "--checkpoint-every", steps,
+        "--device", given.device, "--dropout", 0, "--sinusoidal-start", "--report-every", REPORT_EVERY,
+        "--eval-every", steps, "--checkpoint-every", steps,
         *corpus, *([] if rate is None else ["--learning-rate", rate]),
         *([] if given.batch_size is None else ["--batch-size", given.batch_size]),
         *(["--compile"] if given.compile else []),

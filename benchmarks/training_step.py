@@ -9,8 +9,12 @@ A pretraining step is the whole of it: forward, the two losses, backward, clippi
 torch's AdamW, fused. In a fine-tuning step both get the same SST-2 sentences (of the folder that the environment
 variable BERT_DATA names), 32 in random order. Peak memory is that of a fresh process, less what it holds before the
 model is made.
+
+On a GPU the cases are others, in bf16: both sides as written and by ``torch.compile``, and ours with both of its
+presets, *faithful* and *fast*, which drops out no attention weights. Theirs does.
 """
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -28,14 +32,17 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.tokenization.long_texts import fit_texts
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
 from bert.training.loop import Losses, Sums, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
 from bert.training.precision import DTYPES, Precision
+from data.pretraining.layout import lay_end_to_end
 from data.tasks.batches import input_batch
 from data.tasks.classification import Columns, read_examples
 
 SHAPES = {"mini": (32, 128), "base": (8, 128)}
+GPU_SHAPES = (("base", 256, 128), ("base", 64, 512), ("large", 32, 512))
 MASKED = 0.15
 ATTENTIONS = ("eager", "sdpa")
 
@@ -58,6 +65,16 @@ def main(arguments: list[str] | None = None) -> None:
 def _cases(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
     """Each case by its name: a function that measures it."""
     cases = {}
+    if device.type == "cuda":
+        return {
+            f"{size}, pretraining step, {batch_size} x {length}, {how}": (
+                lambda case, shape=(size, batch_size, length), how=how: _on_a_gpu(
+                    case, *shape, device, given.seconds, compiled=how == "compiled"
+                )
+            )
+            for size, batch_size, length in GPU_SHAPES
+            for how in ("as written", "compiled")
+        }
     for size, (batch_size, length) in SHAPES.items():
         for precision in given.precisions:
             cases[f"{size}, pretraining step, {batch_size} x {length}, {precision}"] = (
@@ -164,12 +181,31 @@ def _pretraining(
             torch.compile(peer) if compiled else peer, [theirs], precision, device
         )
     works["ours"] = our_steps(model, [ours], precision, device)
-    if compiled:
-        other = BertForPreTraining(config).to(device)
-        other.losses = torch.compile(other.losses)
-        works["ours compiled"] = our_steps(other, [ours], precision, device)
     flops = flops_per_step(config, batch_size, length, device)
     return _rows(case, precision, works, batch_size * length, device, seconds, flops)
+
+
+def _on_a_gpu(
+    case: str, size: str, batch_size: int, length: int, device: torch.device, seconds: float, compiled: bool
+) -> list[dict]:
+    """Both of our presets, laid end to end as the loader does it, beside their sdpa attention."""
+    torch.manual_seed(0)
+    config = getattr(BertConfig, size)()
+    ours, theirs = pretraining_batches(config, batch_size, length)
+    places, boundaries = lay_end_to_end(np.ones((batch_size, length), bool))
+    ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
+    presets = {"faithful": config, "fast": config.replace(attention_probs_dropout_prob=0.0)}
+    works = {}
+    with contextlib.ExitStack() as stack:
+        for preset, how in presets.items():
+            model = BertForPreTraining(how).to(device)
+            works[f"ours, {preset}"] = our_steps(model, [ours], "bf16", device)
+            if compiled:
+                stack.enter_context(compiled_parts(model))
+        peer = their_model("BertForPreTraining", model, "sdpa").to(device)
+        works["sdpa"] = their_steps(torch.compile(peer) if compiled else peer, [theirs], "bf16", device)
+        flops = flops_per_step(config, batch_size, length, device)
+        return _rows(case, "bf16", works, batch_size * length, device, seconds, flops)
 
 
 def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
@@ -220,14 +256,17 @@ def _rows(
 def flops_per_step(config: BertConfig, batch_size: int, length: int, device: torch.device) -> float:
     """Floating-point operations of the matrix products that ours takes in a step: 6 for each weight that a token meets
     (2 forward, 4 backward), 12 for each pair of tokens, layer and hidden number in attention; the vocabulary at masked
-    tokens alone; and on the CPU the last layer, but for its keys and values, at those and [CLS] alone.
+    tokens alone; and the last layer at those and [CLS] alone, but for its keys and values, and on a GPU its queries and
+    attention.
     """
     hidden, tokens = config.hidden_size, batch_size * length
     masked = round(MASKED * tokens)
-    read = masked + batch_size if device.type == "cpu" else tokens
+    read = masked + batch_size
+    projections, looking = (2, read) if device.type == "cpu" else (3, tokens)
     layer = 4 * hidden**2 + 2 * hidden * config.intermediate_size
     whole_layer = 6 * layer * tokens + 12 * tokens * length * hidden
-    last_layer = 6 * (2 * hidden**2 * tokens + (layer - 2 * hidden**2) * read) + 12 * read * length * hidden
+    everywhere = projections * hidden**2
+    last_layer = 6 * (everywhere * tokens + (layer - everywhere) * read) + 12 * looking * length * hidden
     head = 6 * masked * hidden * (config.vocab_size + hidden)
     return (config.num_hidden_layers - 1) * whole_layer + last_layer + head
 

@@ -46,8 +46,8 @@ RECIPES = {
 DEFAULTS = {
     "output": "runs/pretrain", "size": "tiny", "corpus": None, "document_per_line": False,
     "encoding_errors": "strict", "tokenizer": "wordpiece", "vocab": None, "cased": False, "shards": None,
-    "workers": None, "nsp": True, "preset": "faithful", "whole_word_masking": False, "max_minutes": None, "eval_every": 1_000,
-    "eval_examples": 1_000, "checkpoint_every": 1_000, "plan": None,
+    "workers": None, "nsp": True, "preset": "faithful", "whole_word_masking": False, "max_minutes": None,
+    "eval_every": 1_000, "eval_examples": 1_000, "checkpoint_every": 1_000, "plan": None,
 }  # fmt: skip
 MAY_CHANGE = {"workers", "shards", "max_minutes", "eval_examples", "plan"}  # in a resumed run, beside the shared
 
@@ -99,7 +99,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_number(model, "--dropout", probability, "of hidden states and attention weights (by size)")
     model.add_argument(
         "--preset", choices=("faithful", "fast"),
-        help="faithful: the paper's dropout everywhere; fast: none of attention weights, which costs a GPU time (faithful)",
+        help="fast: no dropout of attention weights; faithful: dropout wherever the paper has it (faithful)",
     )  # fmt: skip
     add_number(model, "--initializer-range", above_zero, "standard deviation of the initial weights (by size)")
     add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")

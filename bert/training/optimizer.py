@@ -91,7 +91,8 @@ def fused_update(
     long_ago = torch.full((), 1e9, device=parameters[0].device)
     torch._fused_adamw_(
         parameters, gradients, m, v, [], [long_ago] * len(parameters), amsgrad=False, lr=group["lr"],
-        beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"], maximize=False,
+        beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"],
+        maximize=False,
     )  # fmt: skip
 
 
