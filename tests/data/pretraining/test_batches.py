@@ -192,9 +192,17 @@ def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
     assert len(masks) > 10
 
 
-def test_shapes_can_be_constant(shards, tokenizer):
+def test_packed_batches_have_the_same_examples_and_few_shapes(shards, tokenizer):
     updates = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1, packed=True), 20)
-    shapes = {tuple((name, values.shape) for name, values in update.micro_batches[0].items()) for update in updates}
+    for update in updates:
+        batch = update.micro_batches[0]
+        assert len(batch["packed_places"]) in (64, 128, 192, 256, 320, 372)  # multiples of 64, or all there is
+        real = batch["attention_mask"].flatten().nonzero()[:, 0]
+        assert batch["packed_places"][: len(real)].equal(real)
+    shapes = {
+        tuple((name, values.shape) for name, values in update.micro_batches[0].items() if name != "packed_places")
+        for update in updates
+    }
     assert len(shapes) == 1
     assert updates[0].micro_batches[0]["input_ids"].shape == (4, 93)
     assert updates[0].micro_batches[0]["masked_labels"].shape == (4 * 14,)  # 15 % of 93 are 13.95

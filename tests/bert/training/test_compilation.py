@@ -1,0 +1,58 @@
+"""Compiled parts: the same numbers, few programs, and nothing left of them afterwards."""
+
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounter
+
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.training.compilation import as_written, compiled_parts
+
+CONFIG = BertConfig.of_size(
+    4, 64, vocab_size=90, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, max_position_embeddings=24
+)
+
+
+def batch(seed: int) -> dict:
+    generator = torch.Generator().manual_seed(seed)
+    mask = (torch.arange(24) < torch.randint(6, 25, (5, 1), generator=generator)).long()
+    places = torch.arange(5) * 24 + torch.randint(1, 6, (5,), generator=generator)
+    ids = torch.randint(5, 90, mask.shape, generator=generator)
+    return {
+        "input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": mask,
+        "masked_positions": places, "masked_labels": ids.flatten()[places], "next_sentence_labels": torch.ones(5).long(),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    torch.compiler.reset()
+    counter, compile_it = CompileCounter(), torch.compile
+    monkeypatch.setattr(torch, "compile", lambda part, **how: compile_it(part, backend=counter, **how))
+    return counter
+
+
+def test_two_sets_of_programs_serve_all_batches_with_the_same_losses(programs):
+    torch.manual_seed(0)
+    model = BertForPreTraining(CONFIG)
+    counts = []
+    with compiled_parts(model):
+        for seed in range(5):
+            compiled = model.losses(batch(seed))
+            counts.append(programs.frame_count)
+            with as_written():
+                written = model.losses(batch(seed))
+            for name, loss in written.items():
+                torch.testing.assert_close(list(compiled[name]), list(loss))
+    assert counts[0] == 4  # embeddings, all layers but the last, the last, the vocabulary's loss
+    assert counts[1] <= 8 and counts[1:] == [counts[1]] * 4
+
+
+def test_afterwards_the_model_is_as_it_was(programs):
+    model = BertForPreTraining(CONFIG)
+    with pytest.raises(KeyError), compiled_parts(model):
+        assert "forward" in vars(model.bert.embeddings)
+        raise KeyError
+    assert not any({"forward", "loss"} & vars(part).keys() for part in model.modules())
+    model.losses(batch(0))
+    assert programs.frame_count == 0
