@@ -15,7 +15,6 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
-import bert.training.run
 import train_pretrain
 from bert.checkpoints.directory import load_checkpoint, load_tokenizer
 from bert.heads.pretraining import BertForPreTraining

@@ -20,7 +20,8 @@ def batch(seed: int) -> dict:
     ids = torch.randint(5, 90, mask.shape, generator=generator)
     return {
         "input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": mask,
-        "masked_positions": places, "masked_labels": ids.flatten()[places], "next_sentence_labels": torch.ones(5).long(),
+        "masked_positions": places, "masked_labels": ids.flatten()[places],
+        "next_sentence_labels": torch.ones(5, dtype=torch.int64),
     }  # fmt: skip
 
 

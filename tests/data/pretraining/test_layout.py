@@ -63,7 +63,7 @@ def test_another_vocabulary_than_that_of_the_shards_is_refused():
 def test_tokens_lie_end_to_end_with_a_little_padding_as_sequences_of_its_own():
     real = np.arange(16) < np.array([5, 16, 1, 9] * 100)[:, None]  # 3,100 of 6,400 tokens
     places, boundaries = lay_end_to_end(real)
-    assert len(places) == 3_328 and len(set(places.tolist())) == 3_328  # a multiple of 256: of 64, and at most 32 totals
+    assert len(places) == 3_328 and len(set(places.tolist())) == 3_328  # of 256
     assert places[:3_100].tolist() == np.flatnonzero(real).tolist()
     assert not real.ravel()[places[3_100:]].any()
     assert len(boundaries) == 1 + 400 + 256 // 16 and boundaries.dtype == np.int32
