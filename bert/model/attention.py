@@ -91,37 +91,16 @@ class SelfAttention(nn.Module):
             The shape of hidden_states, or (chosen, hidden_size); and the attention weights (batch, heads, seq, seq) or
             None.
         """
-        few_look = chosen is not None and chosen.packing is not None
-        query, key, value = self.project(hidden_states, chosen if few_look else None)
-        dropout = self.dropout_probability if self.training else 0.0
-        weights = None
+        looking = chosen if chosen is not None and chosen.packing is not None else None  # those that look; None: all
+        query, key, value = self.project(hidden_states, looking)
         if can_attend_packed(query, packing) and not return_attention:
-            heads = (
-                rearrange(states, "tokens (heads dim) -> tokens heads dim", heads=self.num_attention_heads)
-                for states in (query, key, value)
-            )
-            attended = rearrange(packed_attention(*heads, packing, dropout), "tokens heads dim -> tokens (heads dim)")
+            attended, weights = self.attend_packed(query, key, value, packing), None
         else:
-            layout = chosen.packing if few_look else packing  # of those that look
-            query, key, value = (
-                rearrange(
-                    states if packed is None else packed.unpack(states),
-                    "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads,
-                )
-                for states, packed in ((query, layout), (key, packing), (value, packing))
-            )  # fmt: skip
-            # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it
-            # has no dropout, and what PyTorch does there instead is slower than what is written out above.
-            if return_attention or (dropout > 0 and query.device.type == "cpu"):
-                attended, weights = scaled_dot_product_attention(query, key, value, bias, dropout)
-            else:
-                attended = F.scaled_dot_product_attention(query, key, value, bias, dropout)
-            attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
-            if layout is not None:
-                attended = layout.pack(attended)
-        if chosen is not None and not few_look:
+            layout = packing if looking is None else looking.packing
+            attended, weights = self.attend_padded(query, key, value, layout, packing, bias, return_attention)
+        if chosen is not None and looking is None:
             attended = chosen.take(attended)
-        return self.output(attended), weights if return_attention else None
+        return self.output(attended), weights
 
     def project(self, hidden_states: Tensor, looking: Chosen | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values: (..., hidden_size) -> three of that shape, the queries of ``looking`` alone.
@@ -136,3 +115,43 @@ class SelfAttention(nn.Module):
             return F.linear(hidden_states, weight, bias).chunk(3, dim=-1)
         queries_of = hidden_states if looking is None else looking.take(hidden_states)
         return self.query(queries_of), self.key(hidden_states), self.value(hidden_states)
+
+    def attend_padded(
+        self, query: Tensor, key: Tensor, value: Tensor, queries: Packing | None, packing: Packing | None,
+        bias: Tensor | None, return_attention: bool,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """Attention in a batch as it is, with padding: what is packed is unpacked for it, and packed again.
+
+        Args:
+            query, key, value: (batch, seq, hidden_size), or packed (tokens, hidden_size)
+            queries, packing: how the queries, and the keys and values, are packed; None where they are not.
+            bias, return_attention: as ``forward`` takes them.
+
+        Returns:
+            The shape of query; and the attention weights (batch, heads, seq, seq) where asked for.
+        """
+        query, key, value = (
+            rearrange(
+                states if packed is None else packed.unpack(states),
+                "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads,
+            )
+            for states, packed in ((query, queries), (key, packing), (value, packing))
+        )  # fmt: skip
+        dropout = self.dropout_probability if self.training else 0.0
+        # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it has
+        # no dropout, and what PyTorch does there instead is slower than what is written out above.
+        if return_attention or (dropout > 0 and query.device.type == "cpu"):
+            attended, weights = scaled_dot_product_attention(query, key, value, bias, dropout)
+        else:
+            attended, weights = F.scaled_dot_product_attention(query, key, value, bias, dropout), None
+        attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
+        return attended if queries is None else queries.pack(attended), weights if return_attention else None
+
+    def attend_packed(self, query: Tensor, key: Tensor, value: Tensor, packing: Packing) -> Tensor:
+        """Attention among packed tokens, on a GPU: three of (tokens, hidden_size) -> (tokens, hidden_size)."""
+        heads = (
+            rearrange(states, "tokens (heads dim) -> tokens heads dim", heads=self.num_attention_heads)
+            for states in (query, key, value)
+        )
+        dropout = self.dropout_probability if self.training else 0.0
+        return rearrange(packed_attention(*heads, packing, dropout), "tokens heads dim -> tokens (heads dim)")

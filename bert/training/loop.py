@@ -103,13 +103,6 @@ class Sums:
         return means
 
 
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch where it is computed on. A GPU takes it from pinned memory, for which nobody waits."""
-    if device.type == "cuda":
-        return {name: values.pin_memory().to(device, non_blocking=True) for name, values in batch.items()}
-    return {name: values.to(device) for name, values in batch.items()}
-
-
 def training_step(
     losses: nn.Module, micro_batches: list[Batch], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
     counts: dict[str, int], precision: Precision, processes: Processes, max_gradient_norm: float, sums: Sums,
@@ -125,7 +118,7 @@ def training_step(
     """
     total = torch.zeros((), device=processes.device)
     for number, batch in enumerate(micro_batches, start=1):
-        batch = on_device(batch, processes.device)
+        batch = processes.on_device(batch)
         with _synchronised(losses, number == len(micro_batches)), precision.autocast():
             by_name = losses(batch)
             # The mean over the update's labels, in parts: each label of the update weighs the same, whichever
@@ -242,7 +235,7 @@ def mean_losses(
     model.eval()
     sums = Sums()
     for batch in batches:
-        batch = on_device(batch, processes.device)
+        batch = processes.on_device(batch)
         with precision.autocast():
             sums.add(model.losses(batch))
     model.train(was_training)
