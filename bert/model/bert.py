@@ -123,8 +123,8 @@ class BertModel(nn.Module):
             only_at = input_ids.new_empty(0)
         _check_shape(attention_mask, input_ids)
         (batch, seq), device = input_ids.shape, input_ids.device
-        heads = 0 if self.pooler is None else batch  # what the pooler reads: each [CLS]
-        places = torch.cat([torch.arange(0, heads * seq, seq, device=device), only_at])
+        pooled = 0 if self.pooler is None else batch  # what the pooler reads: each [CLS]
+        places = torch.cat([torch.arange(0, pooled * seq, seq, device=device), only_at])
         if packing is None and attention_mask is not None:
             if attention_mask.all():
                 attention_mask = None  # without padding the scores need nothing added
@@ -139,8 +139,8 @@ class BertModel(nn.Module):
         if numbers is not None:
             states = states[numbers]
         return BertOutput(
-            last_hidden_state=states[heads:],
-            pooler_output=None if self.pooler is None else self.pooler(states[:heads]),
+            last_hidden_state=states[pooled:],
+            pooler_output=None if self.pooler is None else self.pooler(states[:pooled]),
         )
 
 

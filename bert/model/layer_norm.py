@@ -9,7 +9,7 @@ class LayerNorm(nn.LayerNorm):
 
     In mixed precision the mean and the deviation are taken in float32, and what goes on from there to the next product
     and the next residual sum is kept in 16 bits, as the gradient is that comes back: half the memory, and half the time
-    of all that is not a product. Without it torch hands float32 on.
+    of all that is not a product. On a GPU torch would hand float32 on.
     """
 
     def forward(self, states: Tensor) -> Tensor:
