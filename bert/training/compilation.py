@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from bert.errors import InputError
+
 
 @contextlib.contextmanager
 def compiled_parts(model: nn.Module) -> Iterator[None]:
@@ -17,12 +19,22 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
 
     A part is a module that names a method of its own as ``compiled_method``. The first batch makes programs for its
     own shapes. Where a second has others, one is made that takes any.
+
+    Raises:
+        InputError: where a program cannot be made, as on a machine without a C++ compiler.
     """
+    from torch._dynamo.exc import BackendCompilerFailed  # seconds to import, and for compiled runs alone
+
     parts = [(part, part.compiled_method) for part in model.modules() if hasattr(part, "compiled_method")]
     for part, method in parts:
         setattr(part, method, torch.compile(getattr(part, method), fullgraph=True))
     try:
         yield
+    except BackendCompilerFailed as error:
+        cause = _what_failed(str(error.inner_exception))
+        raise InputError(
+            f"--compile: the model's parts cannot be compiled here ({cause}); leave --compile out, or mend the compiler"
+        ) from error
     finally:
         for part, method in parts:
             delattr(part, method)  # and the class's own is seen again
@@ -31,3 +43,9 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
 def as_written() -> contextlib.AbstractContextManager:
     """Inside the block, compiled parts are computed as they are written: for evaluations, which have other shapes."""
     return torch.compiler.set_stance("force_eager")
+
+
+def _what_failed(message: str) -> str:
+    """The line of a compiler's message that says it: the first error in its output, where there is one."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return next((line for line in lines if "error: " in line), lines[0] if lines else "it does not say why")

@@ -1,10 +1,13 @@
 """Compiled parts: the same numbers, few programs, and nothing left of them afterwards."""
 
+import re
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
 from bert.config import BertConfig
+from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.compilation import as_written, compiled_parts
 
@@ -57,3 +60,21 @@ def test_afterwards_the_model_is_as_it_was(programs):
     assert not any({"forward", "loss"} & vars(part).keys() for part in model.modules())
     model.losses(batch(0))
     assert programs.frame_count == 0
+
+
+@pytest.mark.parametrize("message, said", [
+    ("No C++ compiler\n\nOutput: none", "No C++ compiler"),
+    ("compile error\n\nOutput:\nk.cpp:3:1: fatal error: no omp.h\nk.cpp:9:1: error: more", "fatal error: no omp.h"),
+])  # fmt: skip
+def test_a_compiler_that_fails_is_said_in_a_sentence(monkeypatch, message, said):
+    def fail(graph, inputs):
+        raise RuntimeError(message)
+
+    torch.compiler.reset()
+    compile_it = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda part, **how: compile_it(part, backend=fail, **how))
+    model = BertForPreTraining(CONFIG)
+    sentence = f"--compile: .*{re.escape(said)}.*; leave --compile out"
+    with pytest.raises(InputError, match=sentence), compiled_parts(model):
+        model.losses(batch(0))
+    assert "forward" not in vars(model.bert.embeddings)
