@@ -276,27 +276,32 @@ def flops_per_step(config: BertConfig, batch_size: int, length: int, device: tor
 
 def _memory(case: str, size: str, given) -> list[dict]:
     peaks = {}
-    for side in ("ours", *ATTENTIONS):
+    for side in ("ours", "ours, recomputing", *ATTENTIONS):
         line = [sys.executable, "-m", "benchmarks.training_step", "--memory-of", side, size, "--device", given.device]
         line += ["--threads", str(given.threads)]
         peaks[side] = float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
     theirs = min(peaks[attention] for attention in ATTENTIONS)
-    return [{
-        "case": case, "precision": "fp32", "ours": peaks["ours"], "theirs": theirs, "unit": "MB (less is better)",
-        "ratio": peaks["ours"] / theirs, "peaks": peaks,
-    }]  # fmt: skip
+    return [
+        {
+            "case": case + side.removeprefix("ours"), "precision": "fp32", "ours": peaks[side], "theirs": theirs,
+            "unit": "MB (less is better)", "ratio": peaks[side] / theirs, "peaks": peaks,
+        }
+        for side in peaks if side.startswith("ours")
+    ]  # fmt: skip
 
 
 def _peak_memory(side: str, size: str, device: torch.device) -> float:
     """Of three steps, in MB."""
     config = getattr(BertConfig, size)()
     ours, theirs = pretraining_batches(config, *SHAPES[size])
-    if side != "ours":
+    if side in ATTENTIONS:
         import transformers  # now, so that it is not counted
         from transformers.models.bert import modeling_bert  # noqa: F401
     before = 0 if device.type == "cuda" else _memory_status("VmRSS")
-    if side == "ours":
-        step = our_steps(BertForPreTraining(config).to(device), [ours], "fp32", device)
+    if side.startswith("ours"):
+        model = BertForPreTraining(config).to(device)
+        model.bert.encoder.recomputes = side == "ours, recomputing"
+        step = our_steps(model, [ours], "fp32", device)
     else:
         peer_config = transformers.BertConfig(**config.to_dict(), attn_implementation=side)
         peer = transformers.BertForPreTraining(peer_config).to(device)

@@ -38,7 +38,7 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     config, processes = run.model.config, run.processes
     setup = Setup(
         config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.count,
-        run.precision.name, settings.shard_optimizer, processes.device.type,
+        run.precision.name, settings.shard_optimizer, settings.recompute, processes.device.type,
     )  # fmt: skip
     share = setup.accumulate * setup.processes
     if setup.batch_size % share:
@@ -53,7 +53,8 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
         needed = sum(memory_by_part(setup, micro_batch=1).values())
         raise InputError(
             f"not even one example at a time fits: it takes {_in_bytes(needed)}, and a process has "
-            f"{_in_bytes(memory)} here; use a smaller --size or --max-length, or --shard-optimizer on more processes"
+            f"{_in_bytes(memory)} here; use a smaller --size or --max-length, --recompute, or --shard-optimizer on "
+            f"more processes"
         )
     examples = min(setup.micro_batch, largest or setup.micro_batch)
     if processes.device.type == "cpu":

@@ -95,6 +95,8 @@ def test_the_same_seed_is_the_same_run_and_another_is_not(finished, tmp_path):
     corpus, run = finished
     assert pretrain("--corpus", corpus, "--output", tmp_path / "again", *SMALL_RUN, "--workers", 2) == 0
     assert same_bytes(run, tmp_path / "again")
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "lean", *SMALL_RUN, "--recompute") == 0
+    assert same_bytes(run, tmp_path / "lean")
     assert pretrain("--corpus", corpus, "--output", tmp_path / "other", *SMALL_RUN, "--seed", 1) == 0
     assert not same_bytes(run, tmp_path / "other")
 

@@ -16,12 +16,13 @@ from bert.files import read_json_object, write_atomically
 SHARED_DEFAULTS = {
     "resume": False, "seed": 0, "device": "auto", "epochs": None, "accumulate": 1, "max_length": 128,
     "optimizer": "bert-adamw", "warmup_steps": None, "precision": "auto", "compile": False, "report_every": 50,
-    "shard_optimizer": False,
+    "shard_optimizer": False, "recompute": False,
 }  # fmt: skip
 # What a resumed run may do otherwise than before; anything else would make it another run.
 SHARED_MAY_CHANGE = {
     "output", "resume", "device", "max_length", "batch_size", "accumulate", "epochs", "max_steps", "learning_rate",
     "warmup_steps", "precision", "compile", "report_every", "eval_every", "checkpoint_every", "shard_optimizer",
+    "recompute",
 }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ def add_training_arguments(parser: argparse.ArgumentParser):
     )
     add_switch(training, "--compile", "torch.compile the model's parts, for training")
     add_switch(training, "--shard-optimizer", "each process keeps a part of the optimizer's state, to save memory")
+    add_switch(training, "--recompute", "keep little of each layer and compute it again for its gradient: less memory")
     add_number(training, "--report-every", positive, "updates between lines of the log (50)")
     add_number(training, "--eval-every", positive, "updates between evaluations")
     add_number(training, "--checkpoint-every", positive, "updates between checkpoints")

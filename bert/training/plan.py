@@ -29,6 +29,7 @@ class Setup:
     processes: int = 1
     precision: str = "bf16"
     shard_optimizer: bool = False
+    recompute: bool = False
     device_type: str = "cuda"
 
     @property
@@ -114,6 +115,8 @@ def activation_bytes_per_token(setup: Setup) -> int:
 
     Dropout adds a byte for each number that it decides on, twice h. Fused attention keeps none of the (seq, seq)
     weights; on the CPU, with dropout, attention is written out, and they are kept: before dropout (32 bits) and after.
+
+    With ``recompute`` each layer keeps its input, and all of this is of one layer at a time.
     """
     config = setup.config
     h, i = config.hidden_size, config.intermediate_size
@@ -124,7 +127,9 @@ def activation_bytes_per_token(setup: Setup) -> int:
         per_layer += 2 * h
     if config.attention_probs_dropout_prob > 0 and setup.device_type == "cpu":
         per_layer += config.num_attention_heads * setup.max_length * (4 + 1 + bytes_each)
-    return config.num_hidden_layers * per_layer + 5 * h  # and the embeddings: the input of LayerNorm, and a mask
+    layers = config.num_hidden_layers
+    of_layers = layers * h * bytes_each + per_layer if setup.recompute else layers * per_layer
+    return of_layers + 5 * h  # and the embeddings: the input of LayerNorm, and a mask
 
 
 def largest_micro_batch(setup: Setup, memory: int) -> int:

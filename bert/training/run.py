@@ -207,13 +207,15 @@ def assemble(
     """A new run of a model and its optimizer, in the precision and with the seed that the settings say.
 
     Args:
-        settings: output, precision, seed, shard_optimizer and compile are read.
+        settings: output, precision, seed, shard_optimizer, recompute and compile are read.
         identity: see ``Run``; the model's configuration is added to it as "config".
     """
     precision = choose_precision(settings.precision, processes.device)
     torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
     if settings.shard_optimizer:
         shard_optimizer(optimizer, processes)
+    if settings.recompute:
+        model.bert.encoder.recomputes = True
     identity = {"config": model.config.to_dict()} | identity
     return Run(
         Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler(),

@@ -38,3 +38,18 @@ def test_gradients_are_right():
     layer = EncoderLayer(CONFIG).double().eval()
     x = torch.randn(1, 3, 6, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda states: layer(states)[0], x)
+
+
+def test_recomputed_layers_have_the_same_gradients_with_the_same_dropout_and_keep_their_inputs_alone():
+    def gradients(recomputes: bool) -> tuple[list[torch.Tensor], int]:
+        torch.manual_seed(0)
+        encoder, x, saved = Encoder(CONFIG).train(), torch.randn(2, 5, 6, requires_grad=True), []
+        encoder.recomputes = recomputes
+        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor) or tensor, lambda each: each):
+            last = encoder(x)[0]
+        last.square().sum().backward()
+        return [x.grad, *(parameter.grad for parameter in encoder.parameters())], len(saved)
+
+    (kept, many), (recomputed, few) = gradients(False), gradients(True)
+    assert all(torch.equal(one, other) for one, other in zip(kept, recomputed))
+    assert few == 3 < many  # each layer's input

@@ -89,6 +89,14 @@ def test_activations_are_what_the_layers_really_save(precision, dropout):
     assert without_layer_norms != pytest.approx(more - few, rel=0.05)
 
 
+def test_recomputed_layers_keep_their_input_and_one_of_them_the_rest():
+    setup = Setup(BASE, 512, 32, precision="fp32", device_type="cpu")
+    of_one = activation_bytes_per_token(replace(setup, config=BASE.replace(num_hidden_layers=1)))
+    recomputed = activation_bytes_per_token(replace(setup, recompute=True))
+    assert recomputed == of_one + 12 * 4 * BASE.hidden_size
+    assert recomputed < activation_bytes_per_token(setup) / 5
+
+
 def test_attention_written_out_keeps_weights_that_fused_attention_does_not():
     on_cpu = Setup(BASE, 512, 32, precision="fp32", device_type="cpu")
     on_gpu, without = replace(on_cpu, device_type="cuda"), replace(BASE, attention_probs_dropout_prob=0.0)
@@ -113,8 +121,9 @@ alone = Processes(0, 1, torch.device("cpu"))
 precision = choose_precision("fp32", alone.device)
 
 
-def train(config, examples, length):
+def train(config, examples, length, recompute=False):
     model = BertForPreTraining(config)
+    model.bert.encoder.recomputes = recompute
     optimizer, batch = make_optimizer("bert-adamw", model, 1e-4), random_batch(config, examples, length, True)
     for _ in range(2):
         training_step(Losses(model), [batch], optimizer, precision.gradient_scaler(), model.label_counts(batch),
@@ -128,20 +137,23 @@ def peak():  # of this process alone: getrusage's would begin with that of the p
 no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 train(BertConfig.of_size(1, 64, vocab_size=100, **no_dropout), 1, 16)  # libraries and threads are there now
 before = peak()
-train(BertConfig.mini(**no_dropout), 8, 128)
+train(BertConfig.mini(**no_dropout), 8, 128, RECOMPUTE)
 print(peak() - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the peak")
-def test_a_process_grows_by_what_was_planned():
+@pytest.mark.parametrize("recompute", [False, True])
+def test_a_process_grows_by_what_was_planned(recompute):
+    program = PROGRAM.replace("RECOMPUTE", str(recompute))
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, cwd=ROOT,
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     config = BertConfig.mini(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    planned = sum(memory_by_part(Setup(config, 128, 8, precision="fp32", device_type="cpu")).values())
+    setup = Setup(config, 128, 8, precision="fp32", device_type="cpu", recompute=recompute)
+    planned = sum(memory_by_part(setup).values())
     assert planned == pytest.approx(int(ended.stdout), rel=0.25)
 
 

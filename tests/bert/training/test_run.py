@@ -22,13 +22,17 @@ class Model(nn.Linear):
         self.config = SimpleNamespace(to_dict=lambda: {"size": size})
 
 
+def settings(directory):
+    switches = dict.fromkeys(("shard_optimizer", "recompute", "compile"), False)
+    return SimpleNamespace(output=str(directory), precision="fp32", seed=0, **switches)
+
+
 def make_run(directory, said=None, size=1, processes=1, **identity):
     torch.manual_seed(size)
     model = Model(size)
-    settings = SimpleNamespace(output=str(directory), precision="fp32", seed=0, shard_optimizer=False, compile=False)
     say = (lambda sentence: None) if said is None else said.append
     together = SimpleNamespace(rank=0, count=processes, device=CPU, is_first=True, gather=lambda value: [value])
-    return assemble(settings, model, make_optimizer("adamw", model, 0.1), together, say, identity)
+    return assemble(settings(directory), model, make_optimizer("adamw", model, 0.1), together, say, identity)
 
 
 def update(run):
@@ -73,9 +77,8 @@ def test_another_number_of_processes_is_said(tmp_path):
 def test_each_process_drops_out_other_activations_and_each_run_of_a_seed_the_same(tmp_path):
     drawn = []
     for rank in (0, 1, 0):
-        settings = SimpleNamespace(output=str(tmp_path), precision="fp32", seed=5, shard_optimizer=False, compile=False)
         model = Model()
-        assemble(settings, model, make_optimizer("adamw", model, 0.1), Processes(rank, 2, CPU), print, {})
+        assemble(settings(tmp_path), model, make_optimizer("adamw", model, 0.1), Processes(rank, 2, CPU), print, {})
         drawn.append(torch.rand(4))
     assert drawn[0].equal(drawn[2])
     assert not drawn[0].equal(drawn[1])
