@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 
 from bert.checkpoints.directory import (
@@ -35,13 +36,14 @@ from bert.training.arguments import refuse_other_run, save_settings
 from bert.training.distributed import Processes
 from bert.training.loop import Schedule
 from bert.training.optimizer import make_optimizer
-from bert.training.run import Run, assemble, has_state, how_to_go_on, run_script, voice
+from bert.training.run import Run, assemble, how_to_go_on, run_script, voice
+from bert.training.schedule import steps_of_run
 from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_top_layers
 from data.batching import prefetch
 from data.tasks.batches import TaskBatches
 from finetuning.best import Best
 from finetuning.reading import fingerprint, read_task
-from finetuning.settings import EPOCHS, read_settings
+from finetuning.settings import read_settings
 from finetuning.several_runs import parts_of, summarize
 from finetuning.words import describe, in_words, next_commands
 
@@ -85,11 +87,8 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     identity = {"labels": list(task.labels), "training examples": fingerprint(task.sets["train"].examples)}
     run = assemble(settings, model, optimizer, processes, say, identity)
     best = Best()
-    if settings.resume and processes.from_first(lambda: has_state(directory)):
-        best = Best(**processes.in_each(lambda: run.resume("its checkpoint and data"))["best"])
-    elif settings.resume:
-        processes.in_each(lambda: refuse_to_train_over(directory))
-        say(f"Nothing has been saved in {directory} yet: it begins anew.")
+    if settings.resume and (saved := processes.in_each(lambda: run.resume("its checkpoint and data"))):
+        best = Best(**saved["best"])
     training = processes.in_each(lambda: TaskBatches(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.count, settings.accumulate, run.progress.position, task.batches_by_length,
@@ -126,23 +125,12 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
             ended = run.train(prefetch(training), schedule, reporter, evaluate, checkpoint)
         if ended == "finished":
             evaluate()
+            checkpoint()  # once more, for what is the best now
     run.say_how_it_ended(ended)
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
     return ended, report_best(settings, run, task, best)
-
-
-def refuse_to_train_over(directory: Path) -> None:
-    """
-    Raises:
-        InputError: where the run holds a model, which beginning anew would replace.
-    """
-    if (directory / "model.safetensors").exists():
-        raise InputError(
-            f"--resume: {directory} holds a model, but no whole training state to go on from; put back its "
-            f"training_state folder, or keep the model and name another --output"
-        )
 
 
 def find_tokenizer(settings: SimpleNamespace):
@@ -167,6 +155,12 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
         raise InputError(
             f"--max-length {settings.max_length} is above the {config.max_position_embeddings} positions that "
             f"{checkpoint} has embeddings for (max_position_embeddings); use at most that"
+        )
+    types = int(task.make_batch(np.zeros(1, np.int64))["token_type_ids"].max()) + 1
+    if types > config.type_vocab_size:
+        raise InputError(
+            f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "
+            f"input of this task has {types}; name a checkpoint that was trained on pairs"
         )
     if settings.reinitialize_layers > config.num_hidden_layers:
         raise InputError(
@@ -196,11 +190,8 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
 
 
 def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule:
-    """A tenth of the run warms up; an epoch is what is evaluated and checkpointed after. Of --epochs and --max-steps,
-    where both are given, the sooner ends the run.
-    """
-    limits = [settings.max_steps, None if settings.epochs is None else settings.epochs * updates_per_epoch]
-    max_steps = min((limit for limit in limits if limit is not None), default=EPOCHS * updates_per_epoch)
+    """A tenth of the run warms up; an epoch is what is evaluated and checkpointed after."""
+    max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
     warmup_steps = settings.warmup_steps
     return Schedule(
         max_steps=max_steps,

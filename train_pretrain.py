@@ -33,6 +33,7 @@ from bert.training.loop import Progress, Schedule, mean_losses
 from bert.training.optimizer import make_optimizer
 from bert.training.reporting import in_words
 from bert.training.run import Run, assemble, run_script, voice
+from bert.training.schedule import steps_of_run
 from data.batching import prefetch
 from data.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 from data.pretraining.baseline import unigram_baseline
@@ -61,22 +62,23 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     torch.manual_seed(settings.seed)
     model = processes.in_each(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
-    run = assemble(settings, model, optimizer, processes, say, identity={})
+    run = assemble(settings, model, optimizer, processes, say, identity={"corpus or vocabulary": shards.checksum})
     if settings.resume:
         processes.in_each(lambda: resume(run, settings))
     training, heldout = processes.in_each(
         lambda: make_batches(settings, shards, tokenizer, run.progress, processes)
     )
-    if settings.epochs is not None:
-        settings.max_steps = settings.epochs * training.updates_per_epoch
-    schedule = make_schedule(settings)
+    schedule = make_schedule(settings, training.updates_per_epoch)
 
     if processes.is_first:
         save_tokenizer(directory, tokenizer)
         save_settings(directory, vars(settings))
-    say(describe(settings, run, shards, training.updates_per_epoch))
+    say(describe(settings, run, shards, schedule, training.updates_per_epoch))
+    measures = any(processes.gather(len(heldout) > 0))
+    if not measures:
+        say("Note: the corpus is too small to hold documents out: nothing but the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
-        if run.progress.step == 0:
+        if run.progress.step == 0 and measures:
             loss, accuracy = processes.from_first(lambda: baseline(settings, shards, tokenizer))
             reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.facts)
             reporter.say(
@@ -85,7 +87,9 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
             )
 
         def evaluate() -> None:
-            """Measures on the held-out documents."""
+            """Measures on the held-out documents, where there are any."""
+            if not measures:
+                return
             means = mean_losses(model, heldout, run.precision, processes)
             reporter.record(**{f"heldout_{name}": value for name, value in means.items()})
             reporter.say(f"step {run.progress.step:,}, held out: {in_words(means)}")
@@ -224,8 +228,9 @@ def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining
 
 def resume(run: Run, settings: SimpleNamespace) -> None:
     """Puts everything back to where the newest training state left it; longer sequences make a new pass begin."""
-    max_length = run.resume("its vocabulary and arguments.json")["max_length"]
-    if max_length != settings.max_length:
+    saved = run.resume("its corpus, vocabulary and arguments.json")
+    max_length = saved.get("max_length", settings.max_length)
+    if max_length != settings.max_length and run.progress.position is not None:
         run.progress.position = (run.progress.position[0] + 1, 0, 0)
         run.say(
             f"Note: sequences go from {max_length} to {settings.max_length} tokens; the examples are others, so a new "
@@ -233,13 +238,14 @@ def resume(run: Run, settings: SimpleNamespace) -> None:
         )
 
 
-def make_schedule(settings: SimpleNamespace) -> Schedule:
+def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule:
     """Paper, appendix A.2: 10,000 of 1,000,000 steps warm up. A run of less than 100,000 warms up for a tenth of it."""
+    max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
     warmup_steps = settings.warmup_steps
     return Schedule(
-        max_steps=settings.max_steps,
+        max_steps=max_steps,
         learning_rate=settings.learning_rate,
-        warmup_steps=min(10_000, settings.max_steps // 10) if warmup_steps is None else warmup_steps,
+        warmup_steps=min(10_000, max_steps // 10) if warmup_steps is None else warmup_steps,
         report_every=settings.report_every,
         eval_every=settings.eval_every,
         checkpoint_every=settings.checkpoint_every,

@@ -18,8 +18,8 @@ texts and the same measures; seqeval counts the entities of theirs.
 
 What remains different is what the two libraries are: ours makes batches of texts of about one length where a text has
 one label (theirs with --grouped, which Trainer has, but not by default), and of an epoch that 32 does not divide it
-makes one batch fewer; its decay runs from the whole run's beginning, as in Google's code, and that of transformers from
-the warm-up's end, so that their learning rate is up to a ninth higher.
+makes batches of one size, where theirs has a small last one; its decay runs from the whole run's beginning, as in
+Google's code, and that of transformers from the warm-up's end, so that their learning rate is up to a ninth higher.
 
 Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
 tokenizing, evaluating and saving are left out on both sides. (``benchmarks.training_step`` times single steps.)

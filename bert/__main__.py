@@ -12,6 +12,7 @@ import shutil
 import sys
 
 from bert.errors import InputError
+from bert.files import printing_failed
 from bert.training.arguments import finite, positive
 
 
@@ -50,11 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         given.function(given)
+        sys.stdout.flush()
     except InputError as error:
         print(f"python -m bert {given.command}: error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read the output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.filename is not None:  # what is not about a file is about what is printed
+            raise
+        print(f"python -m bert {given.command}: error: {printing_failed(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"python -m bert {given.command}: interrupted", file=sys.stderr)
         return 130
@@ -120,7 +127,6 @@ def run_predict(given: argparse.Namespace) -> None:
     with start_processes(given.device) as processes:
         if given.output is None:
             predict_file(given.run, given.file, sys.stdout.buffer, reading_given(given), processes.device)
-            sys.stdout.flush()
             return
         with atomic_file(given.output) as file:
             predict_file(given.run, given.file, file, reading_given(given), processes.device)

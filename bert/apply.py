@@ -35,6 +35,7 @@ from bert.tables import read_texts, table_format, tsv_line
 from bert.task_inputs.choices import read_choices
 from bert.task_inputs.documents import read_documents
 from bert.task_inputs.marked_texts import read_marked_texts
+from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.long_texts import LONG_TEXTS
 
 # What reads what a head is asked about; None: the texts are in a table's columns.
@@ -86,6 +87,9 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
     longest = load_config(run).max_position_embeddings
     task_file = Path(run) / "task.json"
     saved = read_json_object(task_file) if task_file.exists() else {}
+    lacking = {"columns", "max_length"} - saved.keys() if task_file.exists() else ()
+    if lacking:
+        raise InputError(f"{task_file}: is damaged (no {', '.join(sorted(lacking))}); put back what fine-tuning wrote")
     columns = saved.get("columns") or {}
     are_names = isinstance(columns, dict) and isinstance(columns.get("text", "text"), str)
     if not are_names or not isinstance(columns.get("text_pair"), str | None):
@@ -110,6 +114,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
         raise InputError(f"{task_file}: is damaged (null_threshold); give --null-threshold")
     if reading["max_length"] > longest:
         raise InputError(f"--max-length {reading['max_length']}: the model in {run} reads at most {longest} tokens")
+    room_for_pieces(reading["max_length"], is_pair=reading["text_pair_column"] is not None)  # or there is none
     return Reading(**reading)
 
 

@@ -10,6 +10,7 @@ from bert.files import read_json_object
 # the exact one, x * Phi(x), and the tanh approximation of it.
 EXACT_GELU = ("gelu",)
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
+LARGEST = 2**24  # of any number that counts something: beyond all models, and products of two can still be reckoned
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class BertConfig:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type is float and isinstance(value, int) and not isinstance(value, bool):
+            if field.type is float and type(value) is int and abs(value) <= LARGEST:
                 object.__setattr__(self, field.name, value := float(value))
             if type(value) is not field.type:
                 raise InputError(f"{field.name} is {value!r}: a BERT configuration needs {field.type.__name__} here")
             if field.type is int and value < 1:
                 raise InputError(f"{field.name} is {value}: it must be at least 1")
+            if field.type is int and value > LARGEST:
+                raise InputError(f"{field.name} is above {LARGEST:,}: no model is that large")
         if self.hidden_size % self.num_attention_heads:
             raise InputError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}: "

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +57,14 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 def writing_failed(path: str | Path, error: OSError) -> str:
     """The sentence for an error that the operating system gave while ``path`` was written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{path}: the disk is full; what was there before is kept. Make room, or name another --output"
-    return f"{path}: cannot be written ({error.strerror or error}); name another --output, or mend its permissions"
+        return f"{path}: the disk is full; what was there before is kept. Make room, or write to another place"
+    return f"{path}: cannot be written ({error.strerror or error}); write to another place, or mend its permissions"
+
+
+def printing_failed(error: OSError) -> str:
+    """The sentence for an error that the operating system gave while something was printed. Nothing more is."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python, which prints the rest when it ends
+    return f"what is printed cannot be written ({error.strerror or error}); print it to another place"
 
 
 def sync_directory(directory: Path) -> None:

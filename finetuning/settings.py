@@ -22,19 +22,18 @@ from data.tasks.known import KNOWN_TASKS
 from finetuning.kinds import KINDS, OF_TABLES
 from finetuning.reading import check_flags, kind_of
 
-# The paper's recipe (appendix A.3); warm-up over a tenth of the run as in section 5.1 of its code's README.
+# The paper's recipe (appendix A.3); warm-up over a tenth of the run as in google-research/bert ``run_classifier.py``.
 DEFAULTS = {
     "output": "runs/finetune", "checkpoint": "runs/pretrain", "task": None, "data": None, "train": None, "dev": None,
     "test": None, "text_column": None, "text_pair_column": None, "label_column": None, "header": None,
     "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "null_threshold": 0.0,
     "summary_sentences": SUMMARY_SENTENCES, "class_weights": None, "fresh": None,
     "random_start": False, "compare": False, "seeds": 1, "dropout": None, "reinitialize_layers": 0, "layer_decay": 1.0,
-    "early_stopping": None, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
+    "early_stopping": None, "epochs": 3, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
     "checkpoint_every": None, "workers": 1,
 }  # fmt: skip
 # A model as small as that of train_pretrain.py's defaults stands, and needs, larger steps.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
-EPOCHS = 3
 MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
 
 
@@ -47,16 +46,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     Raises:
         InputError: where they do not go together, or the run's directory holds another run.
     """
-    given = vars(make_parser(description).parse_args(command_line))
+    parser = make_parser(description)
+    given = vars(parser.parse_args(command_line))
     defaults = SHARED_DEFAULTS | DEFAULTS
     if not given.keys() & {"task", "data", "train", "resume"}:
         for name in sorted(given.keys() & (OF_TABLES | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults |= BUILT_IN
-        if "max_steps" in given:
-            defaults["epochs"] = None
     defaults["max_length"] = kind_of(given.get("problem"), given.get("task")).max_length or defaults["max_length"]
-    settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE))
+    settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE, parser, own_flag="checkpoint"))
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -108,7 +106,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
 def fraction(text: str) -> float:
     """A number above 0 and at most 1."""
-    number = 1.0 if text in ("1", "1.0") else probability(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return number

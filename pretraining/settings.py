@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 from bert.config import BertConfig
@@ -13,8 +14,10 @@ from bert.training.arguments import (
     above_zero,
     add_number,
     add_switch,
+    over,
     positive,
     probability,
+    refuse_file,
     settings_of_run,
 )
 
@@ -61,12 +64,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     Raises:
         InputError: where they do not go together, or the run's directory holds another run.
     """
-    given = vars(make_parser(description).parse_args(command_line))
+    parser = make_parser(description)
+    given = vars(parser.parse_args(command_line))
     defaults = SHARED_DEFAULTS | DEFAULTS | RECIPES[given.get("size", DEFAULTS["size"])]
     if "plan" in given and not given.get("resume"):
-        settings = defaults | given  # nothing is written, so that it does not matter what is in --output
+        settings = over(defaults, given)  # nothing is written, so that it does not matter what is in --output
     else:
-        settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE)
+        settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE, parser, own_flag="size")
+    if settings["shards"] is not None:
+        refuse_file(Path(settings["shards"]))
     longest = BertConfig().max_position_embeddings
     if settings["max_length"] > longest:
         raise InputError(

@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 
 from bert.fill_mask import fill_mask
+from bert.training.loop import Schedule
 from bert.training.run import Run, how_to_go_on
 from data.pretraining.shards import Shards
 
 
-def describe(settings: SimpleNamespace, run: Run, shards: Shards, updates_per_epoch: int) -> str:
+def describe(settings: SimpleNamespace, run: Run, shards: Shards, schedule: Schedule, updates_per_epoch: int) -> str:
     """What is about to happen, for the user to check."""
     config = run.model.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
@@ -16,8 +17,8 @@ def describe(settings: SimpleNamespace, run: Run, shards: Shards, updates_per_ep
         f"{parameters:,} parameters.\n"
         f"Corpus: {shards.number_of_documents:,} documents, {len(shards.tokens):,} pieces of a vocabulary of "
         f"{config.vocab_size:,}; {len(shards.held_out):,} documents are held out.\n"
-        f"Run:    {settings.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
-        f"(about {settings.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
+        f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
+        f"(about {schedule.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
         f"Device: {run.facts_in_words}.\n"
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights."

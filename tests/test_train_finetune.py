@@ -32,6 +32,7 @@ from bert.training.reporting import read_log
 from bert.training.state import load_newest_state
 from data.tasks.batches import TaskBatches
 from data.tasks.classification import Example
+from finetuning.classification import ClassificationTask
 from tests.conftest import WORDS
 
 ROOT = Path(__file__).parent.parent
@@ -252,9 +253,37 @@ def test_no_part_of_a_run_is_written_over(finished, given, tmp_path, capsys):
 
 def test_a_model_without_its_training_state_is_not_trained_over(finished, tmp_path, capsys):
     shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("training_state"))
-    assert "no whole training state" in error_of(capsys, "--output", tmp_path / "run", "--resume", "--max-steps", 2)
+    assert "no training state" in error_of(capsys, "--output", tmp_path / "run", "--resume", "--max-steps", 2)
     assert same_bytes(finished, tmp_path / "run")
     assert (finished / "log.jsonl").read_bytes() == (tmp_path / "run" / "log.jsonl").read_bytes()
+
+
+def test_a_finished_run_remembers_its_last_evaluation(folder, tmp_path, monkeypatch):
+    """Accuracies of 0.5, 0.9, and after the run goes on 0.7: the model of 0.9 is the best."""
+    run, values = tmp_path / "run", iter([0.5, 0.9, 0.9, 0.7, 0.7, 0.7])
+    evaluate = ClassificationTask.evaluate
+
+    def scripted(*arguments, **how):
+        evaluation = evaluate(*arguments, **how)
+        return replace(evaluation, metrics=evaluation.metrics | {"accuracy": next(values)})
+
+    monkeypatch.setattr(ClassificationTask, "evaluate", scripted)
+    flags = ["--checkpoint", folder / "checkpoint", "--train", folder / "train.tsv", "--dev", folder / "dev.tsv"]
+    assert finetune(*flags, *SMALL_RUN, "--output", run) == 0
+    best = (run / "model.safetensors").read_bytes()
+    assert finetune("--output", run, "--resume", "--epochs", 3) == 0
+    assert (run / "model.safetensors").read_bytes() == best
+    assert json.loads((run / "report.json").read_text())["best_epoch"] == 2
+
+
+def test_a_checkpoint_of_one_kind_of_segments_takes_no_pairs(folder, tmp_path, capsys):
+    one = BertForPreTraining(CONFIG.replace(type_vocab_size=1))
+    save_checkpoint(tmp_path / "one", one, WordPieceTokenizer.from_file(folder / "checkpoint" / "vocab.txt"))
+    rows = [(text, text, label) for text, label in make_rows(40, 1)]
+    train = write_tsv(tmp_path / "pairs.tsv", rows, ("text", "other", "label"))
+    flags = ["--checkpoint", tmp_path / "one", "--train", train, *SMALL_RUN, "--output", tmp_path / "run"]
+    assert "type_vocab_size" in error_of(capsys, *flags, "--text-pair-column", "other")
+    assert finetune(*flags, "--max-steps", 1) == 0
 
 
 def test_other_training_data_are_another_run(given, folder, tmp_path, capsys):

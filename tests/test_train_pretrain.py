@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -388,9 +389,50 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     assert not (tmp_path / "run").exists()
     assert "multiple of 3" in error_of(capsys, *new, *SMALL_RUN, "--accumulate", 3)
     for wrong in ("--max-steps 0", "--dropout 1", "--learning-rate -1", "--size huge", "--max-l 9"):
-        with pytest.raises(SystemExit) as caught:
-            pretrain(*new, *wrong.split())
-        assert caught.value.code == 2
+        assert wrong.split()[0] in error_of(capsys, *new, *wrong.split())
+    assert "the name is empty" in error_of(capsys, "--corpus", corpus, "--output", "")
+    assert "is no directory" in error_of(capsys, "--corpus", corpus, "--output", corpus / "run")
+    assert "is no directory" in error_of(capsys, *new, "--shards", corpus)
+
+
+def test_of_both_limits_the_sooner_ends_the_run(corpus, tmp_path):
+    flags = ["--corpus", corpus, *SMALL_RUN, "--epochs", 50]
+    assert pretrain(*flags, "--output", tmp_path / "run", "--max-steps", 2) == 0
+    assert read_log(tmp_path / "run" / "log.jsonl")[-1]["step"] == 2
+
+
+def test_a_run_that_saved_nothing_yet_begins_anew(corpus, tmp_path, capsys):
+    flags = ["--corpus", corpus, *SMALL_RUN]
+    assert pretrain(*flags, "--output", tmp_path / "whole", "--max-length", 20) == 0
+    run = tmp_path / "run"
+    assert pretrain(*flags, "--output", run) == 0
+    shutil.rmtree(run / "training_state")
+    (run / "model.safetensors").unlink()
+    assert pretrain("--output", run, "--resume", "--max-length", 20) == 0
+    assert "Nothing has been saved" in capsys.readouterr().out
+    assert same_bytes(tmp_path / "whole", run)
+
+
+def test_another_corpus_is_another_run(corpus, tmp_path, capsys):
+    own, run = tmp_path / "own.txt", tmp_path / "run"
+    own.write_bytes(corpus.read_bytes())
+    assert pretrain("--corpus", own, *SMALL_RUN, "--output", run) == 0
+    before = (run / "model.safetensors").read_bytes()
+    own.write_text("\n\n".join(reversed(corpus.read_text().split("\n\n"))))
+    assert "other corpus or vocabulary" in error_of(capsys, "--output", run, "--resume", "--max-steps", 8)
+    assert (run / "model.safetensors").read_bytes() == before
+    own.write_bytes(corpus.read_bytes())
+    assert pretrain("--output", run, "--resume", "--max-steps", 8) == 0
+
+
+def test_a_corpus_too_small_to_hold_documents_out_is_said_to_be(tmp_path, capsys):
+    corpus, run = tmp_path / "corpus.txt", tmp_path / "run"
+    corpus.write_text("\n\n".join("\n".join(document) for document in make_documents(2)), encoding="utf-8")
+    flags = ["--no-nsp", "--batch-size", 1, "--vocab-size", 60, "--epochs", 1]
+    assert pretrain("--corpus", corpus, *SMALL_RUN, *flags, "--output", run) == 0
+    printed = capsys.readouterr().out
+    assert "too small to hold documents out" in printed
+    assert "nan" not in printed
 
 
 def test_a_vocabulary_that_does_not_fit_the_run_is_refused(corpus, tmp_path, capsys):

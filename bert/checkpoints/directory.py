@@ -116,7 +116,12 @@ def load_checkpoint(
         if names
     ]
     if problems:
-        if _is_head(missing + [name.split()[0] for name in misshapen]) and not unexpected:
+        lacking = missing + [name.split()[0] for name in misshapen]
+        if not unexpected and all(_is_in(name, ("bert.pooler", "pooler")) for name in lacking):
+            problems[-1] += "; its task had no pooler: fine-tune it with an untrained one (--fresh pooler)"
+        elif any(_is_in(name, ("masked_language_model",)) for name in missing):
+            problems[-1] += "; no pretraining saved it, or not with its heads: name a checkpoint of pretraining"
+        elif not unexpected and all(_is_in(name, KNOWN_HEADS) for name in lacking):
             problems[-1] += "; fine-tune it for this task, with a fresh head, or name a checkpoint that was"
         raise InputError(f"{path} does not fit {model_class.__name__}: weights {'; weights '.join(problems)}")
     weights = {name: weights[name].float() for name in expected.keys() & weights.keys()}
@@ -184,9 +189,9 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
         settings = read_json_object(settings_file) if settings_file.exists() else {}
         return WordPieceTokenizer.from_file(
             directory / "vocab.txt",
-            lowercase=settings.get("do_lower_case", True),
-            strip_accents=settings.get("strip_accents"),
-            split_chinese=settings.get("tokenize_chinese_chars", True),
+            lowercase=_switch(settings, "do_lower_case", True, settings_file),
+            strip_accents=_switch(settings, "strip_accents", None, settings_file),
+            split_chinese=_switch(settings, "tokenize_chinese_chars", True, settings_file),
         )
     if (directory / "tokenizer.json").exists():
         return _read_tokenizer_json(directory / "tokenizer.json")
@@ -213,22 +218,28 @@ def _saved_labels(config_file: Path, model_class: type[nn.Module]) -> dict:
     return {name: value for name, value in saved.items() if name in takes and value is not None}
 
 
-def _is_head(names: list[str]) -> bool:
-    return bool(names) and all(_is_in(name, KNOWN_HEADS) for name in names)
-
-
 def _read_tokenizer_json(path: Path) -> WordPieceTokenizer:
     settings = read_json_object(path)
-    model, normalizer = settings.get("model"), settings.get("normalizer") or {}
+    model, normalizer = settings.get("model"), settings.get("normalizer")
     vocabulary = model.get("vocab") if isinstance(model, dict) and model.get("type") == "WordPiece" else None
-    if not isinstance(vocabulary, dict) or sorted(vocabulary.values()) != list(range(len(vocabulary))):
+    ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [None]
+    if not all(type(number) is int for number in ids) or sorted(ids) != list(range(len(ids))):
         raise InputError(f"{path}: is not the file of a WordPiece tokenizer whose ids run from 0 without a gap")
+    if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
+        raise InputError(f"{path}: its normalizer is not BERT's (type BertNormalizer), and no other is known here")
     return WordPieceTokenizer(
         sorted(vocabulary, key=vocabulary.get),
-        lowercase=normalizer.get("lowercase", True),
-        strip_accents=normalizer.get("strip_accents"),
-        split_chinese=normalizer.get("handle_chinese_chars", True),
+        lowercase=_switch(normalizer, "lowercase", True, path),
+        strip_accents=_switch(normalizer, "strip_accents", None, path),
+        split_chinese=_switch(normalizer, "handle_chinese_chars", True, path),
     )
+
+
+def _switch(settings: dict, name: str, default: bool | None, path: Path) -> bool | None:
+    value = settings.get(name, default)
+    if value is not default and not isinstance(value, bool):
+        raise InputError(f"{path}: {name} is {value!r}; true or false was expected")
+    return value
 
 
 def _read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
@@ -241,7 +252,9 @@ def _read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
         weights = torch.load(path, map_location="cpu", weights_only=True)  # a pickle, but no code of it is run
     except Exception as error:  # the kinds of damage to a pickle are many, and so are the errors
         raise InputError(f"{path}: cannot be read as weights ({_first_line(error)})") from error
-    if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
+    ):
         raise InputError(f"{path}: does not hold named weights")
     return path, weights
 
@@ -249,6 +262,8 @@ def _read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise InputError(f"{path}: is no file; the weights of a model were expected there")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -51,8 +51,9 @@ class BertForQuestionAnswering(nn.Module):
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The mean of the start's and the end's cross-entropy, each a choice among the tokens of the input.
 
-        A departure: ``run_squad.py`` lets padding take part in the choice, so that a loss depends on how long the other
-        inputs of the batch are. Here it does not, and micro-batches and processes may be cut anywhere.
+        The mean is ``run_squad.py``'s; the paper (section 4.2) has the sum, twice as much. A departure: there, padding
+        takes part in the choice, so that a loss depends on how long the other inputs of the batch are. Here it does
+        not, and micro-batches and processes may be cut anywhere.
 
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); start_positions and end_positions (batch,):

@@ -21,14 +21,15 @@ def attention_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
         dtype: of the scores.
 
     Returns:
-        (batch, 1, 1, seq): 0 at real tokens, the lowest finite number at padding. Finite, because a row of
-        -inf alone would have a softmax of 0/0; google-research/bert adds -10,000 for the same reason.
+        (batch, 1, 1, seq): 0 at real tokens, half of the lowest finite number at padding. Finite, and still so when a
+        score is added, because a row of -inf alone would have a softmax of 0/0; google-research/bert adds -10,000 for
+        the same reason.
     """
     if attention_mask is None:
         return None
     is_padding = rearrange(attention_mask == 0, "batch seq -> batch 1 1 seq")
     return torch.zeros(is_padding.shape, dtype=dtype, device=is_padding.device).masked_fill(
-        is_padding, torch.finfo(dtype).min
+        is_padding, torch.finfo(dtype).min / 2
     )
 
 
@@ -106,10 +107,12 @@ class SelfAttention(nn.Module):
         """Queries, keys and values: (..., hidden_size) -> three of that shape, the queries of ``looking`` alone.
 
         A GPU makes them in one product, of the three matrices side by side, rather than three small ones: the states
-        are read once. On the CPU nothing is gained by it.
+        are read once. On the CPU nothing is gained by it; nor is it done where somebody has wrapped one of the three
+        or hooked into it, which is then called as it is.
         """
-        if looking is None and hidden_states.is_cuda:
-            projections = (self.query, self.key, self.value)
+        projections = (self.query, self.key, self.value)
+        plain = all(type(each) is nn.Linear and not each._forward_hooks for each in projections)
+        if looking is None and hidden_states.is_cuda and plain:
             weight = torch.cat([projection.weight for projection in projections])
             bias = torch.cat([projection.bias for projection in projections])
             return F.linear(hidden_states, weight, bias).chunk(3, dim=-1)

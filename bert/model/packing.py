@@ -88,7 +88,7 @@ def choose(places: Tensor, batch: int, seq: int, packing: Packing | None) -> Cho
         return Chosen(rows, None)
     sequences = places // seq
     counts = torch.bincount(sequences, minlength=batch)
-    width = int(counts.max())
+    width = int(counts.max()) if batch else 0
     number_in_sequence = torch.arange(len(places)) - (counts.cumsum(0) - counts)[sequences]
     return Chosen(rows, Packing(sequences * width + number_in_sequence, batch, width))
 

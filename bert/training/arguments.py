@@ -10,7 +10,7 @@ import math
 import os
 from pathlib import Path
 
-from bert.errors import InputError, speaks_for_this_machine
+from bert.errors import InputError
 from bert.files import read_json_object, write_atomically
 
 SHARED_DEFAULTS = {
@@ -38,10 +38,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
-        """Says what is wrong with the flags, once for all processes of the machine, and exits."""
-        if not speaks_for_this_machine():
-            self.exit(2)
-        super().error(message)
+        """Raises what is wrong with the flags as the InputError that it is, without the list of all flags."""
+        raise InputError(f"{message}; --help explains the flags")
 
 
 def add_switch(group, flag: str, meaning: str) -> None:
@@ -57,7 +55,7 @@ def add_number(group, flag: str, kind, meaning: str) -> None:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Where a run is, and where it computes."""
     run = parser.add_argument_group("the run")
-    run.add_argument("--output", metavar="DIR", help="the run's directory")
+    run.add_argument("--output", metavar="DIR", type=name_of_directory, help="the run's directory")
     add_switch(run, "--resume", "go on with the run in --output; flags are as it was begun with, unless given")
     add_number(run, "--seed", whole, "names all random numbers of the run (0)")
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to compute (a GPU where there is one)")
@@ -86,6 +84,13 @@ def add_training_arguments(parser: argparse.ArgumentParser):
     add_number(training, "--eval-every", positive, "updates between evaluations")
     add_number(training, "--checkpoint-every", positive, "updates between checkpoints")
     return training
+
+
+def name_of_directory(text: str) -> str:
+    """A name that is not empty, as that of a variable that is not set would be."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty; name a directory")
+    return text
 
 
 def whole(text: str) -> int:
@@ -128,35 +133,69 @@ def probability(text: str) -> float:
     return number
 
 
-def settings_of_run(given: dict, defaults: dict, may_change: set[str]) -> dict:
+def over(earlier: dict, said: dict) -> dict:
+    """Settings, with what is said last in the place of what was earlier.
+
+    ``max_steps`` and ``epochs`` both say how long a run is. Whoever says one of them leaves the other unsaid; whoever
+    says both wants the sooner of the two (``bert.training.schedule.steps_of_run``).
+    """
+    limits = {"max_steps", "epochs"}
+    if limits & said.keys():
+        earlier = earlier | dict.fromkeys(limits)
+    return earlier | said
+
+
+def settings_of_run(
+    given: dict, defaults: dict, may_change: set[str], parser: argparse.ArgumentParser, own_flag: str
+) -> dict:
     """The settings of a new run, or of the one that is resumed.
 
     Args:
         given: the flags given.
         defaults: of the flags not given, for a new run; ``output`` is among them.
         may_change: the flags that a resumed run may have otherwise than before.
+        parser: of the flags.
+        own_flag: a flag that each run of this script has in its settings, and no run of another script.
 
     Raises:
         InputError: where the run's directory holds another run, or there is none to resume, or a flag would make it
             another one.
     """
     run = Path(given.get("output", defaults["output"]))
-    saved = run / "arguments.json"
+    file = run / "arguments.json"
     if not given.get("resume"):
         refuse_other_run(run)
-        return defaults | given
-    if not saved.exists():
-        raise InputError(f"--resume: nothing to resume from in {run}; leave out --resume, or name its --output")
-    before = defaults | read_json_object(saved)
+        return over(defaults, given)
+    if not file.exists():
+        raise InputError(f"--resume: nothing to resume from in {run} ({file.name} is not there); name its --output")
+    saved = _saved_settings(file, parser)
+    if own_flag not in saved:
+        raise InputError(f"--resume: {run} is no run of this script: {file} names no {own_flag}; use the other script")
+    before = over(defaults, saved)
     for name in sorted(given.keys() - may_change):
         if given[name] != before[name]:
             raise InputError(
                 f"--{name.replace('_', '-')} {given[name]} is not what {run} was begun with ({before[name]}), and "
                 f"cannot change on the way; leave it out, or begin another run"
             )
-    if "max_steps" in given:
-        before["epochs"] = None  # the later word on how long the run is
-    return before | given
+    return over(before, given)
+
+
+def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict:
+    """What a run was begun with: each setting is read as if it were given as a flag, so that it is checked as one."""
+    line = []
+    for name, value in read_json_object(path).items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            line.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, list):
+            line += [f"--{flag}", *map(str, value)]
+        elif value is not None:
+            line.append(f"--{flag}={value}")
+    try:
+        return vars(parser.parse_known_args(line)[0])
+    except InputError as error:
+        raise InputError(f"{path}: {error}; put back the file, or begin another run") from None
 
 
 def refuse_other_run(run: Path) -> None:
@@ -165,8 +204,20 @@ def refuse_other_run(run: Path) -> None:
         InputError: where the directory holds a run or a checkpoint, which a new run would write over.
     """
     # Path.exists would raise where a name is too long; that it is, is said when the run is written.
-    if any(os.path.exists(run / name) for name in ("arguments.json", "config.json", "model.safetensors")):
-        raise InputError(f"{run} holds a run already; --resume it, name another --output, or remove it")
+    refuse_file(run)
+    for name in ("arguments.json", "config.json", "model.safetensors", "training_state"):
+        if os.path.exists(run / name):
+            raise InputError(f"{run} holds a run already ({name}); --resume it, name another --output, or remove it")
+
+
+def refuse_file(directory: Path) -> None:
+    """
+    Raises:
+        InputError: where the directory cannot be made, because a file is in its place or in that of one above it.
+    """
+    there = next((place for place in (directory, *directory.parents) if os.path.exists(place)), None)
+    if there is not None and not there.is_dir():
+        raise InputError(f"{there}: is no directory, where {directory} was to be made; name another place")
 
 
 def save_settings(run: Path, settings: dict) -> None:

@@ -1,11 +1,13 @@
 """What a run says of itself: a progress bar, ``log.jsonl``, TensorBoard events and a picture of the curves."""
 
+import contextlib
 import json
 import math
 import sys
 from pathlib import Path
 
-from bert.files import atomic_file, write_atomically
+from bert.errors import InputError
+from bert.files import atomic_file, write_atomically, writing_failed
 from bert.training.loop import Progress
 
 
@@ -30,7 +32,11 @@ class Reporter:
         self.log = directory / "log.jsonl"
         kept = [line for line in read_log(self.log) if line["step"] <= progress.step] if progress.step else []
         write_atomically(self.log, "".join(json.dumps(line) + "\n" for line in kept))
-        self.events = SummaryWriter(directory / "tensorboard", purge_step=progress.step + 1 if progress.step else None)
+        events = directory / "tensorboard"
+        try:
+            self.events = SummaryWriter(events, purge_step=progress.step + 1 if progress.step else None)
+        except OSError as error:
+            raise InputError(writing_failed(events, error)) from None
         self.bar = tqdm(
             total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
         )
@@ -57,8 +63,11 @@ class Reporter:
             name: value if not isinstance(value, float) or math.isfinite(value) else None
             for name, value in measured.items()
         }
-        with open(self.log, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with open(self.log, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise InputError(writing_failed(self.log, error)) from None
         for name, value in line.items():
             if isinstance(value, int | float) and name != "step":
                 self.events.add_scalar(name, value, self.progress.step)
@@ -101,14 +110,23 @@ def in_words(means: dict[str, float]) -> str:
 
 
 def read_log(path: Path) -> list[dict]:
-    """The lines of a ``log.jsonl``; the last one is left out where a crash cut it short."""
+    """The lines of a ``log.jsonl``, each of a step. What is no such line is left out: one that a crash cut short, say.
+
+    Raises:
+        InputError: where the file cannot be read.
+    """
+    if not path.exists():
+        return []
     lines = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                lines.append(json.loads(line))
-            except ValueError:
-                break
+    try:
+        written = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); the log of a run was expected") from None
+    for text in written:
+        with contextlib.suppress(ValueError, RecursionError):
+            line = json.loads(text)
+            if isinstance(line, dict) and type(line.get("step")) is int:
+                lines.append(line)
     return lines
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
+from bert.files import printing_failed
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
@@ -60,6 +61,11 @@ def run_script(
     except InputError as error:
         print(f"{script}: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is not None:  # what is not about a file is about what is printed
+            raise
+        print(f"{script}: error: {printing_failed(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
         return 130
@@ -73,11 +79,6 @@ def voice(processes: Processes) -> Say:
 def how_to_go_on(script: str, directory: str | Path) -> str:
     """The command that goes on with a run that was stopped on the way."""
     return f"\nTo go on: python {script} --output {directory} --resume"
-
-
-def has_state(directory: Path) -> bool:
-    """Whether a run's directory holds a training state to go on from: one that was stopped early on holds none."""
-    return bool(saved_states(directory / "training_state"))
 
 
 @dataclass
@@ -123,29 +124,41 @@ class Run:
         return compiled_parts(self.model) if self.compiles else contextlib.nullcontext()
 
     def resume(self, made_from: str) -> dict:
-        """Puts everything back to where the newest whole training state left it.
+        """Puts everything back to where the newest whole training state left it. A run that was stopped before it
+        saved anything is left at its beginning.
 
         Args:
             made_from: what decides the run's identity, for the message that it is another.
 
         Returns:
-            What ``save`` was given.
+            What ``save`` was given; nothing where the run begins anew.
 
         Raises:
-            InputError: where there is no state, or it is that of another model.
+            InputError: where no state is whole, or it is that of another model, or there is a model but no state, which
+                beginning anew would replace.
         """
+        if not saved_states(self.directory / "training_state"):
+            if (self.directory / "model.safetensors").exists():
+                raise InputError(
+                    f"--resume: {self.directory} holds a model, but no training state to go on from: it was stopped "
+                    f"before its first checkpoint, or the state was removed; put back its training_state folder, or "
+                    f"keep the model and name another --output"
+                )
+            self.say(f"Nothing has been saved in {self.directory} yet: it begins anew.")
+            return {}
         state, complaints = load_newest_state(self.directory / "training_state")
         for complaint in complaints:
-            self.say(f"Note: {complaint}.")
+            self.say(f"Note: {complaint}; going back to the state before it.")
         changed = [name for name, value in self.identity.items() if state.pop(name, None) != value]
         if changed:
             raise InputError(
-                f"{self.directory}: the model in its training state is not the one that {made_from} make now (other "
+                f"{self.directory}: its training state does not belong to what {made_from} make now (other "
                 f"{' and '.join(changed)}); put back the files that were changed, or begin another run"
             )
         self.model.load_state_dict(state.pop("model"))
         self.optimizer.load_state_dict(state.pop("optimizer"))
-        self.scaler.load_state_dict(state.pop("scaler"))
+        if scaling := state.pop("scaler"):  # empty where the precision needed no scaling
+            self.scaler.load_state_dict(scaling)
         vars(self.progress).update(state.pop("progress"))
         generators = state.pop("generators")
         if len(generators) == self.processes.count:

@@ -1,4 +1,9 @@
-"""The learning rate over a run: up in a straight line, down in a straight line."""
+"""How long a run is, and the learning rate over it: up in a straight line, down in a straight line."""
+
+
+def steps_of_run(max_steps: int | None, epochs: int | None, updates_per_epoch: int) -> int:
+    """How many updates a run has: the sooner of its two limits, one of which may be None."""
+    return min(limit for limit in (max_steps, None if epochs is None else epochs * updates_per_epoch) if limit)
 
 
 def linear_schedule(step: int, peak: float, warmup_steps: int, max_steps: int) -> float:

@@ -42,7 +42,8 @@ def save_state(directory: Path, step: int, state: dict) -> None:
         hashing = _HashingWriter(file)
         torch.save(state, hashing)
     write_atomically(path.with_suffix(".sha256"), f"{hashing.digest.hexdigest()}  {path.name}\n")
-    for older in saved_states(directory)[KEPT:]:
+    others = [other for other in saved_states(directory) if other != path]
+    for older in others[KEPT - 1 :]:
         older.with_suffix(".sha256").unlink(missing_ok=True)
         older.unlink(missing_ok=True)
 
@@ -55,10 +56,15 @@ def load_newest_state(directory: Path) -> tuple[dict, list[str]]:
     """
     complaints = []
     for path in saved_states(directory):
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != path.with_suffix(".sha256").read_text(encoding="utf-8", errors="replace").split(" ")[0]:
-            complaints.append(f"{path}: is damaged (its checksum differs); going back to the state before it")
+        try:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            written = path.with_suffix(".sha256").read_text(encoding="utf-8", errors="replace").split(" ")[0]
+            damage = None if digest == written else "is damaged (its checksum differs)"
+        except OSError as error:
+            damage = f"cannot be read ({error.strerror})"
+        if damage is not None:
+            complaints.append(f"{path}: {damage}")
             continue
         return torch.load(path, map_location="cpu", weights_only=True), complaints
     found = "; ".join(complaints) or "it holds no state"

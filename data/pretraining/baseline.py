@@ -15,7 +15,7 @@ def unigram_baseline(shards: Shards, batches: Iterable[dict]) -> tuple[float, fl
 
     Returns:
         The cross-entropy in nats of the unigram distribution, and the accuracy of always naming the most frequent
-        piece. (nan, nan) where there are no batches.
+        piece. (nan, nan) where there is no label.
     """
     counts = shards.training_counts + 1
     log_probabilities = np.log(counts / counts.sum())

@@ -30,7 +30,12 @@ from data.pretraining.tokenizing import TokenizedDocuments, tokenize_documents
 
 _FORMAT = 1
 _FACTS = "facts.json"
-_NAMES = ("tokens", "sentence_starts", "document_starts", "held_out", "training_counts")
+_SMALL, _LARGE, _COUNT = "<u2", "<u4", "<i8"
+_TYPES = {
+    "tokens": (_SMALL, _LARGE), "sentence_starts": (_COUNT,), "document_starts": (_COUNT,), "held_out": (_COUNT,),
+    "training_counts": (_COUNT,),
+}  # fmt: skip
+_NAMES = tuple(_TYPES)
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Shards:
             including, document_starts[d + 1]. No document is empty.
         held_out: int64, ascending: the numbers of the documents that are kept out of the training.
         training_counts: (vocab_size,) int64: how often each piece occurs in the other documents.
+        checksum: of all of them; another corpus, or another vocabulary, has another.
     """
 
     tokens: np.ndarray
@@ -52,6 +58,7 @@ class Shards:
     document_starts: np.ndarray
     held_out: np.ndarray
     training_counts: np.ndarray
+    checksum: str = ""
 
     @property
     def number_of_documents(self) -> int:
@@ -84,10 +91,13 @@ def write_shards(
     fingerprint = fingerprint and _fingerprint(fingerprint, tokenizer)
     if fingerprint and _is_made_of(directory, fingerprint):
         return open_shards(directory)
-    (directory / _FACTS).unlink(missing_ok=True)
-    for leaving in directory.glob(".*.bin.*.tmp"):  # of a run that was killed while it wrote
-        leaving.unlink(missing_ok=True)
-    token_type = "<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4"
+    try:
+        (directory / _FACTS).unlink(missing_ok=True)
+        for leaving in directory.glob(".*.bin.*.tmp"):  # of a run that was killed while it wrote
+            leaving.unlink(missing_ok=True)
+    except OSError as error:  # a file in the directory's place, say
+        raise InputError(writing_failed(directory, error)) from None
+    token_type = _SMALL if tokenizer.vocab_size <= 1 << 16 else _LARGE
     with ExitStack() as stack:
         tokenized = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
         files = {name: stack.enter_context(atomic_file(directory / f"{name}.bin")) for name in _NAMES}
@@ -104,7 +114,7 @@ def open_shards(directory: str | Path) -> Shards:
     """
     directory = Path(directory)
     facts = read_json_object(directory / _FACTS)
-    arrays = {}
+    arrays, checksums = {}, []
     try:
         if facts["format"] != _FORMAT:
             raise InputError(
@@ -114,14 +124,17 @@ def open_shards(directory: str | Path) -> Shards:
         for name in _NAMES:
             stored = facts["files"][name]
             arrays[name] = _open_array(directory / f"{name}.bin", stored["type"], stored["length"], stored["crc32"])
-    except (KeyError, TypeError) as error:
+            checksums.append(f"{stored['crc32']:08x}")
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{directory / _FACTS}: lacks {error}; remove {directory}, and it is made anew") from None
-    return Shards(**arrays)
+    return Shards(**arrays, checksum="-".join(checksums))
 
 
 def _open_array(path: Path, stored_type: str, length: int, checksum: int) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such file; remove {path.parent}, and it is made anew")
+    if stored_type not in _TYPES[path.stem] or type(length) is not int:
+        raise TypeError(f"{path.stem} of a known type and length")
     wanted = np.dtype(stored_type).itemsize * length
     if path.stat().st_size != wanted:
         raise InputError(
@@ -159,7 +172,7 @@ def _write(
     tokenized: Iterable[TokenizedDocuments], directory: Path, files: dict, token_type: str, vocab_size: int
 ) -> dict:
     """Writes the arrays as their parts come, and returns their facts."""
-    types = dict.fromkeys(_NAMES, "<i8") | {"tokens": token_type}
+    types = dict.fromkeys(_NAMES, _COUNT) | {"tokens": token_type}
     arrays = {name: _GrowingArray(directory / f"{name}.bin", files[name], types[name]) for name in _NAMES}
     arrays["sentence_starts"].append(np.zeros(1, np.int64))
     arrays["document_starts"].append(np.zeros(1, np.int64))

@@ -50,8 +50,8 @@ class TaskBatches:
     Args:
         lengths: of the rows, in positions.
         make_batch: the micro-batch of the rows of these numbers.
-        batch_size: rows in an update, over all processes and micro-batches; where it does not divide the rows, some
-            updates have one or a few more.
+        batch_size: rows in an update, over all processes and micro-batches; where it does not divide the rows, updates
+            have fewer.
         seed: names all the random numbers.
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
@@ -74,21 +74,20 @@ class TaskBatches:
         position: tuple[int, int] | None = None,
         by_length: bool = True,
     ):
-        share = accumulate * processes
-        if min(batch_size, len(lengths)) < share:
-            raise InputError(
-                f"{len(lengths):,} training examples in batches of {batch_size} cannot be shared out to {processes} "
-                f"processes with {accumulate} micro-batches each; use fewer of both, or a larger --batch-size"
-            )
         self._lengths, self._make_batch = np.asarray(lengths), make_batch
         self._batch_size, self._seed, self._by_length = batch_size, seed, by_length
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = (0, 0) if position is None else tuple(position)
+        if len(lengths) < self.updates_per_epoch * accumulate * processes:
+            raise InputError(
+                f"{len(lengths):,} training examples in batches of {batch_size} cannot be shared out to {processes} "
+                f"processes with {accumulate} micro-batches each; use fewer of both, or a larger --batch-size"
+            )
 
     @property
     def updates_per_epoch(self) -> int:
-        """How many batches the rows are dealt out to."""
-        return max(1, len(self._lengths) // self._batch_size)
+        """How many batches the rows are dealt out to: as few as there can be of that size."""
+        return -(-len(self._lengths) // self._batch_size)
 
     def __iter__(self) -> Iterator[Update]:
         """The updates from ``position`` on, the same ones each time."""

@@ -78,6 +78,51 @@ def test_a_missing_head_is_named_and_may_start_fresh_by_name_alone(directory, tm
     assert loaded.next_sentence.classifier.weight.std() > 0
 
 
+def test_a_missing_pooler_is_named_as_what_may_start_fresh(tmp_path):
+    save_checkpoint(tmp_path, BertForTokenClassification(CONFIG))
+    with pytest.raises(InputError, match=r"missing: pooler\.dense\.bias, pooler.*\(--fresh pooler\)"):
+        load_checkpoint(tmp_path, BertModel)
+    with pytest.raises(InputError, match=r"missing: bert\.pooler\.dense\.bias.*\(--fresh pooler\)"):
+        load_checkpoint(tmp_path, BertForSequenceClassification, fresh=("classifier",))
+    with pytest.raises(InputError, match="name a checkpoint of pretraining"):
+        load_checkpoint(tmp_path, BertForPreTraining, fresh=("bert.pooler",))
+
+
+@pytest.mark.parametrize("damage", [
+    {"normalizer": None}, {"normalizer": []}, {"normalizer": "lower"}, {"normalizer": {"type": "Sequence"}},
+    {"normalizer": {"type": "BertNormalizer", "lowercase": "no"}},
+    {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": "1"}}},
+    {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": None}}},
+    {"model": {"type": "WordPiece", "vocab": {"a": False, "b": True}}},
+])  # fmt: skip
+def test_a_tokenizer_file_of_another_kind_is_refused(tmp_path, damage):
+    whole = {
+        "normalizer": {"type": "BertNormalizer", "lowercase": False},
+        "model": {"type": "WordPiece", "vocab": {piece: number for number, piece in enumerate(VOCABULARY)}},
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+    assert load_tokenizer(tmp_path).vocabulary == VOCABULARY
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole | damage))
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_s_switches_are_true_or_false(directory):
+    (directory / "tokenizer_config.json").write_text('{"do_lower_case": "no"}')
+    with pytest.raises(InputError, match=r"tokenizer_config\.json: do_lower_case is 'no'"):
+        load_tokenizer(directory)
+
+
+def test_weights_without_names_are_refused(directory):
+    (directory / "model.safetensors").unlink()
+    torch.save({3: torch.zeros(1)}, directory / "pytorch_model.bin")
+    with pytest.raises(InputError, match="does not hold named weights"):
+        load_checkpoint(directory, BertModel)
+    (directory / "model.safetensors").mkdir()
+    with pytest.raises(InputError, match=r"model\.safetensors: is no file"):
+        load_checkpoint(directory, BertModel)
+
+
 def test_an_unexpected_or_misshapen_weight_is_named(model, directory):
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
@@ -92,7 +137,10 @@ def test_an_unexpected_or_misshapen_weight_is_named(model, directory):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_hidden_layers": 10**9}, "too few for 1000000000 layers"),
+        ({"num_hidden_layers": 10**7}, "too few for 10000000 layers"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is above 16,777,216"),
+        ({"hidden_size": 10**30}, "hidden_size is above"),
+        ({"initializer_range": 10**400}, "initializer_range is 1"),
         ({"hidden_size": 7}, "not a multiple"),
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"vocab_size": "11"}, "vocab_size is '11'"),

@@ -68,6 +68,13 @@ def test_a_fully_masked_row_is_finite():
     assert attention(hidden_states, minus_infinity, True)[0].isnan().any()  # the control: why the bias is finite
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_fully_masked_row_is_finite_whatever_its_scores(dtype):
+    bias = attention_bias(torch.zeros(1, 3), dtype)
+    query, key = torch.full((1, 1, 3, 4), -20.0, dtype=dtype), torch.full((1, 1, 3, 4), 20.0, dtype=dtype)
+    assert scaled_dot_product_attention(query, key, key, bias)[0].isfinite().all()
+
+
 def test_boolean_and_integer_masks_mean_the_same(mask):
     assert attention_bias(mask, torch.float32).equal(attention_bias(mask.bool(), torch.float32))
 

@@ -6,9 +6,18 @@ import pytest
 
 from bert.errors import InputError
 from bert.training import arguments
-from bert.training.arguments import above_zero, positive, probability, save_settings, settings_of_run, whole
+from bert.training.arguments import above_zero, over, positive, probability, save_settings, whole
 
 MAY_CHANGE = {"output", "resume", "max_steps", "epochs"}
+
+
+def settings_of_run(given: dict, defaults: dict, may_change: set[str]) -> dict:
+    parser = arguments.make_parser("a test")
+    arguments.add_run_arguments(parser)
+    arguments.add_training_arguments(parser)
+    parser.add_argument("--size", choices=("tiny", "mini"))
+    parser.add_argument("--corpus", nargs="+")
+    return arguments.settings_of_run(given, defaults, may_change, parser, own_flag="size")
 
 
 @pytest.fixture
@@ -21,11 +30,40 @@ def test_a_new_run_has_what_was_given_and_the_defaults_for_the_rest(defaults):
 
 
 def test_a_resumed_run_has_what_it_was_begun_with_unless_given(defaults, tmp_path):
-    save_settings(tmp_path / "run", defaults | {"size": "mini", "max_steps": 5, "epochs": 2})
+    begun = {"size": "mini", "max_steps": 5, "epochs": 2, "corpus": ["a", "b"], "compile": False, "learning_rate": 5e-5}
+    save_settings(tmp_path / "run", defaults | begun)
     settings = settings_of_run({"resume": True}, defaults, MAY_CHANGE)
-    assert (settings["size"], settings["max_steps"], settings["epochs"]) == ("mini", 5, 2)
+    assert {name: settings[name] for name in begun} == begun
     settings = settings_of_run({"resume": True, "max_steps": 7}, defaults, MAY_CHANGE)
     assert (settings["size"], settings["max_steps"], settings["epochs"]) == ("mini", 7, None)
+    settings = settings_of_run({"resume": True, "epochs": 3}, defaults, MAY_CHANGE)
+    assert (settings["max_steps"], settings["epochs"]) == (None, 3)
+
+
+def test_of_the_two_limits_of_a_run_what_is_said_last_counts():
+    recipe = {"max_steps": 10, "epochs": None}
+    assert over(recipe, {}) == recipe
+    assert over(recipe, {"epochs": 2}) == {"max_steps": None, "epochs": 2}
+    assert over({"max_steps": None, "epochs": 2}, {"max_steps": 5}) == {"max_steps": 5, "epochs": None}
+    assert over(recipe, {"max_steps": 5, "epochs": 2}) == {"max_steps": 5, "epochs": 2}
+
+
+@pytest.mark.parametrize("damage", [
+    {"max_steps": "many"}, {"max_steps": -1}, {"max_steps": True}, {"size": "giant"}, {"size": 7}, {"compile": "yes"},
+    {"corpus": []}, {"seed": {"a": 1}}, {"device": ["tpu"]}, {"learning_rate": "fast"},
+])  # fmt: skip
+def test_damaged_settings_are_one_sentence_with_the_flag_s_name(defaults, tmp_path, damage):
+    save_settings(tmp_path / "run", defaults | damage)
+    (name,) = damage
+    with pytest.raises(InputError, match=rf"arguments\.json: .*--{name.replace('_', '-')}") as caught:
+        settings_of_run({"resume": True}, defaults, MAY_CHANGE)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_run_of_another_script_is_not_resumed(defaults, tmp_path):
+    save_settings(tmp_path / "run", {"output": "run", "checkpoint": "elsewhere"})
+    with pytest.raises(InputError, match="is no run of this script"):
+        settings_of_run({"resume": True}, defaults, MAY_CHANGE)
 
 
 def test_what_would_make_it_another_run_is_refused_and_the_same_again_is_not(defaults, tmp_path):
@@ -38,6 +76,19 @@ def test_what_would_make_it_another_run_is_refused_and_the_same_again_is_not(def
 def test_a_directory_with_a_run_is_not_written_over(defaults, tmp_path):
     save_settings(tmp_path / "run", defaults)
     with pytest.raises(InputError, match="holds a run already"):
+        settings_of_run({}, defaults, MAY_CHANGE)
+
+
+@pytest.mark.parametrize("place", ["file", "file/below/run"])
+def test_a_file_in_the_place_of_the_directory_is_refused(defaults, tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=f"{tmp_path / 'file'}: is no directory"):
+        settings_of_run({"output": str(tmp_path / place)}, defaults, MAY_CHANGE)
+
+
+def test_a_training_state_alone_is_a_run_too(defaults, tmp_path):
+    (tmp_path / "run" / "training_state").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"holds a run already \(training_state\)"):
         settings_of_run({}, defaults, MAY_CHANGE)
 
 

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from bert.errors import InputError
 from bert.training.loop import Progress
 from bert.training.reporting import Reporter, in_words, read_log
 
@@ -33,6 +36,28 @@ def test_a_resumed_run_drops_the_lines_after_its_checkpoint_and_keeps_those_befo
         file.write('{"step": 12, "val')  # cut short by a crash
     Reporter(tmp_path, Progress(step=5), max_steps=10).__exit__()
     assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [0, 5]
+
+
+def test_what_is_no_line_of_a_log_is_passed_over_and_the_lines_after_it_are_not(tmp_path):
+    log = tmp_path / "log.jsonl"
+    junk = ["{", "5", "[]", "{}", '{"step": null}', '{"step": "a"}', '{"step": true}', "[" * 100_000]
+    log.write_text("\n".join(['{"step": 1}', *junk, '{"step": 2, "value": 3}']))
+    assert read_log(log) == [{"step": 1}, {"step": 2, "value": 3}]
+    log.unlink()
+    log.mkdir()
+    with pytest.raises(InputError, match=r"log\.jsonl: cannot be read"):
+        read_log(log)
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "tensorboard").touch()
+    with pytest.raises(InputError, match="tensorboard: cannot be written"):
+        Reporter(tmp_path, Progress(), max_steps=1)
+    (tmp_path / "tensorboard").unlink()
+    with Reporter(tmp_path, Progress(), max_steps=1) as reporter:
+        reporter.log = tmp_path / "nowhere" / "log.jsonl"
+        with pytest.raises(InputError, match=r"log\.jsonl: cannot be written"):
+            reporter.record(loss=1.0)
 
 
 def test_a_number_that_is_none_is_valid_json(tmp_path):

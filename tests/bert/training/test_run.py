@@ -1,5 +1,6 @@
 """A run: what is saved comes back, another model's state does not, and a script ends with the right code."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -42,6 +43,17 @@ def update(run):
     run.progress.step += 1
 
 
+def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(monkeypatch, capfd):
+    def do(settings, processes):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
+    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == 2
+    assert "a.py: error: what is printed cannot be written (No space left on device)" in capfd.readouterr().err
+    with pytest.raises(FileNotFoundError):
+        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: os.stat("/nowhere"))
+
+
 def test_a_resumed_run_goes_on_as_the_one_that_was_saved_and_has_what_the_script_kept(tmp_path):
     run, said = make_run(tmp_path, labels=["a"]), []
     update(run)
@@ -63,8 +75,32 @@ def test_a_resumed_run_goes_on_as_the_one_that_was_saved_and_has_what_the_script
 @pytest.mark.parametrize(("size", "labels", "named"), [(2, ["a"], "config"), (1, ["b"], "labels")])
 def test_the_state_of_another_model_is_refused(tmp_path, size, labels, named):
     make_run(tmp_path, labels=["a"]).save()
-    with pytest.raises(InputError, match=rf"not the one that its data make now \(other {named}\); put back"):
+    with pytest.raises(InputError, match=rf"not belong to what its data make now \(other {named}\); put back"):
         make_run(tmp_path, size=size, labels=labels).resume("its data")
+
+
+def test_a_run_that_saved_nothing_begins_anew_unless_there_is_a_model_to_lose(tmp_path):
+    said = []
+    assert make_run(tmp_path, said).resume("its data") == {}
+    assert said == [f"Nothing has been saved in {tmp_path} yet: it begins anew."]
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(InputError, match="holds a model, but no training state"):
+        make_run(tmp_path).resume("its data")
+
+
+def test_a_run_goes_on_with_and_without_loss_scaling(tmp_path):
+    scaled = make_run(tmp_path)
+    scaled.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    make_run(tmp_path).save()
+    scaled.resume("its data")
+    assert scaled.scaler.get_scale() == 8.0
+    scaled.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    scaled.save()
+    again = make_run(tmp_path)
+    again.resume("its data")
+    again.scaler = torch.amp.GradScaler("cpu")
+    again.resume("its data")
+    assert again.scaler.get_scale() == 4.0
 
 
 def test_another_number_of_processes_is_said(tmp_path):

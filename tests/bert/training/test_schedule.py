@@ -1,6 +1,6 @@
 """The learning rate: Google's schedule, but that no update is for nothing."""
 
-from bert.training.schedule import linear_schedule
+from bert.training.schedule import linear_schedule, steps_of_run
 
 
 def rates(warmup, steps):
@@ -28,3 +28,8 @@ def test_without_warm_up_it_begins_at_the_peak():
 
 def test_it_is_zero_after_the_end():
     assert linear_schedule(7, 1.0, 2, 5) == 0.0
+
+
+def test_a_run_ends_at_the_sooner_of_its_limits():
+    assert steps_of_run(10, None, 4) == steps_of_run(10, 3, 4) == 10
+    assert steps_of_run(None, 2, 4) == steps_of_run(10, 2, 4) == 8

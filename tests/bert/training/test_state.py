@@ -41,6 +41,21 @@ def test_a_damaged_newest_state_is_reported_and_the_one_before_it_is_used(tmp_pa
     assert "step-00000002.pt" in complaints[0]
 
 
+@pytest.mark.parametrize("name", ["step-00000002.pt", "step-00000002.sha256"])
+def test_a_state_that_cannot_be_read_is_reported_and_the_one_before_it_is_used(tmp_path, name):
+    saved(tmp_path, 1, 2)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    state, complaints = load_newest_state(tmp_path)
+    assert state["step"] == 1
+    assert "cannot be read" in complaints[0]
+
+
+def test_what_was_just_saved_is_kept_whatever_else_there_is(tmp_path):
+    saved(tmp_path, 9_000, 9_500, 100)
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["step-00000100.pt", "step-00009500.pt"]
+
+
 def test_a_state_whose_checksum_was_never_written_does_not_count(tmp_path):
     saved(tmp_path, 1, 2)
     (tmp_path / "step-00000002.sha256").unlink()

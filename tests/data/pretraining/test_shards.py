@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import resource
@@ -132,6 +133,40 @@ def test_damaged_or_missing_files_are_named_and_made_anew(tokenizer, tmp_path):
         with pytest.raises(InputError, match=name):
             open_shards(tmp_path)
         assert len(make().tokens) == whole
+
+
+@pytest.mark.parametrize("damage", [
+    {"type": "O"}, {"type": "u1"}, {"type": "<u2,,("}, {"type": []}, {"length": "7"}, {"length": None},
+    {"length": 1e400},
+])  # fmt: skip
+def test_damaged_facts_are_one_sentence_and_the_shards_are_made_anew(tokenizer, tmp_path, damage):
+    write_shards(corpus(), tokenizer, tmp_path, fingerprint="a")
+    whole = contents(tmp_path)
+    facts = json.loads(whole["facts.json"])
+    facts["files"]["tokens"] |= damage
+    (tmp_path / "facts.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match=r"facts\.json"):
+        open_shards(tmp_path)
+    write_shards(corpus(), tokenizer, tmp_path, fingerprint="a")
+    assert contents(tmp_path) == whole
+
+
+def test_a_file_in_the_place_of_the_directory_is_one_sentence(tokenizer, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file: cannot be written"):
+        write_shards(corpus(), tokenizer, tmp_path / "file")
+    (tmp_path / "facts.json").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_shards(corpus(), tokenizer, tmp_path)
+
+
+def test_the_checksum_is_that_of_the_corpus_and_of_the_vocabulary(tokenizer, tmp_path):
+    first = write_shards(corpus(), tokenizer, tmp_path / "first").checksum
+    assert write_shards(corpus(), tokenizer, tmp_path / "again", processes=2).checksum == first
+    assert write_shards(corpus(seed=1), tokenizer, tmp_path / "other").checksum != first
+    vocabulary = tokenizer.vocabulary
+    swapped = WordPieceTokenizer([*vocabulary[:5], vocabulary[6], vocabulary[5], *vocabulary[7:]])
+    assert write_shards(corpus(), swapped, tmp_path / "swapped").checksum != first
 
 
 def test_an_error_on_the_way_leaves_nothing_behind(tokenizer, tmp_path):

@@ -1,6 +1,7 @@
 """Updates: each row once an epoch, the same rows in an update however they are shared out, resumable."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ def test_each_row_is_in_each_epoch_once_and_batches_differ_by_one_row(count):
         assert sorted(row for batch in epoch for row in batch) == list(range(count))
         sizes = {len(batch) for batch in epoch}
         assert max(sizes) - min(sizes) <= 1
-        assert min(sizes) >= 8
+        assert max(sizes) <= 8
+        assert len(epoch) == math.ceil(count / 8)
 
 
 def test_fewer_rows_than_a_batch_are_one_batch():
@@ -98,6 +100,8 @@ def test_too_few_rows_to_share_out_are_refused():
         make(LENGTHS[:3], processes=2, accumulate=2)
     with pytest.raises(InputError, match="cannot be shared out"):
         make(batch_size=2, accumulate=4)
+    with pytest.raises(InputError, match="9 training examples in batches of 8 cannot be shared out"):
+        make(LENGTHS[:9], accumulate=8)  # in two batches, one of 4
 
 
 def test_a_labelled_batch_holds_the_rows_asked_for():
