@@ -7,6 +7,9 @@ sentence.
 
 A tag is O, outside of any entity, or the place of the word in one and the entity's type: B-PER begins, I-PER goes on
 (BIO); E-PER ends one and S-PER is a whole one (BIOES).
+
+A departure: each sentence is read alone. The paper (section 5.3) reads it among its document's other sentences, which
+these files tell apart only where they have ``-DOCSTART-``.
 """
 
 import re

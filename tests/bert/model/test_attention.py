@@ -120,6 +120,38 @@ def test_dropout_drops_attention_weights_in_training_alone(query_key_value):
         assert first.equal(second)
 
 
+class OnGpu(torch.Tensor):
+    """A tensor that says that it is on a GPU."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize("how", ["hook", "wrap"])
+def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alone(how):
+    layer, called = SelfAttention(CONFIG).eval(), []
+    states = torch.randn(2, 3, CONFIG.hidden_size)
+    expected = layer.project(states)
+    for one, other in zip(layer.project(states.as_subclass(OnGpu)), expected):
+        torch.testing.assert_close(one.as_subclass(torch.Tensor), other)
+    if how == "hook":
+        layer.key.register_forward_hook(lambda *_: called.append(how))
+    else:
+
+        class Wrapper(torch.nn.Module):
+            def __init__(self, inner):
+                super().__init__()
+                self.inner = inner
+
+            def forward(self, states):
+                called.append(how)
+                return self.inner(states)
+
+        layer.key = Wrapper(layer.key)
+    for one, other in zip(layer.project(states.as_subclass(OnGpu)), expected):
+        torch.testing.assert_close(one.as_subclass(torch.Tensor), other)
+    assert called == [how]
+
+
 def test_gradients_are_right():
     config = BertConfig(vocab_size=3, hidden_size=6, num_attention_heads=2, intermediate_size=5, num_hidden_layers=1)
     attention = SelfAttention(config).double().eval()
