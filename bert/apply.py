@@ -35,6 +35,7 @@ from bert.tables import read_texts, table_format, tsv_line
 from bert.task_inputs.choices import read_choices
 from bert.task_inputs.documents import read_documents
 from bert.task_inputs.marked_texts import read_marked_texts
+from bert.task_inputs.questions import is_squad, read_questions
 from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.long_texts import LONG_TEXTS
 
@@ -122,8 +123,9 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
     """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
 
     A tagger's are a line for each word of a text, and a blank line after each text. A model that answers questions
-    takes pairs, question and context. Models of relations, of choices and of summaries read the files that they were
-    trained on, with labels or without (``bert.task_inputs``).
+    takes pairs, question and context, of a table or of SQuAD's JSON, whose ids then stand before the answers. Models of
+    relations, of choices and of summaries read the files that they were trained on, with labels or without
+    (``bert.task_inputs``).
 
     Raises:
         InputError: where the run has no head for one of these, the file cannot be read, or what was asked for would
@@ -131,30 +133,38 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
     """
     reading = reading_of(run, path, given)
     model_class = next((head for head in READERS if is_checkpoint_of(run, head)), BertForSequenceClassification)
+    squad = model_class is BertForQuestionAnswering and is_squad(path)
+    heeded = HEEDED[model_class] - ({"text_column", "text_pair_column", "header"} if squad else set())
     for name, value in given.items():
-        if value is not None and name not in HEEDED[model_class]:
+        if value is not None and name not in heeded:
             raise InputError(
                 f"--{name.replace('_', '-')}: it would change nothing for the model in {run}; leave it out"
             )
-    read = READERS[model_class]
-    texts = _texts(path, reading) if read is None else _first_checked(read(path, labelled=False))
+    read, ids = READERS[model_class], None
+    if squad:
+        questions = read_questions(path, labelled=False)
+        texts, ids = ((each.question, each.context) for each in questions), [each.id for each in questions]
+    else:
+        texts = _texts(path, reading) if read is None else _first_checked(read(path, labelled=False))
     model = load_checkpoint(run, model_class).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)
-    output.writelines(line.encode() for line in _prediction_lines(model, tokenizer, texts, reading, str(path)))
+    output.writelines(line.encode() for line in _prediction_lines(model, tokenizer, texts, reading, str(path), ids))
 
 
-def _prediction_lines(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[str]:
+def _prediction_lines(
+    model, tokenizer, texts: Iterator, reading: Reading, source: str, ids: list[str] | None
+) -> Iterator[str]:
     if isinstance(model, BertForTokenClassification):
         for tagged in predict_tags(model, tokenizer, (first for first, _ in texts), reading.max_length):
             yield from map(tsv_line, [*tagged, ()])
     elif isinstance(model, BertForQuestionAnswering):
-        if reading.text_pair_column is None:
+        if reading.text_pair_column is None and ids is None:
             raise InputError("a question needs its context: name the column with --text-pair-column")
-        yield tsv_line(["prediction", "score", "null score"])
-        yield from map(tsv_line, predict_answers(
-            model, tokenizer, texts, reading.max_length, null_threshold=reading.null_threshold
-        ))  # fmt: skip
+        yield tsv_line([*([] if ids is None else ["id"]), "prediction", "score", "null score"])
+        answers = predict_answers(model, tokenizer, texts, reading.max_length, null_threshold=reading.null_threshold)
+        for number, answer in enumerate(answers):
+            yield tsv_line([*([] if ids is None else [ids[number]]), *answer])
     elif isinstance(model, BertForRelationExtraction):
         yield tsv_line(prediction_header(model.labels, "single_label_classification"))
         for probabilities in predict_relations(model, tokenizer, texts, reading.max_length, source):

@@ -21,7 +21,7 @@ from bert.heads.sequence import PROBLEM_TYPES
 from data.tasks.choices import read_labelled_choices
 from data.tasks.classification import Columns, find_labels, hold_out, read_examples
 from data.tasks.relations import find_relations, read_relations
-from data.tasks.spans import hold_out_articles, read_questions
+from data.tasks.spans import hold_out_articles, read_answered_questions
 from data.tasks.summaries import read_summaries
 from data.tasks.tagging import find_tags, read_tagged_sentences
 from finetuning import choices, classification, relations, spans, summaries, tagging
@@ -135,7 +135,7 @@ KINDS = {
         fate_of_long=IN_WINDOWS,
     ),
     "spans": Kind(
-        read=lambda path, columns: read_questions(path),
+        read=lambda path, columns: read_answered_questions(path),
         find_labels=None,
         hold_out=hold_out_articles,
         make_task=make_spans,
@@ -143,7 +143,7 @@ KINDS = {
         flags=frozenset({"null_threshold"}),
         fate_of_long=IN_WINDOWS,
         max_length=384,  # google-research/bert run_squad.py
-        predict_columns=Columns("question", "context"),  # SQuAD's form is no table
+        predict_columns=Columns("question", "context"),  # of a table: SQuAD's form is read as well
     ),
     "relations": Kind(
         read=lambda path, columns: read_relations(path),

@@ -12,11 +12,11 @@ from bert.evaluation.report import Evaluation
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.span import BertForQuestionAnswering
 from bert.predict_spans import NO_ANSWER, Answer, answer_in_words, better_answer, span_logits
+from bert.task_inputs.questions import Question
 from bert.tokenization.question_windows import QuestionWindow, question_windows
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import Batch, input_batch
-from data.tasks.spans import Question
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import in_windows
 

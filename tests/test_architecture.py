@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
     "bert.tables": {"bert.errors", "bert.files"},
-    "bert.task_inputs": {"bert.errors", "bert.tables"},
+    "bert.task_inputs": {"bert.errors", "bert.files", "bert.tables"},
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model"},

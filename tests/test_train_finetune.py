@@ -648,6 +648,12 @@ def test_questions_are_answered(folder, tmp_path, capsys):
     assert all(cell[0] in line["context"] for cell, line in zip(cells, lines, strict=True))
     assert all((cell[0] == "") == (float(cell[2]) > float(cell[1])) for cell in cells)
     assert {cell[0] for cell in cells} >= {"", "river"}  # some have no answer, as in training
+    more = write_questions(tmp_path / "more.json", make_rows(5, 3), break_one=True)  # answers are passed over
+    assert bert_command(["predict", str(run), str(more)]) == 0
+    with_ids = capsys.readouterr().out.splitlines()
+    assert with_ids == [f"{name}\t{line}" for name, line in zip(["id", *"01234"], [header, *answers])]
+    assert bert_command(["predict", str(run), str(more), "--text-column", "query"]) == 2
+    assert "--text-column: it would change nothing" in capsys.readouterr().err
     for threshold, found in (("1000", 5), ("-1000", 0)):
         assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl"), "--null-threshold", threshold]) == 0
         assert sum(line[0] != "\t" for line in capsys.readouterr().out.splitlines()[1:]) == found

@@ -1,51 +1,21 @@
-"""Questions whose answers are parts of a text, in SQuAD's JSON (Rajpurkar et al. 2016; 2.0: 2018).
-
-    {"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...", "is_impossible": false,
-                                                         "answers": [{"text": "...", "answer_start": 17}]}]}]}]}
-"""
+"""Questions whose answers are parts of a text, to train on; their form is that of ``bert.task_inputs.questions``."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from bert.errors import InputError
-from bert.files import read_json_object
+from bert.task_inputs.questions import Question, read_questions
 
 HELD_OUT_EVERY = 4  # one of so many articles is held out where there is no dev file
 
 
-class Question(NamedTuple):
-    """article: number of its article in the file; answers: (text, start in the context), none where there is none."""
-
-    article: int
-    id: str
-    question: str
-    context: str
-    answers: tuple[tuple[str, int], ...]
-
-
-def read_questions(path: str | Path, with_answers: bool = True) -> list[Question]:
-    """The questions of a file, in order.
-
-    Args:
-        with_answers: whether the answers are read; to predict, they are not needed.
+def read_answered_questions(path: str | Path) -> list[Question]:
+    """The questions of a file with their answers, in order.
 
     Raises:
         InputError: where the file is not in SQuAD's form, or an answer does not stand where it is said to.
     """
-    questions = []
-    articles = _list(read_json_object(path), "data", str(path))
-    for number, article in enumerate(articles):
-        for paragraph in _list(article, "paragraphs", f"{path}: article {number + 1}"):
-            context = _text(paragraph, "context", f"{path}: article {number + 1}")
-            for asked in _list(paragraph, "qas", f"{path}: article {number + 1}"):
-                place = f"{path}: question {asked.get('id') if isinstance(asked, dict) else asked}"
-                question = _text(asked, "question", place)
-                answers = _answers(asked, context, place) if with_answers else ()
-                questions.append(Question(number, str(asked.get("id", len(questions))), question, context, answers))
-    if not questions:
-        raise InputError(f"{path}: holds no questions; SQuAD's form was expected (data, paragraphs, qas)")
-    return questions
+    return read_questions(path, labelled=True)
 
 
 def hold_out_articles(questions: Sequence[Question]) -> tuple[list[Question], list[Question]]:
@@ -58,33 +28,3 @@ def hold_out_articles(questions: Sequence[Question]) -> tuple[list[Question], li
     if not held_out:
         raise InputError(f"fewer than {HELD_OUT_EVERY} articles are too few to hold out one; give a --dev file")
     return [question for question in questions if question.article % HELD_OUT_EVERY != HELD_OUT_EVERY - 1], held_out
-
-
-def _answers(asked: dict, context: str, place: str) -> tuple[tuple[str, int], ...]:
-    if asked.get("is_impossible") is True:
-        return ()
-    answers = []
-    for answer in _list(asked, "answers", place):
-        text = _text(answer, "text", place)
-        start = answer.get("answer_start")
-        if type(start) is not int or start < 0 or context[start : start + len(text)] != text:
-            raise InputError(
-                f"{place}: the answer {text[:80]!r} does not stand at {start!r} (answer_start, in characters) of its "
-                f"context of {len(context):,} characters"
-            )
-        answers.append((text, start))
-    return tuple(answers)
-
-
-def _list(holder, key: str, place: str) -> list:
-    value = holder.get(key) if isinstance(holder, dict) else None
-    if not isinstance(value, list):
-        raise InputError(f"{place}: has no list {key!r}; SQuAD's form was expected (data, paragraphs, qas, answers)")
-    return value
-
-
-def _text(holder, key: str, place: str) -> str:
-    value = holder.get(key) if isinstance(holder, dict) else None
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{place}: its {key!r} is not a text or is empty; SQuAD's form was expected")
-    return value

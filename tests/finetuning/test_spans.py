@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bert.heads.span import BertForQuestionAnswering
-from data.tasks.spans import Question
+from bert.task_inputs.questions import Question
 from finetuning.spans import SpanTask, answer_positions
 from tests.conftest import make_documents
 from tests.finetuning.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_head

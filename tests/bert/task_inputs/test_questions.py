@@ -1,0 +1,62 @@
+"""SQuAD's JSON is read, and an answer outside of its context is named."""
+
+import json
+
+import pytest
+
+from bert.errors import InputError
+from bert.task_inputs.questions import Question, is_squad, read_questions
+
+
+def squad(tmp_path, *asked, context="The cat sat."):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": list(asked)}]}]}))
+    return path
+
+
+def ask(text="cat", start=4, **changes):
+    answers = [{"text": text, "answer_start": start}]
+    return {"id": "q1", "question": "Who sat?", "answers": answers} | changes
+
+
+def test_questions_are_read_with_their_answers(tmp_path):
+    path = squad(tmp_path, ask(), ask(is_impossible=True, id="q2"), ask(answers=[], id="q3"))
+    first, second, third = read_questions(path, labelled=True)
+    assert first == Question(0, "q1", "Who sat?", "The cat sat.", (("cat", 4),))
+    assert second.answers == third.answers == ()
+    assert read_questions(squad(tmp_path, ask("dog", 99)), labelled=False)[0].answers == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (ask("dog", 4), "question q1: the answer 'dog' does not stand at 4 .* context of 12 characters"),
+        (ask("cat", 5), "does not stand at 5"),
+        (ask("cat", 400), "does not stand at 400"),
+        (ask("cat", -8), "does not stand at -8"),
+        (ask("cat", "4"), "does not stand at '4'"),
+        (ask(question=" "), "question q1: its 'question' is not a text or is empty"),
+        (ask(answers="cat"), "question q1: has no list 'answers'"),
+        ("q1", "its 'question' is not a text"),
+    ],
+)
+def test_what_is_not_squads_form_is_named(tmp_path, asked, message):
+    with pytest.raises(InputError, match=message) as caught:
+        read_questions(squad(tmp_path, asked), labelled=True)
+    assert str(tmp_path / "a.json") in str(caught.value)
+
+
+def test_other_json_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    for content in ({}, {"data": [7]}, {"data": []}, {"data": [{"paragraphs": [{"qas": []}]}]}):
+        path.write_text(json.dumps(content))
+        with pytest.raises(InputError, match="SQuAD's form was expected"):
+            read_questions(path, labelled=True)
+
+
+def test_squads_form_is_told_from_a_table_of_questions(tmp_path):
+    assert is_squad(squad(tmp_path, ask()))
+    (tmp_path / "b.json").write_text(json.dumps({"question": "Who?", "context": "The cat."}))
+    (tmp_path / "c.json").write_text('{"question": "Who?"}\n{"question": "What?"}\n')
+    (tmp_path / "d.jsonl").write_text('{"data": []}')
+    assert not any(is_squad(tmp_path / name) for name in ("b.json", "c.json", "d.jsonl", "nowhere.json"))
