@@ -86,8 +86,10 @@ def table_format(path: str | Path) -> str:
     """"tsv", "csv", "jsonl" or "txt", by the end of a file's name, less that of a compression.
 
     Raises:
-        InputError: where the name has none of the ends that are known.
+        InputError: where the name has none of the ends that are known, or is a directory's.
     """
+    if os.path.isdir(path):  # Path.is_dir would raise where a name is too long
+        raise InputError(f"{path}: is a directory; the file of a table was expected")
     name = Path(str(path).removesuffix(Path(path).suffix)) if Path(path).suffix.lower() in _OPENERS else Path(path)
     kind = FORMATS.get(name.suffix.lower())
     if kind is None:

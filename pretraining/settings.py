@@ -20,6 +20,7 @@ from bert.training.arguments import (
     refuse_file,
     settings_of_run,
 )
+from data.pretraining.sentence_pairs import check_max_length
 
 # The paper's recipe (section 3.1 and appendix A.2), sequences of 128 tokens: the first of its two phases.
 PAPER = {
@@ -73,6 +74,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE, parser, own_flag="size")
     if settings["shards"] is not None:
         refuse_file(Path(settings["shards"]))
+    check_max_length(settings["max_length"])
     longest = BertConfig().max_position_embeddings
     if settings["max_length"] > longest:
         raise InputError(

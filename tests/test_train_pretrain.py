@@ -390,6 +390,7 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     assert "multiple of 3" in error_of(capsys, *new, *SMALL_RUN, "--accumulate", 3)
     for wrong in ("--max-steps 0", "--dropout 1", "--learning-rate -1", "--size huge", "--max-l 9"):
         assert wrong.split()[0] in error_of(capsys, *new, *wrong.split())
+    assert "leave room for text" in error_of(capsys, *new, "--max-length", 7)
     assert "the name is empty" in error_of(capsys, "--corpus", corpus, "--output", "")
     assert "is no directory" in error_of(capsys, "--corpus", corpus, "--output", corpus / "run")
     assert "is no directory" in error_of(capsys, *new, "--shards", corpus)

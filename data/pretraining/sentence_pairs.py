@@ -35,6 +35,18 @@ EXAMPLE = np.dtype([(name, np.int64) for name in ("chunk", "a_start", "a_end", "
 Documents = TrainingDocuments | HeldOutDocuments
 
 
+def check_max_length(max_length: int) -> None:
+    """
+    Raises:
+        InputError: where inputs of this length have no room for text.
+    """
+    if max_length < SHORTEST_MAX_LENGTH:
+        raise InputError(
+            f"--max-length {max_length}: an input has two or three special tokens, and {SHORTEST_MAX_LENGTH} positions "
+            "are the fewest that leave room for text; name a larger one"
+        )
+
+
 class _Draw(IntEnum):
     """What a random number is for: part of its name."""
 
@@ -73,11 +85,7 @@ def plan_examples(
     Raises:
         InputError: where max_length is too small, or there is no other document for random sentences.
     """
-    if max_length < SHORTEST_MAX_LENGTH:
-        raise InputError(
-            f"--max-length {max_length}: an input has two or three special tokens, and {SHORTEST_MAX_LENGTH} positions "
-            "are the fewest that leave room for text; name a larger one"
-        )
+    check_max_length(max_length)
     if next_sentence_prediction:
         examples = _plan_pairs(shards, documents, others, max_length - 3, (seed, epoch))
     else:

@@ -29,6 +29,12 @@ def error_of(path, columns=BOTH, **arguments) -> str:
     return message
 
 
+def test_a_directory_is_no_table(tmp_path):
+    (tmp_path / "a.tsv").mkdir()
+    assert "is a directory" in error_of(tmp_path / "a.tsv")
+    assert "is a directory" in error_of(tmp_path)
+
+
 def test_in_tsv_quotes_are_plain_characters(tmp_path):
     path = write(tmp_path / "a.tsv", 'label\ttext\n1\t" He said so .\n0\t"a" "b"\n')
     assert list(read_rows(path, BOTH)) == [Row(2, ('" He said so .', "1")), Row(3, ('"a" "b"', "0"))]
@@ -130,8 +136,6 @@ def test_a_row_of_other_length_is_named_with_its_line(tmp_path):
 def test_damaged_and_foreign_files_are_one_sentence(tmp_path):
     good = b"text\tlabel\na\t1\n"
     assert "no such file" in error_of(tmp_path / "none.tsv")
-    (tmp_path / "folder.tsv").mkdir()
-    assert "cannot be read" in error_of(tmp_path / "folder.tsv")
     assert "is empty" in error_of(write(tmp_path / "empty.tsv", b""))
     assert "is empty" in error_of(write(tmp_path / "empty.jsonl", b"\n"))
     assert "line 2, byte 1" in error_of(write(tmp_path / "latin.tsv", b"text\tlabel\na\xe9\t1\n"))
