@@ -53,7 +53,7 @@ class Encoder(nn.Module):
 
     Attributes:
         recomputes: whether a layer keeps nothing but its input for the backward pass, which computes the layer once
-            more, to the same numbers: much less memory, for up to a third more time. Source: Chen et al. 2016,
+            more, to the same numbers: much less memory, for one more forward pass. Source: Chen et al. 2016,
             "Training Deep Nets with Sublinear Memory Cost", also known as gradient checkpointing.
     """
 
