@@ -12,7 +12,7 @@ import shutil
 import sys
 
 from bert.errors import InputError
-from bert.files import printing_failed
+from bert.files import is_disk_full, printing_failed
 from bert.training.arguments import finite, positive
 
 
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.filename is not None:  # what is not about a file is about what is printed
+        if not is_disk_full(error):
             raise
         print(f"python -m bert {given.command}: error: {printing_failed(error)}", file=sys.stderr)
         return 2

@@ -56,9 +56,14 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
 def writing_failed(path: str | Path, error: OSError) -> str:
     """The sentence for an error that the operating system gave while ``path`` was written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return f"{path}: the disk is full; what was there before is kept. Make room, or write to another place"
     return f"{path}: cannot be written ({error.strerror or error}); write to another place, or mend its permissions"
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the operating system found no room, on the disk or in the user's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def printing_failed(error: OSError) -> str:

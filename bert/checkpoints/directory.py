@@ -117,7 +117,7 @@ def load_checkpoint(
     ]
     if problems:
         lacking = missing + [name.split()[0] for name in misshapen]
-        if not unexpected and all(_is_in(name, ("bert.pooler", "pooler")) for name in lacking):
+        if not (unexpected or misshapen) and all(_is_in(name, ("bert.pooler", "pooler")) for name in missing):
             problems[-1] += "; its task had no pooler: fine-tune it with an untrained one (--fresh pooler)"
         elif any(_is_in(name, ("masked_language_model",)) for name in missing):
             problems[-1] += "; no pretraining saved it, or not with its heads: name a checkpoint of pretraining"

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
-from bert.files import printing_failed
+from bert.files import is_disk_full, printing_failed
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
@@ -62,7 +62,7 @@ def run_script(
         print(f"{script}: error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.filename is not None:  # what is not about a file is about what is printed
+        if not is_disk_full(error):
             raise
         print(f"{script}: error: {printing_failed(error)}", file=sys.stderr)
         return 2
