@@ -21,14 +21,13 @@ import numpy as np
 import torch
 
 from bert.checkpoints.directory import (
-    check_vocabulary_fits,
     checkpoint_labels,
     is_checkpoint_of,
     load_checkpoint,
     load_config,
-    load_tokenizer,
     save_checkpoint,
 )
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.errors import InputError
 from bert.evaluation.report import write_json, write_report
 from bert.model.bert import initialize_weights

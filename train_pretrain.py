@@ -20,7 +20,8 @@ from types import SimpleNamespace
 
 import torch
 
-from bert.checkpoints.directory import load_tokenizer, save_checkpoint, save_tokenizer
+from bert.checkpoints.directory import save_checkpoint
+from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.sentencepiece import SentencePieceTokenizer

@@ -21,7 +21,7 @@ _HOME = {
     "train_wordpiece": "bert.tokenization.wordpiece_trainer",
     "load_checkpoint": "bert.checkpoints.directory",
     "save_checkpoint": "bert.checkpoints.directory",
-    "load_tokenizer": "bert.checkpoints.directory",
+    "load_tokenizer": "bert.checkpoints.vocabulary",
     "InputError": "bert.errors",
 }
 __all__ = list(_HOME)

@@ -96,7 +96,8 @@ def refuse_to_write_over_input(given: argparse.Namespace) -> None:
 
 def run_fill_mask(given: argparse.Namespace) -> None:
     """Prints the top five for each blank."""
-    from bert.checkpoints.directory import check_vocabulary_fits, load_checkpoint, load_tokenizer
+    from bert.checkpoints.directory import load_checkpoint
+    from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
     from bert.fill_mask import fill_mask
     from bert.heads.pretraining import BertForPreTraining
 
@@ -111,7 +112,7 @@ def run_fill_mask(given: argparse.Namespace) -> None:
 
 def run_tokenize(given: argparse.Namespace) -> None:
     """Prints how a text is cut."""
-    from bert.checkpoints.directory import load_tokenizer
+    from bert.checkpoints.vocabulary import load_tokenizer
     from bert.tokenization.alignment import aligned_pieces
 
     print(aligned_pieces(load_tokenizer(given.run), given.text, width=shutil.get_terminal_size().columns))

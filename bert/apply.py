@@ -8,13 +8,8 @@ from typing import IO
 
 import numpy as np
 
-from bert.checkpoints.directory import (
-    check_vocabulary_fits,
-    is_checkpoint_of,
-    load_checkpoint,
-    load_config,
-    load_tokenizer,
-)
+from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.embed import embed
 from bert.errors import InputError
 from bert.files import atomic_file, read_json_object

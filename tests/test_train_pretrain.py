@@ -17,7 +17,8 @@ import torch
 from torch._dynamo.testing import CompileCounter
 
 import train_pretrain
-from bert.checkpoints.directory import load_checkpoint, load_tokenizer
+from bert.checkpoints.directory import load_checkpoint
+from bert.checkpoints.vocabulary import load_tokenizer
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.state import load_newest_state

@@ -6,24 +6,15 @@ import pickle
 import pytest
 import torch
 
-from bert.checkpoints.directory import (
-    check_vocabulary_fits,
-    checkpoint_labels,
-    load_checkpoint,
-    load_config,
-    load_tokenizer,
-    save_checkpoint,
-)
+from bert.checkpoints.directory import checkpoint_labels, load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
-from bert.tokenization.wordpiece import WordPieceTokenizer
 
 CONFIG = BertConfig(11, 6, 2, 2, 5, max_position_embeddings=7)
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "é"]
 
 
 @pytest.fixture
@@ -34,7 +25,7 @@ def model():
 
 @pytest.fixture
 def directory(model, tmp_path):
-    save_checkpoint(tmp_path, model, WordPieceTokenizer(VOCABULARY, lowercase=False))
+    save_checkpoint(tmp_path, model)
     return tmp_path
 
 
@@ -45,9 +36,6 @@ def test_what_is_saved_comes_back(model, directory):
     assert all(loaded.state_dict()[name].equal(weight) for name, weight in model.state_dict().items())
     assert not loaded.training
     assert all(parameter.requires_grad for parameter in loaded.parameters())
-    tokenizer = load_tokenizer(directory)
-    assert tokenizer.vocabulary == VOCABULARY
-    assert not tokenizer.lowercase
 
 
 def test_the_same_weights_are_the_same_bytes(model, directory):
@@ -86,31 +74,6 @@ def test_a_missing_pooler_is_named_as_what_may_start_fresh(tmp_path):
         load_checkpoint(tmp_path, BertForSequenceClassification, fresh=("classifier",))
     with pytest.raises(InputError, match="name a checkpoint of pretraining"):
         load_checkpoint(tmp_path, BertForPreTraining, fresh=("bert.pooler",))
-
-
-@pytest.mark.parametrize("damage", [
-    {"normalizer": None}, {"normalizer": []}, {"normalizer": "lower"}, {"normalizer": {"type": "Sequence"}},
-    {"normalizer": {"type": "BertNormalizer", "lowercase": "no"}},
-    {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": "1"}}},
-    {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": None}}},
-    {"model": {"type": "WordPiece", "vocab": {"a": False, "b": True}}},
-])  # fmt: skip
-def test_a_tokenizer_file_of_another_kind_is_refused(tmp_path, damage):
-    whole = {
-        "normalizer": {"type": "BertNormalizer", "lowercase": False},
-        "model": {"type": "WordPiece", "vocab": {piece: number for number, piece in enumerate(VOCABULARY)}},
-    }
-    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
-    assert load_tokenizer(tmp_path).vocabulary == VOCABULARY
-    (tmp_path / "tokenizer.json").write_text(json.dumps(whole | damage))
-    with pytest.raises(InputError, match=r"tokenizer\.json"):
-        load_tokenizer(tmp_path)
-
-
-def test_a_tokenizer_s_switches_are_true_or_false(directory):
-    (directory / "tokenizer_config.json").write_text('{"do_lower_case": "no"}')
-    with pytest.raises(InputError, match=r"tokenizer_config\.json: do_lower_case is 'no'"):
-        load_tokenizer(directory)
 
 
 def test_weights_without_names_are_refused(directory):
@@ -219,14 +182,6 @@ def test_directories_that_are_not_checkpoints_are_named(tmp_path):
     (tmp_path / "config.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match="is not JSON"):
         load_checkpoint(tmp_path, BertModel)
-    with pytest.raises(InputError, match="no vocabulary"):
-        load_tokenizer(tmp_path)
-
-
-def test_a_vocabulary_that_is_larger_than_the_embeddings_does_not_fit():
-    check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), CONFIG, "here")
-    with pytest.raises(InputError, match="here: the vocabulary has 8 pieces, but the model has embeddings for 7"):
-        check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), CONFIG.replace(vocab_size=7), "here")
 
 
 def test_a_head_is_saved_with_its_labels(tmp_path):

@@ -5,13 +5,14 @@ import importlib.resources
 import pytest
 import torch
 
-from bert.checkpoints.directory import load_checkpoint, load_tokenizer, save_checkpoint
+from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.checkpoints.huggingface import (
     from_huggingface,
     from_huggingface_name,
     labels_from_huggingface,
     to_huggingface_name,
 )
+from bert.checkpoints.vocabulary import load_tokenizer
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.multiple_choice import BertForMultipleChoice

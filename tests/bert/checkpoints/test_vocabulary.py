@@ -1,0 +1,67 @@
+"""A tokenizer's files: what is written comes back, and damage is named."""
+
+import json
+
+import pytest
+
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer, save_tokenizer
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.tokenization.wordpiece import WordPieceTokenizer
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "é"]
+
+
+@pytest.mark.parametrize("settings", [
+    {"lowercase": False},
+    {"lowercase": True, "strip_accents": False, "split_chinese": False},
+])  # fmt: skip
+def test_what_is_saved_comes_back(tmp_path, settings):
+    saved = WordPieceTokenizer(VOCABULARY, **settings)
+    save_tokenizer(tmp_path, saved)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.vocabulary == VOCABULARY
+    assert (loaded.lowercase, loaded.strip_accents, loaded.split_chinese) == (
+        saved.lowercase, saved.strip_accents, saved.split_chinese
+    )  # fmt: skip
+    assert loaded.tokenize("AB É") == saved.tokenize("AB É")
+
+
+def test_directories_without_a_vocabulary_are_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere: no such directory"):
+        load_tokenizer(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no vocabulary"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [
+    {"normalizer": None}, {"normalizer": []}, {"normalizer": "lower"}, {"normalizer": {"type": "Sequence"}},
+    {"normalizer": {"type": "BertNormalizer", "lowercase": "no"}},
+    {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": "1"}}},
+    {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": None}}},
+    {"model": {"type": "WordPiece", "vocab": {"a": False, "b": True}}},
+])  # fmt: skip
+def test_a_tokenizer_file_of_another_kind_is_refused(tmp_path, damage):
+    whole = {
+        "normalizer": {"type": "BertNormalizer", "lowercase": False},
+        "model": {"type": "WordPiece", "vocab": {piece: number for number, piece in enumerate(VOCABULARY)}},
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+    assert load_tokenizer(tmp_path).vocabulary == VOCABULARY
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole | damage))
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_s_switches_are_true_or_false(tmp_path):
+    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
+    (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": "no"}')
+    with pytest.raises(InputError, match=r"tokenizer_config\.json: do_lower_case is 'no'"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_vocabulary_that_is_larger_than_the_embeddings_does_not_fit():
+    config = BertConfig(11, 6, 2, 2, 5)
+    check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), config, "here")
+    with pytest.raises(InputError, match="here: the vocabulary has 8 pieces, but the model has embeddings for 7"):
+        check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), config.replace(vocab_size=7), "here")
