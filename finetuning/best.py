@@ -5,17 +5,24 @@ from dataclasses import dataclass
 
 @dataclass
 class Best:
-    """The best value of the measure that the epoch is chosen by, after which step and how many epochs it was measured,
-    and how many evaluations have been since.
+    """The best value of the measure that the epoch is chosen by, after which step and how many epochs it was measured;
+    after which step the last evaluation was, and how many evaluations have been since the best.
     """
 
     value: float | None = None
     step: int = 0
     epoch: float = 0.0
     evaluations_since: int = 0
+    last_step: int = 0
 
     def update(self, value: float, step: int, epoch: float) -> bool:
-        """Takes note of an evaluation; whether it is the best so far. Of two that are as good, the earlier one is."""
+        """Takes note of an evaluation; whether it is the best so far. Of two that are as good, the earlier one is.
+
+        A second evaluation after the same step, of a finished run that is resumed, is the first one over again.
+        """
+        if step == self.last_step:
+            return False
+        self.last_step = step
         if self.value is not None and not value > self.value:
             self.evaluations_since += 1
             return False

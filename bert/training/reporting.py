@@ -32,6 +32,7 @@ class Reporter:
         self.log = directory / "log.jsonl"
         kept = [line for line in read_log(self.log) if line["step"] <= progress.step] if progress.step else []
         write_atomically(self.log, "".join(json.dumps(line) + "\n" for line in kept))
+        self.last_line = kept[-1] if kept else None
         events = directory / "tensorboard"
         try:
             self.events = SummaryWriter(events, purge_step=progress.step + 1 if progress.step else None)
@@ -56,13 +57,19 @@ class Reporter:
             sys.stdout.flush()
 
     def record(self, **measured: float | int | str) -> None:
-        """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the run's present step."""
+        """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the run's present step.
+
+        A line that is the log's last already, as when a finished run is resumed and measured again, stays the only one.
+        """
         if self.silent:
             return
         line = {"step": self.progress.step} | {
             name: value if not isinstance(value, float) or math.isfinite(value) else None
             for name, value in measured.items()
         }
+        if line == self.last_line:
+            return
+        self.last_line = line
         try:
             with open(self.log, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")

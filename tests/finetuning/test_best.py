@@ -9,7 +9,7 @@ def test_the_first_of_the_best_is_kept():
     best = Best()
     taken = [best.update(value, step, step / 10) for step, value in enumerate((0.2, 0.5, 0.5, 0.4, math.nan), start=1)]
     assert taken == [True, True, False, False, False]
-    assert best == Best(0.5, 2, 0.2, 3)
+    assert best == Best(0.5, 2, 0.2, 3, last_step=5)
 
 
 def test_hope_ends_after_as_many_evaluations_as_are_allowed():
@@ -22,6 +22,14 @@ def test_hope_ends_after_as_many_evaluations_as_are_allowed():
     assert not best.is_past_hope(None)
     assert best.update(0.6, 3, 3.0)
     assert not best.is_past_hope(1)
+
+
+def test_a_finished_run_that_is_measured_again_is_no_further_from_its_best():
+    best = Best()
+    best.update(0.5, 1, 1.0)
+    best.update(0.4, 2, 2.0)
+    assert not best.update(0.4, 2, 2.0)
+    assert best.evaluations_since == 1
 
 
 def test_it_comes_back_from_plain_data():

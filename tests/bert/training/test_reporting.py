@@ -38,6 +38,16 @@ def test_a_resumed_run_drops_the_lines_after_its_checkpoint_and_keeps_those_befo
     assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [0, 5]
 
 
+def test_a_finished_run_that_is_resumed_and_measured_again_has_its_evaluation_once(tmp_path):
+    with Reporter(tmp_path, progress := Progress(), max_steps=10) as reporter:
+        for progress.step in (5, 10):
+            reporter.record(heldout_loss=1.5)
+    for value in (1.5, 1.5, 1.25):
+        record(tmp_path, Progress(step=10), 10, heldout_loss=value)
+    measured = [(line["step"], line["heldout_loss"]) for line in read_log(tmp_path / "log.jsonl")]
+    assert measured == [(5, 1.5), (10, 1.5), (10, 1.25)]
+
+
 def test_what_is_no_line_of_a_log_is_passed_over_and_the_lines_after_it_are_not(tmp_path):
     log = tmp_path / "log.jsonl"
     junk = ["{", "5", "[]", "{}", '{"step": null}', '{"step": "a"}', '{"step": true}', "[" * 100_000]
