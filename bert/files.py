@@ -1,16 +1,25 @@
-"""Files that are either whole or not there: everything that this project writes goes through here."""
+"""Files that are either whole or not there: everything that this project writes goes through here. What it reads may
+be compressed.
+"""
 
+import bz2
 import contextlib
 import errno
+import gzip
 import json
+import lzma
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from bert.errors import InputError
+
+COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+LONGEST_JSON = 1 << 30  # bytes, decompressed: a hostile file must not fill memory
 
 
 @contextlib.contextmanager
@@ -81,16 +90,38 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
+    """Opens a binary file, whose bytes are decompressed where its name ends in ``.gz``, ``.xz`` or ``.bz2``.
+
+    Raises:
+        InputError: where it cannot be opened, or read in the block, or is not in the form that its name says.
+    """
+    kind = Path(path).suffix.lower()
+    try:
+        with COMPRESSIONS.get(kind, open)(path, "rb") as file:
+            yield file
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if kind in COMPRESSIONS and getattr(error, "errno", None) is None:
+            raise InputError(
+                f"{path}: is damaged or is not a {kind} file ({reason}); fetch or compress it again"
+            ) from error
+        raise InputError(f"{path}: cannot be read ({reason})") from error
+
+
 def read_json_object(path: str | Path) -> dict:
-    """The object in a JSON file.
+    """The object in a JSON file, plain or compressed.
 
     Raises:
         InputError: where there is no such file, or it holds no JSON object.
     """
     try:
-        values = parse_json(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); a JSON file was expected") from None
+        with open_to_read(path) as file:
+            content = file.read(LONGEST_JSON + 1)
+        if len(content) > LONGEST_JSON:
+            raise InputError(f"{path}: holds more than {LONGEST_JSON:,} bytes; split it into several files")
+        values = parse_json(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
     if not isinstance(values, dict):

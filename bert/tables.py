@@ -8,22 +8,17 @@
 All are UTF-8. A byte-order mark is dropped, and the line ends of Windows are line ends.
 """
 
-import bz2
 import csv
-import gzip
-import lzma
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.errors import InputError
-from bert.files import parse_json
+from bert.files import COMPRESSIONS, open_to_read, parse_json
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
 LONGEST_LINE = 1 << 24  # bytes; no text is longer that a model could take in, and a hostile file must not fill memory
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
 class Row(NamedTuple):
@@ -90,7 +85,7 @@ def table_format(path: str | Path) -> str:
     """
     if os.path.isdir(path):  # Path.is_dir would raise where a name is too long
         raise InputError(f"{path}: is a directory; the file of a table was expected")
-    name = Path(str(path).removesuffix(Path(path).suffix)) if Path(path).suffix.lower() in _OPENERS else Path(path)
+    name = Path(str(path).removesuffix(Path(path).suffix)) if Path(path).suffix.lower() in COMPRESSIONS else Path(path)
     kind = FORMATS.get(name.suffix.lower())
     if kind is None:
         raise InputError(f"{path}: a table's name ends in {', '.join(FORMATS)} (or one of these and .gz, .xz, .bz2)")
@@ -202,25 +197,20 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         InputError: where the file cannot be read or is not UTF-8.
     """
     path = Path(path)
-    kind = path.suffix.lower()
     if not os.path.exists(path):  # Path.exists raises where a name is too long
         raise InputError(f"{path}: no such file; a table of texts was expected")
-    try:
-        with _OPENERS.get(kind, open)(path, "rb") as file:
-            number = 1
-            while content := file.readline(LONGEST_LINE):
-                if number == 1 and content.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    raise InputError(
-                        f"{path}: line 1: UTF-16, where UTF-8 was expected; convert it, for example with iconv -f "
-                        f"UTF-16 -t UTF-8"
-                    )
-                if len(content) == LONGEST_LINE:
-                    raise InputError(f"{path}: line {number}: is longer than {LONGEST_LINE:,} bytes; is it a text?")
-                yield number, _decoded(path, number, content)
-                number += 1
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        damaged = f"is damaged or is not a {kind} file" if kind in _OPENERS else "cannot be read"
-        raise InputError(f"{path}: {damaged} ({getattr(error, 'strerror', None) or error})") from error
+    with open_to_read(path) as file:
+        number = 1
+        while content := file.readline(LONGEST_LINE):
+            if number == 1 and content.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise InputError(
+                    f"{path}: line 1: UTF-16, where UTF-8 was expected; convert it, for example with iconv -f "
+                    f"UTF-16 -t UTF-8"
+                )
+            if len(content) == LONGEST_LINE:
+                raise InputError(f"{path}: line {number}: is longer than {LONGEST_LINE:,} bytes; is it a text?")
+            yield number, _decoded(path, number, content)
+            number += 1
 
 
 def _decoded(path: Path, number: int, content: bytes) -> str:

@@ -13,25 +13,19 @@ Blank lines, and the ends of files, separate documents. However large the files,
 one endless line or one endless document, memory stays bounded by the three limits below.
 """
 
-import bz2
 import contextlib
-import gzip
 import hashlib
-import lzma
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from bert.errors import InputError
+from bert.files import open_to_read
 from data.sentences import split_sentences
 
 LONGEST_LINE = 1 << 20  # bytes; a longer line is cut, at a space where there is one, into several lines
 LONGEST_SENTENCE = 10_000  # characters, several times what BERT can take in; a longer one is cut likewise
 LONGEST_DOCUMENT = 1 << 22  # characters; a longer document is cut into several, one after the other
-
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
 def read_documents(
@@ -190,8 +184,8 @@ def _read_pieces(path: Path) -> Iterator[bytes]:
     """The lines of one file as bytes, together the whole file; a line over ``LONGEST_LINE`` comes in pieces."""
     held = b""
     first = True
-    with _open(path) as file:
-        while piece := _next_piece(path, file):
+    with open_to_read(path) as file:
+        while piece := file.readline(LONGEST_LINE):
             if first:
                 _refuse_utf16(path, piece)
                 first = False
@@ -213,29 +207,6 @@ def _last_break(piece: bytes) -> int:
         while end > len(piece) - 4 and piece[end] & 0b1100_0000 == 0b1000_0000:  # a continuation byte
             end -= 1
     return end
-
-
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    try:
-        file = opener(path, "rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror or error})") from error
-    with file:
-        yield file
-
-
-def _next_piece(path: Path, file: BinaryIO) -> bytes:
-    try:
-        return file.readline(LONGEST_LINE)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        kind = path.suffix.lower()
-        if kind in _OPENERS:
-            raise InputError(
-                f"{path}: is damaged or is not a {kind} file ({error}); fetch or compress it again"
-            ) from error
-        raise InputError(f"{path}: cannot be read ({error})") from error
 
 
 def _refuse_utf16(path: Path, start: bytes) -> None:

@@ -35,7 +35,7 @@ def write_report(run: Path, title: str, facts: Mapping, evaluations: Mapping[str
     report = {name: evaluation.metrics for name, evaluation in evaluations.items()} | dict(facts)
     names = list(dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics))
     rows = [[name, *(each.metrics.get(name, "") for each in evaluations.values())] for name in names]
-    shown = [(name, value) for name, value in facts.items() if not isinstance(value, dict | list)]
+    shown = [(name, _in_a_cell(value)) for name, value in facts.items()]
     sections = [("Measures", table(["", *evaluations], rows)), ("The run", table(["", ""], shown))]
     if (run / "curves.png").exists():
         sections.append(("Curves", picture((run / "curves.png").read_bytes(), "losses and accuracies by step")))
@@ -50,6 +50,15 @@ def write_report(run: Path, title: str, facts: Mapping, evaluations: Mapping[str
 def write_json(path: Path, values: Mapping) -> None:
     """Writes an object as JSON that a person can read too."""
     write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def _in_a_cell(value):
+    """A fact for the page: what an object holds, or the first twenty of a list, in a line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_in_a_cell(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:20])) + (f" and {len(value) - 20:,} more" if len(value) > 20 else "")
+    return f"{value:,}" if type(value) is int else value
 
 
 def _predictions(evaluations: Mapping[str, Evaluation]) -> Iterable[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bert.errors import InputError
-from bert.files import read_json_object
+from bert.files import COMPRESSIONS, read_json_object
 
 
 class Question(NamedTuple):
@@ -22,8 +22,11 @@ class Question(NamedTuple):
 
 
 def is_squad(path: str | Path) -> bool:
-    """Whether a file is in this form, and not a table of questions: a ``.json`` that is a single object with data."""
-    if Path(path).suffix.lower() != ".json":
+    """Whether a file is in this form, and not a table of questions: a ``.json``, plain or compressed, that is a single
+    object with data.
+    """
+    name = Path(path)
+    if (name.with_suffix("") if name.suffix.lower() in COMPRESSIONS else name).suffix.lower() != ".json":
         return False
     try:
         return "data" in read_json_object(path)

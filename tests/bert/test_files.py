@@ -1,11 +1,15 @@
 """Files are whole or not there."""
 
+import bz2
 import errno
+import gzip
+import lzma
 import os
 import stat
 
 import pytest
 
+from bert import files
 from bert.errors import InputError
 from bert.files import atomic_file, read_json_object, write_atomically
 
@@ -78,6 +82,22 @@ def test_json_that_is_no_object_is_refused_by_name(tmp_path):
             read_json_object(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_json_object(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(("suffix", "library"), [(".gz", gzip), (".xz", lzma), (".bz2", bz2)])
+def test_json_may_be_compressed(tmp_path, monkeypatch, suffix, library):
+    compress = library.compress
+    path, content = tmp_path / f"x.json{suffix}", b'{"a": 1}' + b" " * 10_000
+    path.write_bytes(compress(content))
+    assert read_json_object(path) == {"a": 1}
+    for damaged in (compress(content)[:-5], content, b""):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"x\.json\{suffix}: is damaged or is not a \{suffix} file|is not JSON"):
+            read_json_object(path)
+    monkeypatch.setattr(files, "LONGEST_JSON", 10_000)
+    path.write_bytes(compress(content))
+    with pytest.raises(InputError, match="holds more than 10,000 bytes"):
+        read_json_object(path)
 
 
 def test_escapes_of_json_are_whole_characters(tmp_path):

@@ -13,13 +13,15 @@ EVALUATIONS = {
 
 
 def test_numbers_facts_and_predictions_are_written(tmp_path):
-    report = write_report(tmp_path, "A run", {"seed": 3, "labels": ["a", "b"]}, EVALUATIONS)
+    facts = {"seed": 3, "labels": ["a", "b"], "examples": {"train": 1200, "dev": 4}, "names": ["x"] * 25}
+    report = write_report(tmp_path, "A run", facts, EVALUATIONS)
     assert json.loads((tmp_path / "report.json").read_text()) == report
-    assert report == {"dev": {"accuracy": 0.75}, "test": {"accuracy": 0.5}, "seed": 3, "labels": ["a", "b"]}
+    assert report == {"dev": {"accuracy": 0.75}, "test": {"accuracy": 0.5}} | facts
     lines = (tmp_path / "predictions.tsv").read_text().splitlines()
     assert lines == ["set\tline\tlabel\tprediction", "dev\t2\ta\tb c", "test\t3\tb\tb"]
     page = (tmp_path / "report.html").read_text()
-    for part in ("A run", "accuracy", "0.7500", "0.5000", "Mistakes (dev)", "<p>x</p>"):
+    for part in ("A run", "accuracy", "0.7500", "0.5000", "Mistakes (dev)", "<p>x</p>", ">a, b<", ">train: 1,200, dev: 4<",
+                 "x and 5 more"):  # fmt: skip
         assert part in page
 
 

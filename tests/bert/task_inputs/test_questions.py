@@ -1,5 +1,6 @@
 """SQuAD's JSON is read, and an answer outside of its context is named."""
 
+import gzip
 import json
 
 import pytest
@@ -52,6 +53,14 @@ def test_other_json_is_refused(tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(InputError, match="SQuAD's form was expected"):
             read_questions(path, labelled=True)
+
+
+def test_a_compressed_file_is_read_like_a_plain_one(tmp_path):
+    plain = squad(tmp_path, ask())
+    packed = tmp_path / "b.JSON.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert is_squad(packed)
+    assert read_questions(packed, labelled=True) == read_questions(plain, labelled=True)
 
 
 def test_squads_form_is_told_from_a_table_of_questions(tmp_path):
