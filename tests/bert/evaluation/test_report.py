@@ -20,8 +20,10 @@ def test_numbers_facts_and_predictions_are_written(tmp_path):
     lines = (tmp_path / "predictions.tsv").read_text().splitlines()
     assert lines == ["set\tline\tlabel\tprediction", "dev\t2\ta\tb c", "test\t3\tb\tb"]
     page = (tmp_path / "report.html").read_text()
-    for part in ("A run", "accuracy", "0.7500", "0.5000", "Mistakes (dev)", "<p>x</p>", ">a, b<", ">train: 1,200, dev: 4<",
-                 "x and 5 more"):  # fmt: skip
+    for part in (
+        "A run", "accuracy", "0.7500", "0.5000", "Mistakes (dev)", "<p>x</p>", ">a, b<", ">train: 1,200, dev: 4<",
+        "x and 5 more",
+    ):  # fmt: skip
         assert part in page
 
 
