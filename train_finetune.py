@@ -204,10 +204,12 @@ def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule
 
 def how_to_predict(settings: SimpleNamespace, task) -> dict:
     """What ``python -m bert predict`` needs to know beside the model: where texts stand, how they become inputs, how
-    long a summary is, and when a question has no answer.
+    long a summary is, when a question has no answer, and whether tags fit together.
     """
     names = ("columns", "max_length", "long_texts", "summary_sentences")
-    return {name: getattr(settings, name) for name in names} | {"null_threshold": getattr(task, "null_threshold", None)}
+    return {name: getattr(settings, name) for name in names} | {
+        "null_threshold": getattr(task, "null_threshold", None), "fitting_tags": getattr(task, "fitting_tags", False),
+    }  # fmt: skip
 
 
 def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:

@@ -56,8 +56,8 @@ HEEDED = {
 
 @dataclass(frozen=True)
 class Reading:
-    """Where in a file the texts stand, how they become inputs, of how many sentences a summary of them is made, and by
-    how much "no answer" must lead (None: it is never given).
+    """Where in a file the texts stand, how they become inputs, of how many sentences a summary of them is made, by how
+    much "no answer" must lead (None: it is never given), and whether tags must fit together.
     """
 
     text_column: str
@@ -67,6 +67,7 @@ class Reading:
     long_texts: str
     summary_sentences: int
     null_threshold: float | None
+    fitting_tags: bool
 
 
 def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
@@ -95,7 +96,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
         "header": columns.get("header", True), "max_length": saved.get("max_length", longest),
         "long_texts": saved.get("long_texts", "head"),
         "summary_sentences": saved.get("summary_sentences", SUMMARY_SENTENCES),
-        "null_threshold": saved.get("null_threshold"),
+        "null_threshold": saved.get("null_threshold"), "fitting_tags": saved.get("fitting_tags", False),
     }  # fmt: skip
     if table_format(path) == "txt":
         reading |= {"text_column": "text", "text_pair_column": None}
@@ -106,6 +107,8 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
             f"{task_file}: is damaged (long_texts, max_length, summary_sentences); give --long-texts, --max-length and "
             f"--summary-sentences"
         )
+    if not isinstance(reading["fitting_tags"], bool):
+        raise InputError(f"{task_file}: is damaged (fitting_tags); true or false was expected")
     if not isinstance(reading["null_threshold"], int | float | None):
         raise InputError(f"{task_file}: is damaged (null_threshold); give --null-threshold")
     if reading["max_length"] > longest:
@@ -151,7 +154,8 @@ def _prediction_lines(
     model, tokenizer, texts: Iterator, reading: Reading, source: str, ids: list[str] | None
 ) -> Iterator[str]:
     if isinstance(model, BertForTokenClassification):
-        for tagged in predict_tags(model, tokenizer, (first for first, _ in texts), reading.max_length):
+        firsts = (first for first, _ in texts)
+        for tagged in predict_tags(model, tokenizer, firsts, reading.max_length, fitting=reading.fitting_tags):
             yield from map(tsv_line, [*tagged, ()])
     elif isinstance(model, BertForQuestionAnswering):
         if reading.text_pair_column is None and ids is None:

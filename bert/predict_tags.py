@@ -9,6 +9,7 @@ import torch
 
 from bert.heads.token import BertForTokenClassification
 from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
+from bert.tag_sequences import TagSequences
 from bert.tokenization.word_windows import WordInput, word_batch, word_inputs
 
 OUTSIDE = "O"
@@ -22,9 +23,14 @@ class WordScores(NamedTuple):
     words: list[int]
     logits: np.ndarray
 
-    def best_tags(self) -> dict[int, int]:
-        """The number of the most probable tag of each of the words."""
-        return dict(zip(self.words, self.logits.argmax(axis=1).tolist()))
+    def best_tags(self, sequences: TagSequences | None = None) -> dict[int, int]:
+        """The number of the tag of each of the words: the most probable one, or that of the most probable sequence."""
+        if sequences is None or not self.words:
+            return dict(zip(self.words, self.logits.argmax(axis=1).tolist()))
+        order = np.argsort(self.words)
+        words = np.array(self.words)[order]
+        follows = np.diff(words, prepend=-1) == 1  # a word that has no piece has no tag but O
+        return dict(zip(words.tolist(), sequences.best(self.logits[order], follows)))
 
 
 @torch.inference_mode()
@@ -51,14 +57,20 @@ def word_scores(
 
 
 def predict_tags(
-    model: BertForTokenClassification, tokenizer, texts: Iterable[str], max_length: int, most_tokens: int | None = None
-) -> Iterator[list[tuple[str, str]]]:
-    """(word, tag) for each word of each text, as they come; words are those that the tokenizer splits a text into."""
-    texts = iter(texts)
+    model: BertForTokenClassification, tokenizer, texts: Iterable[str], max_length: int,
+    most_tokens: int | None = None, fitting: bool = False,
+) -> Iterator[list[tuple[str, str]]]:  # fmt: skip
+    """(word, tag) for each word of each text, as they come; words are those that the tokenizer splits a text into.
+
+    Args:
+        fitting: whether tags must fit together as BIO and BIOES have it (see ``TagSequences``). A model that was
+            trained on other schemes needs its own.
+    """
+    texts, sequences = iter(texts), TagSequences(model.labels) if fitting else None
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
         sentences = [word_inputs(tokenizer, text, max_length) for text in chunk]
         for text, scores in zip(chunk, word_scores(model, sentences, tokenizer.pad_token_id, most_tokens)):
-            tags = scores.best_tags()
+            tags = scores.best_tags(sequences)
             pieces = tokenizer.pieces(text)
             bounds: dict[int, tuple[int, int]] = {}
             for word, (start, end) in zip(pieces.word_ids, pieces.offsets):

@@ -11,6 +11,7 @@ from bert.evaluation.report import Evaluation
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
 from bert.predict_tags import OUTSIDE, WordScores, word_scores
+from bert.tag_sequences import TagSequences
 from bert.tokenization.word_windows import word_batch, word_inputs
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
@@ -36,6 +37,7 @@ class TaggingTask:
     model_class = BertForTokenClassification
     head = "classifier"
     batches_by_length = False  # a row has many labels
+    fitting_tags = True  # those predicted fit together, as those that are read do
 
     def __init__(
         self, sets: dict[str, tuple[str, list[TaggedSentence]]], labels: list[str], tokenizer, max_length: int
@@ -78,13 +80,14 @@ class TaggingTask:
             in_full: also what the report shows: predictions, each type's measures, sentences with most mistakes.
         """
         texts, pad_token_id = self.sets[name], self.tokenizer.pad_token_id
+        sequences = TagSequences(self.labels)
         scores = in_shares(
             lambda share: word_scores(model, share, pad_token_id), texts.inputs, model, precision, processes
         )
         losses = mean_of("tagging", self._loss(texts.examples, scores))
         predicted = [
             [self.labels[tags[word]] if word in tags else OUTSIDE for word in range(len(sentence.words))]
-            for sentence, tags in zip(texts.examples, (each.best_tags() for each in scores))
+            for sentence, tags in zip(texts.examples, (each.best_tags(sequences) for each in scores))
         ]
         counts, by_type = count_entities([sentence.tags for sentence in texts.examples], predicted)
         pairs = [pair for sentence, tags in zip(texts.examples, predicted) for pair in zip(sentence.tags, tags)]

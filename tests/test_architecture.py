@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.prediction_batches": set(),
     "bert.predict": {"bert.heads", "bert.tokenization", "bert.prediction_batches"},
-    "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.prediction_batches"},
+    "bert.tag_sequences": set(),
+    "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.tag_sequences", "bert.prediction_batches"},
     "bert.predict_spans": {"bert.heads", "bert.tokenization", "bert.prediction_batches"},
     "bert.predict_relations": {
         "bert.errors", "bert.heads", "bert.tokenization", "bert.task_inputs", "bert.prediction_batches",
@@ -45,9 +46,12 @@ MAY_IMPORT = {
         "bert.fill_mask", "bert.apply",
     },
     "bert.__init__": set(),
-    "data": {"bert.errors", "bert.files", "bert.tables", "bert.task_inputs", "bert.tokenization"},
+    "data": {
+        "bert.errors", "bert.files", "bert.tables", "bert.task_inputs", "bert.tag_sequences", "bert.tokenization",
+    },
     "finetuning": {
         "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.task_inputs", "bert.predict",
+        "bert.tag_sequences",
         "bert.predict_tags", "bert.predict_spans", "bert.predict_relations", "bert.predict_choices",
         "bert.predict_summary", "bert.training", "data",
     },

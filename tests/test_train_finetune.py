@@ -597,6 +597,7 @@ def test_words_are_tagged(folder, tmp_path, capsys):
     assert "train texts are longer than 9 tokens and go in windows" in capsys.readouterr().out
     report = report_of(run)
     assert report["labels"] == ["O", "B-WATER"]
+    assert json.loads((run / "task.json").read_text())["fitting_tags"] is True
     assert report["dev"]["f1"] > 0.95
     with open(run / "predictions.tsv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from bert.errors import InputError
 from bert.tables import read_lines
+from bert.tag_sequences import goes_on
 
 _TAG = re.compile(r"O|[BIES]-\S+")
 
@@ -91,7 +92,7 @@ def check_tags_are_known(sentences: Sequence[TaggedSentence], tags: Sequence[str
 def _check_tag(tag: str, before: str, place: str) -> None:
     if not _TAG.fullmatch(tag):
         raise InputError(f"{place}: the tag {tag!r} does not fit BIO: O, B-TYPE or I-TYPE was expected (or E-, S-)")
-    if tag[0] in "IE" and (before[0] not in "BI" or before[2:] != tag[2:]):
+    if tag[0] in "IE" and not goes_on(tag, before):
         raise InputError(
             f"{place}: the tag {tag!r} after {before!r} does not fit BIO: it goes on with an entity that did not "
             f"begin; B-{tag[2:]} begins one"

@@ -1,12 +1,17 @@
 """Applying a run: how a file is read follows from the run, from its kind of file, and from what is asked for."""
 
+import io
 import json
 
 import pytest
+import torch
 
-from bert.apply import reading_of
+from bert.apply import predict_file, reading_of
+from bert.checkpoints.directory import save_checkpoint
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.token import BertForTokenClassification
+from bert.tokenization.wordpiece import WordPieceTokenizer
 
 
 @pytest.fixture
@@ -33,9 +38,22 @@ def test_the_flags_go_before_the_run_and_the_run_before_the_defaults(run):
     "values",
     [{"columns": "text"}, {"columns": ["text"]}, {"columns": {"text": None}}, {"columns": {"text": 4}},
      {"columns": {"text": "a", "text_pair": ["b"]}}, {"max_length": "20"}, {"long_texts": "middle"},
-     {"summary_sentences": 2.5}, {"null_threshold": "0"}],
+     {"summary_sentences": 2.5}, {"null_threshold": "0"}, {"fitting_tags": "yes"}],
 )  # fmt: skip
 def test_a_damaged_task_is_one_sentence(run, values):
     write_task(run, **values)
     with pytest.raises(InputError, match=r"task\.json: is damaged"):
         reading_of(run, "a.tsv", {})
+
+
+def test_a_taggers_tags_fit_together_where_its_training_says_so(tmp_path):
+    """A model that would say I everywhere says it nowhere, since no entity has begun; another's tags are its own."""
+    tagger = BertForTokenClassification(BertConfig(7, 12, 1, 2, 12), labels=["O", "I-X"])
+    torch.nn.init.constant_(tagger.classifier.bias, 0.0)
+    tagger.classifier.bias.data[1] = 9.0
+    save_checkpoint(tmp_path, tagger, WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]))
+    (tmp_path / "new.txt").write_text("a b\n")
+    for saved, expected in (({}, "I-X"), ({"fitting_tags": False}, "I-X"), ({"fitting_tags": True}, "O")):
+        write_task(tmp_path, columns=None, max_length=20, **saved)
+        predict_file(tmp_path, tmp_path / "new.txt", output := io.BytesIO(), {})
+        assert output.getvalue().decode() == f"a\t{expected}\nb\t{expected}\n\n"

@@ -1,10 +1,12 @@
 """Tags for texts: each word as the model tags it alone, in order."""
 
+import numpy as np
 import torch
 
 from bert.config import BertConfig
 from bert.heads.token import BertForTokenClassification
-from bert.predict_tags import predict_tags
+from bert.predict_tags import WordScores, predict_tags
+from bert.tag_sequences import TagSequences
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 LETTERS = [chr(ord("a") + number) for number in range(26)]
@@ -49,6 +51,33 @@ def test_every_word_of_a_long_text_gets_a_tag():
     text = " ".join(LETTERS * 3)
     (tagged,) = predict_tags(make_model(), TOKENIZER, [text], 24)
     assert [word for word, _ in tagged] == LETTERS * 3
+
+
+def test_tags_fit_together_where_they_are_to():
+    texts = [" ".join(LETTERS[start : start + 9]) for start in range(17)] + [" ".join(LETTERS * 3), ""]
+    alone, together = (
+        [[tag for _, tag in tagged] for tagged in predict_tags(make_model(), TOKENIZER, texts, 24, fitting=fitting)]
+        for fitting in (False, True)
+    )
+
+    def breaks(tags):
+        return [
+            tag for before, tag in zip(["O", *tags], tags) if tag[0] == "I" and before not in (tag, f"B-{tag[2:]}")
+        ]
+
+    assert any(map(breaks, alone))  # the control
+    assert not any(map(breaks, together))
+    assert all(own == fit for own, fit in zip(alone, together) if not breaks(own))
+
+
+def test_words_are_taken_in_the_order_of_the_text_and_one_without_a_piece_is_outside():
+    begins, inside = np.eye(5, dtype=np.float32)[[1, 2]] * 9
+    sequences = TagSequences(LABELS)
+    assert WordScores([1, 0], np.stack([inside, begins])).best_tags(sequences) == {0: 1, 1: 2}
+    apart = WordScores([0, 2], np.stack([begins, inside])).best_tags(sequences)
+    assert apart[0] == 1
+    assert LABELS[apart[2]][0] != "I"
+    assert WordScores([], np.empty((0, 5), np.float32)).best_tags(sequences) == {}
 
 
 def test_texts_without_a_word_have_no_tags():
