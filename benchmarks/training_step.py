@@ -42,6 +42,7 @@ from data.tasks.batches import input_batch
 from data.tasks.classification import Columns, read_examples
 
 SHAPES = {"mini": (32, 128), "base": (8, 128)}
+SST2_BATCHES = {"mini": 8, "base": 3}  # of 32 sentences, in a turn
 GPU_SHAPES = (("base", 256, 128), ("base", 64, 512), ("large", 32, 512))
 MASKED = 0.15
 ATTENTIONS = ("eager", "sdpa")
@@ -216,7 +217,7 @@ def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> l
     tokenizer = WordPieceTokenizer.from_file(Path(folder) / "vocab" / "bert-base-uncased.txt")
     training = Path(folder) / "glue" / "SST-2" / "train.tsv"
     examples = read_examples(training, Columns("sentence", label="label"), "single_label_classification")
-    chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * 8]
+    chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * SST2_BATCHES[size]]
     inputs = [parts[0] for parts in fit_texts(tokenizer, [examples[row].first for row in chosen], None, 128).inputs]
     labels = torch.tensor([int(examples[row].label) for row in chosen])
     batches = [
