@@ -10,9 +10,7 @@ import torch
 from bert.heads.token import BertForTokenClassification
 from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.tag_sequences import TagSequences
-from bert.tokenization.word_windows import WordInput, word_batch, word_inputs
-
-OUTSIDE = "O"
+from bert.tokenization.word_windows import WordInput, word_batch, word_inputs, words_of
 
 
 class WordScores(NamedTuple):
@@ -60,7 +58,8 @@ def predict_tags(
     model: BertForTokenClassification, tokenizer, texts: Iterable[str], max_length: int,
     most_tokens: int | None = None, fitting: bool = False,
 ) -> Iterator[list[tuple[str, str]]]:  # fmt: skip
-    """(word, tag) for each word of each text, as they come; words are those that the tokenizer splits a text into.
+    """(word, tag) for each word of each text, as they come; words are those of ``words_of``, but for those without a
+    piece (of control characters alone).
 
     Args:
         fitting: whether tags must fit together as BIO and BIOES have it (see ``TagSequences``). A model that was
@@ -68,14 +67,8 @@ def predict_tags(
     """
     texts, sequences = iter(texts), TagSequences(model.labels) if fitting else None
     while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
-        sentences = [word_inputs(tokenizer, text, max_length) for text in chunk]
-        for text, scores in zip(chunk, word_scores(model, sentences, tokenizer.pad_token_id, most_tokens)):
+        words = [[text[start:end] for start, end in words_of(text)] for text in chunk]
+        sentences = [word_inputs(tokenizer, each, max_length) for each in words]
+        for of_text, scores in zip(words, word_scores(model, sentences, tokenizer.pad_token_id, most_tokens)):
             tags = scores.best_tags(sequences)
-            pieces = tokenizer.pieces(text)
-            bounds: dict[int, tuple[int, int]] = {}
-            for word, (start, end) in zip(pieces.word_ids, pieces.offsets):
-                bounds[word] = (bounds.get(word, (start, end))[0], end)
-            yield [
-                (text[start:end], model.labels[tags[word]] if word in tags else OUTSIDE)
-                for word, (start, end) in bounds.items()
-            ]
+            yield [(of_text[word], model.labels[tag]) for word, tag in sorted(tags.items())]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+OUTSIDE = "O"  # the tag of words that are in no entity
+
 
 def goes_on(tag: str, before: str) -> bool:
     """Whether a word tagged I or E can go on with the entity of the word before: of the same type, begun and not ended.

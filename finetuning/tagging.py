@@ -10,8 +10,8 @@ from bert.evaluation.page import table
 from bert.evaluation.report import Evaluation
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
-from bert.predict_tags import OUTSIDE, WordScores, word_scores
-from bert.tag_sequences import TagSequences
+from bert.predict_tags import WordScores, word_scores
+from bert.tag_sequences import OUTSIDE, TagSequences
 from bert.tokenization.word_windows import word_batch, word_inputs
 from bert.training.distributed import Processes
 from bert.training.precision import Precision

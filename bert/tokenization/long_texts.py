@@ -8,7 +8,7 @@ What is longer than the model is cut as Sun et al. 2019 ("How to Fine-Tune BERT 
     head+tail   a quarter of the room for the           [CLS] a w x y z [SEP]
                 beginning, three for the end
     windows     all is kept, in windows that overlap    [CLS] a b c d e [SEP]  [CLS] c d e f g [SEP] ...
-                by half, so that each word has company
+                by half, so that each word has company (of a pair: where one of the two fits into half of the room)
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,8 @@ def fit_texts(
         tokenizer: a ``Tokenizer``.
         max_length: the most positions in an input, special tokens included.
         long_texts: what to do about a longer one, of ``LONG_TEXTS``. Of a pair, each text is cut so, the longer one
-            first; windows go over the second text, beside all of the first, or over both where the first is too long
-            for that, cut to half of the room.
+            first; windows go over the longer one, each beside all of the other, which is cut to half of the room where
+            it is longer than that.
         processes: how many to tokenize with; the result is the same.
 
     Raises:
@@ -96,9 +96,11 @@ def _parts(first: list[int], second: list[int] | None, room: int, long_texts: st
     if second is None:
         return [(_cut(first, room, long_texts), None)]
     if long_texts == "windows":
-        first = first[: room // 2]
-        size = room - len(first)
-        return [(first, second[start:end]) for start, end in window_bounds(len(second), size, size // 2)]
+        whole, longer = sorted((first, second), key=len)
+        whole = whole[: room // 2]
+        size = room - len(whole)
+        parts = [longer[start:end] for start, end in window_bounds(len(longer), size, size // 2)]
+        return [(whole, part) if longer is second else (part, whole) for part in parts]
     keep_first, keep_second = lengths_after_truncation(len(first), len(second), room, "longest_first")
     return [(_cut(first, keep_first, long_texts), _cut(second, keep_second, long_texts))]
 

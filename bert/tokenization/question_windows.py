@@ -16,20 +16,22 @@ LONGEST_QUESTION = 64
 
 class QuestionWindow(NamedTuple):
     """input: the window; offsets: (seq, 2) int32, where in the context a position's piece stands, (-1, -1) at positions
-    that are not of the context; has_most_company: (seq,) whether this window is the one in which the piece counts.
+    that are not of the context; has_most_company: (seq,) whether this window is the one in which the piece counts;
+    stretch: the part of the context in which there are no pieces but the window's.
     """
 
     input: ModelInput
     offsets: np.ndarray
     has_most_company: np.ndarray
+    stretch: tuple[int, int]
 
     def positions_of(self, start: int, end: int) -> tuple[int, int]:
-        """The first and last position of the answer ``context[start:end]``, or (0, 0), that is [CLS], where it is not
-        wholly in this window.
+        """The first and last position of the answer ``context[start:end]``, or (0, 0), that is [CLS], where not all of
+        its pieces are in this window. What is of no piece, as white space at its ends, makes no difference.
         """
         begins, ends = self.offsets[:, 0], self.offsets[:, 1]
         inside = np.flatnonzero((begins >= 0) & (ends > start) & (begins < end))
-        if len(inside) == 0 or begins[inside[0]] > start or ends[inside[-1]] < end:
+        if len(inside) == 0 or start < self.stretch[0] or end > self.stretch[1]:
             return 0, 0
         return int(inside[0]), int(inside[-1])
 
@@ -54,6 +56,7 @@ def question_windows(tokenizer, question: str, context: str, max_length: int) ->
             key = encoding.offsets[place]
             if key not in best or company > best[key][0]:
                 best[key] = (company, number)
+    begins, ends = np.array(sorted(best) or [(0, 0)]).T
     windows = []
     for number, encoding in enumerate(encodings):
         is_context = np.array([sequence == 1 for sequence in encoding.sequence_ids])
@@ -63,5 +66,8 @@ def question_windows(tokenizer, question: str, context: str, max_length: int) ->
         counts = [bool(inside) and best[tuple(offset)][1] == number
                   for offset, inside in zip(offsets.tolist(), is_context)]  # fmt: skip
         ids = np.array(encoding.input_ids, np.int32)
-        windows.append(QuestionWindow(ModelInput(ids, encoding.token_type_ids.count(0)), offsets, np.array(counts)))
+        from_, to = offsets[is_context].min(initial=len(context)), offsets[is_context].max(initial=0)
+        stretch = int(ends[begins < from_].max(initial=0)), int(begins[ends > to].min(initial=len(context)))
+        first_length = encoding.token_type_ids.count(0)
+        windows.append(QuestionWindow(ModelInput(ids, first_length), offsets, np.array(counts), stretch))
     return windows

@@ -4,6 +4,7 @@ The first piece of a word speaks for the word (Devlin et al. 2018, section 5.3).
 in windows that overlap by half, and a word is looked for in the window where it has most company on both sides.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.long_texts import ModelInput, pad_inputs
+from bert.tokenization.normalization import is_chinese
+
+_BEFORE_WORDS, _AFTER_WORDS = set("([{<\"“„‘«‹¿¡（「『《"), set(")]}>\"”’»›,;:!?…）」』》。、，；：！？")
 
 
 class WordInput(NamedTuple):
@@ -21,13 +25,49 @@ class WordInput(NamedTuple):
     positions: list[int]
 
 
-def word_inputs(tokenizer, words: str | Sequence[str], max_length: int) -> list[WordInput]:
+def words_of(text: str) -> list[tuple[int, int]]:
+    """Where in a text its words stand, as who tags words by hand divides them: (start, end) of each.
+
+    White space separates them, and each Chinese character is one. Brackets, quotes and most punctuation at a word's
+    ends are words of their own, and so is the full stop at the text's end; in a word they are a part of it, and so is a
+    full stop after it (an abbreviation's, as likely as not). Where white space stands around everything already, as in
+    the sentences of CoNLL-2003, the words are what it separates.
+
+    >>> text = "(J. Smith-Jones left the U.S. on Monday.)"
+    >>> [text[start:end] for start, end in words_of(text)]
+    ['(', 'J.', 'Smith-Jones', 'left', 'the', 'U.S.', 'on', 'Monday', '.', ')']
+    """
+    text_end = len(text.rstrip())
+    words = []
+    for chunk in re.finditer(r"\S+", text):
+        start, end = chunk.span()
+        if not any(map(str.isalnum, chunk.group())):
+            words.append((start, end))
+            continue
+        while text[start] in _BEFORE_WORDS:
+            words.append((start, start + 1))
+            start += 1
+        after = []
+        while text[end - 1] in _AFTER_WORDS or (text[end - 1] == "." and _is_last(text, end, text_end)):
+            after.append((end - 1, end))
+            end -= 1
+        for place in range(start, end):
+            if is_chinese(text[place]):
+                words += [(start, place)] if start < place else []
+                words.append((place, place + 1))
+                start = place + 1
+        words += [(start, end)] if start < end else []
+        words += reversed(after)
+    return words
+
+
+def word_inputs(tokenizer, words: Sequence[str], max_length: int) -> list[WordInput]:
     """The inputs of a sentence: one, or several where it is longer than ``max_length`` positions.
 
     Each word is looked for in just one of them. A word without a piece (of control characters alone) is in none.
 
     Args:
-        words: the sentence's words; or a text, whose words are those that the tokenizer splits it into.
+        words: the sentence's words.
 
     Raises:
         InputError: where not even the special tokens fit.
@@ -63,3 +103,8 @@ def word_batch(windows: Sequence[WordInput], pad_token_id: int) -> dict[str, np.
     seq = arrays["input_ids"].shape[1]
     positions = [row * seq + position for row, window in enumerate(windows) for position in window.positions]
     return arrays | {"word_positions": np.array(positions, np.int64)}
+
+
+def _is_last(text: str, end: int, text_end: int) -> bool:
+    """Whether nothing but brackets and quotes follows in the text."""
+    return all(character in _AFTER_WORDS for character in text[end:text_end])

@@ -33,8 +33,8 @@ class TaggedSentence(NamedTuple):
 
 
 def read_tagged_sentences(path: str | Path) -> list[TaggedSentence]:
-    """The sentences of a file. The word is the first column of a line and its tag the last, separated by spaces or a
-    tab; the lines ``-DOCSTART-``, which CoNLL-2003 has between documents, are passed over.
+    """The sentences of a file. The word is the first column of a line and its tag the last, separated by tabs or, in a
+    line without a tab, by spaces; the lines ``-DOCSTART-``, which CoNLL-2003 has between documents, are passed over.
 
     Raises:
         InputError: where the file cannot be read, a line has no tag, or a tag does not fit BIO or BIOES.
@@ -48,7 +48,7 @@ def read_tagged_sentences(path: str | Path) -> list[TaggedSentence]:
         tags.clear()
 
     for line, text in read_lines(path):
-        fields = text.split()
+        fields = [field.strip(" ") for field in text.split("\t" if "\t" in text else " ") if field.strip(" ")]
         if not fields or fields[0] == "-DOCSTART-":
             end_sentence()
             continue

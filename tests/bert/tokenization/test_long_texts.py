@@ -61,9 +61,14 @@ def test_pairs_are_cut_each_in_the_same_way_the_longer_first():
     assert fitted("ab", "cdefghi", long_texts="windows")[0] == ["^ab|cde|", "^ab|efg|", "^ab|ghi|"]
 
 
-def test_a_first_text_too_long_for_windows_is_cut_to_half_of_the_room():
+def test_windows_go_over_the_longer_of_two_texts_beside_all_of_the_other():
+    windows, _ = fitted("cdefghi", "ab", long_texts="windows")
+    assert windows == ["^cde|ab|", "^efg|ab|", "^ghi|ab|"]
+
+
+def test_the_shorter_of_two_long_texts_is_cut_to_half_of_the_room():
     windows, _ = fitted("abcdefgh", "ijklm", 9, long_texts="windows")
-    assert windows == ["^abc|ijk|", "^abc|klm|"]
+    assert windows == ["^abc|ijk|", "^cde|ijk|", "^efg|ijk|", "^gh|ijk|"]
 
 
 def test_each_long_text_is_counted_once_whatever_becomes_of_it():

@@ -48,6 +48,31 @@ def test_an_answer_is_found_at_the_pieces_that_cover_it_or_at_cls():
     assert whole == (0, 0)
 
 
+def test_what_is_of_no_piece_at_an_answers_ends_makes_no_difference():
+    context = "the nor\u200bmans  won e\u0301 ."
+    (window,) = question_windows(TOKENIZER, "q", context, 60)
+
+    def of(text):
+        start = context.index(text)
+        first, last = window.positions_of(start, start + len(text))
+        return context[window.offsets[first, 0] : window.offsets[last, 1]]
+
+    assert of("nor\u200bmans") == of(" nor\u200bmans") == of("nor\u200bmans  ") == "nor\u200bmans"
+    assert of("won e\u0301") in ("won e\u0301", "won e")  # the accent is of no piece
+    assert window.positions_of(3, 4) == (0, 0)  # white space alone
+
+
+def test_an_answer_that_goes_on_in_the_next_window_is_not_in_this_one():
+    windows = question_windows(TOKENIZER, "q", " ".join(LETTERS), 14)
+    last = int(windows[0].offsets[:, 1].max())
+    assert windows[0].positions_of(0, last) == windows[0].positions_of(0, last + 1) != (0, 0)  # a space is of no piece
+    assert windows[0].positions_of(0, last + 2) == (0, 0)
+    first = int(windows[1].offsets[windows[1].offsets[:, 0] >= 0].min())
+    end = first + 5
+    assert windows[1].positions_of(first - 1, end) == windows[1].positions_of(first, end) != (0, 0)
+    assert windows[1].positions_of(first - 2, end) == (0, 0)
+
+
 def test_a_long_question_is_cut():
     (window,) = question_windows(TOKENIZER, "a " * 200, "b", 100)
     assert window.input.first_length == LONGEST_QUESTION + 2

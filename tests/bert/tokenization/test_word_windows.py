@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bert.errors import InputError
-from bert.tokenization.word_windows import word_batch, word_inputs
+from bert.tokenization.word_windows import word_batch, word_inputs, words_of
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 LETTERS = [chr(ord("a") + number) for number in range(26)]
@@ -66,3 +66,18 @@ def test_in_a_batch_words_are_numbered_row_by_row():
     found = arrays["input_ids"].flatten()[arrays["word_positions"]]
     assert [TOKENIZER.vocabulary[piece] for piece in found] == ["a", "d", "e", "f"]
     assert word_batch(inputs[1:2], 0)["word_positions"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Visit London, (England)!", "Visit London , ( England ) !"),
+        ("P. Johnson of Chester-le-Street's U.S. team", "P. Johnson of Chester-le-Street's U.S. team"),
+        ('He said: "It ends."', 'He said : " It ends . "'),
+        ("... a '' ( 1-0 ) -- b .", "... a '' ( 1-0 ) -- b ."),
+        ("\u4ed6\u5728Rome\u3002", "\u4ed6 \u5728 Rome \u3002"),
+        ("", ""),
+    ],
+)
+def test_words_of_a_text_are_those_that_a_person_would_tag(text, words):
+    assert [text[start:end] for start, end in words_of(text)] == words.split()

@@ -23,6 +23,13 @@ def test_sentences_end_at_blank_lines_and_documents_at_their_marks(tmp_path):
     ]
 
 
+def test_a_word_may_hold_white_space_that_separates_no_columns(tmp_path):
+    path = write(tmp_path, "10\u00a0000 B-X\nNew York\tB-LOC\nof   O \n\u3000\tO\n")
+    (sentence,) = read_tagged_sentences(path)
+    assert sentence.words == ("10\u00a0000", "New York", "of", "\u3000")
+    assert sentence.tags == ("B-X", "B-LOC", "O", "O")
+
+
 def test_bioes_is_read_too(tmp_path):
     (sentence,) = read_tagged_sentences(write(tmp_path, "a B-X\nb I-X\nc E-X\nd S-Y\n"))
     assert sentence.tags == ("B-X", "I-X", "E-X", "S-Y")
