@@ -13,6 +13,7 @@ vocabulary, which load here and in transformers; report.json, report.html and pr
 TensorBoard events; and training_state/, which is what --resume needs.
 """
 
+import os
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,7 +84,9 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
-    identity = {"labels": list(task.labels), "training examples": fingerprint(task.sets["train"].examples)}
+    identity = {"labels": list(task.labels)}
+    for name, what in (("train", "training examples"), ("dev", "dev examples")):
+        identity[what] = fingerprint(task.sets[name].examples)
     run = assemble(settings, model, optimizer, processes, say, identity)
     best = Best()
     if settings.resume and (saved := processes.in_each(lambda: run.resume("its checkpoint and data"))):
@@ -135,7 +138,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
 def find_tokenizer(settings: SimpleNamespace):
     """That of the checkpoint. The built-in task's is made by the other script."""
     built_in = settings.task is None and settings.train is None
-    if built_in and not (Path(settings.checkpoint) / "config.json").exists():
+    if built_in and not os.path.exists(Path(settings.checkpoint) / "config.json"):
         raise InputError(
             f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
             f"--output {settings.checkpoint}"
@@ -155,7 +158,8 @@ def make_model(settings: SimpleNamespace, task, say) -> torch.nn.Module:
             f"--max-length {settings.max_length} is above the {config.max_position_embeddings} positions that "
             f"{checkpoint} has embeddings for (max_position_embeddings); use at most that"
         )
-    types = int(task.make_batch(np.zeros(1, np.int64))["token_type_ids"].max()) + 1
+    rows = np.arange(len(task.row_lengths()) if config.type_vocab_size < 2 else 1)  # the rows may differ in it
+    types = 1 + max(int(task.make_batch(rows[first : first + 64])["token_type_ids"].max()) for first in rows[::64])
     if types > config.type_vocab_size:
         raise InputError(
             f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "

@@ -12,6 +12,7 @@ transformers; log.jsonl, curves.png and TensorBoard events; shards/, the tokeniz
 is what --resume needs.
 """
 
+import os
 import warnings
 from collections.abc import Iterator
 from functools import cache, partial
@@ -133,7 +134,7 @@ def find_tokenizer(settings: SimpleNamespace, run: Path, say):
         return load_tokenizer(run)
     if settings.vocab is not None:
         path = Path(settings.vocab)
-        if path.is_dir():
+        if os.path.isdir(path):  # Path.is_dir raises where a name is too long
             return load_tokenizer(path)
         if path.suffix == ".model":
             return SentencePieceTokenizer.from_file(path)

@@ -43,6 +43,8 @@ READERS = {
     BertForExtractiveSummarization: read_documents,
     BertForSequenceClassification: None,
 }
+# Those whose inputs have two kinds of segments, whatever the columns.
+OF_TWO_SEGMENTS = {BertForQuestionAnswering, BertForMultipleChoice, BertForExtractiveSummarization}
 # Which settings of a reading a head heeds.
 HEEDED = {
     BertForTokenClassification: {"text_column", "header", "max_length"},
@@ -57,7 +59,8 @@ HEEDED = {
 @dataclass(frozen=True)
 class Reading:
     """Where in a file the texts stand, how they become inputs, of how many sentences a summary of them is made, by how
-    much "no answer" must lead (None: it is never given), and whether tags must fit together.
+    much "no answer" must lead (None: it is never given), whether tags must fit together, what stands between the labels
+    of a text that has several, and whether the model was trained on pairs of texts in a table's columns.
     """
 
     text_column: str
@@ -68,6 +71,8 @@ class Reading:
     summary_sentences: int
     null_threshold: float | None
     fitting_tags: bool
+    separator: str
+    trained_on_pairs: bool
 
 
 def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
@@ -89,6 +94,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
         raise InputError(f"{task_file}: is damaged (no {', '.join(sorted(lacking))}); put back what fine-tuning wrote")
     columns = saved.get("columns") or {}
     are_names = isinstance(columns, dict) and isinstance(columns.get("text", "text"), str)
+    are_names = are_names and isinstance(columns.get("separator", ","), str)
     if not are_names or not isinstance(columns.get("text_pair"), str | None):
         raise InputError(f"{task_file}: is damaged (columns); an object with columns' names as texts was expected")
     reading = {
@@ -97,6 +103,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict) -> Reading:
         "long_texts": saved.get("long_texts", "head"),
         "summary_sentences": saved.get("summary_sentences", SUMMARY_SENTENCES),
         "null_threshold": saved.get("null_threshold"), "fitting_tags": saved.get("fitting_tags", False),
+        "separator": columns.get("separator", ","), "trained_on_pairs": columns.get("text_pair") is not None,
     }  # fmt: skip
     if table_format(path) == "txt":
         reading |= {"text_column": "text", "text_pair_column": None}
@@ -138,6 +145,17 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
             raise InputError(
                 f"--{name.replace('_', '-')}: it would change nothing for the model in {run}; leave it out"
             )
+    is_single = model_class is BertForSequenceClassification and reading.text_pair_column is None
+    if reading.trained_on_pairs and is_single:
+        raise InputError(
+            f"{path}: holds single texts, and the model in {run} was trained on pairs; give it a table of them"
+        )
+    segments = load_config(run).type_vocab_size
+    if segments < 2 and (reading.text_pair_column is not None or model_class in OF_TWO_SEGMENTS):
+        raise InputError(
+            f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
+            f"name a model that was trained on pairs"
+        )
     read, ids = READERS[model_class], None
     if squad:
         questions = read_questions(path, labelled=False)
@@ -182,7 +200,7 @@ def _prediction_lines(
     else:
         yield tsv_line(prediction_header(model.labels, model.problem_type))
         for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
-            yield tsv_line(prediction_row(probabilities, model.labels, model.problem_type))
+            yield tsv_line(prediction_row(probabilities, model.labels, model.problem_type, reading.separator))
 
 
 def embed_file(

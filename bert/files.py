@@ -33,13 +33,13 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: where the disk is full or the place cannot be written to; nothing is left behind.
     """
-    path = Path(os.path.realpath(path))
     temporary = None
     try:
-        if os.path.exists(path) and not path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:
                 yield file
             return
+        path = Path(os.path.realpath(path))  # of /dev/stdout, it might name a pipe that is nowhere in the file system
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with open(descriptor, "wb") as file:
@@ -58,9 +58,12 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Writes ``content`` (text as UTF-8) to ``path``, whole or not at all (see ``atomic_file``)."""
+    """Writes ``content`` (text as UTF-8) to ``path``, whole or not at all (see ``atomic_file``).
+
+    What UTF-8 cannot hold, as a byte in a file's name that is no character, is written as an escape (``\\udce9``).
+    """
     with atomic_file(path) as file:
-        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def writing_failed(path: str | Path, error: OSError) -> str:

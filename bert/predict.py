@@ -58,12 +58,14 @@ def predict(
         yield from model.probabilities(pooled_logits(model, inputs, tokenizer.pad_token_id, most_tokens)).tolist()
 
 
-def chosen_labels(probabilities: Sequence[float], labels: Sequence[str], problem_type: str) -> str:
-    """What a row of probabilities says, in words: the label, the labels of at least a half, or the number."""
+def chosen_labels(
+    probabilities: Sequence[float], labels: Sequence[str], problem_type: str, separator: str = ","
+) -> str:
+    """What a row of probabilities says, in words: the label, the labels of more than a half, or the number."""
     if problem_type == "regression":
         return f"{probabilities[0]:.6g}"
     if problem_type == "multi_label_classification":
-        return ",".join(label for label, probability in zip(labels, probabilities) if probability > 0.5)
+        return separator.join(label for label, probability in zip(labels, probabilities) if probability > 0.5)
     return labels[max(range(len(labels)), key=probabilities.__getitem__)]
 
 
@@ -72,7 +74,9 @@ def prediction_header(labels: Sequence[str], problem_type: str) -> list[str]:
     return ["prediction"] if problem_type == "regression" else ["prediction", *(f"p({label})" for label in labels)]
 
 
-def prediction_row(probabilities: Sequence[float], labels: Sequence[str], problem_type: str) -> list:
+def prediction_row(
+    probabilities: Sequence[float], labels: Sequence[str], problem_type: str, separator: str = ","
+) -> list:
     """The prediction in words, then the probability of each label."""
-    chosen = chosen_labels(probabilities, labels, problem_type)
+    chosen = chosen_labels(probabilities, labels, problem_type, separator)
     return [chosen] if problem_type == "regression" else [chosen, *probabilities]

@@ -14,7 +14,7 @@ from bert.tokenization.long_texts import pad_inputs
 from bert.tokenization.question_windows import QuestionWindow, question_windows
 
 LONGEST_ANSWER = 30  # pieces; google-research/bert run_squad.py, max_answer_length
-CANDIDATES = 20  # best starts and ends of each window; n_best_size
+CANDIDATES = 20  # best starts of each window, n_best_size; its ends are all tried here
 
 
 class Answer(NamedTuple):

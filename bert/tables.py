@@ -30,15 +30,20 @@ class Row(NamedTuple):
     values: tuple[Any, ...]
 
 
-def read_rows(path: str | Path, columns: Mapping[str, str], header: bool = True) -> Iterator[Row]:
+def read_rows(
+    path: str | Path, columns: Mapping[str, str], header: bool = True, damaged: list[int] | None = None
+) -> Iterator[Row]:
     """The rows of a table, streamed. Blank lines are passed over, but in ``.txt``, where each line is a text.
 
     Args:
         columns: the columns to read: a flag, which errors name, to the name of a column, or to its number from 1.
         header: whether the first row of a TSV or CSV file names the columns; without it they have numbers alone.
+        damaged: where given, rows of TSV or CSV with another number of fields than the first are passed over, and their
+            lines added to it.
 
     Raises:
-        InputError: where the file cannot be read, has no such column, or a row has not as many fields as the others.
+        InputError: where the file cannot be read, has no such column, or, without ``damaged``, a row has not as many
+            fields as the others.
     """
     path = Path(path)
     kind = table_format(path)
@@ -46,7 +51,7 @@ def read_rows(path: str | Path, columns: Mapping[str, str], header: bool = True)
         return _read_objects(path, columns)
     if kind == "txt":
         return _read_texts(path, columns)
-    return _read_fields(path, columns, header, _split_at_tabs(path) if kind == "tsv" else _split_csv(path))
+    return _read_fields(path, columns, header, _split_at_tabs(path) if kind == "tsv" else _split_csv(path), damaged)
 
 
 def read_texts(
@@ -92,7 +97,9 @@ def table_format(path: str | Path) -> str:
     return kind
 
 
-def _read_fields(path: Path, columns: Mapping[str, str], header: bool, rows: Iterator) -> Iterator[Row]:
+def _read_fields(
+    path: Path, columns: Mapping[str, str], header: bool, rows: Iterator, damaged: list[int] | None
+) -> Iterator[Row]:
     names, places, width = None, None, 0
     for line, fields in rows:
         if places is None:
@@ -100,6 +107,9 @@ def _read_fields(path: Path, columns: Mapping[str, str], header: bool, rows: Ite
             places = [_place(path, flag, column, names, width) for flag, column in columns.items()]
             if header:
                 continue
+        if len(fields) != width and damaged is not None:
+            damaged.append(line)
+            continue
         if len(fields) != width:
             raise InputError(
                 f"{path}: line {line}: has {_counted(len(fields), 'field')} where {width} were expected, as in the "

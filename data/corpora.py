@@ -99,9 +99,9 @@ def corpus_fingerprint(paths: Iterable[str | Path], document_per_line: bool, enc
 
 
 def _require_file(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where a name is too long
         raise InputError(f"{path}: is a directory; name the text files in it, for example {path}/*.txt")
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{path}: no such file; a text file was expected")
 
 

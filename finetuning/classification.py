@@ -37,6 +37,7 @@ class ClassificationTask:
         problem_type: of ``BertForSequenceClassification``.
         tokenizer, max_length, long_texts, workers: how texts become inputs.
         class_weights: "balanced", or weights by label, or None.
+        separator: between the labels of a text that has several, where they are shown.
 
     Raises:
         InputError: where dev or test have other labels than train.
@@ -49,8 +50,10 @@ class ClassificationTask:
     def __init__(
         self, sets: dict[str, tuple[str, list[Example]]], labels: list[str], problem_type: str, tokenizer,
         max_length: int, long_texts: str, workers: int = 1, class_weights: str | dict[str, float] | None = None,
+        separator: str = ",",
     ):  # fmt: skip
         self.labels, self.problem_type, self.tokenizer = labels, problem_type, tokenizer
+        self.separator = separator
         self.numbers = {name: label_numbers(examples, labels, problem_type, source)
                         for name, (source, examples) in sets.items()}  # fmt: skip
         self.class_weights = choose_class_weights(class_weights, labels, self.numbers["train"], problem_type)
@@ -102,7 +105,8 @@ class ClassificationTask:
             return Evaluation(metrics, losses)
         return Evaluation(
             metrics, losses, ["line", "label", *prediction_header(self.labels, self.problem_type)],
-            [[example.line, _in_words(example.label), *prediction_row(row, self.labels, self.problem_type)]
+            [[example.line, self._in_words(example.label),
+              *prediction_row(row, self.labels, self.problem_type, self.separator)]
              for example, row in zip(texts.examples, probabilities.tolist())],
             self._sections(texts.examples, numbers, probabilities),
         )  # fmt: skip
@@ -113,6 +117,11 @@ class ClassificationTask:
         if self.problem_type == MULTI:
             return multi_label_metrics(truth.astype(int), (probabilities > 0.5).astype(int))
         return classification_metrics(truth, probabilities.argmax(axis=1), len(self.labels))
+
+    def _in_words(self, label) -> str:
+        if isinstance(label, float):
+            return f"{label:.6g}"
+        return label if isinstance(label, str) else self.separator.join(label)
 
     def _sections(
         self, examples: Sequence[Example], truth: np.ndarray, probabilities: np.ndarray
@@ -135,8 +144,8 @@ class ClassificationTask:
             )  # fmt: skip
             sections.append(("By class", preformatted(in_words)))
         rows = [
-            (f"{wrongness:.3f}", examples[place].line, _in_words(examples[place].label),
-             chosen_labels(probabilities[place].tolist(), self.labels, self.problem_type),
+            (f"{wrongness:.3f}", examples[place].line, self._in_words(examples[place].label),
+             chosen_labels(probabilities[place].tolist(), self.labels, self.problem_type, self.separator),
              " | ".join(filter(None, (examples[place].first, examples[place].second)))[:1_000])
             for place, wrongness in worst_mistakes(truth, probabilities, self.problem_type, CONFIDENTLY_WRONG)
         ]  # fmt: skip
@@ -161,7 +170,3 @@ def worst_mistakes(
         wrongness = np.where(predicted != truth, probabilities.max(axis=1), 0)
     order = np.argsort(-wrongness, kind="stable")[:most]
     return [(int(place), float(wrongness[place])) for place in order if wrongness[place] > 0]
-
-
-def _in_words(label) -> str:
-    return label if isinstance(label, str) else ",".join(label) if isinstance(label, tuple) else f"{label:.6g}"

@@ -64,7 +64,7 @@ def make_classification(sets, labels: list[str], tokenizer, settings: SimpleName
     """Texts or pairs of texts, each with a label, several, or a number."""
     return classification.ClassificationTask(
         sets, labels, problem_type, tokenizer, settings.max_length, settings.long_texts, settings.workers,
-        read_class_weights(settings.class_weights),
+        read_class_weights(settings.class_weights), settings.columns["separator"],
     )  # fmt: skip
 
 

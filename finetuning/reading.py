@@ -1,6 +1,7 @@
 """From files to a task: which files there are, what they hold, what dev is, and by which measure the best is chosen."""
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Set
 from types import SimpleNamespace
 
@@ -104,7 +105,12 @@ def read_sets(
     if files:
         if "train" not in files:
             raise InputError("--train names the training examples' file; or name a --task and its --data")
-        return {name: (str(path), kind.read(path, columns)) for name, path in files.items()}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            sets = {name: (str(path), kind.read(path, columns)) for name, path in files.items()}
+        for warning in caught:
+            say(f"Note: {warning.message}.")
+        return sets
     say("Which library does a passage of documentation come from? Reading the passages.")
     training, dev = library_examples(read_named_python_docs(settings.workers))
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}

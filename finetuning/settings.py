@@ -82,7 +82,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(task, "--header", "the first row names the columns (it does)")
     task.add_argument("--problem", choices=tuple(KINDS), help="what a label is (one name of several: single-label)")
     task.add_argument("--label-separator", metavar="CHARACTER", help="between an example's labels, multi-label (,)")
-    task.add_argument("--class-weights", nargs="+", metavar="W", help="'balanced', or LABEL=WEIGHT for each label")
+    task.add_argument(
+        "--class-weights", nargs="+", action="extend", metavar="W",
+        help="'balanced', or LABEL=WEIGHT for each label (one that begins with '-': --class-weights=-1=2)",
+    )  # fmt: skip
     task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of texts over --max-length (head)")
     task.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead, for spans (0)")
@@ -91,7 +94,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
     start = parser.add_argument_group("the start")
     start.add_argument("--checkpoint", metavar="DIR", help="a run, or a Hugging Face BERT directory (runs/pretrain)")
-    start.add_argument("--fresh", nargs="+", choices=("head", "pooler"), help="parts that start untrained in any case")
+    start.add_argument(
+        "--fresh", nargs="+", action="extend", choices=("head", "pooler"), help="parts that start untrained in any case"
+    )
     add_switch(start, "--random-start", "the checkpoint's sizes and vocabulary alone, with untrained weights")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 

@@ -93,7 +93,7 @@ class SpanTask:
             return Evaluation(metrics, losses)
         wrong = sorted(
             (place for place, overlap in enumerate(overlaps) if overlap == 0),
-            key=lambda place: answers[place].null_score - answers[place].score,
+            key=lambda place: -_confidence(answers[place], self.null_threshold),
         )[:MOST_MISTAKES]
         shown = [
             [answers[place].score, questions.examples[place].question, " | ".join(golden[place]), predicted[place],
@@ -135,3 +135,9 @@ def answer_positions(question: Question, window: QuestionWindow) -> tuple[int, i
         return 0, 0
     text, start = question.answers[0]
     return window.positions_of(start, start + len(text))
+
+
+def _confidence(answer: Answer, null_threshold: float | None) -> float:
+    """How far what is said, the answer or that there is none, leads."""
+    lead = answer.score - answer.null_score
+    return lead if null_threshold is None else abs(lead + null_threshold)

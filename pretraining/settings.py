@@ -92,7 +92,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     arguments.add_run_arguments(parser)
 
     text = parser.add_argument_group("text")
-    text.add_argument("--corpus", nargs="+", metavar="FILE", help="text, also .gz .xz .bz2 (Python's documentation)")
+    text.add_argument(
+        "--corpus", nargs="+", action="extend", metavar="FILE", help="text, also .gz .xz .bz2 (Python's documentation)"
+    )
     add_switch(text, "--document-per-line", "a line is a document; else a sentence, and a blank line ends a document")
     text.add_argument("--encoding-errors", choices=("strict", "replace"), help="about bytes that are not UTF-8")
     text.add_argument("--tokenizer", choices=("wordpiece", "sentencepiece"), help="what to learn (wordpiece)")

@@ -284,6 +284,32 @@ def test_a_checkpoint_of_one_kind_of_segments_takes_no_pairs(folder, tmp_path, c
     flags = ["--checkpoint", tmp_path / "one", "--train", train, *SMALL_RUN, "--output", tmp_path / "run"]
     assert "type_vocab_size" in error_of(capsys, *flags, "--text-pair-column", "other")
     assert finetune(*flags, "--max-steps", 1) == 0
+    predict = ["predict", str(tmp_path / "run"), str(train), "--text-pair-column", "other"]
+    assert bert_command(predict) == 2
+    assert "1 kind of segments" in capsys.readouterr().err
+    documents = [{"sentences": ["the king"] * (1 + (number > 30)), "summary": [0]} for number in range(40)]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(document) + "\n" for document in documents))
+    flags = ["--checkpoint", tmp_path / "one", "--problem", "summary", "--train", tmp_path / "s.jsonl", *SMALL_RUN]
+    assert "type_vocab_size" in error_of(capsys, *flags, "--output", tmp_path / "summaries")
+
+
+def test_a_model_of_pairs_takes_no_single_texts(folder, tmp_path, capsys):
+    rows = [(text, text, label) for text, label in make_rows(40, 1)]
+    train = write_tsv(tmp_path / "pairs.tsv", rows, ("text", "other", "label"))
+    flags = ["--checkpoint", folder / "checkpoint", "--train", train, "--text-pair-column", "other", *SMALL_RUN]
+    assert finetune(*flags, "--max-steps", 1, "--output", tmp_path / "run") == 0
+    (tmp_path / "a.txt").write_text("the king\n")
+    assert bert_command(["predict", str(tmp_path / "run"), str(tmp_path / "a.txt")]) == 2
+    assert "was trained on pairs" in capsys.readouterr().err
+    assert bert_command(["embed", str(tmp_path / "run"), str(tmp_path / "a.txt"), str(tmp_path / "a.npy")]) == 0
+
+
+def test_a_label_may_begin_with_a_dash(folder, tmp_path):
+    rows = [(text, {"wet": "1", "dry": "-1"}[label]) for text, label in make_rows(40, 1)]
+    train, run = write_tsv(tmp_path / "train.tsv", rows), tmp_path / "run"
+    flags = ["--checkpoint", folder / "checkpoint", "--train", train, *SMALL_RUN, "--output", run, "--max-steps", 1]
+    assert finetune(*flags, "--class-weights=-1=2", "--class-weights", "1=1") == 0
+    assert finetune("--output", run, "--resume", "--max-steps", 2) == 0
 
 
 def test_other_training_data_are_another_run(given, folder, tmp_path, capsys):
@@ -294,7 +320,12 @@ def test_other_training_data_are_another_run(given, folder, tmp_path, capsys):
     write_tsv(train, [(text, {"wet": "dry", "dry": "wet"}[label]) for text, label in rows])
     assert "other training examples" in error_of(capsys, "--output", run, "--resume", "--max-steps", 4)
     write_tsv(train, rows)
+    dev = write_tsv(tmp_path / "dev.tsv", make_rows(20, 3))
     assert finetune("--output", run, "--resume", "--max-steps", 4) == 0
+    run, flags = tmp_path / "other", [*flags[:-len(SMALL_RUN) - 1], dev, *SMALL_RUN]
+    assert finetune(*flags, "--output", run, "--max-steps", 2) == 0
+    write_tsv(dev, make_rows(20, 4))
+    assert "other dev examples" in error_of(capsys, "--output", run, "--resume", "--max-steps", 4)
 
 
 def test_the_built_in_task_shows_a_random_start_beside_the_pretrained_one(folder, tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ Their names and keys are Hugging Face's, so that what is written here is read th
 """
 
 import json
+import os
 from pathlib import Path
 
 from bert.config import BertConfig
@@ -72,7 +73,7 @@ def check_vocabulary_fits(tokenizer: Tokenizer, config: BertConfig, source: str 
 
 def check_is_directory(directory: Path) -> None:
     """Raises an InputError where there is no such directory to read a checkpoint from."""
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # Path.is_dir raises where a name is too long
         raise InputError(f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)")
 
 

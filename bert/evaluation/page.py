@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 LONGEST_NAME = 28  # letters of a label in a picture
+MOST_NAMES = 100  # labels whose names are in a picture: more would hide one another
 
 _STYLE = """
 body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.4; }
@@ -63,8 +64,9 @@ def draw_confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     shown = [label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…" for label in labels]
     names = [name.replace("$", r"\$") for name in shown]  # a $ would begin a formula
-    axes.set_xticks(range(len(labels)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), names)
+    if len(labels) <= MOST_NAMES:
+        axes.set_xticks(range(len(labels)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(labels)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if len(labels) <= 20:

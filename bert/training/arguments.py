@@ -166,7 +166,7 @@ def settings_of_run(
     if not given.get("resume"):
         refuse_other_run(run)
         return over(defaults, given)
-    if not file.exists():
+    if not os.path.exists(file):  # Path.exists raises where a name is too long
         raise InputError(f"--resume: nothing to resume from in {run} ({file.name} is not there); name its --output")
     saved = _saved_settings(file, parser)
     if own_flag not in saved:
@@ -189,7 +189,7 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict:
         if isinstance(value, bool):
             line.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list):
-            line += [f"--{flag}", *map(str, value)]
+            line += [f"--{flag}={part}" for part in value] or [f"--{flag}"]  # the action of such flags is "extend"
         elif value is not None:
             line.append(f"--{flag}={value}")
     try:

@@ -119,7 +119,7 @@ class TaskBatches:
     def _update(self, rows: np.ndarray, position: tuple[int, int]) -> Update:
         parts = np.array_split(rows, self._processes * self._accumulate)
         mine = parts[self._process * self._accumulate :][: self._accumulate]
-        examples = f"of epoch {position[0]}: the training examples {', '.join(map(str, sorted(rows + 1)))}"
+        examples = f"of epoch {position[0]}: the training inputs {', '.join(map(str, sorted(rows + 1)))}"
         return Update([self._make_batch(part) for part in mine], position, examples)
 
 

@@ -6,6 +6,7 @@ The three are called as in ``config.json``: "single_label_classification", "mult
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ class Columns(NamedTuple):
 
     header: whether the table's first row names its columns.
     separator: between the labels of an example that has several; in JSON lines they are a list.
+    has_damage: whether some rows lack a field or a text, as published, and are passed over, with a warning.
     """
 
     text: str = "text"
@@ -33,6 +35,7 @@ class Columns(NamedTuple):
     label: str = "label"
     header: bool = True
     separator: str = ","
+    has_damage: bool = False
 
 
 class Example(NamedTuple):
@@ -56,8 +59,11 @@ def read_examples(path: str | Path, columns: Columns, problem_type: str) -> list
     asked = {"--text-column": columns.text, "--label-column": columns.label}
     if columns.text_pair is not None:
         asked["--text-pair-column"] = columns.text_pair
-    examples = []
-    for line, (first, label, *second) in read_rows(path, asked, columns.header):
+    examples, damaged = [], ([] if columns.has_damage else None)
+    for line, (first, label, *second) in read_rows(path, asked, columns.header, damaged):
+        if damaged is not None and not all(map(str.strip, (first, label, *second))):
+            damaged.append(line)
+            continue
         for flag, text in zip(("--text-column", "--text-pair-column"), (first, *second)):
             if not isinstance(text, str) or not text.strip():
                 found = "is empty" if text is None or text == "" or isinstance(text, str) else f"is {text!r}"
@@ -66,6 +72,11 @@ def read_examples(path: str | Path, columns: Columns, problem_type: str) -> list
         examples.append(Example(line, first, second[0] if second else None, label))
     if not examples:
         raise InputError(f"{path}: holds no examples; rows of texts with labels were expected")
+    if damaged:
+        listed = ", ".join(map(str, sorted(damaged)[:5])) + (", ..." if len(damaged) > 5 else "")
+        warnings.warn(
+            f"{path}: {len(damaged):,} rows lack a field or a text and are passed over (lines {listed})", stacklevel=2
+        )
     return examples
 
 

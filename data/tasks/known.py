@@ -1,5 +1,6 @@
 """Known data sets by name: their files and columns as they are published, and the measure that is usual for each."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ KNOWN_TASKS = {
     "sst2": KnownTask(Columns("sentence",  None,        "label")),
     "mrpc": KnownTask(Columns("#1 String", "#2 String", "Quality")),
     "stsb": KnownTask(Columns("sentence1", "sentence2", "score"), metric="pearson", problem="regression"),
-    "qqp":  KnownTask(Columns("question1", "question2", "is_duplicate")),
+    "qqp":  KnownTask(Columns("question1", "question2", "is_duplicate", has_damage=True)),
     "mnli": KnownTask(Columns("sentence1", "sentence2", "gold_label"), dev="dev_matched.tsv"),
     "qnli": KnownTask(Columns("question",  "sentence",  "label")),
     "rte":  KnownTask(Columns("sentence1", "sentence2", "label")),
@@ -49,7 +50,7 @@ def find_file(directory: str | Path, name: str) -> Path:
     """
     for suffix in ("", ".gz", ".xz", ".bz2"):
         path = Path(directory) / f"{name}{suffix}"
-        if path.exists():
+        if os.path.exists(path):  # Path.exists raises where a name is too long
             return path
-    what = "no such directory" if not Path(directory).is_dir() else f"holds no {name} (nor {name}.gz, .xz, .bz2)"
+    what = "no such directory" if not os.path.isdir(directory) else f"holds no {name} (nor {name}.gz, .xz, .bz2)"
     raise InputError(f"{directory}: {what}; name the data set's directory: --data, or its files: --train, --dev")

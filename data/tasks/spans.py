@@ -24,7 +24,11 @@ def hold_out_articles(questions: Sequence[Question]) -> tuple[list[Question], li
     Raises:
         InputError: where there are fewer than four articles.
     """
-    held_out = [question for question in questions if question.article % HELD_OUT_EVERY == HELD_OUT_EVERY - 1]
+    articles = sorted({question.article for question in questions})  # those without a question do not count
+    held_out = set(articles[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
     if not held_out:
         raise InputError(f"fewer than {HELD_OUT_EVERY} articles are too few to hold out one; give a --dev file")
-    return [question for question in questions if question.article % HELD_OUT_EVERY != HELD_OUT_EVERY - 1], held_out
+    return (
+        [question for question in questions if question.article not in held_out],
+        [question for question in questions if question.article in held_out],
+    )

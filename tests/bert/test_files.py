@@ -62,6 +62,11 @@ def test_what_is_no_file_is_written_to_as_it_is(tmp_path):
     write_atomically(pipe, "through")
     assert os.read(reader, 100) == b"through"
     os.close(reader)
+    reader, writer = os.pipe()
+    write_atomically(f"/proc/self/fd/{writer}", "through")  # what /dev/stdout is, where it goes into a pipe
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    os.close(writer)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     with pytest.raises(InputError, match="directory"):
         write_atomically(tmp_path, "")
@@ -71,6 +76,11 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"below: cannot be written"):
         write_atomically(tmp_path / "file" / "below", "x")
+
+
+def test_what_utf_8_cannot_hold_is_an_escape(tmp_path):
+    write_atomically(tmp_path / "a", "r\udce9views")
+    assert (tmp_path / "a").read_text() == "r\\udce9views"
 
 
 def test_json_that_is_no_object_is_refused_by_name(tmp_path):

@@ -82,6 +82,7 @@ def test_predictions_are_said_in_words():
     labels = ["no", "yes", "perhaps"]
     assert chosen_labels([0.2, 0.5, 0.3], labels, "single_label_classification") == "yes"
     assert chosen_labels([0.6, 0.1, 0.9], labels, "multi_label_classification") == "no,perhaps"
+    assert chosen_labels([0.6, 0.1, 0.9], labels, "multi_label_classification", "; ") == "no; perhaps"
     assert chosen_labels([0.1, 0.1, 0.1], labels, "multi_label_classification") == ""
     assert chosen_labels([2.345678901], ["score"], "regression") == "2.34568"
     for problem_type, number in (("single_label_classification", 4), ("regression", 1)):

@@ -16,7 +16,7 @@ def settings_of_run(given: dict, defaults: dict, may_change: set[str]) -> dict:
     arguments.add_run_arguments(parser)
     arguments.add_training_arguments(parser)
     parser.add_argument("--size", choices=("tiny", "mini"))
-    parser.add_argument("--corpus", nargs="+")
+    parser.add_argument("--corpus", nargs="+", action="extend")
     return arguments.settings_of_run(given, defaults, may_change, parser, own_flag="size")
 
 

@@ -180,10 +180,23 @@ def test_glue_is_read_to_the_last_row(name, folder, train, dev, labels):
     assert counts == [train, dev]
 
 
+def test_rows_that_qqp_was_published_with_are_passed_over_with_a_warning(tmp_path):
+    header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+    rows = ["0\t1\t2\ta\tb\t0\n", "1\t3\t4\ta\n", "2\t5\t6\tc\td\t1\n", "3\t7\t8\t\td\t1\n", "4\t9\t9\te\tf\t\n"]
+    (tmp_path / "train.tsv").write_text(header + "".join(rows))
+    columns = KNOWN_TASKS["qqp"].columns
+    with pytest.warns(UserWarning, match=r"3 rows lack a field or a text and are passed over \(lines 3, 5, 6\)"):
+        examples = read_examples(tmp_path / "train.tsv", columns, "single_label_classification")
+    assert [(example.line, example.first) for example in examples] == [(2, "a"), (4, "c")]
+    with pytest.raises(InputError, match="line 3: has 4 fields where 6 were expected"):
+        read_examples(tmp_path / "train.tsv", columns._replace(has_damage=False), "single_label_classification")
+
+
 def test_a_data_set_is_found_plain_or_compressed_or_named_as_missing(tmp_path):
     (tmp_path / "train.tsv.xz").write_bytes(b"")
     assert find_file(tmp_path, "train.tsv") == tmp_path / "train.tsv.xz"
     with pytest.raises(InputError, match=r"holds no dev\.tsv"):
         find_file(tmp_path, "dev.tsv")
-    with pytest.raises(InputError, match="no such directory"):
-        find_file(tmp_path / "nowhere", "dev.tsv")
+    for nowhere in (tmp_path / "nowhere", tmp_path / ("x" * 300)):
+        with pytest.raises(InputError, match="no such directory"):
+            find_file(nowhere, "dev.tsv")

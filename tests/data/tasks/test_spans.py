@@ -19,6 +19,15 @@ def test_whole_articles_are_held_out():
         hold_out_articles(questions[:6])
 
 
+def test_articles_without_questions_do_not_count():
+    questions = [Question(4 * number + 3, str(number), "q", f"context {number}", ()) for number in range(8)]
+    training, held_out = hold_out_articles(questions)
+    assert [question.id for question in held_out] == ["3", "7"]
+    assert len(training) == 6
+    with pytest.raises(InputError, match="too few to hold out"):
+        hold_out_articles(questions[:3])
+
+
 def test_xquad_is_read_to_the_last_question():
     if "BERT_DATA" not in os.environ:
         pytest.skip("BERT_DATA does not name a folder of data sets")
