@@ -96,8 +96,8 @@ def run_cases(cases: dict[str, Callable[[str], list[dict]]], given: argparse.Nam
             for each in measure(case):
                 rows.append(each)
                 print(line(each), flush=True)
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+                if given.json:  # at once: a benchmark may be stopped on the way
+                    given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 def _wait_for(device: torch.device) -> None:

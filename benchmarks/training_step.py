@@ -197,6 +197,7 @@ def _on_a_gpu(
     ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
     presets = {"faithful": config, "fast": config.replace(attention_probs_dropout_prob=0.0)}
     works = {}
+    torch.compiler.reset()  # each case makes programs of its own, and there is a limit to all that a process has
     with contextlib.ExitStack() as stack:
         for preset, how in presets.items():
             model = BertForPreTraining(how).to(device)

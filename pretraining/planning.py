@@ -5,6 +5,7 @@ import statistics
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from bert.training.plan import (
     parameters_by_part,
 )
 from bert.training.run import Run
+from data.pretraining.layout import lay_end_to_end
 
 USABLE_MEMORY = 0.9  # of a device's; the rest is for PyTorch itself, a GPU's workspace, and pieces that fit nothing
 MEASURED_ON_CPU = 1e12  # operations of an update to measure, about, and at most: a CPU is no faster with more
@@ -60,7 +62,8 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     if processes.device.type == "cpu":
         examples = min(examples, max(1, int(MEASURED_ON_CPU / per_token / setup.max_length)))
     run.say(f"Measuring up to {UPDATES} updates of {examples} examples, random ids: about a minute at most.")
-    batch = random_batch(config, examples, setup.max_length, settings.nsp)
+    on_gpu = processes.device.type == "cuda"
+    batch = random_batch(config, examples, setup.max_length, settings.nsp, packed=on_gpu)
     seconds, updates = measure_update(run, batch)
     rate = examples * setup.max_length / seconds
     measured = (
@@ -81,8 +84,8 @@ def device_memory(processes: Processes) -> int | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // here
 
 
-def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> dict[str, Tensor]:
-    """A micro-batch of full length and no meaning, as ``BertForPreTraining.losses`` takes it."""
+def random_batch(config: BertConfig, examples: int, length: int, nsp: bool, packed: bool = False) -> dict[str, Tensor]:
+    """A micro-batch of full length and no meaning, as ``BertForPreTraining.losses`` takes it; packed: as for a GPU."""
     input_ids = torch.randint(config.vocab_size, (examples, length))
     masked = torch.rand(examples, length).argsort().lt(max(1, round(MASKED_SHARE * length))).flatten()
     batch = {
@@ -92,6 +95,9 @@ def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> d
         "masked_positions": masked.nonzero().squeeze(1),
         "masked_labels": input_ids.flatten()[masked],
     }
+    if packed:
+        places, boundaries = lay_end_to_end(np.ones((examples, length), bool))
+        batch |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
     if nsp:
         batch["next_sentence_labels"] = torch.arange(examples) % 2
     return batch

@@ -12,7 +12,7 @@ from bert.heads.vocabulary_loss import vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
 from bert.model.layer_norm import LayerNorm
-from bert.model.packing import Packing
+from bert.model.packing import Packing, lacks_packed_attention
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -125,7 +125,9 @@ class BertForPreTraining(nn.Module):
         """
         packing = None
         if "packed_places" in batch:
-            packing = Packing(batch["packed_places"], *batch["input_ids"].shape, batch["packed_boundaries"])
+            places, boundaries = batch["packed_places"], batch["packed_boundaries"]
+            boundaries = None if lacks_packed_attention(places.device) else boundaries
+            packing = Packing(places, *batch["input_ids"].shape, boundaries)
         encoder = self.bert.read(
             batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"], packing
         )

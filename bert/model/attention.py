@@ -12,6 +12,8 @@ from bert.model.dropout import dropout as drop_out
 from bert.model.packed_attention import can_attend_packed, packed_attention
 from bert.model.packing import Chosen, Packing
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")  # of nn.Module
+
 
 def attention_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """What is added to the attention scores so that padding is not looked at.
@@ -94,7 +96,7 @@ class SelfAttention(nn.Module):
         """
         looking = chosen if chosen is not None and chosen.packing is not None else None  # those that look; None: all
         query, key, value = self.project(hidden_states, looking)
-        if can_attend_packed(query, packing) and not return_attention:
+        if not return_attention and can_attend_packed(query, self.num_attention_heads, packing):
             attended, weights = self.attend_packed(query, key, value, packing), None
         else:
             layout = packing if looking is None else looking.packing
@@ -111,7 +113,7 @@ class SelfAttention(nn.Module):
         or hooked into it, which is then called as it is.
         """
         projections = (self.query, self.key, self.value)
-        plain = all(type(each) is nn.Linear and not each._forward_hooks for each in projections)
+        plain = all(type(each) is nn.Linear and not any(getattr(each, kind) for kind in _HOOKS) for each in projections)
         if looking is None and hidden_states.is_cuda and plain:
             weight = torch.cat([projection.weight for projection in projections])
             bias = torch.cat([projection.bias for projection in projections])

@@ -11,10 +11,17 @@ from torch.nn.attention.varlen import varlen_attn
 from bert.model.packing import Packing
 
 
-def can_attend_packed(query: Tensor, packing: Packing | None) -> bool:
-    """Whether ``packed_attention`` has a kernel for it: on a CUDA GPU, in 16 bits."""
-    sixteen_bits = query.dtype in (torch.float16, torch.bfloat16)
-    return packing is not None and packing.boundaries is not None and query.is_cuda and sixteen_bits
+def can_attend_packed(query: Tensor, heads: int, packing: Packing | None) -> bool:
+    """Whether ``packed_attention`` has a kernel for it: on a CUDA GPU, in 16 bits, with heads of sizes that are
+    multiples of 8 and at most 256. (What GPUs lack it: see ``lacks_packed_attention``.)
+
+    Args:
+        query: (tokens, hidden_size)
+    """
+    if packing is None or packing.boundaries is None or not query.is_cuda:
+        return False
+    dim = query.shape[-1] // heads
+    return query.dtype in (torch.float16, torch.bfloat16) and dim % 8 == 0 and dim <= 256
 
 
 def packed_attention(query: Tensor, key: Tensor, value: Tensor, packing: Packing, dropout: float = 0.0) -> Tensor:

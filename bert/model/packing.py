@@ -11,12 +11,19 @@ on the CPU the tokens are unpacked for it, and on a GPU it is told where each se
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 LEAST_PADDING = 1 / 16  # of a batch, for which packing is worth the copies: those that attention on the CPU makes
+
+
+@cache
+def lacks_packed_attention(device: torch.device) -> bool:
+    """Whether a GPU is too old for attention among packed tokens: FlashAttention's kernels begin with Ampere."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Packing:
         places: (tokens,) where each token stands in the batch, numbered row by row (row * seq + position).
         batch, seq: the shape of the padded batch; no sequence is longer than seq.
         boundaries: (sequences + 1,) int32: where each sequence begins among the tokens, and where the last one ends.
-            None on the CPU, where nothing asks for it.
+            None where no attention asks for it: on the CPU, and on GPUs that lack it (``lacks_packed_attention``).
     """
 
     places: Tensor
@@ -107,6 +114,6 @@ def find_packing(attention_mask: Tensor | None) -> Packing | None:
     if len(places) == 0 or len(places) == batch * seq or (on_cpu and len(places) > (1 - LEAST_PADDING) * batch * seq):
         return None
     boundaries = None
-    if not on_cpu:
+    if not on_cpu and not lacks_packed_attention(places.device):
         boundaries = F.pad((attention_mask != 0).sum(dim=1).cumsum(0), (1, 0)).int()
     return Packing(places, batch, seq, boundaries)

@@ -12,24 +12,34 @@ from torch import nn
 
 from bert.errors import InputError
 
+MOST_PROGRAMS = 64  # of a part; PyTorch's own limit of 8 is for one program that is made again and again by mistake
+
 
 @contextlib.contextmanager
 def compiled_parts(model: nn.Module) -> Iterator[None]:
     """Inside the block the model's parts are programs, each made when it is first called.
 
     A part is a module that names a method of its own as ``compiled_method``. The first batch makes programs for its
-    own shapes. Where a second has others, one is made that takes any.
+    own shapes. Where a second has others, one is made that takes any shape of that kind; there are kinds with padding
+    and without, with one row and with several, and so on: up to two dozen for a layer, where texts differ in length.
 
     Raises:
         InputError: where a program cannot be made, as on a machine without a C++ compiler.
     """
-    from torch._dynamo.exc import BackendCompilerFailed  # seconds to import, and for compiled runs alone
+    # Seconds to import, and for compiled runs alone.
+    from torch._dynamo import config
+    from torch._dynamo.exc import BackendCompilerFailed, FailOnRecompileLimitHit
 
     parts = [(part, part.compiled_method) for part in model.modules() if hasattr(part, "compiled_method")]
     for part, method in parts:
         setattr(part, method, torch.compile(getattr(part, method), fullgraph=True))
     try:
-        yield
+        with config.patch(recompile_limit=MOST_PROGRAMS, accumulated_recompile_limit=4 * MOST_PROGRAMS):
+            yield
+    except FailOnRecompileLimitHit as error:
+        raise InputError(
+            f"--compile: these batches need more than {MOST_PROGRAMS} programs of a part; leave --compile out"
+        ) from error
     except BackendCompilerFailed as error:
         cause = _what_failed(str(error.inner_exception))
         raise InputError(

@@ -21,6 +21,8 @@ from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from bert.training.schedule import linear_schedule
 
+SMALLEST_SCALE = 1.0  # of the loss in fp16, which begins with 65,536: what overflows below it does so unscaled
+
 Batch = dict[str, Tensor]
 
 
@@ -206,6 +208,7 @@ def train(
                 speed = tokens / (time.perf_counter() - reported)
                 progress.seconds = seconds_before + time.perf_counter() - started
                 report(means | {"learning_rate": learning_rate, "tokens_per_second": speed})
+                _check_scale(scaler, progress.step)
                 sums, tokens, reported = Sums(), 0, time.perf_counter()
             evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
             checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
@@ -272,6 +275,19 @@ def _check(unchecked: tuple[int, Any, Tensor] | None) -> None:
             f"the loss or its gradient is not a finite number at step {step} (examples {examples}); training stopped, "
             f"and what was saved before is kept. Try a lower --learning-rate or --precision fp32, with --resume where "
             f"there is a checkpoint to go on from"
+        )
+
+
+def _check_scale(scaler: torch.amp.GradScaler, step: int) -> None:
+    """The scaler leaves out updates whose gradients overflow, and halves its scale; where no scale helps, none is made.
+
+    Raises:
+        InputError: where the scale has fallen below SMALLEST_SCALE.
+    """
+    if scaler.is_enabled() and scaler.get_scale() < SMALLEST_SCALE:
+        raise InputError(
+            f"in fp16 the gradients are not finite numbers, whatever the loss is scaled by (step {step}): updates are "
+            f"left out, and nothing is learned; what was saved before is kept. Try --precision bf16 or fp32"
         )
 
 

@@ -114,7 +114,7 @@ def activation_bytes_per_token(setup: Setup) -> int:
     ======================================  =======  =============================================
 
     Dropout adds a byte for each number that it decides on, twice h. Fused attention keeps none of the (seq, seq)
-    weights; on the CPU, with dropout, attention is written out, and they are kept: before dropout (32 bits) and after.
+    weights; on the CPU, with dropout, attention is written out, and they are kept: before dropout and after.
 
     With ``recompute`` each layer keeps its input, and all of this is of one layer at a time.
     """
@@ -126,7 +126,7 @@ def activation_bytes_per_token(setup: Setup) -> int:
     if config.hidden_dropout_prob > 0:
         per_layer += 2 * h
     if config.attention_probs_dropout_prob > 0 and setup.device_type == "cpu":
-        per_layer += config.num_attention_heads * setup.max_length * (4 + 1 + bytes_each)
+        per_layer += config.num_attention_heads * setup.max_length * (2 * bytes_each + 1)
     layers = config.num_hidden_layers
     of_layers = layers * h * bytes_each + per_layer if setup.recompute else layers * per_layer
     return of_layers + 5 * h  # and the embeddings: the input of LayerNorm, and a mask
@@ -151,8 +151,9 @@ def flops_per_token(config: BertConfig, length: int) -> float:
         scores:     2 (h h + h vocab_size), for the 15 % that are masked
         pooler:     2 h h, for one token of the sequence
 
-    The backward pass takes twice that: each product has two gradients. What is no matrix product is left out; and on
-    the CPU the last layer takes less, being computed for the tokens alone that are read (``bert.model.packing``).
+    The backward pass takes twice that: each product has two gradients. What is no matrix product is left out; and the
+    last layer takes less, being computed for the tokens alone that are read (``bert.model.packing``), on a GPU but for
+    queries and attention.
     Conventions: Kaplan et al. 2020, section 2.1; Chowdhery et al. 2022 (PaLM), appendix B.
     """
     h, i = config.hidden_size, config.intermediate_size

@@ -19,7 +19,9 @@ class Precision:
     reason: str
 
     def autocast(self) -> contextlib.AbstractContextManager:
-        """Inside it, matrix products run in the 16-bit type; softmax, LayerNorm and losses stay in float32."""
+        """Inside it, matrix products run in the 16-bit type, and losses stay in float32. LayerNorm's results go on in
+        16 bits (``bert/model/layer_norm.py``), and on the CPU those of softmax do.
+        """
         if self.name == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device_type, dtype=DTYPES[self.name])

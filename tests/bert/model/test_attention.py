@@ -126,7 +126,7 @@ class OnGpu(torch.Tensor):
     is_cuda = True
 
 
-@pytest.mark.parametrize("how", ["hook", "wrap"])
+@pytest.mark.parametrize("how", ["hook", "hook before", "hook behind", "wrap"])
 def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alone(how):
     layer, called = SelfAttention(CONFIG).eval(), []
     states = torch.randn(2, 3, CONFIG.hidden_size)
@@ -135,6 +135,12 @@ def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alo
         torch.testing.assert_close(one.as_subclass(torch.Tensor), other)
     if how == "hook":
         layer.key.register_forward_hook(lambda *_: called.append(how))
+    elif how == "hook before":  # as pruning has it, which computes the weight in one
+        layer.key.register_forward_pre_hook(lambda *_: called.append(how))
+    elif how == "hook behind":
+        states.requires_grad_()
+        layer.key.register_full_backward_hook(lambda *_: called.append(how))
+        torch.stack(layer.project(states.as_subclass(OnGpu))).sum().backward()
     else:
 
         class Wrapper(torch.nn.Module):

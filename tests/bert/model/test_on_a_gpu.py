@@ -74,10 +74,27 @@ def test_in_float32_losses_and_gradients_are_those_of_the_cpu(model, batch, lay_
     assert_near(losses_and_gradients(model, lay_out(batch), "cuda"), expected, 1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("lay_out", [dict, packed])
-def test_in_sixteen_bits_they_are_near(model, batch, lay_out):
+def test_in_sixteen_bits_they_are_near(model, batch, lay_out, dtype):
     expected = losses_and_gradients(model, batch, "cpu")
-    assert_near(losses_and_gradients(model, lay_out(batch), "cuda", torch.bfloat16), expected, 1e-2)
+    assert_near(losses_and_gradients(model, lay_out(batch), "cuda", dtype), expected, 1e-2)
+
+
+@pytest.mark.parametrize("lay_out", [dict, packed])
+def test_heads_of_sizes_that_packed_attention_does_not_take_are_computed_too(batch, lay_out):
+    torch.manual_seed(0)
+    model = BertForPreTraining(CONFIG.replace(hidden_size=52))  # heads of 26, as in some small published models
+    expected = losses_and_gradients(model, batch, "cpu")
+    assert_near(losses_and_gradients(model, lay_out(batch), "cuda", torch.bfloat16), expected, 2e-2)
+
+
+def test_compiled_with_dropout_of_attention_weights_it_trains(batch):
+    model = BertForPreTraining(CONFIG.replace(attention_probs_dropout_prob=0.1)).to("cuda").train()
+    with compiled_parts(model):
+        losses, gradients = losses_and_gradients(model, packed(batch), "cuda", torch.bfloat16)
+    assert all(0 < loss < 100 for loss in losses.values())
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
 
 
 def test_compiled_they_are_near_and_no_batch_is_broken_into_parts(model, batch):

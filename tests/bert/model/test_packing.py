@@ -8,7 +8,7 @@ import torch
 import bert.model.bert
 from bert.config import BertConfig
 from bert.model.bert import BertModel
-from bert.model.packing import Packing, find_packing
+from bert.model.packing import Packing, find_packing, lacks_packed_attention
 
 CONFIG = BertConfig(
     vocab_size=50, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
@@ -79,6 +79,15 @@ def test_without_a_pooler_nothing_but_what_is_asked_for_comes_out_of_the_last_la
     model.encoder.layers[-1].feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
     assert model.read(IDS[:3], TYPES[:3], MASK[:3], torch.tensor([11, 2, 11])).last_hidden_state.shape == (3, 24)
     assert rows == [2]
+
+
+@pytest.mark.parametrize("capability, lacks", [((7, 5), True), ((8, 0), False), ((9, 0), False)])
+def test_gpus_before_ampere_are_not_told_boundaries(monkeypatch, capability, lacks):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    lacks_packed_attention.cache_clear()
+    assert lacks_packed_attention(torch.device("cuda", 0)) == lacks
+    lacks_packed_attention.cache_clear()
+    assert not lacks_packed_attention(torch.device("cpu"))
 
 
 def test_packing_and_unpacking_undo_each_other():

@@ -9,6 +9,7 @@ from torch._dynamo.testing import CompileCounter
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
+from bert.training import compilation
 from bert.training.compilation import as_written, compiled_parts
 
 CONFIG = BertConfig.of_size(
@@ -50,6 +51,26 @@ def test_two_sets_of_programs_serve_all_batches_with_the_same_losses(programs):
                 torch.testing.assert_close(list(compiled[name]), list(loss))
     assert counts[0] == 4  # embeddings, all layers but the last, the last, the vocabulary's loss
     assert counts[1] <= 8 and counts[1:] == [counts[1]] * 4
+
+
+def test_batches_of_any_rows_with_padding_and_without_are_compiled(programs):
+    model = BertForPreTraining(CONFIG)
+    with compiled_parts(model):
+        for seed in range(24):
+            whole, rows = batch(seed), 1 + seed % 5
+            lengths = (24, 24, 23, 12)[seed % 4]  # none, none, little and much padding
+            mask = (torch.arange(24) < torch.tensor([24, *[lengths] * 4])[:, None]).long()
+            part = {name: values[:rows] for name, values in whole.items()} | {"attention_mask": mask[:rows]}
+            model.losses(part)
+    assert programs.frame_count > 8  # PyTorch's own limit for one part
+
+
+def test_too_many_programs_are_said_in_a_sentence(programs, monkeypatch):
+    monkeypatch.setattr(compilation, "MOST_PROGRAMS", 1)
+    model = BertForPreTraining(CONFIG)
+    with pytest.raises(InputError, match="more than 1 programs"), compiled_parts(model):
+        for seed in range(2):
+            model.losses(batch(seed))
 
 
 def test_afterwards_the_model_is_as_it_was(programs):

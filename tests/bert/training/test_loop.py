@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -130,6 +131,29 @@ def test_reports_evaluations_and_checkpoints_come_when_they_are_due():
         ("report", 2), ("checkpoint", 2), ("evaluate", 3), ("report", 4), ("checkpoint", 4), ("report", 6),
         ("checkpoint", 6),
     ]  # fmt: skip
+
+
+class Overflow(torch.amp.GradScaler):
+    """Of gradients that overflow in every update, as those of fp16 on a GPU might."""
+
+    def unscale_(self, optimizer):
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad.fill_(float("inf"))
+        super().unscale_(optimizer)
+
+
+def test_updates_that_are_left_out_for_ever_are_no_training():
+    model, progress, reported = Classifier(), Progress(position=0), []
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    schedule = replace(SCHEDULE, max_steps=40)
+    with pytest.raises(InputError, match=r"whatever the loss is scaled by \(step 18\)"):
+        train(
+            model, Updates(progress.position), make_optimizer("bert-adamw", model, 0.1), Overflow("cpu"), FP32, ALONE,
+            schedule, progress, reported.append, lambda: None, lambda: None,
+        )  # fmt: skip
+    assert len(reported) == 9  # the scale is 2^16, and a half of it after each update; a report comes every second
+    assert all(parameter.equal(before[name]) for name, parameter in model.named_parameters())
 
 
 def test_what_an_evaluation_says_ends_the_run_with_a_checkpoint():
