@@ -56,7 +56,8 @@ def next_commands(settings: SimpleNamespace, ended: str) -> str:
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)
+    sentence = "This function returns the [MASK] of the list." if settings.corpus is None else "This is a [MASK]."
     return (
         f"\nThe model is in {run}; its curves are in {run}/curves.png. Try it:\n"
-        f'  python -m bert fill-mask {run} "This function returns the [MASK] of the list."'
+        f'  python -m bert fill-mask {run} "{sentence}"'
     )
