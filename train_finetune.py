@@ -9,8 +9,9 @@
     python -m bert predict runs/sst2 reviews.tsv            # uses what came of it
 
 All that it makes is in the run's directory: config.json, model.safetensors (of the best epoch by the dev set) and the
-vocabulary, which load here and in transformers; report.json, report.html and predictions.tsv; log.jsonl, curves.png and
-TensorBoard events; and training_state/, which is what --resume needs.
+vocabulary, which load here and in transformers; task.json, which predict needs; report.json, report.html and
+predictions.tsv; log.jsonl, curves.png and TensorBoard events; and training_state/ and arguments.json, which --resume
+needs.
 """
 
 import os
@@ -34,18 +35,18 @@ from bert.evaluation.report import write_json, write_report
 from bert.model.bert import initialize_weights
 from bert.training.arguments import refuse_other_run, save_settings
 from bert.training.distributed import Processes
+from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
 from bert.training.loop import Schedule
 from bert.training.optimizer import make_optimizer
-from bert.training.run import Run, assemble, how_to_go_on, run_script, voice
+from bert.training.run import Run, assemble, how_to_go_on, printer, run_script
 from bert.training.schedule import steps_of_run
-from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_top_layers
-from data.batching import prefetch
+from data.prefetch import prefetch
 from data.tasks.batches import TaskBatches
 from finetuning.best import Best
+from finetuning.messages import describe, in_words, next_commands
 from finetuning.reading import fingerprint, read_task
 from finetuning.settings import read_settings
 from finetuning.several_runs import parts_of, summarize
-from finetuning.words import describe, in_words, next_commands
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -55,7 +56,7 @@ def main(command_line: list[str] | None = None) -> int:
 
 def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     """Reads the task once, and trains on it: once, or from several seeds, or from a random start besides."""
-    say = voice(processes)
+    say = printer(processes)
     tokenizer = processes.in_each(lambda: find_tokenizer(settings))
     task = processes.in_each(lambda: read_task(settings, tokenizer, say))
     reports, parts = {}, parts_of(settings)
@@ -72,8 +73,14 @@ def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     return 0
 
 
-def finetune_once(settings, whole_settings, task, tokenizer, processes: Processes, say) -> tuple[str, dict | None]:
+def finetune_once(
+    settings: SimpleNamespace, whole_settings: SimpleNamespace, task, tokenizer, processes: Processes, say
+) -> tuple[str, dict | None]:
     """One run, from a checkpoint to a report, as a sequence of what is made from what.
+
+    Args:
+        settings: of this run. whole_settings: the script's, which name the directory of several runs (--seeds,
+            --compare), and are the same where there is one.
 
     Returns:
         Why it ended, and what is in its report.json: None where it was stopped on the way.
@@ -94,6 +101,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
     training = processes.in_each(lambda: TaskBatches(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.count, settings.accumulate, run.progress.position, task.batches_by_length,
+        packed=processes.device.type == "cuda",
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
 
@@ -117,13 +125,13 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             reporter.say(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
             reporter.draw_curves()
-            return "stopped early" if best.is_past_hope(settings.early_stopping) else None
+            return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
 
         def checkpoint() -> None:
             run.save(best=vars(best))
 
         ended = "stopped early"
-        if not best.is_past_hope(settings.early_stopping):
+        if not best.patience_exhausted(settings.early_stopping):
             ended = run.train(prefetch(training), schedule, reporter, evaluate, checkpoint)
         if ended == "finished":
             evaluate()
@@ -136,7 +144,7 @@ def finetune_once(settings, whole_settings, task, tokenizer, processes: Processe
 
 
 def find_tokenizer(settings: SimpleNamespace):
-    """That of the checkpoint. The built-in task's is made by the other script."""
+    """The checkpoint's tokenizer; where the built-in task has no checkpoint yet, it says how to make it."""
     built_in = settings.task is None and settings.train is None
     if built_in and not os.path.exists(Path(settings.checkpoint) / "config.json"):
         raise InputError(

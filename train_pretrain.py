@@ -8,8 +8,8 @@
     python train_pretrain.py --output runs/base --resume --max-length 512 --max-steps 1000000    # then long sequences
 
 All that it makes is in the run's directory: config.json, model.safetensors and the vocabulary, which load here and in
-transformers; log.jsonl, curves.png and TensorBoard events; shards/, the tokenized corpus; and training_state/, which
-is what --resume needs.
+transformers; log.jsonl, curves.png and TensorBoard events; shards/, the tokenized corpus; and training_state/ and
+arguments.json, which --resume needs.
 """
 
 import os
@@ -34,18 +34,18 @@ from bert.training.distributed import Processes
 from bert.training.loop import Progress, Schedule, mean_losses
 from bert.training.optimizer import make_optimizer
 from bert.training.reporting import in_words
-from bert.training.run import Run, assemble, run_script, voice
+from bert.training.run import Run, assemble, printer, run_script
 from bert.training.schedule import steps_of_run
-from data.batching import prefetch
 from data.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
+from data.prefetch import prefetch
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from data.pretraining.held_out import training_sentences
 from data.pretraining.shards import Shards, open_shards, write_shards
 from data.python_docs import python_docs_fingerprint, read_python_docs
+from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
 from pretraining.settings import read_settings
-from pretraining.words import describe, fill_in_blanks, next_commands
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
     if settings.plan is not None:
         return plan(settings, processes)
-    directory, say = Path(settings.output), voice(processes)
+    directory, say = Path(settings.output), printer(processes)
     tokenizer = processes.from_first(lambda: find_tokenizer(settings, directory, say))
     shards = open_shards(processes.from_first(lambda: tokenize_corpus(settings, directory, tokenizer)))
 
@@ -113,7 +113,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
 
 def plan(settings: SimpleNamespace, processes: Processes) -> int:
     """Says what a run of these settings needs, and how long it takes; reads no corpus and writes nothing."""
-    say = voice(processes)
+    say = printer(processes)
     torch.manual_seed(settings.seed)
     vocab_size = settings.vocab_size
     if settings.resume or settings.vocab is not None:  # it is there, and need not be learned

@@ -23,8 +23,8 @@ import torch
 
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
-from data.batching import prefetch
 from data.corpora import read_documents
+from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches
 from data.pretraining.held_out import TrainingDocuments
 from data.pretraining.sentence_pairs import plan_examples

@@ -12,7 +12,8 @@ import shutil
 import sys
 
 from bert.errors import InputError
-from bert.files import is_disk_full, printing_failed
+from bert.files import is_disk_full, printing_failed, silence_stdout
+from bert.tokenization.long_texts import LONG_TEXTS
 from bert.training.arguments import finite, positive
 
 
@@ -56,10 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"python -m bert {given.command}: error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read the output has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
     except OSError as error:
         if not is_disk_full(error):
             raise
+        silence_stdout()
         print(f"python -m bert {given.command}: error: {printing_failed(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -74,7 +76,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
     parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
     parser.add_argument("--max-length", type=int, metavar="N", help="tokens of an input, at most")
-    parser.add_argument("--long-texts", choices=("head", "tail", "head+tail", "windows"), help="what becomes of others")
+    parser.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of others")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(a GPU where there is one)")
 
 

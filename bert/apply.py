@@ -1,10 +1,10 @@
 """A trained model at work on a file of texts: what ``python -m bert predict`` and ``embed`` do."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -34,33 +34,19 @@ from bert.task_inputs.questions import is_squad, read_questions
 from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.long_texts import LONG_TEXTS
 
-# What reads what a head is asked about; None: the texts are in a table's columns.
-READERS = {
-    BertForTokenClassification: None,
-    BertForQuestionAnswering: None,
-    BertForRelationExtraction: read_marked_texts,
-    BertForMultipleChoice: read_choices,
-    BertForExtractiveSummarization: read_documents,
-    BertForSequenceClassification: None,
-}
-# Those whose inputs have two kinds of segments, whatever the columns.
-OF_TWO_SEGMENTS = {BertForQuestionAnswering, BertForMultipleChoice, BertForExtractiveSummarization}
-# Which settings of a reading a head heeds.
-HEEDED = {
-    BertForTokenClassification: {"text_column", "header", "max_length"},
-    BertForQuestionAnswering: {"text_column", "text_pair_column", "header", "max_length", "null_threshold"},
-    BertForRelationExtraction: {"max_length"},
-    BertForMultipleChoice: {"max_length", "long_texts"},
-    BertForExtractiveSummarization: {"max_length", "summary_sentences"},
-    BertForSequenceClassification: {"text_column", "text_pair_column", "header", "max_length", "long_texts"},
-}
-
 
 @dataclass(frozen=True)
 class Reading:
-    """Where in a file the texts stand, how they become inputs, of how many sentences a summary of them is made, by how
-    much "no answer" must lead (None: it is never given), whether tags must fit together, what stands between the labels
-    of a text that has several, and whether the model was trained on pairs of texts in a table's columns.
+    """How a file is read, and what is made of it.
+
+    Attributes:
+        text_column, text_pair_column, header: where in a table the texts stand.
+        max_length, long_texts: how they become inputs (see ``fit_texts``).
+        summary_sentences: of how many sentences a summary is made.
+        null_threshold: by how much "no answer" must lead; None: it is never given.
+        fitting_tags: whether the tags of a text must fit together.
+        separator: between the labels of a text that has several.
+        trained_on_pairs: whether the model was trained on pairs of texts in a table's columns.
     """
 
     text_column: str
@@ -137,11 +123,11 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
             change nothing.
     """
     reading = reading_of(run, path, given)
-    model_class = next((head for head in READERS if is_checkpoint_of(run, head)), BertForSequenceClassification)
+    model_class = next((head for head in PREDICTORS if is_checkpoint_of(run, head)), BertForSequenceClassification)
     squad = model_class is BertForQuestionAnswering and is_squad(path)
-    heeded = HEEDED[model_class] - ({"text_column", "text_pair_column", "header"} if squad else set())
+    predictor = SQUAD_PREDICTOR if squad else PREDICTORS[model_class]
     for name, value in given.items():
-        if value is not None and name not in heeded:
+        if value is not None and name not in predictor.flags:
             raise InputError(
                 f"--{name.replace('_', '-')}: it would change nothing for the model in {run}; leave it out"
             )
@@ -151,56 +137,103 @@ def predict_file(run: str | Path, path: str | Path, output: IO[bytes], given: di
             f"{path}: holds single texts, and the model in {run} was trained on pairs; give it a table of them"
         )
     segments = load_config(run).type_vocab_size
-    if segments < 2 and (reading.text_pair_column is not None or model_class in OF_TWO_SEGMENTS):
+    if segments < 2 and (reading.text_pair_column is not None or predictor.has_two_segments):
         raise InputError(
             f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
             f"name a model that was trained on pairs"
         )
-    read, ids = READERS[model_class], None
-    if squad:
-        questions = read_questions(path, labelled=False)
-        texts, ids = ((each.question, each.context) for each in questions), [each.id for each in questions]
-    else:
-        texts = _texts(path, reading) if read is None else _first_checked(read(path, labelled=False))
+    read = predictor.read
+    texts = _texts(path, reading) if read is None else _first_checked(read(path, labelled=False))
     model = load_checkpoint(run, model_class).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)
-    output.writelines(line.encode() for line in _prediction_lines(model, tokenizer, texts, reading, str(path), ids))
+    rows = predictor.rows(model, tokenizer, texts, reading, str(path))
+    output.writelines(tsv_line(row).encode() for row in rows)
 
 
-def _prediction_lines(
-    model, tokenizer, texts: Iterator, reading: Reading, source: str, ids: list[str] | None
-) -> Iterator[str]:
-    if isinstance(model, BertForTokenClassification):
-        firsts = (first for first, _ in texts)
-        for tagged in predict_tags(model, tokenizer, firsts, reading.max_length, fitting=reading.fitting_tags):
-            yield from map(tsv_line, [*tagged, ()])
-    elif isinstance(model, BertForQuestionAnswering):
-        if reading.text_pair_column is None and ids is None:
-            raise InputError("a question needs its context: name the column with --text-pair-column")
-        yield tsv_line([*([] if ids is None else ["id"]), "prediction", "score", "null score"])
-        answers = predict_answers(model, tokenizer, texts, reading.max_length, null_threshold=reading.null_threshold)
-        for number, answer in enumerate(answers):
-            yield tsv_line([*([] if ids is None else [ids[number]]), *answer])
-    elif isinstance(model, BertForRelationExtraction):
-        yield tsv_line(prediction_header(model.labels, "single_label_classification"))
-        for probabilities in predict_relations(model, tokenizer, texts, reading.max_length, source):
-            yield tsv_line(prediction_row(probabilities, model.labels, "single_label_classification"))
-    elif isinstance(model, BertForMultipleChoice):
-        yield tsv_line(["prediction", "probabilities"])
-        for probabilities in predict_choices(model, tokenizer, texts, reading.max_length, reading.long_texts):
-            best = max(range(len(probabilities)), key=probabilities.__getitem__)
-            yield tsv_line([best, _listed(probabilities)])
-    elif isinstance(model, BertForExtractiveSummarization):
-        yield tsv_line(["prediction", "summary", "probabilities"])
-        for chosen, summary, probabilities in predict_summaries(
-            model, tokenizer, texts, reading.max_length, reading.summary_sentences
-        ):
-            yield tsv_line([",".join(map(str, chosen)), summary, _listed(probabilities)])
-    else:
-        yield tsv_line(prediction_header(model.labels, model.problem_type))
-        for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
-            yield tsv_line(prediction_row(probabilities, model.labels, model.problem_type, reading.separator))
+# ---- the rows of predictions, of each kind of head: (model, tokenizer, texts, reading, source) -> cells ----
+
+ANSWER_HEADER = ["prediction", "score", "null score"]
+
+
+def _tags(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    firsts = (first for first, _ in texts)
+    for tagged in predict_tags(model, tokenizer, firsts, reading.max_length, fitting=reading.fitting_tags):
+        yield from [*tagged, ()]
+
+
+def _answers(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    if reading.text_pair_column is None:
+        raise InputError("a question needs its context: name the column with --text-pair-column")
+    yield ANSWER_HEADER
+    yield from predict_answers(model, tokenizer, texts, reading.max_length, null_threshold=reading.null_threshold)
+
+
+def _answers_by_id(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    questions = list(texts)
+    pairs = ((each.question, each.context) for each in questions)
+    answers = predict_answers(model, tokenizer, pairs, reading.max_length, null_threshold=reading.null_threshold)
+    yield ["id", *ANSWER_HEADER]
+    for question, answer in zip(questions, answers, strict=True):
+        yield [question.id, *answer]
+
+
+def _relations(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    yield prediction_header(model.labels, "single_label_classification")
+    for probabilities in predict_relations(model, tokenizer, texts, reading.max_length, source):
+        yield prediction_row(probabilities, model.labels, "single_label_classification")
+
+
+def _choices(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    yield ["prediction", "probabilities"]
+    for probabilities in predict_choices(model, tokenizer, texts, reading.max_length, reading.long_texts):
+        yield [max(range(len(probabilities)), key=probabilities.__getitem__), _listed(probabilities)]
+
+
+def _summaries(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    yield ["prediction", "summary", "probabilities"]
+    summaries = predict_summaries(model, tokenizer, texts, reading.max_length, reading.summary_sentences)
+    for chosen, summary, probabilities in summaries:
+        yield [",".join(map(str, chosen)), summary, _listed(probabilities)]
+
+
+def _labels(model, tokenizer, texts: Iterator, reading: Reading, source: str) -> Iterator[Sequence]:
+    yield prediction_header(model.labels, model.problem_type)
+    for probabilities in predict(model, tokenizer, texts, reading.max_length, reading.long_texts):
+        yield prediction_row(probabilities, model.labels, model.problem_type, reading.separator)
+
+
+class Predictor(NamedTuple):
+    """What predicts with a kind of head.
+
+    rows: of the table of predictions, its header first where it has one.
+    flags: which settings of a reading it heeds.
+    read: what reads the file; None: the texts are in a table's columns.
+    has_two_segments: whether its inputs have two kinds of segments, whatever the columns.
+    """
+
+    rows: Callable
+    flags: frozenset[str]
+    read: Callable | None = None
+    has_two_segments: bool = False
+
+
+_COLUMNS = frozenset({"text_column", "text_pair_column", "header"})
+PREDICTORS = {
+    BertForTokenClassification: Predictor(_tags, frozenset({"text_column", "header", "max_length"})),
+    BertForQuestionAnswering: Predictor(_answers, _COLUMNS | {"max_length", "null_threshold"}, has_two_segments=True),
+    BertForRelationExtraction: Predictor(_relations, frozenset({"max_length"}), read_marked_texts),
+    BertForMultipleChoice: Predictor(
+        _choices, frozenset({"max_length", "long_texts"}), read_choices, has_two_segments=True
+    ),
+    BertForExtractiveSummarization: Predictor(
+        _summaries, frozenset({"max_length", "summary_sentences"}), read_documents, has_two_segments=True
+    ),
+    BertForSequenceClassification: Predictor(_labels, _COLUMNS | {"max_length", "long_texts"}),
+}
+SQUAD_PREDICTOR = Predictor(  # of BertForQuestionAnswering, where the file is SQuAD's JSON
+    _answers_by_id, frozenset({"max_length", "null_threshold"}), read_questions, has_two_segments=True
+)
 
 
 def embed_file(
@@ -238,7 +271,8 @@ def _texts(path: str | Path, reading: Reading) -> Iterator[tuple[str, str | None
     return _first_checked(read_texts(path, reading.text_column, reading.text_pair_column, reading.header))
 
 
-def _first_checked(texts: Iterator) -> Iterator:
+def _first_checked(texts: Iterable) -> Iterator:
+    texts = iter(texts)
     return itertools.chain([next(texts)], texts)
 
 

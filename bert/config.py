@@ -10,7 +10,7 @@ from bert.files import read_json_object
 # the exact one, x * Phi(x), and the tanh approximation of it.
 EXACT_GELU = ("gelu",)
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
-LARGEST = 2**24  # of any number that counts something: beyond all models, and products of two can still be reckoned
+LARGEST = 2**24  # of any size: beyond all models, and products of two of them are still exact
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,14 @@ class BertConfig:
         Raises:
             InputError: where a key asks for a model that is not the BERT of the paper, or a value is no good.
         """
-        not_bert = {
+        required = {
             "model_type": ("bert",),
             "position_embedding_type": ("absolute",),
             "is_decoder": (False,),
             "add_cross_attention": (False,),
             "embedding_size": (None, values.get("hidden_size")),
         }
-        for key, allowed in not_bert.items():
+        for key, allowed in required.items():
             if key in values and values[key] not in allowed:
                 raise InputError(
                     f"{source}: {key} is {values[key]!r}, which is not a BERT encoder; expected {allowed[0]!r}"

@@ -11,8 +11,6 @@ from bert.model.bert import BertModel
 from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
 from bert.tokenization.long_texts import fit_texts, pad_inputs
 
-POOLINGS = ("mean", "cls")
-
 
 @torch.inference_mode()
 def embed(

@@ -14,7 +14,7 @@ class InputError(ValueError):
 
 
 def speaks_for_this_machine() -> bool:
-    """Whether what all processes of a machine find, before they know of each other, is this one's to say: torchrun
-    gives the first the LOCAL_RANK 0. The others are silent then, and exit with the same code.
+    """Whether this process prints the errors that are found before the processes are connected: the first of each
+    machine does (torchrun gives it the LOCAL_RANK 0). The others exit silently, with the same code.
     """
     return os.environ.get("LOCAL_RANK", "0") == "0"

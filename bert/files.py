@@ -1,5 +1,5 @@
-"""Files that are either whole or not there: everything that this project writes goes through here. What it reads may
-be compressed.
+"""Files that are either whole or not there: all that this project writes goes through here, but for what grows line by
+line (log.jsonl, TensorBoard's events). What it reads may be compressed.
 """
 
 import bz2
@@ -79,9 +79,13 @@ def is_disk_full(error: OSError) -> bool:
 
 
 def printing_failed(error: OSError) -> str:
-    """The sentence for an error that the operating system gave while something was printed. Nothing more is."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python, which prints the rest when it ends
+    """The sentence for an error that the operating system gave while something was printed."""
     return f"what is printed cannot be written ({error.strerror or error}); print it to another place"
+
+
+def silence_stdout() -> None:
+    """Lets nothing more be printed, not even what Python still holds and would write, and fail at, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def sync_directory(directory: Path) -> None:

@@ -34,13 +34,14 @@ NO_ANSWER = Answer(0, 0, -math.inf, math.inf)  # before a window is looked at
 def best_span(window: QuestionWindow, start_logits: np.ndarray, end_logits: np.ndarray) -> tuple[float, int, int]:
     """(score, first position, last position) of a window's best span; the score is -inf where there is none.
 
-    A span begins where its first piece has most company, ends at or after it, and is at most LONGEST_ANSWER long.
+    A span begins at a piece that has its maximum context in this window, ends at or after it, and is at most
+    LONGEST_ANSWER long.
 
     Args:
         start_logits, end_logits: (seq,)
     """
     is_context = window.offsets[:, 0] >= 0
-    starts = np.where(is_context & window.has_most_company, start_logits, -np.inf)
+    starts = np.where(is_context & window.is_max_context, start_logits, -np.inf)
     ends = np.where(is_context, end_logits, -np.inf)
     best = (-np.inf, 0, 0)
     for start in np.argsort(-starts, kind="stable")[:CANDIDATES]:

@@ -29,6 +29,6 @@ class Best:
         self.value, self.step, self.epoch, self.evaluations_since = value, step, epoch, 0
         return True
 
-    def is_past_hope(self, early_stopping: int | None) -> bool:
+    def patience_exhausted(self, early_stopping: int | None) -> bool:
         """Whether as many evaluations as ``early_stopping`` allows have passed without a better one."""
         return early_stopping is not None and self.evaluations_since >= early_stopping

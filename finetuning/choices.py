@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from bert.evaluation.page import table
+from bert.evaluation.page import WORST_SHOWN, table
 from bert.evaluation.report import Evaluation
 from bert.heads.loss import cross_entropy
 from bert.heads.multiple_choice import BertForMultipleChoice
@@ -18,8 +18,6 @@ from data.tasks.batches import Batch
 from data.tasks.choices import choice_batch
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import TaskSet
-
-CONFIDENTLY_WRONG = 20  # examples on the report's page
 
 
 class ChoiceTask:
@@ -92,5 +90,5 @@ class ChoiceTask:
             [("Most confidently wrong", table(
                 ["confidence", "line", "label", "prediction", "context"],
                 ([f"{probability:.3f}", example.line, example.choices[example.label], example.choices[guess],
-                  example.context[:1_000]] for example, probability, guess in wrong[:CONFIDENTLY_WRONG])))],
+                  example.context[:1_000]] for example, probability, guess in wrong[:WORST_SHOWN])))],
         )  # fmt: skip

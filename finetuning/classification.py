@@ -11,7 +11,7 @@ from bert.evaluation.metrics import (
     multi_label_metrics,
     regression_metrics,
 )
-from bert.evaluation.page import draw_confusion_matrix, picture, preformatted, table
+from bert.evaluation.page import WORST_SHOWN, draw_confusion_matrix, picture, preformatted, table
 from bert.evaluation.report import Evaluation
 from bert.heads.sequence import PROBLEM_TYPES, BertForSequenceClassification
 from bert.predict import chosen_labels, pooled_logits, prediction_header, prediction_row
@@ -25,7 +25,6 @@ from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import TaskSet
 
 SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
-CONFIDENTLY_WRONG = 20  # examples on the report's page
 
 
 class ClassificationTask:
@@ -147,7 +146,7 @@ class ClassificationTask:
             (f"{wrongness:.3f}", examples[place].line, self._in_words(examples[place].label),
              chosen_labels(probabilities[place].tolist(), self.labels, self.problem_type, self.separator),
              " | ".join(filter(None, (examples[place].first, examples[place].second)))[:1_000])
-            for place, wrongness in worst_mistakes(truth, probabilities, self.problem_type, CONFIDENTLY_WRONG)
+            for place, wrongness in worst_mistakes(truth, probabilities, self.problem_type, WORST_SHOWN)
         ]  # fmt: skip
         measure = "off by" if self.problem_type == REGRESSION else "confidence"
         sections.append(("Most confidently wrong", table([measure, "line", "label", "prediction", "text"], rows)))

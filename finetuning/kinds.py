@@ -40,8 +40,9 @@ class Kind(NamedTuple):
         examples) by name.
     metrics: by which the best epoch may be chosen; the first is the one that is.
     metrics_of_two_labels: those that there are besides where there are just two labels.
-    flags: of the flags that not every kind heeds, those that this one does (besides --long-texts: see fate_of_long).
-    fate_of_long: what becomes of texts that are too long, where --long-texts does not decide it.
+    flags: of the flags that not every kind heeds, those that this one does (but --long-texts: see
+        long_text_handling).
+    long_text_handling: what becomes of texts that are too long, where --long-texts does not decide it.
     max_length: the default of --max-length, where it is not that of the other kinds.
     predict_columns: where ``python -m bert predict`` finds texts, unless told; None: where the training table has them.
     predict_file: the form of file that it reads.
@@ -54,7 +55,7 @@ class Kind(NamedTuple):
     metrics: tuple[str, ...]
     metrics_of_two_labels: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
-    fate_of_long: str | None = None
+    long_text_handling: str | None = None
     max_length: int | None = None
     predict_columns: Columns | None = None
     predict_file: str = "FILE.tsv"
@@ -132,7 +133,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=make_tagging,
         metrics=("f1", "precision", "recall", "accuracy"),
-        fate_of_long=IN_WINDOWS,
+        long_text_handling=IN_WINDOWS,
     ),
     "spans": Kind(
         read=lambda path, columns: read_answered_questions(path),
@@ -141,7 +142,7 @@ KINDS = {
         make_task=make_spans,
         metrics=("f1", "exact_match"),
         flags=frozenset({"null_threshold"}),
-        fate_of_long=IN_WINDOWS,
+        long_text_handling=IN_WINDOWS,
         max_length=384,  # google-research/bert run_squad.py
         predict_columns=Columns("question", "context"),  # of a table: SQuAD's form is read as well
     ),
@@ -151,7 +152,7 @@ KINDS = {
         hold_out=hold_out,
         make_task=make_relations,
         metrics=("macro_f1", "accuracy"),
-        fate_of_long="lose what is farthest from both entities",
+        long_text_handling="lose what is farthest from both entities",
         predict_file="FILE.txt",
     ),
     "choices": Kind(
@@ -170,7 +171,7 @@ KINDS = {
         metrics=("rouge1", "rouge2", "rougeL"),
         flags=frozenset({"summary_sentences"}),
         predict_file="FILE.jsonl",
-        fate_of_long=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
+        long_text_handling=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
         max_length=512,  # Liu 2019, section 3.2
     ),
 }

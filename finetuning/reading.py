@@ -46,10 +46,10 @@ def read_task(settings: SimpleNamespace, tokenizer, say):
     for name, texts in task.sets.items():
         if texts.too_long:
             fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
-            flags = "--max-length" if kind.fate_of_long else "--max-length, --long-texts"
+            flags = "--max-length" if kind.long_text_handling else "--max-length, --long-texts"
             say(
                 f"Note: {texts.too_long:,} of the {len(texts.examples):,} {name} texts are longer than "
-                f"{settings.max_length} tokens and {kind.fate_of_long or fate}; see {flags}."
+                f"{settings.max_length} tokens and {kind.long_text_handling or fate}; see {flags}."
             )
     return task
 
@@ -74,8 +74,8 @@ def check_flags(given: Set[str], kind: Kind) -> None:
     of_some_kinds = set().union(*(other.flags for other in KINDS.values()))
     for name in sorted(given & of_some_kinds - kind.flags):
         raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
-    if "long_texts" in given and kind.fate_of_long is not None:
-        raise InputError(f"--long-texts: in this kind of task, texts too long {kind.fate_of_long}; leave it out")
+    if "long_texts" in given and kind.long_text_handling is not None:
+        raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
 
 
 def columns_of(settings: SimpleNamespace, known: KnownTask | None) -> Columns:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bert.evaluation.metrics import confusion_matrix
-from bert.evaluation.page import draw_confusion_matrix, picture, table
+from bert.evaluation.page import WORST_SHOWN, draw_confusion_matrix, picture, table
 from bert.evaluation.relations import count_relations, official_macro_f1
 from bert.evaluation.report import Evaluation
 from bert.heads.loss import cross_entropy
@@ -19,9 +19,8 @@ from bert.training.distributed import Processes
 from bert.training.precision import Precision
 from data.tasks.batches import Batch
 from data.tasks.relations import relation_numbers
+from finetuning.classification import worst_mistakes
 from finetuning.measuring import in_shares, mean_of
-
-CONFIDENTLY_WRONG = 20  # examples on the report's page
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,11 @@ class RelationTask:
         )  # fmt: skip
 
     def _worst(self, texts: RelationTexts, probabilities: np.ndarray) -> list[list]:
-        wrongness = np.where(probabilities.argmax(axis=1) != texts.numbers, probabilities.max(axis=1), 0)
-        places = [place for place in np.argsort(-wrongness, kind="stable")[:CONFIDENTLY_WRONG] if wrongness[place] > 0]
+        mistakes = worst_mistakes(texts.numbers, probabilities, "single_label_classification", WORST_SHOWN)
         return [
-            [f"{wrongness[place]:.3f}", texts.examples[place].line, texts.examples[place].label,
+            [f"{wrongness:.3f}", texts.examples[place].line, texts.examples[place].label,
              self.labels[probabilities[place].argmax()], _with_tags(texts.examples[place])[:1_000]]
-            for place in places
+            for place, wrongness in mistakes
         ]  # fmt: skip
 
 

@@ -21,5 +21,5 @@ class TaskSet:
 
 
 def in_windows(examples: Sequence[Any], inputs: Sequence[Sequence[Any]]) -> TaskSet:
-    """The set of examples that are too long where they have several windows."""
+    """A set in which an example is too long that needed several windows."""
     return TaskSet(examples, inputs, sum(len(windows) > 1 for windows in inputs))

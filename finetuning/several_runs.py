@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from bert.evaluation.report import write_json
-from finetuning.words import in_words
+from finetuning.messages import in_words
 
 
 def parts_of(settings: SimpleNamespace) -> dict[str, SimpleNamespace]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from bert.evaluation.answers import exact_match, f1
-from bert.evaluation.page import table
+from bert.evaluation.page import WORST_SHOWN, table
 from bert.evaluation.report import Evaluation
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.span import BertForQuestionAnswering
@@ -19,8 +19,6 @@ from bert.training.precision import Precision
 from data.tasks.batches import Batch, input_batch
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import in_windows
-
-MOST_MISTAKES = 20  # questions on the report's page
 
 
 class SpanTask:
@@ -94,7 +92,7 @@ class SpanTask:
         wrong = sorted(
             (place for place, overlap in enumerate(overlaps) if overlap == 0),
             key=lambda place: -_confidence(answers[place], self.null_threshold),
-        )[:MOST_MISTAKES]
+        )[:WORST_SHOWN]
         shown = [
             [answers[place].score, questions.examples[place].question, " | ".join(golden[place]), predicted[place],
              questions.examples[place].context[:500]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bert.evaluation.page import table
+from bert.evaluation.page import WORST_SHOWN, table
 from bert.evaluation.report import Evaluation
 from bert.evaluation.rouge import rouge_l, rouge_n
 from bert.heads.loss import binary_cross_entropy
@@ -20,8 +20,6 @@ from data.tasks.batches import Batch
 from data.tasks.summaries import summary_batch
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import TaskSet
-
-MOST_MISTAKES = 20  # documents on the report's page
 
 
 class SummaryTask:
@@ -94,7 +92,7 @@ class SummaryTask:
              " ".join(document.sentences[number] for number in numbers)]
             for document, numbers, scores in zip(documents.examples, chosen, rouge)
         ]  # fmt: skip
-        worst = sorted(range(len(rows)), key=lambda place: rouge[place]["rouge2"])[:MOST_MISTAKES]
+        worst = sorted(range(len(rows)), key=lambda place: rouge[place]["rouge2"])[:WORST_SHOWN]
         return Evaluation(
             metrics, losses, ["line", "label", "prediction", *metrics, "summary"], rows,
             [("Worst summaries", table(

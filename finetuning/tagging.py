@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bert.evaluation.entities import count_entities
-from bert.evaluation.page import table
+from bert.evaluation.page import WORST_SHOWN, table
 from bert.evaluation.report import Evaluation
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.token import BertForTokenClassification
@@ -19,8 +19,6 @@ from data.tasks.batches import Batch
 from data.tasks.tagging import TaggedSentence, check_tags_are_known
 from finetuning.measuring import in_shares, mean_of
 from finetuning.sets import in_windows
-
-MOST_MISTAKES = 20  # sentences on the report's page
 
 
 class TaggingTask:
@@ -120,7 +118,7 @@ class TaggingTask:
 def _worst(sentences: list[TaggedSentence], predicted: list[list[str]]) -> list[list]:
     """The sentences with most wrong tags, the wrong ones written out."""
     wrong = [sum(map(str.__ne__, sentence.tags, tags)) for sentence, tags in zip(sentences, predicted)]
-    order = sorted(range(len(sentences)), key=lambda place: -wrong[place])[:MOST_MISTAKES]
+    order = sorted(range(len(sentences)), key=lambda place: -wrong[place])[:WORST_SHOWN]
     return [
         [sentences[place].line, wrong[place], " ".join(
             word if true == tag else f"{word} [{true}, not {tag}]"

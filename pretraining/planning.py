@@ -13,7 +13,9 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.training.distributed import Processes
 from bert.training.loop import Losses, Sums, training_step
-from bert.training.plan import (
+from bert.training.run import Run
+from data.packing import lay_end_to_end
+from pretraining.plan import (
     MASKED_SHARE,
     Setup,
     bytes_sent_per_update,
@@ -23,12 +25,11 @@ from bert.training.plan import (
     paper_hours,
     parameters_by_part,
 )
-from bert.training.run import Run
-from data.pretraining.layout import lay_end_to_end
 
 USABLE_MEMORY = 0.9  # of a device's; the rest is for PyTorch itself, a GPU's workspace, and pieces that fit nothing
 MEASURED_ON_CPU = 1e12  # operations of an update to measure, about, and at most: a CPU is no faster with more
 UPDATES, SECONDS = 5, 60  # to measure, at most
+UPDATES_OF_A_GPU = 10  # that are measured as one: it has the next at hand while it is at work, as in training
 
 
 def make_plan(settings: SimpleNamespace, run: Run) -> str:
@@ -61,7 +62,7 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     examples = min(setup.micro_batch, largest or setup.micro_batch)
     if processes.device.type == "cpu":
         examples = min(examples, max(1, int(MEASURED_ON_CPU / per_token / setup.max_length)))
-    run.say(f"Measuring up to {UPDATES} updates of {examples} examples, random ids: about a minute at most.")
+    run.say(f"Measuring a few updates of {examples} examples, random ids: about a minute at most.")
     on_gpu = processes.device.type == "cuda"
     batch = random_batch(config, examples, setup.max_length, settings.nsp, packed=on_gpu)
     seconds, updates = measure_update(run, batch)
@@ -107,24 +108,27 @@ def measure_update(run: Run, batch: dict[str, Tensor], updates: int = UPDATES) -
     """Seconds of the training loop's update, exchange between processes included: the median, after one to warm up.
 
     Returns:
-        The median, and of how many updates it is: fewer than asked for where they would take more than a minute.
+        The median, on a GPU of the means of ``UPDATES_OF_A_GPU`` each; and of how many updates it is: fewer than asked
+        for where they would take more than a minute.
     """
     processes = run.processes
     losses: nn.Module = processes.wrap(Losses(run.model.train()))
     counts = {name: count * processes.count for name, count in run.model.label_counts(batch).items()}
+    together = UPDATES_OF_A_GPU if processes.device.type == "cuda" else 1
     seconds: list[float] = []
     with run.compiled():
         while len(seconds) <= updates:
             started = time.perf_counter()
-            health = training_step(
-                losses, [batch], run.optimizer, run.scaler, counts, run.precision, processes, 1.0, Sums()
-            )  # fmt: skip
+            for _ in range(together):
+                health = training_step(
+                    losses, [batch], run.optimizer, run.scaler, counts, run.precision, processes, 1.0, Sums()
+                )  # fmt: skip
             health.item()  # waits for the device
-            took = torch.tensor(time.perf_counter() - started, dtype=torch.float64)
+            took = torch.tensor((time.perf_counter() - started) / together, dtype=torch.float64)
             seconds.append(processes.sum(took).item() / processes.count)
-            if len(seconds) > 1 and sum(seconds[1:]) + seconds[-1] > SECONDS:
+            if len(seconds) > 1 and together * (sum(seconds[1:]) + seconds[-1]) > SECONDS:
                 break
-    return statistics.median(seconds[1:]), len(seconds) - 1
+    return statistics.median(seconds[1:]), together * (len(seconds) - 1)
 
 
 def describe_plan(

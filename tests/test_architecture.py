@@ -1,6 +1,7 @@
 """The house keeps its plan: imports run one way, and what a user does not need is not loaded."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,6 @@ FOLDERS = ("bert", "data", "finetuning", "pretraining")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-
 def room_of(module: str) -> str:
     parts = module.split(".")
     return ".".join(parts[:2]) if parts[0] == "bert" else parts[0]
@@ -106,6 +106,15 @@ def test_the_plan_has_no_circles():
 
 def test_every_room_is_on_the_plan():
     assert {own_room(path) for path in SOURCES} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.name != "__init__.py"], ids=lambda path: path.name)
+def test_the_readmes_map_names_every_file_or_has_its_folder(path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    chapter = readme.partition("## Reading the code")[2].partition("\n## ")[0]
+    folder = f"{path.parent.relative_to(ROOT).as_posix()}/"
+    has_folder = re.search(rf"[ `]{re.escape(folder)}[ `]", chapter)
+    assert has_folder or re.search(rf"[ /`(]{re.escape(path.name)}\b", chapter), f"{path} is not on the map"
 
 
 def test_nothing_is_imported_from_outside_but_the_dependencies():

@@ -11,9 +11,8 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files import read_json_object, write_atomically
 from bert.tokenization.sentencepiece import SentencePieceTokenizer
+from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
-
-Tokenizer = WordPieceTokenizer | SentencePieceTokenizer
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from bert.evaluation.metrics import Counts
+
 
 class Entity(NamedTuple):
     """Of a type, from the word ``start`` up to, not including, ``end``."""
@@ -34,30 +36,11 @@ def find_entities(tags: Sequence[str]) -> list[Entity]:
     return entities
 
 
-class EntityCounts(NamedTuple):
-    """How many entities there are, are predicted, and are both: with the same type, start and end."""
-
-    true: int
-    predicted: int
-    right: int
-
-    @property
-    def precision(self) -> float:
-        return self.right / self.predicted if self.predicted else 0.0
-
-    @property
-    def recall(self) -> float:
-        return self.right / self.true if self.true else 0.0
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.right / (self.true + self.predicted) if self.true + self.predicted else 0.0
-
-
 def count_entities(
     truth: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]
-) -> tuple[EntityCounts, dict[str, EntityCounts]]:
-    """The counts over all sentences: altogether, and by type in alphabetical order.
+) -> tuple[Counts, dict[str, Counts]]:
+    """The counts over all sentences: altogether, and by type in alphabetical order. An entity is predicted rightly with
+    its type, start and end.
 
     Args:
         truth, predicted: the tags of each sentence; of the same lengths.
@@ -69,6 +52,6 @@ def count_entities(
         found.update(entity.type for entity in guessed)
         right.update(entity.type for entity in set(expected) & set(guessed))
     by_type = {
-        kind: EntityCounts(true[kind], found[kind], right[kind]) for kind in sorted(true.keys() | found.keys())
+        kind: Counts(true[kind], found[kind], right[kind]) for kind in sorted(true.keys() | found.keys())
     }
-    return EntityCounts(true.total(), found.total(), right.total()), by_type
+    return Counts(true.total(), found.total(), right.total()), by_type

@@ -1,8 +1,30 @@
 """The measures that the literature reports, as fractions of one."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 EMPTY_CLASS = 0.0  # the F1 of a class that is neither there nor predicted
+
+
+class Counts(NamedTuple):
+    """How many of what is looked for are there, are predicted, and are predicted rightly."""
+
+    true: int
+    predicted: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.true if self.true else 0.0
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / (self.true + self.predicted) if self.true + self.predicted else 0.0
 
 
 def classification_metrics(truth: np.ndarray, predicted: np.ndarray, number_of_labels: int) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 LONGEST_NAME = 28  # letters of a label in a picture
+WORST_SHOWN = 20  # of the examples that a model gets wrong
 MOST_NAMES = 100  # labels whose names are in a picture: more would hide one another
 
 _STYLE = """

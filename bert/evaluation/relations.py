@@ -7,30 +7,11 @@ is wrong. The official score is the mean of the F1 of the relations that the tru
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from bert.evaluation.metrics import Counts
 
 OTHER = "Other"
 _DIRECTIONS = ("(e1,e2)", "(e2,e1)")
-
-
-class RelationCounts(NamedTuple):
-    """How often a relation is there, is predicted, and is predicted rightly; the first two in either direction."""
-
-    true: int
-    predicted: int
-    right: int
-
-    @property
-    def precision(self) -> float:
-        return self.right / self.predicted if self.predicted else 0.0
-
-    @property
-    def recall(self) -> float:
-        return self.right / self.true if self.true else 0.0
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.right / (self.true + self.predicted) if self.true + self.predicted else 0.0
 
 
 def undirected(label: str) -> str:
@@ -44,8 +25,9 @@ def undirected(label: str) -> str:
     return label
 
 
-def count_relations(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, RelationCounts]:
-    """The counts of each relation, in alphabetical order, Other among them.
+def count_relations(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, Counts]:
+    """The counts of each relation, in alphabetical order, Other among them; true and predicted in either direction,
+    right in the right one.
 
     Args:
         truth, predicted: the labels of the examples, with their directions.
@@ -54,10 +36,10 @@ def count_relations(truth: Sequence[str], predicted: Sequence[str]) -> dict[str,
     true = Counter(undirected(label) for label, _ in pairs)
     found = Counter(undirected(guess) for _, guess in pairs)
     right = Counter(undirected(label) for label, guess in pairs if label == guess)
-    return {name: RelationCounts(true[name], found[name], right[name]) for name in sorted(true.keys() | found.keys())}
+    return {name: Counts(true[name], found[name], right[name]) for name in sorted(true.keys() | found.keys())}
 
 
-def official_macro_f1(counts: dict[str, RelationCounts]) -> float:
+def official_macro_f1(counts: dict[str, Counts]) -> float:
     """The mean F1 of the relations that the truth has, but Other; 0 where it has none."""
     scores = [each.f1 for name, each in counts.items() if name != OTHER and each.true]
     return sum(scores) / len(scores) if scores else 0.0

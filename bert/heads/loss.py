@@ -16,7 +16,7 @@ NO_LABEL = -100  # in the place of a label: no loss is computed there
 class Loss(NamedTuple):
     """A loss added up over labels.
 
-    sum: () float32, nats, with gradient.
+    sum: () float32, with gradient: nats in a cross-entropy, squared units of the labels in a regression.
     count: () integer, how many labels went into it.
     correct: () integer, how many of them were guessed; None where a label is a number, and a guess more or less near.
     """
@@ -53,7 +53,7 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor |
         logits.float(), labels.float(), pos_weight=class_weights, reduction="sum"
     )
     correct = ((logits.detach() > 0) == (labels > 0.5)).sum()
-    return Loss(total, torch.tensor(labels.numel(), device=labels.device), correct)
+    return Loss(total, _count_of(labels), correct)
 
 
 def squared_error(predictions: Tensor, labels: Tensor) -> Loss:
@@ -63,4 +63,9 @@ def squared_error(predictions: Tensor, labels: Tensor) -> Loss:
         predictions, labels: (count,)
     """
     total = F.mse_loss(predictions.float(), labels.float(), reduction="sum")
-    return Loss(total, torch.tensor(labels.numel(), device=labels.device), None)
+    return Loss(total, _count_of(labels), None)
+
+
+def _count_of(labels: Tensor) -> Tensor:
+    """(): how many labels there are, made on their device: a copy from the host would wait for it."""
+    return torch.full((), labels.numel(), device=labels.device)

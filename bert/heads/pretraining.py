@@ -12,7 +12,7 @@ from bert.heads.vocabulary_loss import vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
 from bert.model.layer_norm import LayerNorm
-from bert.model.packing import Packing, lacks_packed_attention
+from bert.model.packing import packing_in
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -120,17 +120,12 @@ class BertForPreTraining(nn.Module):
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); masked_positions and masked_labels
                 (chosen,), a label NO_LABEL where there is none; unless pretraining runs without NSP,
-                next_sentence_labels (batch,); and for a GPU packed_places (tokens,) and packed_boundaries
-                (sequences + 1,), how the batch is packed (see ``Packing``).
+                next_sentence_labels (batch,); and for a GPU how it is packed (see ``packing_in``).
         """
-        packing = None
-        if "packed_places" in batch:
-            places, boundaries = batch["packed_places"], batch["packed_boundaries"]
-            boundaries = None if lacks_packed_attention(places.device) else boundaries
-            packing = Packing(places, *batch["input_ids"].shape, boundaries)
         encoder = self.bert.read(
-            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"], packing
-        )
+            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"],
+            packing_in(batch),
+        )  # fmt: skip
         states, labels = encoder.last_hidden_state, batch["masked_labels"]  # (chosen, hidden_size), (chosen,)
         losses = {"masked_lm": self.masked_language_model.loss(states, self.word_embeddings, labels)}
         if "next_sentence_labels" in batch:

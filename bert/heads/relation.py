@@ -11,6 +11,7 @@ from bert.config import BertConfig
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
+from bert.model.packing import Packing, packing_in
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,12 @@ class BertForRelationExtraction(nn.Module):
         entity_positions: Tensor,
         token_type_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        packing: Packing | None = None,
     ) -> Tensor:
         """The logits of ``forward``, (batch, labels), alone (see ``BertModel.read``)."""
         only_at = _places(entity_positions, input_ids)
-        return self._classify(self.bert.read(input_ids, token_type_ids, attention_mask, only_at).last_hidden_state)
+        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, only_at, packing)
+        return self._classify(encoder.last_hidden_state)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch.
@@ -77,8 +80,9 @@ class BertForRelationExtraction(nn.Module):
             batch: input_ids, token_type_ids, attention_mask (batch, seq); entity_positions (batch, 2); labels (batch,).
         """
         logits = self.scores(
-            batch["input_ids"], batch["entity_positions"], batch["token_type_ids"], batch["attention_mask"]
-        )
+            batch["input_ids"], batch["entity_positions"], batch["token_type_ids"], batch["attention_mask"],
+            packing_in(batch),
+        )  # fmt: skip
         return {"relation": cross_entropy(logits, batch["labels"])}
 
     @staticmethod

@@ -11,6 +11,7 @@ from bert.errors import InputError
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, squared_error
 from bert.model.bert import BertModel, BertOutput, initialize_weights
+from bert.model.packing import Packing, packing_in
 
 # Hugging Face's names of them, which ``config.json`` holds.
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -29,7 +30,9 @@ class SequenceOutput:
 class BertForSequenceClassification(nn.Module):
     """The pooled [CLS], dropout, and a dense layer with one output per label.
 
-    Source: Devlin et al. 2018, section 4.1; google-research/bert ``run_classifier.py``, ``create_model``.
+    Source: Devlin et al. 2018, section 4.1; google-research/bert ``run_classifier.py``, ``create_model``. A departure:
+    there the dropout before the dense layer is 0.1 whatever the model's; here it is hidden_dropout_prob, as in
+    transformers.
 
     Args:
         num_labels: how many labels there are, where ``labels`` does not name them.
@@ -79,10 +82,14 @@ class BertForSequenceClassification(nn.Module):
         return SequenceOutput(self.classifier(self.dropout(encoder.pooler_output)), encoder)
 
     def scores(
-        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        packing: Packing | None = None,
     ) -> Tensor:
         """The logits of ``forward``, (batch, labels), alone (see ``BertModel.read``)."""
-        encoder = self.bert.read(input_ids, token_type_ids, attention_mask)
+        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, packing=packing)
         return self.classifier(self.dropout(encoder.pooler_output))
 
     def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:
@@ -98,8 +105,12 @@ class BertForSequenceClassification(nn.Module):
         return {"classification": function(logits, labels, self.class_weights)}
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, seq) and labels (see ``loss``)."""
-        logits = self.scores(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
+        """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, seq) and labels (see ``loss``); and
+        for a GPU how it is packed (see ``packing_in``).
+        """
+        logits = self.scores(
+            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], packing_in(batch)
+        )
         return self.loss(logits, batch["labels"])
 
     def label_counts(self, batch: dict[str, Tensor]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from bert.config import BertConfig
 from bert.heads.loss import Loss, binary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
+from bert.model.packing import Packing, packing_in
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ class BertForExtractiveSummarization(nn.Module):
         sentence_positions: Tensor,
         token_type_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        packing: Packing | None = None,
     ) -> Tensor:
         """The logits of ``forward``, (sentences,), alone (see ``BertModel.read``)."""
-        states = self.bert.read(input_ids, token_type_ids, attention_mask, sentence_positions).last_hidden_state
-        return self.classifier(self.dropout(states)).squeeze(-1)
+        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, sentence_positions, packing)
+        return self.classifier(self.dropout(encoder.last_hidden_state)).squeeze(-1)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch: each sentence is a yes or no of its own.
@@ -72,8 +74,9 @@ class BertForExtractiveSummarization(nn.Module):
                 for a sentence of the summary, else 0.
         """
         logits = self.scores(
-            batch["input_ids"], batch["sentence_positions"], batch["token_type_ids"], batch["attention_mask"]
-        )
+            batch["input_ids"], batch["sentence_positions"], batch["token_type_ids"], batch["attention_mask"],
+            packing_in(batch),
+        )  # fmt: skip
         return {"sentence": binary_cross_entropy(logits, batch["labels"])}
 
     @staticmethod

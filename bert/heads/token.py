@@ -9,6 +9,7 @@ from bert.config import BertConfig
 from bert.heads.labels import label_names
 from bert.heads.loss import NO_LABEL, Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
+from bert.model.packing import Packing, packing_in
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class BertForTokenClassification(nn.Module):
         word_positions: Tensor,
         token_type_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        packing: Packing | None = None,
     ) -> Tensor:
         """The logits of ``forward`` at some tokens alone, (words, labels) (see ``BertModel.read``).
 
@@ -64,8 +66,8 @@ class BertForTokenClassification(nn.Module):
             word_positions: (words,) integers: the first pieces of words, numbered row by row through the batch
                 (row * seq + position).
         """
-        states = self.bert.read(input_ids, token_type_ids, attention_mask, word_positions).last_hidden_state
-        return self.classifier(self.dropout(states))
+        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, word_positions, packing)
+        return self.classifier(self.dropout(encoder.last_hidden_state))
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
         """The loss of a batch: that of its words; special tokens and the later pieces of a word have none.
@@ -75,8 +77,9 @@ class BertForTokenClassification(nn.Module):
                 labels (words,): integers, NO_LABEL where a word has none.
         """
         logits = self.scores(
-            batch["input_ids"], batch["word_positions"], batch["token_type_ids"], batch["attention_mask"]
-        )
+            batch["input_ids"], batch["word_positions"], batch["token_type_ids"], batch["attention_mask"],
+            packing_in(batch),
+        )  # fmt: skip
         return {"tagging": cross_entropy(logits, batch["labels"])}
 
     @staticmethod

@@ -24,10 +24,10 @@ SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by 
 def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
     """``cross_entropy(F.linear(states, word_embeddings, bias), labels)``.
 
-    So it is computed on GPUs, in 16 bits, and where it is compiled; on the CPU in slices, from float32. The one
-    difference: in slices a label counts as right that shares the highest score with others. On a GPU the vocabulary is
-    filled up to a multiple of 64 with pieces that cannot be: its matrix units read 8 numbers of 16 bits at a time,
-    and 30,522, which is no multiple of 8, takes a slower kernel.
+    In float32 on the CPU it is computed slice by slice; on a GPU, in 16 bits or where it is compiled, as it stands
+    above. The one difference: in slices a label counts as right that shares the highest score with others. On a GPU
+    the vocabulary is filled up to a multiple of 64 with pieces that cannot be: its matrix units read 8 numbers of 16
+    bits at a time, and 30,522, which is no multiple of 8, takes a slower kernel.
 
     Args:
         states: (count, hidden_size)
@@ -35,11 +35,12 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
         bias: (vocab_size,)
         labels: (count,) integers below vocab_size, or NO_LABEL.
     """
-    on_cpu = states.device.type == "cpu" and states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    in_float32 = states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    in_slices = states.device.type == "cpu" and in_float32 and not torch.compiler.is_compiling()
     if states.is_cuda:
         missing = -len(bias) % ROWS_TOGETHER
         word_embeddings, bias = F.pad(word_embeddings, (0, 0, 0, missing)), F.pad(bias, (0, missing), value=-torch.inf)
-    if not on_cpu or torch.compiler.is_compiling():
+    if not in_slices:
         return cross_entropy(F.linear(states, word_embeddings, bias), labels)
     total, correct = SlicedCrossEntropy.apply(states, word_embeddings, bias, labels, SLICE, torch.is_grad_enabled())
     return Loss(total, (labels != NO_LABEL).sum(), correct)

@@ -24,8 +24,8 @@ def attention_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
 
     Returns:
         (batch, 1, 1, seq): 0 at real tokens, half of the lowest finite number at padding. Finite, and still so when a
-        score is added, because a row of -inf alone would have a softmax of 0/0; google-research/bert adds -10,000 for
-        the same reason.
+        score is added, because a row of -inf alone would have a softmax of 0/0; google-research/bert adds -10,000,
+        finite as well.
     """
     if attention_mask is None:
         return None
@@ -88,25 +88,27 @@ class SelfAttention(nn.Module):
             bias: (batch, 1, 1, seq) of ``attention_bias``, or None where nothing is padding.
             return_attention: also return the attention weights, at the price of the written-out path.
             packing: how the tokens are packed, or None where they are not.
-            chosen: the tokens that look at all others; None: every token does.
+            chosen: the tokens whose results are wanted; None: all.
 
         Returns:
             The shape of hidden_states, or (chosen, hidden_size); and the attention weights (batch, heads, seq, seq) or
             None.
         """
-        looking = chosen if chosen is not None and chosen.packing is not None else None  # those that look; None: all
-        query, key, value = self.project(hidden_states, looking)
+        # Only the chosen tokens look, on a CPU; on a GPU every token does, and what the chosen have seen is taken.
+        only_chosen_look = chosen is not None and chosen.packing is not None
+        looking = chosen.take(hidden_states) if only_chosen_look else hidden_states
+        query, key, value = self.project(looking, hidden_states)
         if not return_attention and can_attend_packed(query, self.num_attention_heads, packing):
             attended, weights = self.attend_packed(query, key, value, packing), None
         else:
-            layout = packing if looking is None else looking.packing
-            attended, weights = self.attend_padded(query, key, value, layout, packing, bias, return_attention)
-        if chosen is not None and looking is None:
+            query_packing = chosen.packing if only_chosen_look else packing
+            attended, weights = self.attend_padded(query, key, value, query_packing, packing, bias, return_attention)
+        if chosen is not None and not only_chosen_look:
             attended = chosen.take(attended)
         return self.output(attended), weights
 
-    def project(self, hidden_states: Tensor, looking: Chosen | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values: (..., hidden_size) -> three of that shape, the queries of ``looking`` alone.
+    def project(self, looking: Tensor, looked_at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries of some states, and the keys and values of others or of the same: each (..., hidden_size).
 
         A GPU makes them in one product, of the three matrices side by side, rather than three small ones: the states
         are read once. On the CPU nothing is gained by it; nor is it done where somebody has wrapped one of the three
@@ -114,22 +116,21 @@ class SelfAttention(nn.Module):
         """
         projections = (self.query, self.key, self.value)
         plain = all(type(each) is nn.Linear and not any(getattr(each, kind) for kind in _HOOKS) for each in projections)
-        if looking is None and hidden_states.is_cuda and plain:
+        if looking is looked_at and looking.is_cuda and plain:
             weight = torch.cat([projection.weight for projection in projections])
             bias = torch.cat([projection.bias for projection in projections])
-            return F.linear(hidden_states, weight, bias).chunk(3, dim=-1)
-        queries_of = hidden_states if looking is None else looking.take(hidden_states)
-        return self.query(queries_of), self.key(hidden_states), self.value(hidden_states)
+            return F.linear(looking, weight, bias).chunk(3, dim=-1)
+        return self.query(looking), self.key(looked_at), self.value(looked_at)
 
     def attend_padded(
-        self, query: Tensor, key: Tensor, value: Tensor, queries: Packing | None, packing: Packing | None,
+        self, query: Tensor, key: Tensor, value: Tensor, query_packing: Packing | None, packing: Packing | None,
         bias: Tensor | None, return_attention: bool,
     ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         """Attention in a batch as it is, with padding: what is packed is unpacked for it, and packed again.
 
         Args:
             query, key, value: (batch, seq, hidden_size), or packed (tokens, hidden_size)
-            queries, packing: how the queries, and the keys and values, are packed; None where they are not.
+            query_packing, packing: how the queries, and the keys and values, are packed; None where they are not.
             bias, return_attention: as ``forward`` takes them.
 
         Returns:
@@ -140,7 +141,7 @@ class SelfAttention(nn.Module):
                 states if packed is None else packed.unpack(states),
                 "batch seq (heads dim) -> batch heads seq dim", heads=self.num_attention_heads,
             )
-            for states, packed in ((query, queries), (key, packing), (value, packing))
+            for states, packed in ((query, query_packing), (key, packing), (value, packing))
         )  # fmt: skip
         dropout = self.dropout_probability if self.training else 0.0
         # PyTorch's fused kernel gives the same numbers and never stores the (seq, seq) weights; but on the CPU it has
@@ -150,7 +151,8 @@ class SelfAttention(nn.Module):
         else:
             attended, weights = F.scaled_dot_product_attention(query, key, value, bias, dropout), None
         attended = rearrange(attended, "batch heads seq dim -> batch seq (heads dim)")
-        return attended if queries is None else queries.pack(attended), weights if return_attention else None
+        attended = attended if query_packing is None else query_packing.pack(attended)
+        return attended, weights if return_attention else None
 
     def attend_packed(self, query: Tensor, key: Tensor, value: Tensor, packing: Packing) -> Tensor:
         """Attention among packed tokens, on a GPU: three of (tokens, hidden_size) -> (tokens, hidden_size)."""

@@ -104,7 +104,8 @@ class BertModel(nn.Module):
     ) -> BertOutput:
         """``forward`` for a head that reads the last states of a few tokens: those of ``only_at``, and the pooler's.
 
-        The last layer is then computed for these tokens alone, and nothing for padding.
+        The last layer is then computed for these tokens alone, and padding is left out where that pays
+        (``find_packing``).
 
         Args:
             input_ids, token_type_ids, attention_mask: as ``forward`` takes them.

@@ -75,6 +75,8 @@ class Encoder(nn.Module):
         Args:
             hidden_states: (batch, seq, hidden_size), or packed (tokens, hidden_size): the embeddings.
             bias: (batch, 1, 1, seq) of ``attention_bias``, or None.
+            return_attention, return_hidden_states: fill what is returned second and third.
+            packing: how the tokens are packed, or None where they are not.
             chosen: the tokens that the last layer is computed for; None: all.
 
         Returns:

@@ -25,7 +25,9 @@ def can_attend_packed(query: Tensor, heads: int, packing: Packing | None) -> boo
 
 
 def packed_attention(query: Tensor, key: Tensor, value: Tensor, packing: Packing, dropout: float = 0.0) -> Tensor:
-    """``scaled_dot_product_attention`` in which each token sees those of its own sequence: FlashAttention (Dao 2023).
+    """``scaled_dot_product_attention`` in which each token sees those of its own sequence.
+
+    The kernel is FlashAttention-2 (Dao 2023).
 
     Args:
         query, key, value: (tokens, heads, dim), in 16 bits, on a GPU.

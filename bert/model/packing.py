@@ -1,4 +1,4 @@
-"""The real tokens of a padded batch, laid end to end: nothing is computed for padding.
+"""The real tokens of a padded batch, laid end to end, so that padding costs nothing.
 
     padded (batch, seq)              packed (tokens)
 
@@ -7,7 +7,8 @@
     [CLS]  well  [SEP]   .     .
 
 All layers but attention look at a token alone, and take either form. Attention needs to know whose tokens are whose:
-on the CPU the tokens are unpacked for it, and on a GPU it is told where each sequence begins (``packed_attention``).
+on the CPU the tokens are unpacked for it, padding and all, and on a GPU it is told where each sequence begins
+(``packed_attention``).
 """
 
 from dataclasses import dataclass
@@ -98,6 +99,21 @@ def choose(places: Tensor, batch: int, seq: int, packing: Packing | None) -> Cho
     width = int(counts.max()) if batch else 0
     number_in_sequence = torch.arange(len(places)) - (counts.cumsum(0) - counts)[sequences]
     return Chosen(rows, Packing(sequences * width + number_in_sequence, batch, width))
+
+
+def packing_in(batch: dict[str, Tensor]) -> Packing | None:
+    """How the loader has laid a batch end to end, which it does for a GPU; None where it has not.
+
+    Args:
+        batch: attention_mask (batch, seq); and perhaps packed_places (tokens,) and packed_boundaries (sequences + 1,):
+            see ``Packing``.
+    """
+    if "packed_places" not in batch:
+        return None
+    places, boundaries = batch["packed_places"], batch["packed_boundaries"]
+    return Packing(
+        places, *batch["attention_mask"].shape, None if lacks_packed_attention(places.device) else boundaries
+    )
 
 
 def find_packing(attention_mask: Tensor | None) -> Packing | None:

@@ -8,7 +8,7 @@ What is longer than the model is cut as Sun et al. 2019 ("How to Fine-Tune BERT 
     head+tail   a quarter of the room for the           [CLS] a w x y z [SEP]
                 beginning, three for the end
     windows     all is kept, in windows that overlap    [CLS] a b c d e [SEP]  [CLS] c d e f g [SEP] ...
-                by half, so that each word has company (of a pair: where one of the two fits into half of the room)
+                by half, so that each word has context (of a pair: where one of the two fits into half of the room)
 """
 
 from collections.abc import Sequence

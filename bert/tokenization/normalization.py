@@ -135,8 +135,8 @@ def lower(characters: Iterable[Character]) -> Iterator[Character]:
 class Normalizer:
     """Splits text into normalized words.
 
-    Two ways to the same words: ``words_with_origins`` goes the steps above one by one, and ``words``
-    goes them once per distinct code point, remembers what became of it, and then leaves all the work
+    Two ways to the same words: ``words_with_origins`` applies the steps above one by one, and ``words``
+    applies them once per distinct code point, remembers what became of it, and then leaves all the work
     to ``str.translate``.
     """
 

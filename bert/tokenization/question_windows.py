@@ -1,8 +1,9 @@
 """A question beside a context, in windows: ``[CLS] question [SEP] a part of the context [SEP]``.
 
 As google-research/bert ``run_squad.py``, ``convert_examples_to_features``: the question is cut to 64 pieces, windows
-over the context overlap, and each piece of the context counts in the window where it has most company (there called
-maximum context).
+over the context overlap, and each piece of the context counts in the window where it has the most context on both sides
+("maximum context"). A departure: a window begins half a window after the one before, where the reference moves on by
+``doc_stride`` = 128 pieces; of 384 tokens that is about 180, and so fewer windows.
 """
 
 from typing import NamedTuple
@@ -16,13 +17,13 @@ LONGEST_QUESTION = 64
 
 class QuestionWindow(NamedTuple):
     """input: the window; offsets: (seq, 2) int32, where in the context a position's piece stands, (-1, -1) at positions
-    that are not of the context; has_most_company: (seq,) whether this window is the one in which the piece counts;
+    that are not of the context; is_max_context: (seq,) whether this window is the one in which the piece counts;
     stretch: the part of the context in which there are no pieces but the window's.
     """
 
     input: ModelInput
     offsets: np.ndarray
-    has_most_company: np.ndarray
+    is_max_context: np.ndarray
     stretch: tuple[int, int]
 
     def positions_of(self, start: int, end: int) -> tuple[int, int]:
@@ -47,15 +48,15 @@ def question_windows(tokenizer, question: str, context: str, max_length: int) ->
         question = question[: pieces.offsets[LONGEST_QUESTION - 1][1]]
     room = max_length - 3 - min(len(pieces.ids), LONGEST_QUESTION)
     encodings = tokenizer.windows(question, context, max_length=max_length, overlap=max(room // 2, 0))
-    best: dict[tuple[int, int], tuple[float, int]] = {}  # a piece's place in the context -> (company, window)
+    best: dict[tuple[int, int], tuple[float, int]] = {}  # a piece's place in the context -> (score, window)
     for number, encoding in enumerate(encodings):
         of_context = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
         for place in of_context:
-            # As in run_squad.py, of two windows with the same company the longer one is a little better.
-            company = min(place - of_context[0], of_context[-1] - place) + 0.01 * len(of_context)
+            # As in run_squad.py, of two windows with as much context the longer one is a little better.
+            score = min(place - of_context[0], of_context[-1] - place) + 0.01 * len(of_context)
             key = encoding.offsets[place]
-            if key not in best or company > best[key][0]:
-                best[key] = (company, number)
+            if key not in best or score > best[key][0]:
+                best[key] = (score, number)
     begins, ends = np.array(sorted(best) or [(0, 0)]).T
     windows = []
     for number, encoding in enumerate(encodings):

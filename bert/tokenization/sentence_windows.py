@@ -7,7 +7,7 @@ Liu 2019, "Fine-tune BERT for Extractive Summarization" (BertSum), section 2.1 a
 
 The token types of neighbouring sentences alternate ("interval segment embeddings"). The paper cuts documents off at 512
 tokens; here a longer one goes in windows that share up to half of their tokens, and a sentence is scored where it has
-most company on both sides.
+the most context on both sides.
 """
 
 from collections.abc import Sequence
@@ -49,14 +49,14 @@ def sentence_windows(tokenizer, sentences: Sequence[str], max_length: int) -> Se
     ids = [[tokenizer.cls_token_id, *sentence[:room], tokenizer.sep_token_id] for sentence in ids]
     lengths = [len(sentence) for sentence in ids]
     bounds = _window_bounds(lengths, max_length)
-    best: dict[int, tuple[int, int, int]] = {}  # sentence -> (company, window, position)
+    best: dict[int, tuple[int, int, int]] = {}  # sentence -> (context, window, position)
     for number, (first, end) in enumerate(bounds):
         position, after = 0, sum(lengths[first:end])
         for sentence in range(first, end):
             after -= lengths[sentence]
-            company = min(position, after)
-            if sentence not in best or company > best[sentence][0]:
-                best[sentence] = (company, number, position)
+            context = min(position, after)
+            if sentence not in best or context > best[sentence][0]:
+                best[sentence] = (context, number, position)
             position += lengths[sentence]
     windows = [
         SentenceWindow(

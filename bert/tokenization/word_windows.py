@@ -1,7 +1,7 @@
 """Sentences of words, each of which is to get an answer: inputs, and where in them each word's first piece stands.
 
 The first piece of a word speaks for the word (Devlin et al. 2018, section 5.3). A sentence too long for the model goes
-in windows that overlap by half, and a word is looked for in the window where it has most company on both sides.
+in windows that overlap by half, and a word is looked for where it has the most context on both sides.
 """
 
 import re
@@ -74,14 +74,14 @@ def word_inputs(tokenizer, words: Sequence[str], max_length: int) -> list[WordIn
     """
     overlap = room_for_pieces(max_length, is_pair=False) // 2
     windows = tokenizer.windows(words, max_length=max_length, overlap=overlap)
-    best: dict[int, tuple[int, int, int]] = {}  # word -> (company, window, position)
+    best: dict[int, tuple[int, int, int]] = {}  # word -> (context, window, position)
     for number, window in enumerate(windows):
         before = None
         for position, word in enumerate(window.word_ids):
             if word is not None and word != before:
-                company = min(position, len(window) - 1 - position)
-                if word not in best or company > best[word][0]:
-                    best[word] = (company, number, position)
+                context = min(position, len(window) - 1 - position)
+                if word not in best or context > best[word][0]:
+                    best[word] = (context, number, position)
             before = word
     inputs = [
         WordInput(ModelInput(np.array(window.input_ids, np.int32), len(window)), [], []) for window in windows

@@ -1,1 +1,1 @@
-"""Batches -> updates. Knows no task and no file format of data: a model says what its losses are."""
+"""Batches -> updates. Knows no task and no file format of data: a model says which losses it has."""

@@ -28,20 +28,23 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
     """
     # Seconds to import, and for compiled runs alone.
     from torch._dynamo import config
-    from torch._dynamo.exc import BackendCompilerFailed, FailOnRecompileLimitHit
+    from torch._dynamo.exc import FailOnRecompileLimitHit, ShortenTraceback
 
     parts = [(part, part.compiled_method) for part in model.modules() if hasattr(part, "compiled_method")]
     for part, method in parts:
         setattr(part, method, torch.compile(getattr(part, method), fullgraph=True))
     try:
-        with config.patch(recompile_limit=MOST_PROGRAMS, accumulated_recompile_limit=4 * MOST_PROGRAMS):
+        with config.patch(
+            recompile_limit=MOST_PROGRAMS, accumulated_recompile_limit=4 * MOST_PROGRAMS,
+            optimize_ddp=False,  # it cuts programs up, to send gradients early; ours are single layers already
+        ):  # fmt: skip
             yield
     except FailOnRecompileLimitHit as error:
         raise InputError(
             f"--compile: these batches need more than {MOST_PROGRAMS} programs of a part; leave --compile out"
         ) from error
-    except BackendCompilerFailed as error:
-        cause = _what_failed(str(error.inner_exception))
+    except ShortenTraceback as error:  # the compiler failed, or on a GPU there is no Triton for it
+        cause = _what_failed(str(getattr(error, "inner_exception", error)))
         raise InputError(
             f"--compile: the model's parts cannot be compiled here ({cause}); leave --compile out, or mend the compiler"
         ) from error

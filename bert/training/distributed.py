@@ -165,6 +165,9 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
             )
         chosen = torch.device("cuda", local_rank)
         torch.cuda.set_device(chosen)
+        # cuDNN's attention, which PyTorch prefers on Hopper, makes a plan for each new shape, up to a second for one;
+        # texts have many, and the other kernels need none.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     if count == 1:
         yield Processes(0, 1, chosen)
         return

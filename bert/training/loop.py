@@ -16,12 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bert.errors import InputError
 from bert.training.distributed import Processes
+from bert.training.health import Health, check_scale
 from bert.training.precision import Precision
 from bert.training.schedule import linear_schedule
-
-SMALLEST_SCALE = 1.0  # of the loss in fp16, which begins with 65,536: what overflows below it does so unscaled
 
 Batch = dict[str, Tensor]
 
@@ -29,7 +27,8 @@ Batch = dict[str, Tensor]
 class Update(Protocol):
     """What the loop needs of an update: its micro-batches for this process, and where the data stands after it.
 
-    ``position`` is plain data, saved with the training state; ``examples`` names the examples, for error messages.
+    ``position`` is plain data, the epoch first, saved with the training state; ``examples`` names the examples, for
+    error messages.
     """
 
     micro_batches: list[Batch]
@@ -116,7 +115,8 @@ def training_step(
         counts: how many labels each loss has in the whole update: over all micro-batches and all processes.
 
     Returns:
-        (): finite where the update's loss and gradients are. It is left on the device, so that nothing waits for it.
+        (): finite where the update's loss and gradients are; in fp16, where its loss is. It is left on the device, so
+        that nothing waits for it.
     """
     total = torch.zeros((), device=processes.device)
     for number, batch in enumerate(micro_batches, start=1):
@@ -173,7 +173,7 @@ def train(
     sums, tokens = Sums(), 0
     seconds_before, started = progress.seconds, time.perf_counter()
     reported = started  # when the last report was made; evaluations and checkpoints move it on
-    unchecked = None  # the update whose loss has not been looked at yet
+    health = Health()
 
     with _requests_to_stop() as stop_requested:
         for update in updates:
@@ -182,8 +182,8 @@ def train(
                 break
             out_of_time = schedule.max_seconds is not None and time.perf_counter() - started > schedule.max_seconds
             agreed = _agree(model, update, processes, {"interrupted": stop_requested(), "out of time": out_of_time})
-            if agreed.wish:
-                ended = agreed.wish
+            if agreed.stop_reason:
+                ended = agreed.stop_reason
                 break
 
             learning_rate = linear_schedule(
@@ -191,15 +191,15 @@ def train(
             )
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * group.get("learning_rate_factor", 1.0)
-            health = training_step(
+            finite_if_healthy = training_step(
                 losses, update.micro_batches, optimizer, scaler, agreed.counts,
                 precision, processes, schedule.max_gradient_norm, sums,
             )  # fmt: skip
-            _check(unchecked)  # one update late, so that a GPU has the next one to work on meanwhile
+            health.check()  # of the update before, so that a GPU has this one to work on meanwhile
             progress.step += 1
             progress.tokens += agreed.tokens
             progress.position = update.position
-            unchecked = (progress.step, update.examples, health)
+            health.note(progress.step, update.examples, finite_if_healthy)
             tokens += agreed.tokens
 
             at_end = progress.step == schedule.max_steps
@@ -208,22 +208,22 @@ def train(
                 speed = tokens / (time.perf_counter() - reported)
                 progress.seconds = seconds_before + time.perf_counter() - started
                 report(means | {"learning_rate": learning_rate, "tokens_per_second": speed})
-                _check_scale(scaler, progress.step)
+                check_scale(scaler, progress.step)
                 sums, tokens, reported = Sums(), 0, time.perf_counter()
             evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
             checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
             if evaluation_due or checkpoint_due:
-                _check(unchecked)
-                unchecked, paused = None, time.perf_counter()
-                wish = evaluate() if evaluation_due else None
+                health.check()
+                paused = time.perf_counter()
+                stop_reason = evaluate() if evaluation_due else None
                 progress.seconds = seconds_before + time.perf_counter() - started
                 if checkpoint_due:
                     checkpoint()
                 reported += time.perf_counter() - paused
-                if wish is not None:
-                    ended = wish
+                if stop_reason is not None:
+                    ended = stop_reason
                     break
-        _check(unchecked)
+        health.check()
         progress.seconds = seconds_before + time.perf_counter() - started
         checkpoint()
     return ended
@@ -233,7 +233,7 @@ def train(
 def mean_losses(
     model: nn.Module, batches: Iterable[Batch], precision: Precision, processes: Processes
 ) -> dict[str, float]:
-    """Mean losses in nats and accuracies over ``batches`` and all processes, with dropout off."""
+    """Mean losses and accuracies over ``batches`` and all processes, with dropout off."""
     was_training = model.training
     model.eval()
     sums = Sums()
@@ -247,48 +247,24 @@ def mean_losses(
 
 @dataclass(frozen=True)
 class _Agreed:
-    """What all processes know of an update before they start on it; wish: why to stop instead, or None."""
+    """What all processes know of an update before they start on it; stop_reason: why to stop instead, or None."""
 
     counts: dict[str, int]
     tokens: int
-    wish: str | None
+    stop_reason: str | None
 
 
-def _agree(model: nn.Module, update: Update, processes: Processes, wishes: dict[str, bool]) -> _Agreed:
-    """Adds up label counts and tokens over the micro-batches and processes; one process's wish to stop is all's."""
+def _agree(model: nn.Module, update: Update, processes: Processes, stop_requests: dict[str, bool]) -> _Agreed:
+    """Adds up label counts and tokens over the micro-batches and processes; where one is to stop, all are."""
     counts = [model.label_counts(batch) for batch in update.micro_batches]
     names = list(counts[0])
     mine = [sum(count[name] for count in counts) for name in names]
     mine.append(sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches))
-    mine += wishes.values()
+    mine += stop_requests.values()
     everyones = processes.sum(torch.tensor(mine, dtype=torch.int64)).tolist()
-    wish = next((wish for wish, asked in zip(wishes, everyones[len(names) + 1 :], strict=True) if asked), None)
-    return _Agreed(dict(zip(names, everyones)), everyones[len(names)], wish)
-
-
-def _check(unchecked: tuple[int, Any, Tensor] | None) -> None:
-    if unchecked is None:
-        return
-    step, examples, health = unchecked
-    if not math.isfinite(health.item()):
-        raise InputError(
-            f"the loss or its gradient is not a finite number at step {step} (examples {examples}); training stopped, "
-            f"and what was saved before is kept. Try a lower --learning-rate or --precision fp32, with --resume where "
-            f"there is a checkpoint to go on from"
-        )
-
-
-def _check_scale(scaler: torch.amp.GradScaler, step: int) -> None:
-    """The scaler leaves out updates whose gradients overflow, and halves its scale; where no scale helps, none is made.
-
-    Raises:
-        InputError: where the scale has fallen below SMALLEST_SCALE.
-    """
-    if scaler.is_enabled() and scaler.get_scale() < SMALLEST_SCALE:
-        raise InputError(
-            f"in fp16 the gradients are not finite numbers, whatever the loss is scaled by (step {step}): updates are "
-            f"left out, and nothing is learned; what was saved before is kept. Try --precision bf16 or fp32"
-        )
+    asked = zip(stop_requests, everyones[len(names) + 1 :], strict=True)
+    stop_reason = next((reason for reason, processes_asking in asked if processes_asking), None)
+    return _Agreed(dict(zip(names, everyones)), everyones[len(names)], stop_reason)
 
 
 def _synchronised(losses: nn.Module, is_last: bool) -> contextlib.AbstractContextManager:
@@ -300,7 +276,7 @@ def _synchronised(losses: nn.Module, is_last: bool) -> contextlib.AbstractContex
 
 @contextlib.contextmanager
 def _requests_to_stop() -> Iterator[Callable[[], bool]]:
-    """Inside the block, Ctrl-C and SIGTERM are wishes, granted between two updates; a second Ctrl-C is an order."""
+    """Inside the block, Ctrl-C and SIGTERM are requests, met between two updates; a second Ctrl-C ends the program."""
     asked = []
 
     def note(number, frame):

@@ -20,6 +20,9 @@ class Reporter:
     Args:
         directory: the run's. ``log.jsonl`` there is gone on with, less the lines after ``progress.step``, which an
             interrupted session wrote after its last checkpoint and which the resumed run will write again.
+        progress: where the run stands: what is recorded is under its step.
+        max_steps: where the progress bar ends.
+        silent: whether nothing is written or shown: in all processes but the first.
     """
 
     def __init__(self, directory: Path, progress: Progress, max_steps: int, silent: bool = False):

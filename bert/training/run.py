@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
-from bert.files import is_disk_full, printing_failed
+from bert.files import is_disk_full, printing_failed, silence_stdout
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
@@ -61,9 +61,16 @@ def run_script(
     except InputError as error:
         print(f"{script}: error: {error}", file=sys.stderr)
         return 2
+    except torch.OutOfMemoryError:
+        print(
+            f"{script}: error: the GPU's memory is full; what was saved before is kept. Use a larger --accumulate, "
+            f"--recompute, or a smaller --batch-size or --max-length", file=sys.stderr,
+        )  # fmt: skip
+        return 2
     except OSError as error:
         if not is_disk_full(error):
             raise
+        silence_stdout()
         print(f"{script}: error: {printing_failed(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -71,7 +78,7 @@ def run_script(
         return 130
 
 
-def voice(processes: Processes) -> Say:
+def printer(processes: Processes) -> Say:
     """What prints a sentence for the user: the first process speaks, and the others are silent."""
     return functools.partial(print, flush=True) if processes.is_first else (lambda sentence: None)
 

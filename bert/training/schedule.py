@@ -2,7 +2,11 @@
 
 
 def steps_of_run(max_steps: int | None, epochs: int | None, updates_per_epoch: int) -> int:
-    """How many updates a run has: the sooner of its two limits, one of which may be None."""
+    """How many updates a run has: the sooner of its two limits, one of which may be None.
+
+    Raises:
+        ValueError: where there is no limit.
+    """
     return min(limit for limit in (max_steps, None if epochs is None else epochs * updates_per_epoch) if limit)
 
 

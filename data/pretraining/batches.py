@@ -76,7 +76,7 @@ class PretrainingBatches:
         whole_word_masking: whether a word's pieces are masked together.
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
-        position: that of the update to go on after; None begins.
+        position: ``Update.position`` of the update after which to go on; None: from the beginning.
         packed: every micro-batch says how it is laid end to end, for a GPU, and is max_length long; otherwise it is as
             long as its longest example, rounded up to a multiple of 8.
 

@@ -33,7 +33,8 @@ def training_sentences(documents: Iterable[list[str]]) -> Iterator[str]:
 class TrainingDocuments:
     """The documents of a store that are not held out, counted through without being listed.
 
-    ``numbers(ranks)`` are their numbers in the store, ``ranks(numbers)`` the way back.
+    ``numbers(ranks)`` are the numbers in the store of the first, second, ... of them, and ``ranks(numbers)`` is the way
+    back; both take and give integers of any one shape.
     """
 
     def __init__(self, number_of_documents: int, held_out: np.ndarray):

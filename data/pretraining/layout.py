@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from bert.errors import InputError
+from data.packing import lay_end_to_end
 from data.pretraining.masking import mask_budgets, mask_tokens
+from data.pretraining.shards import Shards
 
 LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
-TOTALS = 32  # that the number of tokens of a packed batch is rounded to, of all that it may be
-TOKENS_TOGETHER = 64  # and each of them a multiple of this
 NO_LABEL = -100  # in the place of a label, as bert.heads.loss has it
 
 Batch = dict[str, torch.Tensor]
@@ -23,7 +23,9 @@ class InputLayout:
         InputError: where the shards were made with another vocabulary.
     """
 
-    def __init__(self, shards, tokenizer, max_length, whole_word_masking, packed, nsp):
+    def __init__(
+        self, shards: Shards, tokenizer, max_length: int, whole_word_masking: bool, packed: bool, nsp: bool
+    ):  # fmt: skip
         if tokenizer.vocab_size != shards.vocab_size:
             raise InputError(
                 f"the shards were made with a vocabulary of {shards.vocab_size:,} pieces, and this one has "
@@ -94,27 +96,3 @@ class InputLayout:
         if self._nsp:
             batch["next_sentence_labels"] = examples["is_random"].copy()
         return {name: torch.from_numpy(values) for name, values in batch.items()}
-
-
-def lay_end_to_end(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How a batch's tokens stand end to end, without its padding, for a GPU that would have to wait to find that out.
-
-    So that most batches have one shape, and the shape is one that matrix units like, a few tokens of padding go along,
-    as sequences of their own.
-
-    Args:
-        real: (batch, seq) bool: what is not padding, at the beginning of each row.
-
-    Returns:
-        (tokens,) int64 where each token stands in the flattened (batch * seq); and (sequences + 1,) int32 where each
-        sequence begins among these tokens, and where the last one ends, of which as many as the shape of ``real`` needs
-        at most; those that it does not need are empty.
-    """
-    batch, seq = real.shape
-    together = -(-batch * seq // (TOTALS * TOKENS_TOGETHER)) * TOKENS_TOGETHER
-    places, lengths = np.flatnonzero(real), real.sum(axis=1)
-    missing = min(-len(places) % together, real.size - len(places))
-    padding = np.flatnonzero(~real)[:missing]
-    of_padding = np.clip(missing - seq * np.arange(-(-together // seq)), 0, seq)
-    boundaries = np.concatenate([[0], np.cumsum(np.concatenate([lengths, of_padding]))])
-    return np.concatenate([places, padding]), boundaries.astype(np.int32)

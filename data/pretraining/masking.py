@@ -5,8 +5,13 @@ example, max(1, round(0.15 * length)) pieces are chosen (the length counts the s
 chosen). Of the chosen, 80 % become ``[MASK]``, 10 % a random piece and 10 % stay as they are; the model has to
 name them all.
 
-The masking is dynamic, drawn anew in each epoch: a function of seed, epoch, and the token at which the
-example's chunk begins, whatever the batch, worker or process that the example is in.
+Two departures. Masks are drawn anew in each epoch ("dynamic masking"; Liu et al. 2019, RoBERTa, section 4.1), so
+that the model seldom sees a text masked as before; ``create_pretraining_data.py`` writes ``dupe_factor`` = 10 fixed
+copies. And there is no ``max_predictions_per_seq``, which only caps the number chosen to fit the reference's records of
+a fixed size.
+
+A mask is a function of seed, epoch, and the token at which the example's chunk begins, whatever the batch, worker or
+process that the example is in.
 """
 
 from enum import IntEnum

@@ -44,7 +44,7 @@ def fair_coins(counts: np.ndarray, *name) -> np.ndarray:
     heads = np.zeros_like(counts)
     for first in range(0, int(counts.max(initial=0)), 64):
         remaining = np.clip(counts - first, 0, 64).astype(np.uint64)
-        # A shift by 64 is undefined, so that all bits are dropped in two shifts of at most 63.
+        # A shift by 64, for no coins at all, is undefined: it is limited to 63, and its result is not counted below.
         bits = random_bits(*name, first) >> np.minimum(np.uint64(64) - remaining, np.uint64(63))
         heads += np.where(remaining > 0, np.bitwise_count(bits), 0)
     return heads

@@ -6,7 +6,8 @@ random sentence into A and the rest; and lets A be followed by
 
     the rest                                                (label 0: B is what follows)
     or, in half of the cases, sentences of another document (label 1: B is random); the rest then begins the
-                                                            next chunk
+                                                            next chunk. Of a chunk of one sentence there is no
+                                                            rest: its B is always random
 
 and drops pieces from the ends until both fit. Neither sentences nor pieces are copied: an example is two
 ranges of the store's tokens. All documents of a window are planned at once, one example of each at a time.
@@ -131,6 +132,8 @@ def _plan_pairs(shards: Shards, documents: np.ndarray, others: Documents, longes
 
 def _plan_single_segments(shards: Shards, documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
     """As many whole sentences as fit into the target length; a sentence longer than that is cut.
+
+    Source: Liu et al. 2019 (RoBERTa), section 4.2, "DOC-SENTENCES", but for the batch size, which stays the same.
 
     What is cut off begins the next example, so that an epoch has every token once.
     """

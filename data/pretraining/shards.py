@@ -81,7 +81,7 @@ def write_shards(
         documents: each a list of sentences (``data.corpora``, ``data.python_docs``).
         tokenizer: one of ``bert.tokenization``.
         directory: made if it is not there; shards in it of another corpus or tokenizer are replaced.
-        processes: how many to tokenize with, besides this one, which reads and writes.
+        processes: workers that tokenize, besides this one, which reads and writes; with 1, it tokenizes as well.
         fingerprint: of the corpus; an empty one never matches.
 
     Raises:

@@ -17,6 +17,7 @@ import torch
 
 from bert.errors import InputError
 from bert.tokenization.long_texts import ModelInput, pad_inputs
+from data.packing import lay_end_to_end
 from data.pretraining.randomness import shuffled
 
 BATCHES_PER_BUCKET = 50  # batches' worth of rows that are sorted by length together
@@ -55,8 +56,9 @@ class TaskBatches:
         seed: names all the random numbers.
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
-        position: that of the update to go on after; None begins.
+        position: ``Update.position`` of the update after which to go on; None: from the beginning.
         by_length: whether the rows of a batch are of about one length.
+        packed: whether batches say how their tokens are laid end to end: for a GPU.
 
     Raises:
         InputError: where there are fewer rows than parts to share them out to.
@@ -73,9 +75,10 @@ class TaskBatches:
         accumulate: int = 1,
         position: tuple[int, int] | None = None,
         by_length: bool = True,
+        packed: bool = False,
     ):
         self._lengths, self._make_batch = np.asarray(lengths), make_batch
-        self._batch_size, self._seed, self._by_length = batch_size, seed, by_length
+        self._batch_size, self._seed, self._by_length, self._packed = batch_size, seed, by_length, packed
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = (0, 0) if position is None else tuple(position)
         if len(lengths) < self.updates_per_epoch * accumulate * processes:
@@ -120,7 +123,18 @@ class TaskBatches:
         parts = np.array_split(rows, self._processes * self._accumulate)
         mine = parts[self._process * self._accumulate :][: self._accumulate]
         examples = f"of epoch {position[0]}: the training inputs {', '.join(map(str, sorted(rows + 1)))}"
-        return Update([self._make_batch(part) for part in mine], position, examples)
+        micro_batches = [self._make_batch(part) for part in mine]
+        return Update([packed(batch) if self._packed else batch for batch in micro_batches], position, examples)
+
+
+def packed(batch: Batch) -> Batch:
+    """A batch with packed_places and packed_boundaries (see ``lay_end_to_end``); one of several sequences in each
+    example, some of which may be nothing but padding, stays as it is.
+    """
+    if batch["attention_mask"].ndim > 2:
+        return batch
+    places, boundaries = lay_end_to_end(batch["attention_mask"].numpy() != 0)
+    return batch | {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
 
 
 def input_batch(inputs: Sequence[ModelInput], pad_token_id: int) -> Batch:

@@ -20,7 +20,7 @@ def brute_force(window, starts, ends):
         (starts[first] + ends[last], first, last)
         for first in range(len(starts))
         for last in range(first, min(first + LONGEST_ANSWER, len(ends)))
-        if window.has_most_company[first] and (window.offsets[[first, last], 0] >= 0).all()
+        if window.is_max_context[first] and (window.offsets[[first, last], 0] >= 0).all()
     ]
     return max(allowed)
 

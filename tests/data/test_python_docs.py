@@ -1,4 +1,3 @@
-import doctest
 import subprocess
 import sys
 import textwrap
@@ -169,8 +168,3 @@ def test_the_fingerprint_tells_installations_apart(library):
     assert python_docs_fingerprint() == first
     library(a='"""Another."""')
     assert python_docs_fingerprint() != first
-
-
-def test_the_examples_in_the_docstrings_are_true():
-    results = doctest.testmod(data.python_docs)
-    assert results.attempted and not results.failed

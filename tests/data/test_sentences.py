@@ -1,9 +1,7 @@
-import doctest
 import time
 
 import pytest
 
-import data.sentences
 from data.sentences import split_sentences
 
 
@@ -71,8 +69,3 @@ def test_a_hostile_line_costs_no_more_than_another_of_its_length(pattern):
     split_sentences(pattern * 150_000)
     split_sentences(pattern[:1] + pattern[1:] * 150_000)
     assert time.perf_counter() - started < 5  # looking at each stop's neighbours again and again would take hours
-
-
-def test_the_examples_in_the_docstrings_are_true():
-    results = doctest.testmod(data.sentences)
-    assert results.attempted and not results.failed

@@ -14,14 +14,14 @@ def test_the_first_of_the_best_is_kept():
 
 def test_hope_ends_after_as_many_evaluations_as_are_allowed():
     best = Best()
-    assert not best.is_past_hope(1)
+    assert not best.patience_exhausted(1)
     best.update(0.5, 1, 1.0)
     best.update(0.4, 2, 2.0)
-    assert best.is_past_hope(1)
-    assert not best.is_past_hope(2)
-    assert not best.is_past_hope(None)
+    assert best.patience_exhausted(1)
+    assert not best.patience_exhausted(2)
+    assert not best.patience_exhausted(None)
     assert best.update(0.6, 3, 3.0)
-    assert not best.is_past_hope(1)
+    assert not best.patience_exhausted(1)
 
 
 def test_a_finished_run_that_is_measured_again_is_no_further_from_its_best():

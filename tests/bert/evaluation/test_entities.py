@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from bert.evaluation.entities import Entity, EntityCounts, count_entities, find_entities
+from bert.evaluation.entities import Entity, count_entities, find_entities
+from bert.evaluation.metrics import Counts
 
 CASES = {  # by the rules of conlleval's startOfChunk and endOfChunk
     "B-A I-A O B-A": [("A", 0, 2), ("A", 3, 4)],
@@ -29,8 +30,8 @@ def test_an_entity_is_right_where_type_start_and_end_are():
     truth = [["B-A", "I-A", "O", "B-B"], ["B-A"]]
     predicted = [["B-A", "O", "O", "B-B"], ["B-B"]]
     counts, by_type = count_entities(truth, predicted)
-    assert counts == EntityCounts(true=3, predicted=3, right=1)
-    assert by_type == {"A": EntityCounts(2, 1, 0), "B": EntityCounts(1, 2, 1)}
+    assert counts == Counts(true=3, predicted=3, right=1)
+    assert by_type == {"A": Counts(2, 1, 0), "B": Counts(1, 2, 1)}
     assert (by_type["B"].precision, by_type["B"].recall) == (0.5, 1.0)
     assert by_type["B"].f1 == pytest.approx(2 / 3)
 

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from bert.evaluation.relations import OTHER, RelationCounts, count_relations, official_macro_f1, undirected
+from bert.evaluation.metrics import Counts
+from bert.evaluation.relations import OTHER, count_relations, official_macro_f1, undirected
 
 LABELS = [f"{name}(e{a},e{3 - a})" for name in ("Cause-Effect", "Entity-Origin", "Message-Topic") for a in (1, 2)]
 
@@ -33,7 +34,7 @@ def test_a_wrong_direction_is_wrong_though_both_directions_are_one_relation():
     predicted = ["A-B(e1,e2)", "A-B(e2,e1)", "A-B(e2,e1)", OTHER, "C-D(e1,e2)"]
     counts = count_relations(truth, predicted)
     assert counts == {
-        "A-B": RelationCounts(3, 3, 2), "C-D": RelationCounts(1, 1, 0), OTHER: RelationCounts(1, 1, 0),
+        "A-B": Counts(3, 3, 2), "C-D": Counts(1, 1, 0), OTHER: Counts(1, 1, 0),
     }  # fmt: skip
     assert official_macro_f1(counts) == pytest.approx((2 / 3 + 0) / 2)
     assert counts["A-B"].precision == counts["A-B"].recall == counts["A-B"].f1 == pytest.approx(2 / 3)
@@ -41,7 +42,7 @@ def test_a_wrong_direction_is_wrong_though_both_directions_are_one_relation():
 
 def test_a_published_row_of_the_scorer_comes_out():
     # Printed by the scorer: Content-Container : P = 160/(194 + 4) = 80.81%   R = 160/192 = 83.33%   F1 = 82.05%
-    row = RelationCounts(true=192, predicted=194 + 4, right=160)
+    row = Counts(true=192, predicted=194 + 4, right=160)
     assert [round(100 * value, 2) for value in (row.precision, row.recall, row.f1)] == [80.81, 83.33, 82.05]
 
 

@@ -130,9 +130,14 @@ class OnGpu(torch.Tensor):
 def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alone(how):
     layer, called = SelfAttention(CONFIG).eval(), []
     states = torch.randn(2, 3, CONFIG.hidden_size)
-    expected = layer.project(states)
-    for one, other in zip(layer.project(states.as_subclass(OnGpu)), expected):
-        torch.testing.assert_close(one.as_subclass(torch.Tensor), other)
+    expected = layer.project(states, states)
+
+    def projected_on_gpu():
+        on_gpu = states.as_subclass(OnGpu)
+        return [each.as_subclass(torch.Tensor) for each in layer.project(on_gpu, on_gpu)]
+
+    for one, other in zip(projected_on_gpu(), expected):
+        torch.testing.assert_close(one, other)
     if how == "hook":
         layer.key.register_forward_hook(lambda *_: called.append(how))
     elif how == "hook before":  # as pruning has it, which computes the weight in one
@@ -140,7 +145,7 @@ def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alo
     elif how == "hook behind":
         states.requires_grad_()
         layer.key.register_full_backward_hook(lambda *_: called.append(how))
-        torch.stack(layer.project(states.as_subclass(OnGpu))).sum().backward()
+        torch.stack(projected_on_gpu()).sum().backward()
     else:
 
         class Wrapper(torch.nn.Module):
@@ -153,8 +158,8 @@ def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alo
                 return self.inner(states)
 
         layer.key = Wrapper(layer.key)
-    for one, other in zip(layer.project(states.as_subclass(OnGpu)), expected):
-        torch.testing.assert_close(one.as_subclass(torch.Tensor), other)
+    for one, other in zip(projected_on_gpu(), expected):
+        torch.testing.assert_close(one, other)
     assert called == [how]
 
 

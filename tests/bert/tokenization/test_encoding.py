@@ -1,10 +1,8 @@
-import doctest
 from itertools import pairwise, product
 
 import pytest
 
 from bert.errors import InputError
-from bert.tokenization import encoding as encoding_module
 from bert.tokenization.encoding import (
     Pieces,
     join_pair,
@@ -18,11 +16,6 @@ from bert.tokenization.encoding import (
 def pieces(length: int, first_id: int = 10) -> Pieces:
     ids = list(range(first_id, first_id + length))
     return Pieces(ids, [(index, index + 1) for index in range(length)], list(range(length)))
-
-
-def test_the_docstrings_examples_are_true():
-    assert doctest.testmod(encoding_module).failed == 0
-    assert doctest.testmod(encoding_module).attempted > 0
 
 
 def test_a_pair_is_joined_as_in_the_papers_figure():

@@ -1,4 +1,3 @@
-import doctest
 import functools
 import json
 import unicodedata
@@ -6,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bert.tokenization import normalization
 from bert.tokenization.normalization import Normalizer, is_chinese, is_control, is_punctuation, is_whitespace
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "wordpiece.json").read_text(encoding="utf-8"))
@@ -30,11 +28,6 @@ def code_points() -> list[str]:
 
 def by_steps(normalizer: Normalizer, text: str) -> list[str]:
     return [word for word, _ in normalizer.words_with_origins(text)]
-
-
-def test_the_docstrings_examples_are_true():
-    assert doctest.testmod(normalization).failed == 0
-    assert doctest.testmod(normalization).attempted > 0
 
 
 def test_white_space_is_three_controls_and_the_separators():

@@ -20,16 +20,16 @@ def test_what_fits_is_one_window_with_the_tokenizers_ids():
     assert window.input.first_length == encoding.token_type_ids.count(0)
     assert [tuple(offset) for offset in window.offsets.tolist()][4:9] == [(0, 1), (1, 2), (2, 3), (4, 5), (5, 6)]
     assert (window.offsets[:4] == -1).all()
-    assert window.has_most_company.tolist() == [False] * 4 + [True] * 5 + [False]
+    assert window.is_max_context.tolist() == [False] * 4 + [True] * 5 + [False]
 
 
-def test_each_piece_of_the_context_counts_in_one_window_where_it_has_company():
+def test_each_piece_of_the_context_counts_in_one_window_where_it_has_most_context():
     windows = question_windows(TOKENIZER, "q", CONTEXT, 24)
     assert len(windows) > 3
-    counted = [tuple(offset) for window in windows for offset in window.offsets[window.has_most_company].tolist()]
+    counted = [tuple(offset) for window in windows for offset in window.offsets[window.is_max_context].tolist()]
     assert sorted(counted) == TOKENIZER.pieces(CONTEXT).offsets
     for window in windows[1:-1]:
-        places = np.flatnonzero(window.has_most_company)
+        places = np.flatnonzero(window.is_max_context)
         assert places.min() - 3 >= 4  # [CLS] q [SEP] stand before
         assert len(window.offsets) - 2 - places.max() >= 4
 

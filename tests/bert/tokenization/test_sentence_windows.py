@@ -1,4 +1,4 @@
-"""Each sentence has its own [CLS] and [SEP], and is scored once, where it has company."""
+"""Each sentence has its own [CLS] and [SEP], and is scored once, where it has context."""
 
 import random
 
@@ -46,7 +46,7 @@ def test_in_windows_each_sentence_is_whole_and_scored_once_at_its_own_cls():
         assert sorted(found) == list(range(len(sentences)))
 
 
-def test_windows_overlap_so_that_sentences_have_company():
+def test_windows_overlap_so_that_sentences_have_context():
     windows, _ = sentence_windows(TOKENIZER, ["a b c d"] * 40, 60)  # ten sentences in a window
     assert len(windows) > 5
     for number, window in enumerate(windows):

@@ -1,4 +1,4 @@
-"""Each word of a sentence is looked for once, at its first piece, where it has company."""
+"""Each word of a sentence is looked for once, at its first piece, where it has context."""
 
 import numpy as np
 import pytest
@@ -30,17 +30,17 @@ def test_a_sentence_that_fits_is_one_input():
     assert part.input.first_length == len(part.input.input_ids)
 
 
-def test_in_windows_each_word_is_found_once_at_its_first_piece_with_company():
+def test_in_windows_each_word_is_found_once_at_its_first_piece_with_context():
     words = [LETTERS[number % 26] + "zzz"[: number % 4] for number in range(60)]
     inputs = word_inputs(TOKENIZER, words, 22)
     assert len(inputs) > 5
     assert max(len(part.input.input_ids) for part in inputs) <= 22
     found = first_pieces(inputs)
     assert sorted(found) == list(range(60))
-    for word, (piece, company) in found.items():
+    for word, (piece, context) in found.items():
         assert piece == words[word][0]
         if 5 < word < 55:
-            assert company >= 5, word
+            assert context >= 5, word
 
 
 def test_a_word_without_a_piece_is_in_no_input():

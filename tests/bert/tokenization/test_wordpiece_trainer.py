@@ -1,4 +1,3 @@
-import doctest
 import os
 import random
 import subprocess
@@ -51,11 +50,6 @@ def join_pairs_by_recounting(words: Counter[str], alphabet: list[str], size: int
                     pieces[position : position + 2] = [joined]
                 position += 1
     return vocabulary
-
-
-def test_the_docstrings_examples_are_true():
-    assert doctest.testmod(wordpiece_trainer).failed == 0
-    assert doctest.testmod(wordpiece_trainer).attempted > 0
 
 
 @pytest.mark.parametrize("seed", range(5))

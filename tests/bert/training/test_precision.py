@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.training.precision import choose_precision
+from bert.training.precision import Precision, choose_precision
 
 CPU = torch.device("cpu")
 
@@ -38,3 +38,4 @@ def test_autocast_computes_products_in_the_16_bit_type():
 def test_the_scaler_scales_fp16_alone():
     assert not choose_precision("fp32", CPU).gradient_scaler().is_enabled()
     assert not choose_precision("bf16", CPU).gradient_scaler().is_enabled()
+    assert Precision("fp16", "cpu", "").gradient_scaler().is_enabled()

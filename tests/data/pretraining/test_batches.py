@@ -9,7 +9,7 @@ import data.pretraining.layout
 from bert.errors import InputError
 from bert.heads.loss import NO_LABEL
 from bert.tokenization.wordpiece import WordPieceTokenizer
-from data.batching import prefetch
+from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from data.pretraining.held_out import HeldOutDocuments, is_held_out
 from data.pretraining.masking import mask_budgets

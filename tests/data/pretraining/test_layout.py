@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from data.pretraining.layout import NO_LABEL, InputLayout, lay_end_to_end
+from data.pretraining.layout import NO_LABEL, InputLayout
 from data.pretraining.sentence_pairs import EXAMPLE
 
 PAD, CLS, SEP, MASK = 0, 1, 2, 3
@@ -58,16 +58,3 @@ def test_a_single_segment_has_one_sep_and_no_label_for_the_pair():
 def test_another_vocabulary_than_that_of_the_shards_is_refused():
     with pytest.raises(InputError, match="made with a vocabulary of 121 pieces, and this one has 120"):
         InputLayout(SimpleNamespace(tokens=SHARDS.tokens, vocab_size=121), TOKENIZER, 16, False, False, True)
-
-
-def test_tokens_lie_end_to_end_with_a_little_padding_as_sequences_of_its_own():
-    real = np.arange(16) < np.array([5, 16, 1, 9] * 100)[:, None]  # 3,100 of 6,400 tokens
-    places, boundaries = lay_end_to_end(real)
-    assert len(places) == 3_328 and len(set(places.tolist())) == 3_328  # of 256
-    assert places[:3_100].tolist() == np.flatnonzero(real).tolist()
-    assert not real.ravel()[places[3_100:]].any()
-    assert len(boundaries) == 1 + 400 + 256 // 16 and boundaries.dtype == np.int32
-    assert np.diff(boundaries)[:400].tolist() == [5, 16, 1, 9] * 100
-    assert np.diff(boundaries)[400:].tolist() == [*[16] * 14, 4, 0]
-    places, boundaries = lay_end_to_end(np.ones((4, 16), bool))
-    assert places.tolist() == list(range(64)) and boundaries.tolist() == [0, 16, 32, 48, 64, 64, 64, 64, 64]

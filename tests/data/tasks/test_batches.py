@@ -9,7 +9,7 @@ import torch
 
 from bert.errors import InputError
 from bert.tokenization.long_texts import ModelInput
-from data.tasks.batches import TaskBatches, labelled_batch
+from data.tasks.batches import TaskBatches, labelled_batch, packed
 
 LENGTHS = np.random.default_rng(3).integers(3, 60, 101)
 
@@ -110,3 +110,21 @@ def test_a_labelled_batch_holds_the_rows_asked_for():
     assert batch["labels"].tolist() == [9, 7]
     assert batch["input_ids"].tolist() == [[2, 3, 4, 5, 6], [2, 3, 4, 0, 0]]
     assert {values.dtype for values in batch.values()} == {torch.int64}
+
+
+def test_for_a_gpu_batches_say_where_their_tokens_are_and_those_of_choices_stay_as_they_are():
+    def make_batch(rows):
+        return {"attention_mask": torch.from_numpy((np.arange(60) < LENGTHS[rows][:, None]).astype(np.int64))}
+
+    plain = next(iter(TaskBatches(LENGTHS, make_batch, 8, 0, accumulate=2)))
+    update = next(iter(TaskBatches(LENGTHS, make_batch, 8, 0, accumulate=2, packed=True)))
+    for batch, without in zip(update.micro_batches, plain.micro_batches):
+        assert batch["attention_mask"].equal(without["attention_mask"])
+        real = without["attention_mask"].flatten().nonzero().squeeze(1)
+        assert batch["packed_places"][: len(real)].equal(real)
+        assert batch["packed_boundaries"].dtype == torch.int32
+        assert batch["packed_boundaries"].diff()[: len(without["attention_mask"])].equal(
+            without["attention_mask"].sum(dim=1).int()
+        )
+    choices = {"attention_mask": torch.ones(2, 3, 4, dtype=torch.int64)}
+    assert packed(choices) is choices

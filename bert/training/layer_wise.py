@@ -1,4 +1,6 @@
-"""What is known to steady fine-tuning on small sets, beside more epochs, bias correction and early stopping."""
+"""Layers that are treated differently, for fine-tuning that is more stable on small sets: the top ones re-initialised,
+and a learning rate for each.
+"""
 
 import re
 

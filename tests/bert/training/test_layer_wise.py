@@ -5,8 +5,8 @@ import torch
 
 from bert.config import BertConfig
 from bert.heads.sequence import BertForSequenceClassification
+from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
 from bert.training.optimizer import make_optimizer
-from bert.training.steadying import decay_learning_rate_by_layer, reinitialize_top_layers
 
 CONFIG = BertConfig(31, 6, 3, 2, 5, max_position_embeddings=7)
 

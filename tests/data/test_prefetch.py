@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from data.batching import prefetch
+from data.prefetch import prefetch
 
 
 def prefetching():

@@ -12,7 +12,7 @@ import torch
 
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
-from bert.training.plan import (
+from pretraining.plan import (
     PAPER_BATCH,
     Setup,
     activation_bytes_per_token,
@@ -26,7 +26,7 @@ from bert.training.plan import (
     parameters_by_part,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 BASE, LARGE = BertConfig.base(), BertConfig.large()
 SIZES = ("tiny", "mini", "small", "medium", "base", "large")
 
