@@ -15,6 +15,7 @@ needs.
 """
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,13 +92,13 @@ def finetune_once(
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
-    identity = {"labels": list(task.labels)}
+    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint}
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
     run = assemble(settings, model, optimizer, processes, say, identity)
-    best = Best()
-    if settings.resume and (saved := processes.in_each(lambda: run.resume("its checkpoint and data"))):
-        best = Best(**saved["best"])
+    best, saved = Best(), None
+    if settings.resume:
+        best = processes.in_each(lambda: resume(run))
     training = processes.in_each(lambda: TaskBatches(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.count, settings.accumulate, run.progress.position, task.batches_by_length,
@@ -119,8 +120,10 @@ def finetune_once(
             """Measures on the dev set, and keeps the model where it is the best so far."""
             evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
-            if best.update(evaluation.metrics[settings.metric], run.progress.step, epoch) and processes.is_first:
-                save_checkpoint(directory, model, tokenizer)
+            if best.update(evaluation.metrics[settings.metric], run.progress.step, epoch):
+                if processes.is_first:
+                    save_checkpoint(directory, model, tokenizer)
+                checkpoint()  # whoever resumes from it finds the model that it calls the best
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             reporter.say(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
@@ -128,7 +131,11 @@ def finetune_once(
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
 
         def checkpoint() -> None:
-            run.save(best=vars(best))
+            nonlocal saved
+            now = (run.progress.step, replace(best))
+            if saved != now:  # an evaluation and a checkpoint may be due at the same time
+                run.save(best=vars(best))
+                saved = now
 
         ended = "stopped early"
         if not best.patience_exhausted(settings.early_stopping):
@@ -141,6 +148,17 @@ def finetune_once(
         return ended, None
     processes.gather(None)  # the best model is on the disk
     return ended, report_best(settings, run, task, best)
+
+
+def resume(run: Run) -> Best:
+    """Puts everything back to where the newest training state left it; returns the best evaluation until then."""
+    state = run.resume("its checkpoint and data")
+    try:
+        return Best(**state["best"]) if state else Best()
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{run.directory}: its training state is damaged (no best evaluation); begin another run"
+        ) from error
 
 
 def find_tokenizer(settings: SimpleNamespace):

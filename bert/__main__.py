@@ -12,7 +12,8 @@ import shutil
 import sys
 
 from bert.errors import InputError
-from bert.files import is_disk_full, printing_failed, silence_stdout
+from bert.files import is_disk_full
+from bert.terminal import orderly, printing_failed, silence_stdout
 from bert.tokenization.long_texts import LONG_TEXTS
 from bert.training.arguments import finite, positive
 
@@ -50,6 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
     add_reading_arguments(embed)
     embed.set_defaults(function=run_embed)
     given = parser.parse_args(arguments)
+    with orderly():
+        return _run(given)
+
+
+def _run(given: argparse.Namespace) -> int:
     try:
         given.function(given)
         sys.stdout.flush()
@@ -103,7 +109,8 @@ def run_fill_mask(given: argparse.Namespace) -> None:
     from bert.fill_mask import fill_mask
     from bert.heads.pretraining import BertForPreTraining
 
-    model = load_checkpoint(given.run, BertForPreTraining)
+    # Neither is read here, and what was pretrained without next sentence prediction may have none.
+    model = load_checkpoint(given.run, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
     tokenizer = load_tokenizer(given.run)
     check_vocabulary_fits(tokenizer, model.config, given.run)
     for number, fillings in enumerate(fill_mask(model, tokenizer, given.text), start=1):

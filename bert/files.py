@@ -9,10 +9,9 @@ import gzip
 import json
 import lzma
 import os
-import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -78,14 +77,28 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def printing_failed(error: OSError) -> str:
-    """The sentence for an error that the operating system gave while something was printed."""
-    return f"what is printed cannot be written ({error.strerror or error}); print it to another place"
+def hold(directory: Path) -> Callable[[], None]:
+    """Lets no other process hold a directory, until what is returned is called or this process ends.
 
+    Where the system has no locks of that kind (flock), nothing is held.
 
-def silence_stdout() -> None:
-    """Lets nothing more be printed, not even what Python still holds and would write, and fail at, when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    Raises:
+        InputError: where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return lambda: None
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InputError(f"{directory}: another process is at work there; wait for it, or name another place") from None
+    except OSError:  # as on some network file systems
+        os.close(descriptor)
+        return lambda: None
+    return lambda: os.close(descriptor)
 
 
 def sync_directory(directory: Path) -> None:

@@ -173,7 +173,13 @@ def _read_lines(path: Path, encoding_errors: str, report) -> Iterator[str]:
                 replaced += text.count("\ufffd") - piece.count(b"\xef\xbf\xbd")
             if offset == 0:
                 text = text.removeprefix("\ufeff")  # the byte-order mark that some editors write
-            yield text.strip()
+            text = text.strip()
+            if offset == 0 and "\r" in text and b"\n" not in piece:
+                raise InputError(
+                    f"{path}: its lines end with carriage returns alone, as in very old files, and would be a single "
+                    f"line; convert them, for example with: tr '\\r' '\\n'"
+                )
+            yield text
             number += piece.endswith(b"\n")
             offset += len(piece)
     if replaced and report:

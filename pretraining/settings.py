@@ -74,6 +74,13 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         settings = over(defaults, given)  # nothing is written, so that it does not matter what is in --output
     else:
         settings = settings_of_run(given, defaults, SHARED_MAY_CHANGE | MAY_CHANGE, parser, own_flag="size")
+    if settings["vocab"] is not None:
+        for name in sorted({"cased", "tokenizer", "vocab_size"} & given.keys()):
+            if name != "cased" or not os.path.isfile(settings["vocab"]) or settings["vocab"].endswith(".model"):
+                raise InputError(
+                    f"--{name.replace('_', '-')}: it would change nothing, since --vocab names what there is already; "
+                    f"leave one of the two out"
+                )
     if settings["shards"] is not None:
         refuse_file(Path(settings["shards"]))
     check_max_length(settings["max_length"])

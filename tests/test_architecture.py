@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "bert.errors": set(),
     "bert.files": {"bert.errors"},
+    "bert.terminal": set(),
     "bert.config": {"bert.errors", "bert.files"},
     "bert.tables": {"bert.errors", "bert.files"},
     "bert.task_inputs": {"bert.errors", "bert.files", "bert.tables"},
@@ -21,7 +22,7 @@ MAY_IMPORT = {
     "bert.model": {"bert.config"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
-    "bert.training": {"bert.errors", "bert.files", "bert.config", "bert.model"},
+    "bert.training": {"bert.errors", "bert.files", "bert.terminal", "bert.config", "bert.model"},
     "bert.evaluation": {"bert.files", "bert.tables"},
     "bert.fill_mask": {"bert.errors", "bert.heads"},
     "bert.prediction_batches": set(),
@@ -43,8 +44,8 @@ MAY_IMPORT = {
         "bert.predict_relations", "bert.predict_choices", "bert.predict_summary", "bert.embed",
     },
     "bert.__main__": {
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
-        "bert.fill_mask", "bert.apply",
+        "bert.errors", "bert.files", "bert.terminal", "bert.checkpoints", "bert.heads", "bert.tokenization",
+        "bert.training", "bert.fill_mask", "bert.apply",
     },
     "bert.__init__": set(),
     "data": {

@@ -23,6 +23,7 @@ import train_finetune
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
+from bert.files import hold
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.span import BertForQuestionAnswering
@@ -328,6 +329,51 @@ def test_other_training_data_are_another_run(given, folder, tmp_path, capsys):
     assert "other dev examples" in error_of(capsys, "--output", run, "--resume", "--max-steps", 4)
 
 
+def test_another_vocabulary_makes_another_run(given, folder, tmp_path, capsys):
+    shutil.copytree(folder / "checkpoint", tmp_path / "checkpoint")
+    flags = [*given, "--checkpoint", tmp_path / "checkpoint", *SMALL_RUN, "--output", tmp_path / "run"]
+    assert finetune(*flags, "--max-steps", 2) == 0
+    vocabulary = (tmp_path / "checkpoint" / "vocab.txt").read_text().split()
+    (tmp_path / "checkpoint" / "vocab.txt").write_text("\n".join([*vocabulary[:5], *reversed(vocabulary[5:])]) + "\n")
+    assert "other vocabulary" in error_of(capsys, "--output", tmp_path / "run", "--resume", "--max-steps", 4)
+
+
+def test_the_best_model_is_never_newer_than_the_state_that_calls_it_so(given, tmp_path):
+    run = tmp_path / "run"
+    line = command(*given, "--output", run, *SMALL_RUN, "--epochs", 30, "--eval-every", 3, "--checkpoint-every", 10_000)
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        for said in process.stdout:
+            if said.startswith("step 9, dev"):
+                process.send_signal(signal.SIGKILL)
+                break
+        assert process.wait(60) == -signal.SIGKILL
+    best = load_newest_state(run / "training_state")[0]["best"]
+    assert best["step"] > 0
+    assert finetune("--output", run, "--resume", "--max-steps", 10, "--learning-rate", 1e-9) == 0
+    report = report_of(run)
+    accuracies = {line["step"]: line["dev_accuracy"] for line in read_log(run / "log.jsonl") if "dev_accuracy" in line}
+    assert report["dev"]["accuracy"] == accuracies[report["best_step"]] == max(accuracies.values())
+
+
+def test_behind_a_closed_pipe_it_trains_to_the_end(given, tmp_path):
+    line = command(*given, "--output", tmp_path / "run", *SMALL_RUN)
+    reading, writing = os.pipe()
+    with subprocess.Popen(line, env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writing)
+        os.close(reading)
+        assert process.communicate(timeout=120)[1] == ""
+        assert process.returncode == 0
+    assert report_of(tmp_path / "run")["dev"]
+
+
+def test_two_processes_are_not_at_work_in_one_run(finished, tmp_path, capsys):
+    shutil.copytree(finished, tmp_path / "run")
+    release = hold(tmp_path / "run")
+    assert "another process is at work there" in error_of(capsys, "--output", tmp_path / "run", "--resume")
+    release()
+    assert finetune("--output", tmp_path / "run", "--resume") == 0
+
+
 def test_the_built_in_task_shows_a_random_start_beside_the_pretrained_one(folder, tmp_path, monkeypatch, capsys):
     sets = [[Example(number, text, None, label) for number, (text, label) in enumerate(make_rows(60, seed))]
             for seed in (1, 2)]  # fmt: skip
@@ -558,6 +604,7 @@ def test_flags_that_do_not_go_together_are_refused(folder, given, finished, tmp_
         "--text-column is about a file": ["--text-column", "body", "--output", tmp_path / "run"],
         "--random-start leaves every weight untrained": [*start, "--random-start", "--fresh", "head"],
         "train_pretrain.py": ["--checkpoint", tmp_path / "none", "--output", tmp_path / "run"],
+        "is the column of the texts as well": [*start, "--text-column", "label"],
         "no such directory": [*given, "--checkpoint", tmp_path / "none", "--output", tmp_path / "run"],
     }
     for part, arguments in cases.items():

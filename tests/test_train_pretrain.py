@@ -142,7 +142,7 @@ def test_variants_run(corpus, tmp_path):
     no_nsp = read_log(tmp_path / "no_nsp" / "log.jsonl")
     assert not any("next_sentence_loss" in line for line in no_nsp)
     assert load_tokenizer(tmp_path / "sentencepiece").decode([2, 9, 4], skip_special_tokens=False)
-    assert pretrain(*SMALL_RUN, "--corpus", corpus, "--output", tmp_path / "given", "--vocab",
+    assert pretrain(*SMALL_RUN[2:], "--corpus", corpus, "--output", tmp_path / "given", "--vocab",
                     tmp_path / "sentencepiece" / "spm.model") == 0  # fmt: skip
     assert read_log(tmp_path / "bf16" / "log.jsonl")[0]["precision"] == "bf16"
 
@@ -151,7 +151,7 @@ def test_a_vocabulary_can_be_given(finished, tmp_path):
     corpus, run = finished
     for vocab in (run / "vocab.txt", run):
         output = tmp_path / vocab.name
-        assert pretrain("--corpus", corpus, "--output", output, "--vocab", vocab, *SMALL_RUN) == 0
+        assert pretrain("--corpus", corpus, "--output", output, "--vocab", vocab, *SMALL_RUN[2:]) == 0
         assert (output / "vocab.txt").read_bytes() == (run / "vocab.txt").read_bytes()
         assert same_bytes(run, output)
 
@@ -395,6 +395,12 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     assert "the name is empty" in error_of(capsys, "--corpus", corpus, "--output", "")
     assert "is no directory" in error_of(capsys, "--corpus", corpus, "--output", corpus / "run")
     assert "is no directory" in error_of(capsys, *new, "--shards", corpus)
+    for flags in (["--cased"], ["--tokenizer", "wordpiece"], ["--vocab-size", 90]):
+        assert f"{flags[0]}: it would change nothing" in error_of(capsys, *new, "--vocab", run, *flags)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "facts.json").write_text("{}")
+    message = error_of(capsys, *new, *SMALL_RUN, "--shards", tmp_path / "mine")
+    assert "facts.json: is not of shards" in message
 
 
 def test_of_both_limits_the_sooner_ends_the_run(corpus, tmp_path):

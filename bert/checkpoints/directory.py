@@ -122,7 +122,7 @@ def load_checkpoint(
         elif not unexpected and all(_is_in(name, KNOWN_HEADS) for name in lacking):
             problems[-1] += "; fine-tune it for this task, with a fresh head, or name a checkpoint that was"
         raise InputError(f"{path} does not fit {model_class.__name__}: weights {'; weights '.join(problems)}")
-    weights = {name: weights[name].float() for name in expected.keys() & weights.keys()}
+    weights = {name: _as_float(weights[name], f"{path}: {name}") for name in expected.keys() & weights.keys()}
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts start fresh, with initial values
     model.load_state_dict(weights, strict=False, assign=True)  # strictness is above, with better words
@@ -211,6 +211,20 @@ def _digest(weights: dict[str, Tensor]) -> str:
         digest.update(name.encode("utf-8"))
         digest.update(weights[name].reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _as_float(weight: Tensor, source: str) -> Tensor:
+    """A weight in float32.
+
+    Raises:
+        InputError: where it does not consist of finite numbers with fractions.
+    """
+    if weight.layout != torch.strided or weight.is_meta or not weight.is_floating_point():
+        raise InputError(f"{source} is of {weight.dtype}, {weight.layout}; a dense tensor of floats was expected")
+    weight = weight.float()
+    if not weight.isfinite().all():
+        raise InputError(f"{source} holds numbers that are not finite: its training has failed; use an earlier one")
+    return weight
 
 
 def _required(directory: Path, name: str, expected: str | None = None) -> Path:

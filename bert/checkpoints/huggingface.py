@@ -67,11 +67,16 @@ def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tenso
     """A checkpoint's weights under our names, without what is no parameter or a copy of one.
 
     Raises:
-        InputError: where the decoder of the masked-language-model head is not the word embeddings' copy.
+        InputError: where two names are of one weight, or the decoder of the masked-language-model head is not the word
+            embeddings' copy.
     """
     weights = {name: weight for name, weight in weights.items() if not name.endswith("embeddings.position_ids")}
     decoder_weight, decoder_bias = weights.pop(_DECODER_WEIGHT, None), weights.pop(_DECODER_BIAS, None)
-    ours = {from_huggingface_name(name): weight for name, weight in weights.items()}
+    ours: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if from_huggingface_name(name) in ours:
+            raise InputError(f"{source}: holds {from_huggingface_name(name)} under two names, one of them {name}")
+        ours[from_huggingface_name(name)] = weight
     if decoder_bias is not None:
         ours.setdefault("masked_language_model.bias", decoder_bias)
     if decoder_weight is not None and _WORD_EMBEDDINGS in ours and not decoder_weight.equal(ours[_WORD_EMBEDDINGS]):

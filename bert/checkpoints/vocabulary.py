@@ -5,14 +5,16 @@ Their names and keys are Hugging Face's, so that what is written here is read th
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files import read_json_object, write_atomically
 from bert.tokenization.sentencepiece import SentencePieceTokenizer
+from bert.tokenization.special_tokens import SPECIAL_TOKENS, UNK
 from bert.tokenization.tokenizer import Tokenizer
-from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH, WordPieceTokenizer
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
@@ -38,15 +40,18 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
     single file that later versions of transformers write instead.
 
     Raises:
-        InputError: where there is none of them, or it is damaged.
+        InputError: where there is none of them, or it is damaged, or says that texts are cut otherwise than here.
     """
     directory = Path(directory)
     check_is_directory(directory)
     if (directory / "spm.model").exists():
         return SentencePieceTokenizer.from_file(directory / "spm.model")
     if (directory / "vocab.txt").exists():
-        settings_file = directory / "tokenizer_config.json"
+        settings_file, added_file = directory / "tokenizer_config.json", directory / "added_tokens.json"
         settings = read_json_object(settings_file) if settings_file.exists() else {}
+        added = settings.get("added_tokens_decoder")
+        _refuse_added_tokens(added.values() if isinstance(added, dict) else (), settings_file)
+        _refuse_added_tokens(read_json_object(added_file) if added_file.exists() else (), added_file)
         return WordPieceTokenizer.from_file(
             directory / "vocab.txt",
             lowercase=_switch(settings, "do_lower_case", True, settings_file),
@@ -85,12 +90,40 @@ def _read_tokenizer_json(path: Path) -> WordPieceTokenizer:
         raise InputError(f"{path}: is not the file of a WordPiece tokenizer whose ids run from 0 without a gap")
     if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
         raise InputError(f"{path}: its normalizer is not BERT's (type BertNormalizer), and no other is known here")
+    splitter = settings.get("pre_tokenizer", {"type": "BertPreTokenizer"})
+    if not isinstance(splitter, dict) or splitter.get("type") != "BertPreTokenizer":
+        raise InputError(f"{path}: its pre_tokenizer is not BERT's (BertPreTokenizer), and no other is known here")
+    for place, name, expected in (
+        (model, "continuing_subword_prefix", CONTINUATION), (model, "max_input_chars_per_word", MAX_WORD_LENGTH),
+        (model, "unk_token", UNK), (normalizer, "clean_text", True),
+    ):  # fmt: skip
+        if place.get(name, expected) != expected:
+            raise InputError(f"{path}: {name} is {place[name]!r}; {expected!r} was expected, the only one known here")
+    added = settings.get("added_tokens")
+    _refuse_added_tokens(added if isinstance(added, list) else (), path)
     return WordPieceTokenizer(
         sorted(vocabulary, key=vocabulary.get),
         lowercase=_switch(normalizer, "lowercase", True, path),
         strip_accents=_switch(normalizer, "strip_accents", None, path),
         split_chinese=_switch(normalizer, "handle_chinese_chars", True, path),
     )
+
+
+def _refuse_added_tokens(tokens: Iterable, path: Path) -> None:
+    """
+    Args:
+        tokens: texts, or dictionaries that have one as "content".
+
+    Raises:
+        InputError: where one is none of the special tokens: it would have to be found in texts before they are split.
+    """
+    for token in tokens:
+        token = token.get("content") if isinstance(token, dict) else token
+        if token not in SPECIAL_TOKENS:
+            raise InputError(
+                f"{path}: the token {token!r} was added to the vocabulary, to be found in texts as it is, which is not "
+                f"known here; remove it, and its row of the embeddings, if the model can do without"
+            )
 
 
 def _switch(settings: dict, name: str, default: bool | None, path: Path) -> bool | None:

@@ -92,9 +92,11 @@ class BytePairSegmenter:
             start, end = pending.pop()
             symbol = text[start:end]
             token_id = self._ids.get(symbol, self.unknown_id)
-            if self._kinds[token_id] == Kind.UNUSED and symbol in halves:
+            if self._kinds[token_id] != Kind.UNUSED:
+                pieces.append((token_id, start, end))
+            elif symbol in halves:
                 middle = start + halves[symbol][0]
                 pending += [(middle, end), (start, middle)]
             else:
-                pieces.append((token_id, start, end))
+                pieces.append((self.unknown_id, start, end))
         return pieces

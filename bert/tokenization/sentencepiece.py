@@ -112,7 +112,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     def __reduce__(self):
         # What has been memoized is not sent to other processes: they are faster at computing it anew.
-        return type(self), (self.model_bytes, self._source)
+        return type(self), (self.model_bytes,)
 
     @property
     def pad_token_id(self) -> int:

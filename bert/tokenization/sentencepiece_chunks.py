@@ -187,7 +187,7 @@ class UnigramChunkEncoder(ChunkEncoder):
         ids: list[int] = []
         total = array("f", [0.0])  # what is stored in it is rounded to float32
         for chunk in chunks:
-            if len(chunk) <= _LONGEST_REMEMBERED and total[0] > self._lowest_safe_sum:
+            if len(chunk) <= _LONGEST_REMEMBERED and abs(total[0]) < -self._lowest_safe_sum:
                 remembered = self._ids_of_chunk[chunk]
                 if chunk not in doubtful:
                     for token_id in remembered:

@@ -117,15 +117,16 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     scores: list[float] = []
     kinds: list[Kind] = []
     # A message that is there twice is one message with the fields of both, so their bytes can be joined.
-    messages = {2: b"", 3: b"", 5: b""}
+    parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
     for number, wire_type, value in _fields(data):
         if number == 1 and wire_type == _LENGTH:
             piece, score, kind = _parse_piece(value, token_id=len(pieces))
             pieces.append(piece)
             scores.append(score)
             kinds.append(kind)
-        elif number in messages and wire_type == _LENGTH:
-            messages[number] += value
+        elif number in parts and wire_type == _LENGTH:
+            parts[number].append(value)
+    messages = {number: b"".join(values) for number, values in parts.items()}
     trainer = {
         number: value for number, wire_type, value in _fields(messages[2]) if (number, wire_type) in _TRAINER_FIELDS
     }

@@ -1,6 +1,8 @@
 """What every tokenizer can do once it can cut one text into pieces."""
 
+import hashlib
 import multiprocessing
+import pickle
 import sys
 from abc import ABC, abstractmethod
 from array import array
@@ -47,6 +49,11 @@ class Tokenizer(ABC):
     def vocab_size(self) -> int:
         """The number of pieces; ids run from 0 to one less."""
         return len(self.vocabulary)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of its kind, vocabulary and settings: tokenizers that have the same make the same ids."""
+        return hashlib.sha256(pickle.dumps(self, protocol=5)).hexdigest()
 
     def token_to_id(self, token: str) -> int:
         """The id of a piece, or that of ``[UNK]`` where the vocabulary lacks it."""

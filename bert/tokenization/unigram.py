@@ -32,9 +32,7 @@ class UnigramSegmenter:
 
     def __init__(self, model: SentencePieceModel):
         normal_scores = [score for score, kind in zip(model.scores, model.kinds) if kind == Kind.NORMAL]
-        # Without a normal piece the library's extremes are those of float32: its largest, its smallest positive.
-        lowest = min(normal_scores, default=3.4028234663852886e38)
-        highest = max([*normal_scores, 1.1754943508222875e-38])
+        lowest = min(normal_scores, default=3.4028234663852886e38)  # without one, the library has float32's largest
         self.unknown_id = model.unknown_id
         self.scores = list(model.scores)
         self.scores[self.unknown_id] = _float32(lowest - _UNKNOWN_PENALTY)
@@ -43,8 +41,8 @@ class UnigramSegmenter:
             if kind not in (Kind.NORMAL, Kind.USER_DEFINED):
                 continue
             if kind == Kind.USER_DEFINED:
-                # So good that it is always chosen.
-                self.scores[token_id] = _float32(_float32(len(piece.encode()) * highest) - 0.1)
+                # So good that it is chosen before all pieces of a real model; the longer the better, in bytes.
+                self.scores[token_id] = _float32(0.1 * (len(piece.encode()) - 1))
             node = self._trie
             for character in piece:
                 node = node.setdefault(character, {})

@@ -37,7 +37,9 @@ def words_of(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in words_of(text)]
     ['(', 'J.', 'Smith-Jones', 'left', 'the', 'U.S.', 'on', 'Monday', '.', ')']
     """
-    text_end = len(text.rstrip())
+    closing = len(text.rstrip())  # where brackets and quotes begin, behind which nothing stands
+    while closing > 0 and text[closing - 1] in _AFTER_WORDS:
+        closing -= 1
     words = []
     for chunk in re.finditer(r"\S+", text):
         start, end = chunk.span()
@@ -48,7 +50,7 @@ def words_of(text: str) -> list[tuple[int, int]]:
             words.append((start, start + 1))
             start += 1
         after = []
-        while text[end - 1] in _AFTER_WORDS or (text[end - 1] == "." and _is_last(text, end, text_end)):
+        while text[end - 1] in _AFTER_WORDS or (text[end - 1] == "." and end >= closing):
             after.append((end - 1, end))
             end -= 1
         for place in range(start, end):
@@ -103,8 +105,3 @@ def word_batch(windows: Sequence[WordInput], pad_token_id: int) -> dict[str, np.
     seq = arrays["input_ids"].shape[1]
     positions = [row * seq + position for row, window in enumerate(windows) for position in window.positions]
     return arrays | {"word_positions": np.array(positions, np.int64)}
-
-
-def _is_last(text: str, end: int, text_end: int) -> bool:
-    """Whether nothing but brackets and quotes follows in the text."""
-    return all(character in _AFTER_WORDS for character in text[end:text_end])

@@ -25,6 +25,14 @@ SHARED_MAY_CHANGE = {
     "recompute",
 }  # fmt: skip
 
+LARGEST = 2**31 - 1  # of any whole number: beyond all that a run could use, and what every library takes
+# What a run writes, at one time or another: a new one replaces none of it.
+WRITTEN = (
+    "arguments.json", "config.json", "model.safetensors", "training_state", "task.json", "vocab.txt",
+    "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
+    "report.html", "curves.png", "tensorboard",
+)  # fmt: skip
+
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser without flags, whose result has only what was given."""
@@ -94,16 +102,18 @@ def name_of_directory(text: str) -> str:
 
 
 def whole(text: str) -> int:
-    """A whole number of at least 0."""
+    """A whole number of at least 0, and at most LARGEST."""
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
+    if number > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is above {LARGEST:,}")
     return number
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    number = int(text)
+    """A whole number of at least 1, and at most LARGEST."""
+    number = whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return number
@@ -185,6 +195,8 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict:
     """What a run was begun with: each setting is read as if it were given as a flag, so that it is checked as one."""
     line = []
     for name, value in read_json_object(path).items():
+        if name == "help":  # no setting: it would end the program
+            continue
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             line.append(f"--{flag}" if value else f"--no-{flag}")
@@ -205,9 +217,12 @@ def refuse_other_run(run: Path) -> None:
     """
     # Path.exists would raise where a name is too long; that it is, is said when the run is written.
     refuse_file(run)
-    for name in ("arguments.json", "config.json", "model.safetensors", "training_state"):
+    for name in WRITTEN:
         if os.path.exists(run / name):
-            raise InputError(f"{run} holds a run already ({name}); --resume it, name another --output, or remove it")
+            raise InputError(
+                f"{run} holds a run already ({name}), or what a run would replace; --resume it, name another --output, "
+                f"or remove it"
+            )
 
 
 def refuse_file(directory: Path) -> None:

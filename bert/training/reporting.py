@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files import atomic_file, write_atomically, writing_failed
+from bert.files import atomic_file, hold, write_atomically, writing_failed
+from bert.terminal import print_line
 from bert.training.loop import Progress
 
 
@@ -23,12 +24,16 @@ class Reporter:
         progress: where the run stands: what is recorded is under its step.
         max_steps: where the progress bar ends.
         silent: whether nothing is written or shown: in all processes but the first.
+
+    Raises:
+        InputError: where another process is at work in the directory, or it cannot be written to.
     """
 
     def __init__(self, directory: Path, progress: Progress, max_steps: int, silent: bool = False):
         self.directory, self.progress, self.silent = directory, progress, silent
         if silent:
             return
+        self._release = hold(directory)
         from torch.utils.tensorboard import SummaryWriter
         from tqdm import tqdm
 
@@ -40,6 +45,7 @@ class Reporter:
         try:
             self.events = SummaryWriter(events, purge_step=progress.step + 1 if progress.step else None)
         except OSError as error:
+            self._release()
             raise InputError(writing_failed(events, error)) from None
         self.bar = tqdm(
             total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
@@ -52,12 +58,13 @@ class Reporter:
         if not self.silent:
             self.bar.close()
             self.events.close()
+            self._release()
 
     def say(self, sentence: str) -> None:
         """Prints a sentence above the progress bar."""
         if not self.silent:
-            self.bar.write(sentence, file=sys.stdout)
-            sys.stdout.flush()
+            with self.bar.external_write_mode(file=sys.stdout):
+                print_line(sentence)
 
     def record(self, **measured: float | int | str) -> None:
         """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the run's present step.
@@ -92,7 +99,7 @@ class Reporter:
         self.bar.set_postfix_str(shown, refresh=False)
         self.bar.update(self.progress.step - self.bar.n)
         if self.bar.disable:
-            print(f"step {self.progress.step:,} of {self.bar.total:,}: {shown}", flush=True)
+            print_line(f"step {self.progress.step:,} of {self.bar.total:,}: {shown}")
 
     def draw_curves(self) -> None:
         """Draws the losses and accuracies of ``log.jsonl`` into ``curves.png``."""

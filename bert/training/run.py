@@ -9,7 +9,6 @@ It knows no task: what a script keeps in the training state of its own, it gives
 """
 
 import contextlib
-import functools
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,7 +19,8 @@ import torch
 from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
-from bert.files import is_disk_full, printing_failed, silence_stdout
+from bert.files import is_disk_full
+from bert.terminal import orderly, print_line, printing_failed, silence_stdout
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
@@ -48,6 +48,11 @@ def run_script(
         command_line: its arguments; None: those of this process.
         do: what the script does with its settings, in each of the processes.
     """
+    with orderly():
+        return _run(script, command_line, read_settings, do)
+
+
+def _run(script: str, command_line: list[str] | None, read_settings: Callable, do: Callable) -> int:
     try:
         settings = read_settings(command_line)
     except InputError as error:
@@ -80,7 +85,7 @@ def run_script(
 
 def printer(processes: Processes) -> Say:
     """What prints a sentence for the user: the first process speaks, and the others are silent."""
-    return functools.partial(print, flush=True) if processes.is_first else (lambda sentence: None)
+    return print_line if processes.is_first else (lambda sentence: None)
 
 
 def how_to_go_on(script: str, directory: str | Path) -> str:
@@ -162,12 +167,18 @@ class Run:
                 f"{self.directory}: its training state does not belong to what {made_from} make now (other "
                 f"{' and '.join(changed)}); put back the files that were changed, or begin another run"
             )
-        self.model.load_state_dict(state.pop("model"))
-        self.optimizer.load_state_dict(state.pop("optimizer"))
-        if scaling := state.pop("scaler"):  # empty where the precision needed no scaling
-            self.scaler.load_state_dict(scaling)
-        vars(self.progress).update(state.pop("progress"))
-        generators = state.pop("generators")
+        try:
+            self.model.load_state_dict(state.pop("model"))
+            self.optimizer.load_state_dict(state.pop("optimizer"))
+            if scaling := state.pop("scaler"):  # empty where the precision needed no scaling
+                self.scaler.load_state_dict(scaling)
+            self.progress = Progress(**state.pop("progress"))
+            generators = list(state.pop("generators"))
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise InputError(
+                f"{self.directory}: its training state is damaged ({type(error).__name__}: "
+                f"{(str(error).splitlines() or [''])[0]}); put back a copy of training_state, or begin another run"
+            ) from error
         if len(generators) == self.processes.count:
             restore_generator_state(generators[self.processes.rank], self.processes.device)
         else:

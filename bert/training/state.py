@@ -38,6 +38,8 @@ def save_state(directory: Path, step: int, state: dict) -> None:
         InputError: where the disk is full; the earlier states are kept.
     """
     path = directory / f"step-{step:08d}.pt"
+    for leaving in directory.glob(".step-*.tmp"):  # of a run that was killed while it wrote
+        leaving.unlink(missing_ok=True)
     with atomic_file(path) as file:
         hashing = _HashingWriter(file)
         torch.save(state, hashing)
@@ -66,7 +68,14 @@ def load_newest_state(directory: Path) -> tuple[dict, list[str]]:
         if damage is not None:
             complaints.append(f"{path}: {damage}")
             continue
-        return torch.load(path, map_location="cpu", weights_only=True), complaints
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)  # no code of it is run
+        except Exception as error:  # the kinds of damage to a pickle are many, and so are the errors
+            complaints.append(f"{path}: cannot be read as a state ({(str(error).splitlines() or [''])[0]})")
+            continue
+        if isinstance(state, dict):
+            return state, complaints
+        complaints.append(f"{path}: holds a {type(state).__name__}, not a state")
     found = "; ".join(complaints) or "it holds no state"
     raise InputError(f"--resume: nothing to resume from in {directory} ({found}); leave out --resume to start anew")
 

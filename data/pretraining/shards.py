@@ -13,7 +13,7 @@ first and written last, so that files without it are the leavings of a crash, an
 
 import hashlib
 import json
-import pickle
+import os
 import zlib
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -91,6 +91,7 @@ def write_shards(
     fingerprint = fingerprint and _fingerprint(fingerprint, tokenizer)
     if fingerprint and _is_made_of(directory, fingerprint):
         return open_shards(directory)
+    _refuse_other_facts(directory)
     try:
         (directory / _FACTS).unlink(missing_ok=True)
         for leaving in directory.glob(".*.bin.*.tmp"):  # of a run that was killed while it wrote
@@ -158,7 +159,17 @@ def _checksum(path: Path) -> int:
 
 
 def _fingerprint(corpus: str, tokenizer) -> str:
-    return hashlib.sha256(corpus.encode() + pickle.dumps(tokenizer, protocol=5)).hexdigest()
+    return hashlib.sha256(f"{corpus} {tokenizer.fingerprint}".encode()).hexdigest()
+
+
+def _refuse_other_facts(directory: Path) -> None:
+    """
+    Raises:
+        InputError: where the directory has facts and no shards: they are somebody else's.
+    """
+    path = directory / _FACTS
+    if os.path.isfile(path) and not any(os.path.exists(directory / f"{name}.bin") for name in _NAMES):
+        raise InputError(f"{path}: is not of shards, and would be replaced; name another directory (--shards)")
 
 
 def _is_made_of(directory: Path, fingerprint: str) -> bool:

@@ -59,6 +59,11 @@ def read_examples(path: str | Path, columns: Columns, problem_type: str) -> list
     asked = {"--text-column": columns.text, "--label-column": columns.label}
     if columns.text_pair is not None:
         asked["--text-pair-column"] = columns.text_pair
+    if columns.label in (columns.text, columns.text_pair):
+        raise InputError(
+            f"--label-column {columns.label} is the column of the texts as well: a model would be shown what it is to "
+            f"say; name another"
+        )
     examples, damaged = [], ([] if columns.has_damage else None)
     for line, (first, label, *second) in read_rows(path, asked, columns.header, damaged):
         if damaged is not None and not all(map(str.strip, (first, label, *second))):

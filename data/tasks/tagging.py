@@ -48,7 +48,10 @@ def read_tagged_sentences(path: str | Path) -> list[TaggedSentence]:
         tags.clear()
 
     for line, text in read_lines(path):
-        fields = [field.strip(" ") for field in text.split("\t" if "\t" in text else " ") if field.strip(" ")]
+        all_fields = [field.strip(" ") for field in text.split("\t" if "\t" in text else " ")]
+        fields = [field for field in all_fields if field]
+        if fields and "\t" in text and not all_fields[0]:
+            raise InputError(f"{path}: line {line}: {text.strip()!r} has no word before its first tab; mend the line")
         if not fields or fields[0] == "-DOCSTART-":
             end_sentence()
             continue

@@ -11,7 +11,7 @@ import pytest
 
 from bert import files
 from bert.errors import InputError
-from bert.files import atomic_file, read_json_object, write_atomically
+from bert.files import atomic_file, hold, read_json_object, write_atomically
 
 
 def test_what_is_written_is_there_with_ordinary_permissions(tmp_path):
@@ -114,3 +114,11 @@ def test_escapes_of_json_are_whole_characters(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(r'{"a": "\ud83d\ude00 \u00e9"}')
     assert read_json_object(path) == {"a": "\U0001f600 \xe9"}
+
+
+def test_a_directory_is_held_by_one_process_until_it_lets_go(tmp_path):
+    release = hold(tmp_path)
+    with pytest.raises(InputError, match="another process is at work there"):
+        hold(tmp_path)
+    release()
+    hold(tmp_path)()

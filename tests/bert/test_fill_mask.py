@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from bert.__main__ import main
 from bert.checkpoints.directory import save_checkpoint
@@ -78,3 +79,13 @@ def test_the_command_says_what_is_wrong_in_one_sentence(model, tokenizer, tmp_pa
     with open(tmp_path / "run" / "vocab.txt", "a") as file:
         file.write("g\nh\ni\n")
     assert "vocabulary has 14 pieces" in error(tmp_path / "run", "[MASK]")
+
+
+def test_blanks_are_filled_without_a_pooler_and_next_sentence_prediction(model, tokenizer, tmp_path, capsys):
+    save_checkpoint(tmp_path, model, tokenizer)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "pooler" not in name and "seq_relationship" not in name}
+    assert len(kept) < len(weights)
+    save_file(kept, tmp_path / "model.safetensors")
+    assert main(["fill-mask", str(tmp_path), "a [MASK]"]) == 0
+    assert "[MASK] 1:" in capsys.readouterr().out

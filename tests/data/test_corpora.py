@@ -50,6 +50,12 @@ def test_a_byte_order_mark_is_dropped_and_crlf_is_a_line_end(write):
     assert list(read_documents([write(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())])) == DOCUMENTS
 
 
+def test_line_ends_of_very_old_files_are_refused_and_a_carriage_return_within_a_line_is_white_space(write):
+    with pytest.raises(InputError, match="its lines end with carriage returns alone"):
+        list(read_documents([write(b"One two.\rThree.\r\rFour.\r")]))
+    assert list(read_documents([write(b"One\rtwo.\nThree.\n")])) == [["One\rtwo.", "Three."]]
+
+
 def test_files_are_streamed(write):
     path = write(b"good\n\n" + b"\xff\n", "late.txt")
     documents = read_documents([path])

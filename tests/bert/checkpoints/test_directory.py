@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from bert.checkpoints.directory import checkpoint_labels, load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
@@ -228,3 +229,23 @@ def test_a_configuration_of_the_same_sizes_takes_the_place_of_the_checkpoints(di
     assert (layer.dropout.probability, layer.attention.dropout_probability) == (0.375, 0.25)
     with pytest.raises(InputError, match="of another shape"):
         load_checkpoint(directory, BertModel, config=config.replace(intermediate_size=config.intermediate_size + 1))
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda weight: weight.to(torch.int8), lambda weight: weight > 0, lambda weight: weight.to(torch.complex64),
+    lambda weight: weight / 0,
+])  # fmt: skip
+def test_weights_that_are_not_finite_fractions_are_refused(model, directory, spoil):
+    weights = load_file(directory / "model.safetensors")
+    weights["bert.pooler.dense.weight"] = spoil(weights["bert.pooler.dense.weight"])
+    save_file(weights, directory / "model.safetensors")
+    with pytest.raises(InputError, match=r"pooler\.dense\.weight (is of torch|holds numbers that are not finite)"):
+        load_checkpoint(directory, BertForPreTraining)
+
+
+def test_a_weight_under_two_names_is_refused(model, directory):
+    weights = load_file(directory / "model.safetensors")
+    weights["pooler.dense.weight"] = weights["bert.pooler.dense.weight"].clone()
+    save_file(weights, directory / "model.safetensors")
+    with pytest.raises(InputError, match=r"holds bert\.pooler\.dense\.weight under two names"):
+        load_checkpoint(directory, BertForPreTraining)

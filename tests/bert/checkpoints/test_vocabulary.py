@@ -66,3 +66,43 @@ def test_a_vocabulary_that_is_larger_than_the_embeddings_does_not_fit():
     check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), config, "here")
     with pytest.raises(InputError, match="here: the vocabulary has 8 pieces, but the model has embeddings for 7"):
         check_vocabulary_fits(WordPieceTokenizer(VOCABULARY), config.replace(vocab_size=7), "here")
+
+
+WHOLE = {
+    "normalizer": {"type": "BertNormalizer", "lowercase": False},
+    "model": {"type": "WordPiece", "vocab": {piece: number for number, piece in enumerate(VOCABULARY)}},
+}
+
+
+@pytest.mark.parametrize("changed", [
+    {"pre_tokenizer": {"type": "Whitespace"}}, {"pre_tokenizer": None},
+    {"model": WHOLE["model"] | {"continuing_subword_prefix": "@@"}},
+    {"model": WHOLE["model"] | {"max_input_chars_per_word": 200}}, {"model": WHOLE["model"] | {"unk_token": "a"}},
+    {"normalizer": WHOLE["normalizer"] | {"clean_text": False}},
+    {"added_tokens": [{"id": 4, "content": "[MASK]"}, {"id": 8, "content": "<e1>"}]},
+])  # fmt: skip
+def test_a_tokenizer_file_that_cuts_texts_otherwise_is_refused(tmp_path, changed):
+    usual = {
+        "pre_tokenizer": {"type": "BertPreTokenizer"}, "added_tokens": [{"id": 4, "content": "[MASK]"}],
+        "model": WHOLE["model"] | {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100},
+    }  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps(WHOLE | usual))
+    assert load_tokenizer(tmp_path).vocabulary == VOCABULARY
+    (tmp_path / "tokenizer.json").write_text(json.dumps(WHOLE | usual | changed))
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("added_tokens.json", {"covid19": 8}),
+    ("tokenizer_config.json", {"added_tokens_decoder": {"8": {"content": "<e1>"}}}),
+])  # fmt: skip
+def test_tokens_that_were_added_to_a_vocabulary_are_not_passed_over(tmp_path, name, content):
+    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"{name}: the token '(covid19|<e1>)' was added to the vocabulary"):
+        load_tokenizer(tmp_path)
+    (tmp_path / name).write_text(json.dumps({"[MASK]": 4} if name == "added_tokens.json" else {
+        "added_tokens_decoder": {"4": {"content": "[MASK]"}}
+    }))  # fmt: skip
+    load_tokenizer(tmp_path)

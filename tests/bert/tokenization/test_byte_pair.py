@@ -80,3 +80,8 @@ def test_an_unused_piece_takes_part_in_merges_but_is_taken_apart_again():
 def test_an_endless_text_does_not_take_time_by_its_square():
     model = model_of({"a": -1.0, "aa": -2.0, "aaaa": -3.0})
     assert len(BytePairSegmenter(model).segment("a" * 50_000)) == 12_500
+
+
+def test_an_unused_piece_of_one_character_is_unknown():
+    model = model_of({"a": -1.0, "b": -2.0}, {"a": Kind.UNUSED})
+    assert BytePairSegmenter(model).segment("ab") == [(0, 0, 1), (2, 1, 2)]

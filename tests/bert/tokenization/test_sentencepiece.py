@@ -41,6 +41,7 @@ SETTINGS = {
     "identity": {"normalization_rule_name": "identity"},
     "bytes": {"byte_fallback": True},
     "symbols": {"user_defined_symbols": ["[MASK]", "ungen", "的", "x"], "control_symbols": ["[CLS]", "ab"]},
+    "symbols that overlap": {"user_defined_symbols": ["--", "aa", "aaa", "..", "...", "12", "12345"]},
     "symbols with spaces": {"user_defined_symbols": ["New York", "▁the"]},
     "no dummy prefix": {"add_dummy_prefix": False},
     "extra white space": {"remove_extra_whitespaces": False, "allow_whitespace_only_pieces": True},

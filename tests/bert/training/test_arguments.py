@@ -115,3 +115,17 @@ def test_numbers_out_of_bounds_are_refused(kind, good, bad):
     assert kind(good) == float(good)
     with pytest.raises(argparse.ArgumentTypeError, match=bad):
         kind(bad)
+
+
+def test_what_a_run_would_replace_is_refused(defaults, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "predictions.tsv").write_text("mine")
+    with pytest.raises(InputError, match=r"\(predictions\.tsv\), or what a run would replace"):
+        settings_of_run({}, defaults, MAY_CHANGE)
+
+
+def test_numbers_that_no_library_takes_are_refused():
+    assert whole(str(2**31 - 1)) == 2**31 - 1
+    for kind in (whole, positive):
+        with pytest.raises(argparse.ArgumentTypeError, match="above 2,147,483,647"):
+            kind(str(2**64))

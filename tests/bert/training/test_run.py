@@ -140,3 +140,12 @@ def test_a_script_ends_with_a_code_and_one_sentence(do, code, message, capsys):
 def test_an_error_that_is_no_fault_of_the_input_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(
+    "damage", [{"model": None}, {"optimizer": []}, {"progress": {"steps": 1}}, {"generators": None}]
+)
+def test_a_damaged_state_is_one_sentence(tmp_path, damage):
+    make_run(tmp_path).save(**damage)  # in the place of what stands there
+    with pytest.raises(InputError, match="its training state is damaged"):
+        make_run(tmp_path).resume("its data")

@@ -1,5 +1,7 @@
 """Training states: the newest whole one is used, and damage is reported."""
 
+import hashlib
+
 import pytest
 import torch
 
@@ -88,3 +90,24 @@ def test_random_numbers_go_on_from_where_they_were():
     assert not torch.rand(3).equal(first)
     restore_generator_state(before, device)
     assert torch.rand(3).equal(first)
+
+
+def test_a_state_that_is_none_is_reported_and_the_one_before_it_is_used(tmp_path):
+    saved(tmp_path, 1)
+    for step, content in ((2, b"no pickle"), (3, None)):
+        path = tmp_path / f"step-{step:08d}.pt"
+        if content is None:
+            torch.save([1, 2], path)
+        else:
+            path.write_bytes(content)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.with_suffix(".sha256").write_text(f"{digest}  {path.name}\n")
+    state, complaints = load_newest_state(tmp_path)
+    assert state["step"] == 1
+    assert "holds a list" in complaints[0] and "cannot be read as a state" in complaints[1]
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    (tmp_path / ".step-00000001.pt.abc.tmp").touch()
+    saved(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002.pt", "step-00000002.sha256"]

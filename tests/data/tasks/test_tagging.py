@@ -38,6 +38,7 @@ def test_bioes_is_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a\tO\n\tNN\tO\n", "line 2: .* has no word before its first tab"),
         ("a O\nb\n", r"line 2: 'b' has no tag"),
         ("a PER\n", r"line 1: the tag 'PER' does not fit BIO: O, B-TYPE or I-TYPE"),
         ("a B-\n", r"line 1: the tag 'B-' does not fit BIO"),
