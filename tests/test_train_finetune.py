@@ -457,6 +457,10 @@ def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
     assert finetune("--output", run, "--resume") == 0
     assert same_bytes(expected, run)
     assert report_of(expected)["dev"] == report_of(run)["dev"]
+    of_time = ("tokens_per_second", "seconds")
+    logs = [read_log(each / "log.jsonl") for each in (expected, run)]
+    for one, other in zip(*logs, strict=True):
+        assert {**one, **dict.fromkeys(of_time)} == {**other, **dict.fromkeys(of_time)}
     states = [load_newest_state(each / "training_state")[0] for each in (expected, run)]
     for name, weight in states[0]["model"].items():
         assert weight.equal(states[1]["model"][name])

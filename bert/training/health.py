@@ -65,7 +65,7 @@ def _sent_to_host(number: Tensor) -> Callable[[], float]:
     """
     if number.device.type != "cuda":
         return number.item
-    on_host = torch.empty_like(number, device="cpu", pin_memory=True).copy_(number, non_blocking=True)
+    on_host = torch.empty((), dtype=number.dtype, pin_memory=True).copy_(number, non_blocking=True)
     sent = torch.cuda.Event()
     sent.record()
 

@@ -55,13 +55,15 @@ class Progress:
     """Where a run stands: what a checkpoint carries and a resumed run starts from.
 
     step: updates done; tokens: real tokens trained on, over all processes; seconds: spent training, over all
-    sessions of the run; position: where the data stands.
+    sessions of the run; position: where the data stands; unreported: the losses since the last report, as
+    ``Sums.totals`` gives them.
     """
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
     position: Any = None
+    unreported: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Losses(nn.Module):
@@ -84,20 +86,29 @@ class Sums:
 
     by_name: dict[str, Tensor] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, totals: dict[str, list[float]], device: torch.device) -> "Sums":
+        """The sums that have these ``totals``."""
+        return cls({name: torch.tensor(each, dtype=torch.float64, device=device) for name, each in totals.items()})
+
     def add(self, losses: dict) -> None:
         for name, loss in losses.items():
             parts = [part.detach().double() for part in (loss.sum, loss.count, loss.correct) if part is not None]
             values = torch.stack(parts)
             self.by_name[name] = self.by_name.get(name, 0) + values
 
-    def means(self, processes: Processes) -> dict[str, float]:
-        """Mean loss (in nats, where it is a cross-entropy) and accuracy of each kind, over all processes."""
+    def totals(self, processes: Processes) -> dict[str, list[float]]:
+        """[sum, count, correct] or [sum, count] of each loss, over all processes. Waits for the device."""
         totals: dict[str, list[float]] = {}
         for sums in processes.gather({name: values.tolist() for name, values in self.by_name.items()}):
             for name, values in sums.items():
                 totals[name] = [a + b for a, b in zip(totals.get(name, [0.0] * len(values)), values, strict=True)]
+        return totals
+
+    def means(self, processes: Processes) -> dict[str, float]:
+        """Mean loss (in nats, where it is a cross-entropy) and accuracy of each kind, over all processes."""
         means = {}
-        for name, (total, count, *correct) in totals.items():
+        for name, (total, count, *correct) in self.totals(processes).items():
             means[f"{name}_loss"] = total / count if count else math.nan
             if correct:
                 means[f"{name}_accuracy"] = correct[0] / count if count else math.nan
@@ -170,7 +181,8 @@ def train(
     """
     losses = processes.wrap(Losses(model))
     model.train()
-    sums, tokens = Sums(), 0
+    before = progress.unreported if processes.is_first else {}  # of all processes, where the run was stopped
+    sums, tokens = Sums.of(before, processes.device), 0
     seconds_before, started = progress.seconds, time.perf_counter()
     reported = started  # when the last report was made; evaluations and checkpoints move it on
     health = Health()
@@ -214,6 +226,7 @@ def train(
             checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
             if evaluation_due or checkpoint_due:
                 health.check()
+                progress.unreported = sums.totals(processes)
                 paused = time.perf_counter()
                 stop_reason = evaluate() if evaluation_due else None
                 progress.seconds = seconds_before + time.perf_counter() - started
@@ -224,6 +237,7 @@ def train(
                     ended = stop_reason
                     break
         health.check()
+        progress.unreported = sums.totals(processes)
         progress.seconds = seconds_before + time.perf_counter() - started
         checkpoint()
     return ended
