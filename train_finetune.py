@@ -39,7 +39,7 @@ from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
 from bert.training.loop import Schedule
 from bert.training.optimizer import make_optimizer
-from bert.training.run import Run, assemble, how_to_go_on, printer, run_script
+from bert.training.run import Run, alone_in, assemble, how_to_go_on, printer, run_script
 from bert.training.schedule import steps_of_run
 from data.prefetch import prefetch
 from data.tasks.batches import TaskBatches
@@ -63,13 +63,14 @@ def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
         processes.in_each(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
-    for name, part in parts.items():
-        ended, reports[name] = finetune_once(part, settings, task, tokenizer, processes, say)
-        if reports[name] is None:
-            say(how_to_go_on("train_finetune.py", settings.output))
-            return 130 if ended == "interrupted" else 0
-    if processes.is_first and len(reports) > 1:
-        summarize(settings, reports, say)
+    with alone_in(settings.output, processes):
+        for name, part in parts.items():
+            ended, reports[name] = finetune_once(part, settings, task, tokenizer, processes, say)
+            if reports[name] is None:
+                say(how_to_go_on("train_finetune.py", settings.output))
+                return 130 if ended == "interrupted" else 0
+        if processes.is_first and len(reports) > 1:
+            summarize(settings, reports, say)
     say(next_commands(settings))
     return 0
 
@@ -120,14 +121,15 @@ def finetune_once(
             """Measures on the dev set, and keeps the model where it is the best so far."""
             evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
-            if best.update(evaluation.metrics[settings.metric], run.progress.step, epoch):
-                if processes.is_first:
-                    save_checkpoint(directory, model, tokenizer)
-                checkpoint()  # whoever resumes from it finds the model that it calls the best
+            is_best = best.update(evaluation.metrics[settings.metric], run.progress.step, epoch)
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             reporter.say(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
             reporter.draw_curves()
+            if is_best:
+                if processes.is_first:
+                    save_checkpoint(directory, model, tokenizer)
+                checkpoint()  # whoever resumes from it finds the model that it calls the best
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
 
         def checkpoint() -> None:

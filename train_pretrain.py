@@ -34,7 +34,7 @@ from bert.training.distributed import Processes
 from bert.training.loop import Progress, Schedule, mean_losses
 from bert.training.optimizer import make_optimizer
 from bert.training.reporting import in_words
-from bert.training.run import Run, assemble, printer, run_script
+from bert.training.run import Run, alone_in, assemble, printer, run_script
 from bert.training.schedule import steps_of_run
 from data.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 from data.prefetch import prefetch
@@ -50,13 +50,19 @@ from pretraining.settings import read_settings
 
 def main(command_line: list[str] | None = None) -> int:
     """Runs the script and returns its exit code: 0, 2 for bad input (one sentence on stderr), 130 when interrupted."""
-    return run_script("train_pretrain.py", command_line, partial(read_settings, description=__doc__), pretrain)
+    return run_script("train_pretrain.py", command_line, partial(read_settings, description=__doc__), pretrain_or_plan)
+
+
+def pretrain_or_plan(settings: SimpleNamespace, processes: Processes) -> int:
+    """Does what the flags say, and returns the exit code."""
+    if settings.plan is not None:
+        return plan(settings, processes)
+    with alone_in(settings.output, processes):
+        return pretrain(settings, processes)
 
 
 def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
-    if settings.plan is not None:
-        return plan(settings, processes)
     directory, say = Path(settings.output), printer(processes)
     tokenizer = processes.from_first(lambda: find_tokenizer(settings, directory, say))
     shards = open_shards(processes.from_first(lambda: tokenize_corpus(settings, directory, tokenizer)))
@@ -73,8 +79,8 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     schedule = make_schedule(settings, training.updates_per_epoch)
 
     if processes.is_first:
-        save_tokenizer(directory, tokenizer)
         save_settings(directory, vars(settings))
+        save_tokenizer(directory, tokenizer)
     say(describe(settings, run, shards, schedule, training.updates_per_epoch))
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
@@ -130,8 +136,8 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
 
 def find_tokenizer(settings: SimpleNamespace, run: Path, say):
     """The tokenizer of the run: its own where there is one, that of --vocab, or one learned from the corpus."""
-    if settings.resume:
-        return load_tokenizer(run)
+    if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
+        return load_tokenizer(run)  # unless it was stopped before it had one
     if settings.vocab is not None:
         path = Path(settings.vocab)
         if os.path.isdir(path):  # Path.is_dir raises where a name is too long

@@ -11,7 +11,7 @@ import lzma
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,28 +77,51 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def hold(directory: Path) -> Callable[[], None]:
-    """Lets no other process hold a directory, until what is returned is called or this process ends.
-
-    Where the system has no locks of that kind (flock), nothing is held.
+@contextlib.contextmanager
+def held(directory: str | Path) -> Iterator[None]:
+    """Inside the block no other process holds the directory, which is made where it is not there, and removed again
+    where nothing was written to it. (Systems that have no locks of that kind, flock, let others in.)
 
     Raises:
-        InputError: where another process holds it.
+        InputError: where another process holds it, or it cannot be made.
     """
+    directory = Path(directory)
+    made = [place for place in (directory, *directory.parents) if not os.path.exists(place)]
+    descriptor = None
+    try:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            descriptor = _locked(directory)
+        except BlockingIOError:
+            raise InputError(
+                f"{directory}: another process is at work there; wait for its end, or name another place"
+            ) from None
+        except OSError as error:
+            raise InputError(writing_failed(directory, error)) from None
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+        for place in made:
+            with contextlib.suppress(OSError):  # it holds something, and so do those above it
+                place.rmdir()
+
+
+def _locked(directory: Path) -> int | None:
+    """A descriptor of the directory that holds a lock until it is closed; None where there are no such locks."""
     try:
         import fcntl
     except ImportError:  # Windows
-        return lambda: None
+        return None
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        raise InputError(f"{directory}: another process is at work there; wait for it, or name another place") from None
-    except OSError:  # as on some network file systems
-        os.close(descriptor)
-        return lambda: None
-    return lambda: os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None  # as on some network file systems
+    return descriptor
 
 
 def sync_directory(directory: Path) -> None:

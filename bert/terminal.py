@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 
 
@@ -21,15 +22,23 @@ def orderly() -> Iterator[None]:
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
-    def end(number, frame):
-        raise SystemExit(128 + number)
+    process = os.getpid()
 
-    is_alone = int(os.environ.get("WORLD_SIZE", 1)) == 1
-    before = signal.signal(signal.SIGTERM, end if is_alone else signal.SIG_DFL)
+    def end(number, frame):
+        if os.getpid() == process:
+            raise SystemExit(128 + number)
+        signal.signal(number, signal.SIG_DFL)  # a worker process that has the handler from its parent ends at once
+        os.kill(os.getpid(), number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    has_signals = threading.current_thread() is threading.main_thread() and before is not None
+    if has_signals and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if has_signals:
+            signal.signal(signal.SIGTERM, before)
 
 
 def print_line(sentence: str) -> None:
@@ -44,7 +53,9 @@ def print_line(sentence: str) -> None:
 
 def silence_stdout() -> None:
     """Lets nothing more be printed, not even what Python still holds and would write, and fail at, when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def printing_failed(error: OSError) -> str:

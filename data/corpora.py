@@ -174,7 +174,7 @@ def _read_lines(path: Path, encoding_errors: str, report) -> Iterator[str]:
             if offset == 0:
                 text = text.removeprefix("\ufeff")  # the byte-order mark that some editors write
             text = text.strip()
-            if offset == 0 and "\r" in text and b"\n" not in piece:
+            if offset == 0 and text.count("\r") > 1 and b"\n" not in piece:
                 raise InputError(
                     f"{path}: its lines end with carriage returns alone, as in very old files, and would be a single "
                     f"line; convert them, for example with: tr '\\r' '\\n'"

@@ -9,8 +9,8 @@ TOTAL_MULTIPLE = 64  # each of which is a multiple of this
 def lay_end_to_end(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How a batch's tokens stand end to end, without its padding (see ``bert.model.packing``).
 
-    So that most batches have one shape, and the shape is one that matrix units like, a few tokens of padding go along,
-    as sequences of their own.
+    A few tokens of padding go along, as sequences of their own, so that batches of one length and number of rows have
+    few shapes, and these are such as matrix units like.
 
     Args:
         real: (batch, seq) bool: what is not padding, at the beginning of each row.

@@ -23,7 +23,7 @@ import train_finetune
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
-from bert.files import hold
+from bert.files import held
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.span import BertForQuestionAnswering
@@ -368,9 +368,11 @@ def test_behind_a_closed_pipe_it_trains_to_the_end(given, tmp_path):
 
 def test_two_processes_are_not_at_work_in_one_run(finished, tmp_path, capsys):
     shutil.copytree(finished, tmp_path / "run")
-    release = hold(tmp_path / "run")
-    assert "another process is at work there" in error_of(capsys, "--output", tmp_path / "run", "--resume")
-    release()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    with held(tmp_path / "run"):
+        message = error_of(capsys, "--output", tmp_path / "run", "--resume", "--max-steps", 200, "--learning-rate", 1)
+    assert "another process is at work there" in message
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
     assert finetune("--output", tmp_path / "run", "--resume") == 0
 
 

@@ -122,7 +122,10 @@ def load_checkpoint(
         elif not unexpected and all(_is_in(name, KNOWN_HEADS) for name in lacking):
             problems[-1] += "; fine-tune it for this task, with a fresh head, or name a checkpoint that was"
         raise InputError(f"{path} does not fit {model_class.__name__}: weights {'; weights '.join(problems)}")
-    weights = {name: _as_float(weights[name], f"{path}: {name}") for name in expected.keys() & weights.keys()}
+    weights = {
+        name: weights[name].float() if _is_in(name, fresh) else _as_float(weights[name], f"{path}: {name}")
+        for name in expected.keys() & weights.keys()
+    }
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts start fresh, with initial values
     model.load_state_dict(weights, strict=False, assign=True)  # strictness is above, with better words
@@ -223,7 +226,7 @@ def _as_float(weight: Tensor, source: str) -> Tensor:
         raise InputError(f"{source} is of {weight.dtype}, {weight.layout}; a dense tensor of floats was expected")
     weight = weight.float()
     if not weight.isfinite().all():
-        raise InputError(f"{source} holds numbers that are not finite: its training has failed; use an earlier one")
+        raise InputError(f"{source} holds numbers that are not finite in float32; use another checkpoint")
     return weight
 
 

@@ -121,8 +121,8 @@ def _refuse_added_tokens(tokens: Iterable, path: Path) -> None:
         token = token.get("content") if isinstance(token, dict) else token
         if token not in SPECIAL_TOKENS:
             raise InputError(
-                f"{path}: the token {token!r} was added to the vocabulary, to be found in texts as it is, which is not "
-                f"known here; remove it, and its row of the embeddings, if the model can do without"
+                f"{path}: the token {token!r} was added to the vocabulary, to be found in texts before they are split, "
+                f"which is not known here; take its entry out of the file, if your texts do without it"
             )
 
 

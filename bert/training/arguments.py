@@ -25,7 +25,7 @@ SHARED_MAY_CHANGE = {
     "recompute",
 }  # fmt: skip
 
-LARGEST = 2**31 - 1  # of any whole number: beyond all that a run could use, and what every library takes
+LARGEST = 2**31 - 1  # of what counts something: beyond all that a run could use, and what every library takes
 # What a run writes, at one time or another: a new one replaces none of it.
 WRITTEN = (
     "arguments.json", "config.json", "model.safetensors", "training_state", "task.json", "vocab.txt",
@@ -65,7 +65,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("the run")
     run.add_argument("--output", metavar="DIR", type=name_of_directory, help="the run's directory")
     add_switch(run, "--resume", "go on with the run in --output; flags are as it was begun with, unless given")
-    add_number(run, "--seed", whole, "names all random numbers of the run (0)")
+    add_number(run, "--seed", seed, "names all random numbers of the run (0)")
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to compute (a GPU where there is one)")
 
 
@@ -101,14 +101,19 @@ def name_of_directory(text: str) -> str:
     return text
 
 
-def whole(text: str) -> int:
-    """A whole number of at least 0, and at most LARGEST."""
+def whole(text: str, largest: int = LARGEST) -> int:
+    """A whole number from 0 to ``largest``."""
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
-    if number > LARGEST:
-        raise argparse.ArgumentTypeError(f"{text} is above {LARGEST:,}")
+    if number > largest:
+        raise argparse.ArgumentTypeError(f"{text} is above {largest:,}")
     return number
+
+
+def seed(text: str) -> int:
+    """A whole number of at least 0 that random generators take."""
+    return whole(text, largest=2**63 - 1)
 
 
 def positive(text: str) -> int:
@@ -174,7 +179,7 @@ def settings_of_run(
     run = Path(given.get("output", defaults["output"]))
     file = run / "arguments.json"
     if not given.get("resume"):
-        refuse_other_run(run)
+        refuse_other_run(run, but=given.get("vocab"))
         return over(defaults, given)
     if not os.path.exists(file):  # Path.exists raises where a name is too long
         raise InputError(f"--resume: nothing to resume from in {run} ({file.name} is not there); name its --output")
@@ -210,19 +215,26 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict:
         raise InputError(f"{path}: {error}; put back the file, or begin another run") from None
 
 
-def refuse_other_run(run: Path) -> None:
+def refuse_other_run(run: Path, but: str | None = None) -> None:
     """
+    Args:
+        but: a file that may be there, since the run reads it.
+
     Raises:
         InputError: where the directory holds a run or a checkpoint, which a new run would write over.
     """
     # Path.exists would raise where a name is too long; that it is, is said when the run is written.
     refuse_file(run)
     for name in WRITTEN:
-        if os.path.exists(run / name):
+        if os.path.exists(run / name) and not (but is not None and _is_same_file(run / name, but)):
             raise InputError(
                 f"{run} holds a run already ({name}), or what a run would replace; --resume it, name another --output, "
                 f"or remove it"
             )
+
+
+def _is_same_file(path: Path, other: str) -> bool:
+    return os.path.exists(other) and os.path.samefile(path, other)
 
 
 def refuse_file(directory: Path) -> None:

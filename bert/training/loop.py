@@ -227,6 +227,7 @@ def train(
             if evaluation_due or checkpoint_due:
                 health.check()
                 progress.unreported = sums.totals(processes)
+                progress.seconds = seconds_before + time.perf_counter() - started
                 paused = time.perf_counter()
                 stop_reason = evaluate() if evaluation_due else None
                 progress.seconds = seconds_before + time.perf_counter() - started

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files import atomic_file, hold, write_atomically, writing_failed
+from bert.files import atomic_file, write_atomically, writing_failed
 from bert.terminal import print_line
 from bert.training.loop import Progress
 
@@ -26,14 +26,13 @@ class Reporter:
         silent: whether nothing is written or shown: in all processes but the first.
 
     Raises:
-        InputError: where another process is at work in the directory, or it cannot be written to.
+        InputError: where the directory cannot be written to.
     """
 
     def __init__(self, directory: Path, progress: Progress, max_steps: int, silent: bool = False):
         self.directory, self.progress, self.silent = directory, progress, silent
         if silent:
             return
-        self._release = hold(directory)
         from torch.utils.tensorboard import SummaryWriter
         from tqdm import tqdm
 
@@ -45,7 +44,6 @@ class Reporter:
         try:
             self.events = SummaryWriter(events, purge_step=progress.step + 1 if progress.step else None)
         except OSError as error:
-            self._release()
             raise InputError(writing_failed(events, error)) from None
         self.bar = tqdm(
             total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
@@ -58,7 +56,6 @@ class Reporter:
         if not self.silent:
             self.bar.close()
             self.events.close()
-            self._release()
 
     def say(self, sentence: str) -> None:
         """Prints a sentence above the progress bar."""

@@ -10,7 +10,7 @@ It knows no task: what a script keeps in the training state of its own, it gives
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
-from bert.files import is_disk_full
+from bert.files import held, is_disk_full
 from bert.terminal import orderly, print_line, printing_failed, silence_stdout
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
@@ -86,6 +86,18 @@ def _run(script: str, command_line: list[str] | None, read_settings: Callable, d
 def printer(processes: Processes) -> Say:
     """What prints a sentence for the user: the first process speaks, and the others are silent."""
     return print_line if processes.is_first else (lambda sentence: None)
+
+
+@contextlib.contextmanager
+def alone_in(directory: str | Path, processes: Processes) -> Iterator[None]:
+    """Inside the block these processes are the only ones at work in a run's directory (see ``bert.files.held``).
+
+    Raises:
+        InputError, SystemExit: where others are (see ``Processes.in_each``).
+    """
+    with contextlib.ExitStack() as stack:
+        processes.in_each(lambda: stack.enter_context(held(directory)) if processes.is_first else None)
+        yield
 
 
 def how_to_go_on(script: str, directory: str | Path) -> str:
@@ -161,7 +173,8 @@ class Run:
         state, complaints = load_newest_state(self.directory / "training_state")
         for complaint in complaints:
             self.say(f"Note: {complaint}; going back to the state before it.")
-        changed = [name for name, value in self.identity.items() if state.pop(name, None) != value]
+        # A state of before a part of the identity was saved says nothing of it.
+        changed = [name for name, value in self.identity.items() if state.pop(name, value) != value]
         if changed:
             raise InputError(
                 f"{self.directory}: its training state does not belong to what {made_from} make now (other "
