@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.measuring import options, row, run_cases, take_turns
+from benchmarks.measuring import matrix_product_rate, options, row, run_cases, take_turns
+from benchmarks.operations import encoder_operations
 from benchmarks.training_step import ATTENTIONS, their_model
 from bert.config import BertConfig
 from bert.embed import embed
@@ -63,14 +64,15 @@ def _embedding(case: str, size: str, folder: Path, device: torch.device, seconds
     for name, vectors in results.items():
         np.testing.assert_allclose(vectors, results["ours"], atol=1e-4, err_msg=name)
 
-    tokens = sum(min(len(ids) + 2, MAX_LENGTH) for ids in tokenizer.encode_batch(texts))
+    lengths = [min(len(ids) + 2, MAX_LENGTH) for ids in tokenizer.encode_batch(texts)]
     times = take_turns(works, device, seconds)
     medians = {name: statistics.median(each) for name, each in times.items()}
-    rows = []
+    rows, rate = [], matrix_product_rate(device, torch.float32)
     for order in ("as they come", "sorted"):
         best = min((name for name in works if name.endswith(order)), key=medians.__getitem__)
         rows.append(row(
-            f"{case}; theirs {best}", "fp32", "real tokens/s", times["ours"], times[best], tokens, medians=medians
+            f"{case}; theirs {best}", "fp32", "real tokens/s", times["ours"], times[best], sum(lengths),
+            medians=medians, mfu=encoder_operations(model.config, lengths) / medians["ours"] / rate,
         ))  # fmt: skip
     return rows
 

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import matrix_product_rate, options, row, run_cases, take_turns
+from benchmarks.operations import encoder_operations, pretraining_operations
 from bert.checkpoints.huggingface import to_huggingface_name
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
@@ -37,7 +38,7 @@ from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
 from bert.training.loop import Losses, Sums, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
-from bert.training.precision import DTYPES, Precision
+from bert.training.precision import DTYPES, Precision, choose_precision
 from data.packing import lay_end_to_end
 from data.tasks.batches import input_batch
 from data.tasks.classification import Columns, read_examples
@@ -54,7 +55,10 @@ Batch = dict[str, torch.Tensor]
 
 def main(arguments: list[str] | None = None) -> None:
     parser = options(__doc__)
-    parser.add_argument("--precisions", nargs="+", choices=("fp32", "bf16"), default=["fp32", "bf16"])
+    parser.add_argument(
+        "--precisions", nargs="+", choices=("fp32", "bf16"), help="of the CPU's pretraining steps (default: both where "
+        "it computes in bf16, and else fp32: emulated, a step in bf16 takes minutes)",
+    )  # fmt: skip
     parser.add_argument("--memory-of", nargs=2, metavar=("SIDE", "SIZE"), help="print one side's peak memory, in MB")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -78,8 +82,10 @@ def _cases(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]
             for size, batch_size, length in GPU_SHAPES
             for how in ("as written", "compiled")
         }
+    computes_in_bf16 = choose_precision("auto", device).name == "bf16"
+    precisions = given.precisions or (["fp32", "bf16"] if computes_in_bf16 else ["fp32"])
     for size, (batch_size, length) in SHAPES.items():
-        for precision in given.precisions:
+        for precision in precisions:
             cases[f"{size}, pretraining step, {batch_size} x {length}, {precision}"] = (
                 lambda case, size=size, precision=precision: _pretraining(case, size, precision, device, given.seconds)
             )
@@ -159,7 +165,7 @@ def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tup
     types = (torch.arange(length) >= length // 2).long().expand(batch_size, length).contiguous()
     mask, next_sentence = torch.ones_like(ids), torch.randint(0, 2, (batch_size,), generator=generator)
     order = torch.randperm(batch_size * length, generator=generator)
-    places = order[: round(MASKED * batch_size * length)].sort().values
+    places = order[: masked_in(batch_size * length)].sort().values
     labels = torch.randint(5, config.vocab_size, (len(places),), generator=generator)
     everywhere = torch.full((batch_size * length,), -100).index_copy(0, places, labels).view(batch_size, length)
     inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
@@ -167,6 +173,11 @@ def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tup
         inputs | {"masked_positions": places, "masked_labels": labels, "next_sentence_labels": next_sentence},
         inputs | {"labels": everywhere, "next_sentence_label": next_sentence},
     )
+
+
+def masked_in(tokens: int) -> int:
+    """How many of a batch's tokens have a label."""
+    return round(MASKED * tokens)
 
 
 def _pretraining(
@@ -184,8 +195,8 @@ def _pretraining(
             torch.compile(peer) if compiled else peer, [theirs], precision, device
         )
     works["ours"] = our_steps(model, [ours], precision, device)
-    flops = flops_per_step(config, batch_size, length, device)
-    return _rows(case, precision, works, batch_size * length, device, seconds, flops)
+    operations = pretraining_operations(config, batch_size, length, masked_in(batch_size * length))
+    return _rows(case, precision, works, batch_size * length, device, seconds, operations)
 
 
 def _on_a_gpu(
@@ -209,8 +220,9 @@ def _on_a_gpu(
         peer = their_model("BertForPreTraining", models["faithful"], "sdpa").to(device)
         peer = torch.compile(peer) if compiled else peer
         works["sdpa"] = their_steps(peer, [theirs] * GPU_UPDATES, "bf16", device)
-        tokens, flops = batch_size * length, flops_per_step(config, batch_size, length, device)
-        return _rows(case, "bf16", works, GPU_UPDATES * tokens, device, seconds, GPU_UPDATES * flops)
+        tokens = batch_size * length
+        operations = pretraining_operations(config, batch_size, length, masked_in(tokens), device.type)
+        return _rows(case, "bf16", works, GPU_UPDATES * tokens, device, seconds, GPU_UPDATES * operations)
 
 
 def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
@@ -234,13 +246,14 @@ def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> l
     for attention in ATTENTIONS:
         peer = their_model("BertForSequenceClassification", model, attention).to(device)
         works[attention] = their_steps(peer, batches, "fp32", device)
-    tokens = sum(int(batch["attention_mask"].sum()) for batch in batches)
-    return _rows(case, "fp32", works, tokens, device, seconds, None)
+    lengths = [len(each.input_ids) for each in inputs]
+    operations = 3 * encoder_operations(model.config, lengths, read_of_each=1)
+    return _rows(case, "fp32", works, sum(lengths), device, seconds, operations)
 
 
 def _rows(
     case: str, precision: str, works: dict[str, Callable[[], object]], tokens: float, device: torch.device,
-    seconds: float, flops: float | None,
+    seconds: float, operations: float,
 ) -> list[dict]:  # fmt: skip
     """Ours (and ours compiled) beside the best of theirs."""
     times = take_turns(works, device, seconds)
@@ -249,31 +262,12 @@ def _rows(
     rows = []
     for name in medians:
         if name.startswith("ours"):
-            rate = None if flops is None else flops / medians[name]
             rows.append(row(
                 f"{case}{name.removeprefix('ours')}; theirs {best}", precision, "real tokens/s", times[name],
                 times[best], tokens, medians=medians,
-                mfu=None if rate is None else rate / matrix_product_rate(device, DTYPES[precision]),
+                mfu=operations / medians[name] / matrix_product_rate(device, DTYPES[precision]),
             ))  # fmt: skip
     return rows
-
-
-def flops_per_step(config: BertConfig, batch_size: int, length: int, device: torch.device) -> float:
-    """Floating-point operations of the matrix products that ours takes in a step: 6 for each weight that a token meets
-    (2 forward, 4 backward), 12 for each pair of tokens, layer and hidden number in attention; the vocabulary at masked
-    tokens alone; and the last layer at those and [CLS] alone, but for its keys and values, and on a GPU its queries and
-    attention.
-    """
-    hidden, tokens = config.hidden_size, batch_size * length
-    masked = round(MASKED * tokens)
-    read = masked + batch_size
-    projections, looking = (2, read) if device.type == "cpu" else (3, tokens)
-    layer = 4 * hidden**2 + 2 * hidden * config.intermediate_size
-    whole_layer = 6 * layer * tokens + 12 * tokens * length * hidden
-    everywhere = projections * hidden**2
-    last_layer = 6 * (everywhere * tokens + (layer - everywhere) * read) + 12 * looking * length * hidden
-    head = 6 * masked * hidden * (config.vocab_size + hidden)
-    return (config.num_hidden_layers - 1) * whole_layer + last_layer + head
 
 
 # ---- memory ----
