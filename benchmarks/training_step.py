@@ -36,9 +36,10 @@ from bert.tokenization.long_texts import fit_texts
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, Sums, training_step
+from bert.training.loop import Losses, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
 from bert.training.precision import DTYPES, Precision, choose_precision
+from bert.training.sums import Sums
 from data.packing import lay_end_to_end
 from data.tasks.batches import input_batch
 from data.tasks.classification import Columns, read_examples

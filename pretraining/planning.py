@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, Sums, training_step
+from bert.training.loop import Losses, training_step
 from bert.training.run import Run
+from bert.training.sums import Sums
 from data.packing import lay_end_to_end
 from pretraining.plan import (
     MASKED_SHARE,

@@ -111,9 +111,10 @@ import torch
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, Sums, training_step
+from bert.training.loop import Losses, training_step
 from bert.training.optimizer import make_optimizer
 from bert.training.precision import choose_precision
+from bert.training.sums import Sums
 from pretraining.planning import random_batch
 
 torch.set_num_threads(1)

@@ -13,10 +13,11 @@ from torch import nn
 from bert.errors import InputError
 from bert.heads.loss import Loss, cross_entropy
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, Progress, Schedule, Sums, mean_losses, train, training_step
+from bert.training.loop import Losses, Progress, Schedule, mean_losses, train, training_step
 from bert.training.optimizer import make_optimizer
 from bert.training.precision import choose_precision
 from bert.training.state import generator_state, restore_generator_state
+from bert.training.sums import Sums
 
 CPU = torch.device("cpu")
 ALONE = Processes(0, 1, CPU)
@@ -173,13 +174,6 @@ def test_a_group_may_learn_at_a_part_of_the_rate():
     whole_step = before - model.layers[0].weight
     assert whole_step.abs().sum() > 0
     torch.testing.assert_close(before - half.layers[0].weight, whole_step / 2)
-
-
-def test_a_loss_without_right_and_wrong_has_a_mean_and_no_accuracy():
-    sums = Sums()
-    for total, count in ((4.0, 1), (2.0, 2)):
-        sums.add({"distance": Loss(torch.tensor(total), torch.tensor(count), None)})
-    assert sums.means(ALONE) == {"distance_loss": 2.0}
 
 
 def test_a_report_holds_the_means_since_the_one_before():
