@@ -6,21 +6,22 @@
 Each side starts from the texts: film reviews of the folder that the environment variable BERT_DATA names, cut to 256
 tokens, and ends with the mean of each text's last states. Ours is ``bert.embed.embed``, as ``python -m bert embed``
 calls it. Theirs is the tokenizer and model of transformers in batches of 32, once in the order of the texts, as its
-documentation does it, and once sorted by length, as sentence-transformers does it; with the better of its attentions.
+documentation does it, and once sorted by length, as sentence-transformers does it; with the better of its attentions,
+and by ``torch.compile``.
 """
 
 import os
-import statistics
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.measuring import matrix_product_rate, options, row, run_cases, take_turns
+from benchmarks.measuring import PRODUCT, MatrixProduct, Work, memory_row, options, run_cases, speed_row, take_turns
 from benchmarks.operations import encoder_operations
-from benchmarks.training_step import ATTENTIONS, their_model
+from benchmarks.training_step import PEERS, TRANSFORMERS, their_model
 from bert.config import BertConfig
 from bert.embed import embed
 from bert.model.bert import BertModel
@@ -28,7 +29,9 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.corpora import read_documents
 
 MAX_LENGTH, BATCH_SIZE = 256, 32
-TEXTS = {"mini": 256, "base": 32}
+TEXTS = {"mini": 256, "base": 96}
+GPU_TIMES = 32  # as many texts for a GPU
+ORDERS = ("as they come", "sorted")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,8 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     if folder is None:
         raise SystemExit("the environment variable BERT_DATA names no folder; the reviews in it are what is embedded")
     cases = {
-        f"{size}, embedding reviews, up to {MAX_LENGTH} tokens": lambda case, size=size: _embedding(
-            case, size, Path(folder), torch.device(given.device), given.seconds
+        f"{size}, embedding reviews, up to {MAX_LENGTH} tokens": partial(
+            _embedding, size=size, folder=Path(folder), device=torch.device(given.device), seconds=given.seconds
         )
         for size in TEXTS
     }
@@ -49,53 +52,71 @@ def main(arguments: list[str] | None = None) -> None:
 def _embedding(case: str, size: str, folder: Path, device: torch.device, seconds: float) -> list[dict]:
     vocabulary = folder / "vocab" / "bert-base-uncased.txt"
     documents = read_documents([folder / "imdb" / "unsup.txt.xz"], document_per_line=True)
-    texts = [" ".join(document) for document in islice(documents, TEXTS[size])]
-    tokenizer = WordPieceTokenizer.from_file(vocabulary)
-    torch.manual_seed(0)
-    model = BertModel(getattr(BertConfig, size)()).to(device).eval()
-    works: dict[str, Callable[[], np.ndarray]] = {
-        "ours": lambda: np.stack(list(embed(model, tokenizer, ((text, None) for text in texts), MAX_LENGTH)))
+    number = TEXTS[size] * (GPU_TIMES if device.type == "cuda" else 1)
+    texts = [" ".join(document) for document in islice(documents, number)]
+    makers: dict[str, Callable[[], Work]] = {"ours": partial(make_ours, size, vocabulary, texts, device)}
+    makers |= {
+        f"{peer}, {order}": partial(make_theirs, peer, order, size, vocabulary, texts, device)
+        for peer in PEERS
+        for order in ORDERS
     }
-    for attention in ATTENTIONS:
-        peer = their_model("BertModel", model, attention).to(device).eval()
-        for order in ("as they come", "sorted"):
-            works[f"{attention}, {order}"] = _their_embed(peer, vocabulary, texts, order == "sorted", device)
-    results = {name: work() for name, work in works.items()}
-    for name, vectors in results.items():
-        np.testing.assert_allclose(vectors, results["ours"], atol=1e-4, err_msg=name)
+    product = MatrixProduct(device, torch.float32)
+    turns = take_turns(makers | {PRODUCT: product}, device, seconds, TRANSFORMERS)
+    ours = turns["ours"]
+    for name in makers:
+        np.testing.assert_allclose(turns[name].result, ours.result, atol=1e-4, err_msg=name)
 
+    tokenizer = WordPieceTokenizer.from_file(vocabulary)
     lengths = [min(len(ids) + 2, MAX_LENGTH) for ids in tokenizer.encode_batch(texts)]
-    times = take_turns(works, device, seconds)
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    rows, rate = [], matrix_product_rate(device, torch.float32)
-    for order in ("as they come", "sorted"):
-        best = min((name for name in works if name.endswith(order)), key=medians.__getitem__)
-        rows.append(row(
-            f"{case}; theirs {best}", "fp32", "real tokens/s", times["ours"], times[best], sum(lengths),
-            medians=medians, mfu=encoder_operations(model.config, lengths) / medians["ours"] / rate,
-        ))  # fmt: skip
-    return rows
+    operations = encoder_operations(getattr(BertConfig, size)(), lengths)
+    mfu = operations / ours.median / (product.operations / turns[PRODUCT].median)
+    rows = []
+    for order in ORDERS:
+        written = [f"{peer}, {order}" for peer in PEERS if peer != "compiled"]
+        for name in (min(written, key=lambda name: turns[name].median), f"compiled, {order}"):
+            rows.append(speed_row(
+                f"{case}; theirs {name}", "fp32", "real tokens/s", ours, turns[name], sum(lengths), mfu=mfu,
+                medians={each: turn.median for each, turn in turns.items()},
+            ))  # fmt: skip
+    theirs = min(turns[name].peak for name in makers if name != "ours" and not name.startswith("compiled"))
+    return [*rows, memory_row(case, "fp32", ours.peak, theirs)]
 
 
-def _their_embed(
-    model: torch.nn.Module, vocabulary: Path, texts: list[str], is_sorted: bool, device: torch.device
-) -> Callable[[], np.ndarray]:
+def new_model(size: str, device: torch.device) -> BertModel:
+    torch.manual_seed(0)
+    return BertModel(getattr(BertConfig, size)()).to(device).eval()
+
+
+def make_ours(size: str, vocabulary: Path, texts: list[str], device: torch.device) -> Work:
+    """Embeds the texts: (texts, hidden_size)."""
+    model, tokenizer = new_model(size, device), WordPieceTokenizer.from_file(vocabulary)
+    return lambda: np.stack(list(embed(model, tokenizer, ((text, None) for text in texts), MAX_LENGTH)))
+
+
+def make_theirs(
+    peer: str, order: str, size: str, vocabulary: Path, texts: list[str], device: torch.device
+) -> Work:
+    """The same with transformers, as one of PEERS, in one of ORDERS."""
     import transformers  # only here: it takes seconds
 
+    model = their_model("BertModel", new_model(size, device), peer).eval()
     tokenizer = transformers.BertTokenizer(str(vocabulary))
+    hidden_size = model.config.hidden_size
 
     @torch.inference_mode()
     def work() -> np.ndarray:
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place])) if is_sorted else range(len(texts))
-        vectors = torch.zeros(len(texts), model.config.hidden_size)
+        places = list(range(len(texts)))
+        if order == "sorted":
+            places.sort(key=lambda place: len(texts[place]))
+        vectors = torch.zeros(len(texts), hidden_size)
         for first in range(0, len(texts), BATCH_SIZE):
-            places = list(order[first : first + BATCH_SIZE])
+            chosen = places[first : first + BATCH_SIZE]
             batch = tokenizer(
-                [texts[place] for place in places], padding=True, truncation=True, max_length=MAX_LENGTH,
+                [texts[place] for place in chosen], padding=True, truncation=True, max_length=MAX_LENGTH,
                 return_tensors="pt",
             ).to(device)  # fmt: skip
             states, mask = model(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1)
-            vectors[places] = ((states * mask).sum(1) / mask.sum(1)).cpu()
+            vectors[chosen] = ((states * mask).sum(1) / mask.sum(1)).cpu()
         return vectors.numpy()
 
     return work

@@ -1,65 +1,209 @@
-"""What the benchmarks of the model share: turns taken in one run, medians, a row, a table."""
+"""What the benchmarks of the model share: contestants that take turns in one run, medians, a row, a table."""
 
 import argparse
 import gc
+import importlib
 import json
+import multiprocessing
 import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
 
+Work = Callable[[], Any]
+PRODUCT = "a large matrix product"  # the contestant whose rate MFU is reckoned from
 
-def take_turns(works: dict[str, Callable[[], object]], device: torch.device, seconds: float) -> dict[str, list[float]]:
-    """The seconds that each of several works takes, one after the other and again, so that what else the machine does
-    slows all of them down.
+
+@dataclass
+class Turns:
+    """What a contestant showed.
+
+    seconds: of each turn; result: what its work gave before the turns; peak: the most bytes that it held at a time,
+    without what was imported before it was made.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    result: Any = None
+    peak: int = 0
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def take_turns(
+    makers: dict[str, Callable[[], Work]], device: torch.device, seconds: float, imports: tuple[str, ...] = ()
+) -> dict[str, Turns]:
+    """Contestants do their work one after the other, and again, so that what else the machine does slows all of them.
+
+    On the CPU each lives in a process of its own, so that none has to do with the memory that another has left behind;
+    on a GPU, whose memory PyTorch keeps for itself, they share this one.
 
     Args:
-        works: each is run once before, unmeasured.
-        seconds: how long to measure each of them, at least; and at least five times.
+        makers: each is called once and makes the work to be measured, which is run once before, unmeasured. For the
+            CPU they are picklable.
+        seconds: how long to measure each of them, on average; and at least five times.
+        imports: modules that are imported before anything is measured.
     """
-    for work in works.values():
+    contestant = _Here if device.type == "cuda" else _InAProcess
+    contestants: dict[str, _Here | _InAProcess] = {}
+    try:
+        for name, make in makers.items():
+            contestants[name] = contestant(make, imports)
+        turns = {name: Turns(result=each.result) for name, each in contestants.items()}
+        while len(turns[name].seconds) < 5 or sum(sum(each.seconds) for each in turns.values()) < seconds * len(turns):
+            for name, each in contestants.items():
+                turns[name].seconds.append(each.take_turn())
+        for name, each in contestants.items():
+            turns[name].peak = each.peak()
+        return turns
+    finally:
+        for each in contestants.values():
+            each.close()
+
+
+class _Here:
+    """A contestant on a GPU."""
+
+    def __init__(self, make: Callable[[], Work], imports: tuple[str, ...]):
+        for module in imports:
+            importlib.import_module(module)
+        before = torch.cuda.memory_allocated()
+        self._work = make()
+        self.result = self._work()
+        torch.cuda.synchronize()
+        self._own, self._more = torch.cuda.memory_allocated() - before, 0
+
+    def take_turn(self) -> float:
+        gc.collect()  # now, and not in a turn
+        torch.cuda.reset_peak_memory_stats()
+        before, started = torch.cuda.memory_allocated(), time.perf_counter()
+        self._work()
+        torch.cuda.synchronize()
+        took = time.perf_counter() - started
+        self._more = max(self._more, torch.cuda.max_memory_allocated() - before)
+        return took
+
+    def peak(self) -> int:
+        return self._own + self._more
+
+    def close(self) -> None:
+        pass
+
+
+class _InAProcess:
+    """A contestant on the CPU."""
+
+    def __init__(self, make: Callable[[], Work], imports: tuple[str, ...]):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        arguments = (make, imports, torch.get_num_threads(), theirs)
+        self._process = context.Process(target=_serve, args=arguments)
+        self._process.start()
+        theirs.close()
+        self.result = self._pipe.recv()
+
+    def take_turn(self) -> float:
+        self._pipe.send("turn")
+        return self._pipe.recv()
+
+    def peak(self) -> int:
+        self._pipe.send("peak")
+        return self._pipe.recv()
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join()
+
+
+def _serve(make: Callable[[], Work], imports: tuple[str, ...], threads: int, pipe: Connection) -> None:
+    torch.set_num_threads(threads)
+    for module in imports:
+        importlib.import_module(module)
+    before = _memory_status("VmRSS")
+    work = make()
+    pipe.send(work())
+    while True:
+        try:
+            asked = pipe.recv()
+        except EOFError:
+            return
+        if asked == "peak":
+            pipe.send(_memory_status("VmHWM") - before)
+            continue
+        gc.collect()
+        started = time.perf_counter()
         work()
-    _wait_for(device)
-    times: dict[str, list[float]] = {name: [] for name in works}
-    while min(len(each) for each in times.values()) < 5 or sum(map(sum, times.values())) < seconds * len(works):
-        for name, work in works.items():
-            gc.collect()  # now, and not in somebody's turn
-            started = time.perf_counter()
-            work()
-            _wait_for(device)
-            times[name].append(time.perf_counter() - started)
-    return times
+        pipe.send(time.perf_counter() - started)
 
 
-def row(
-    case: str, precision: str, unit: str, ours: list[float], theirs: list[float], amount: float, **more: object
-) -> dict:
-    """A case's figures: ``amount`` per second (for example tokens) by the medians of the seconds measured, and their
-    ratio. spread: the middle half of the ratios of the turns, each of which was measured side by side.
+def _memory_status(name: str) -> int:
+    """Bytes that this process holds now (VmRSS), or held at most (VmHWM; getrusage's begins with its parent's)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+# ---- what the machine has to give ----
+
+
+@dataclass(frozen=True)
+class MatrixProduct:
+    """Makes a contestant: products of two large matrices, the rate of which a model's is set against (MFU)."""
+
+    device: torch.device
+    precision: torch.dtype
+
+    @property
+    def size(self) -> int:
+        return 2_048 if self.device.type == "cpu" else 8_192
+
+    @property
+    def times(self) -> int:
+        return 5 if self.device.type == "cpu" else 100
+
+    @property
+    def operations(self) -> int:
+        """Of a turn."""
+        return self.times * 2 * self.size**3
+
+    def __call__(self) -> Work:
+        left, right = (torch.randn(self.size, self.size, device=self.device).to(self.precision) for _ in range(2))
+
+        def multiply() -> None:
+            for _ in range(self.times):
+                left @ right
+
+        return multiply
+
+
+# ---- rows ----
+
+
+def speed_row(case: str, precision: str, unit: str, ours: Turns, theirs: Turns, amount: float, **more: object) -> dict:
+    """``amount`` per second (for example tokens) by the medians of the turns, and their ratio. spread: the middle half
+    of the ratios turn by turn, which is another thing than the ratio of the medians, and need not have it inside.
     """
-    ratios = sorted(their / our for our, their in zip(ours, theirs))
+    ratios = sorted(their / our for our, their in zip(ours.seconds, theirs.seconds))
     quarter = len(ratios) // 4
-    our_rate, their_rate = amount / statistics.median(ours), amount / statistics.median(theirs)
+    our_rate, their_rate = amount / ours.median, amount / theirs.median
     return {
         "case": case, "precision": precision, "ours": our_rate, "theirs": their_rate, "unit": unit,
         "ratio": our_rate / their_rate, "spread": [ratios[quarter], ratios[-1 - quarter]], **more,
     }  # fmt: skip
 
 
-def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations per second of a product of two large matrices: what the machine has to give."""
-    size, at_once = (2_048, 1) if device.type == "cpu" else (8_192, 100)  # a turn of a GPU's needs more than one
-    left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-
-    def multiply() -> None:
-        for _ in range(at_once):
-            left @ right
-
-    times = take_turns({"products": multiply}, device, seconds=2.0)
-    return at_once * 2 * size**3 / statistics.median(times["products"])
+def memory_row(case: str, precision: str, ours: int, theirs: int) -> dict:
+    """The peaks, in MB; less is better."""
+    return {
+        "case": f"{case}, peak memory", "precision": precision, "ours": ours / 1e6, "theirs": theirs / 1e6,
+        "unit": "MB (less is better)", "ratio": ours / theirs,
+    }  # fmt: skip
 
 
 def options(description: str) -> argparse.ArgumentParser:
@@ -73,7 +217,7 @@ def options(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-HEADER = f"{'case':66} {'in':5} {'ours':>10} {'theirs':>10} {'ratio':>6}  {'middle half':13} {'MFU':>5} unit"
+HEADER = f"{'case':76} {'in':5} {'ours':>10} {'theirs':>10} {'ratio':>6}  {'middle half':13} {'MFU':>5} unit"
 
 
 def line(each: dict) -> str:
@@ -81,7 +225,7 @@ def line(each: dict) -> str:
     spread = "" if "spread" not in each else "{:.2f} to {:.2f}".format(*each["spread"])
     utilisation = "" if each.get("mfu") is None else f"{each['mfu']:.0%}"
     return (
-        f"{each['case']:66} {each['precision']:5} {each['ours']:10,.1f} {each['theirs']:10,.1f} "
+        f"{each['case']:76} {each['precision']:5} {each['ours']:10,.1f} {each['theirs']:10,.1f} "
         f"{each['ratio']:5.2f}x  {spread:13} {utilisation:>5} {each['unit']}"
     )
 
@@ -98,8 +242,3 @@ def run_cases(cases: dict[str, Callable[[str], list[dict]]], given: argparse.Nam
                 print(line(each), flush=True)
                 if given.json:  # at once: a benchmark may be stopped on the way
                     given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-
-
-def _wait_for(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

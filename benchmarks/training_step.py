@@ -4,11 +4,11 @@
     python -m benchmarks.training_step --cases mini --seconds 60 --json results.json
 
 A pretraining step is the whole of it: forward, the two losses, backward, clipping, AdamW, with dropout 0.1. Ours is
-``bert.training.loop.training_step`` as the scripts call it, with its labels at chosen positions; theirs is
-``BertForPreTraining``, whose labels stand at all positions, with the better of its eager and sdpa attentions, and
-torch's AdamW, fused. In a fine-tuning step both get the same SST-2 sentences (of the folder that the environment
-variable BERT_DATA names), 32 in random order. Peak memory is that of a fresh process, less what it holds before the
-model is made.
+``bert.training.loop.training_step`` as the scripts call it, not compiled, with its labels at chosen positions; theirs
+is ``BertForPreTraining``, whose labels stand at all positions, with torch's AdamW, fused: as written, with the better
+of its eager and sdpa attentions, and by ``torch.compile``; it gets no attention mask, since the rows are full, and a
+mask of ones would keep it from its fastest kernel when it is compiled. In a fine-tuning step both get the same SST-2
+sentences (of the folder that the environment variable BERT_DATA names), 32 in random order.
 
 On a GPU the cases are others, in bf16: both sides as written and by ``torch.compile``, and ours with both of its
 presets, *faithful* and *fast*, which drops out no attention weights. Theirs does. A turn is ten updates there, so that
@@ -17,16 +17,23 @@ the host can be ahead of the GPU, as in training.
 
 import contextlib
 import os
-import statistics
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.measuring import matrix_product_rate, options, row, run_cases, take_turns
+from benchmarks.measuring import (
+    PRODUCT,
+    MatrixProduct,
+    Work,
+    memory_row,
+    options,
+    run_cases,
+    speed_row,
+    take_turns,
+)
 from benchmarks.operations import encoder_operations, pretraining_operations
 from bert.checkpoints.huggingface import to_huggingface_name
 from bert.config import BertConfig
@@ -34,8 +41,10 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.tokenization.long_texts import fit_texts
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
+from bert.training.health import Health
 from bert.training.loop import Losses, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
 from bert.training.precision import DTYPES, Precision, choose_precision
@@ -49,7 +58,8 @@ SST2_BATCHES = {"mini": 8, "base": 3}  # of 32 sentences, in a turn
 GPU_SHAPES = (("base", 256, 128), ("base", 64, 512), ("large", 32, 512))
 GPU_UPDATES = 10  # in a turn
 MASKED = 0.15
-ATTENTIONS = ("eager", "sdpa")
+PEERS = ("eager", "sdpa", "compiled")  # transformers as written, with either attention, and by torch.compile
+TRANSFORMERS = ("transformers.models.bert.modeling_bert",)  # so that its own memory is not counted
 
 Batch = dict[str, torch.Tensor]
 
@@ -60,76 +70,64 @@ def main(arguments: list[str] | None = None) -> None:
         "--precisions", nargs="+", choices=("fp32", "bf16"), help="of the CPU's pretraining steps (default: both where "
         "it computes in bf16, and else fp32: emulated, a step in bf16 takes minutes)",
     )  # fmt: skip
-    parser.add_argument("--memory-of", nargs=2, metavar=("SIDE", "SIZE"), help="print one side's peak memory, in MB")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     device = torch.device(given.device)
-    if given.memory_of:
-        print(_peak_memory(*given.memory_of, device))
-        return
-    run_cases(_cases(given, device), given)
+    run_cases(_on_a_gpu(given, device) if device.type == "cuda" else _on_a_cpu(given, device), given)
 
 
-def _cases(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+def _on_a_cpu(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
     """Each case by its name: a function that measures it."""
     cases = {}
-    if device.type == "cuda":
-        return {
-            f"{size}, pretraining step, {batch_size} x {length}, {how}": (
-                lambda case, shape=(size, batch_size, length), how=how: _on_a_gpu(
-                    case, *shape, device, given.seconds, compiled=how == "compiled"
-                )
-            )
-            for size, batch_size, length in GPU_SHAPES
-            for how in ("as written", "compiled")
-        }
     computes_in_bf16 = choose_precision("auto", device).name == "bf16"
-    precisions = given.precisions or (["fp32", "bf16"] if computes_in_bf16 else ["fp32"])
     for size, (batch_size, length) in SHAPES.items():
-        for precision in precisions:
-            cases[f"{size}, pretraining step, {batch_size} x {length}, {precision}"] = (
-                lambda case, size=size, precision=precision: _pretraining(case, size, precision, device, given.seconds)
-            )
-    cases["base, pretraining step, 8 x 128, theirs compiled"] = lambda case: _pretraining(
-        case, "base", "fp32", device, given.seconds, compiled=True
-    )
+        for precision in given.precisions or (["fp32", "bf16"] if computes_in_bf16 else ["fp32"]):
+            name = f"{size}, pretraining step, {batch_size} x {length}, {precision}"
+            cases[name] = partial(_pretraining, size=size, precision=precision, device=device, seconds=given.seconds)
     for size in SHAPES:
-        cases[f"{size}, fine-tuning step, SST-2 as it comes"] = lambda case, size=size: _finetuning(
-            case, size, device, given.seconds
-        )
-        cases[f"{size}, pretraining step, peak memory"] = lambda case, size=size: _memory(case, size, given)
+        name = f"{size}, fine-tuning step, SST-2 as it comes"
+        cases[name] = partial(_finetuning, size=size, device=device, seconds=given.seconds)
     return cases
+
+
+def _on_a_gpu(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+    return {
+        f"{size}, pretraining step, {batch_size} x {length}, {how}": partial(
+            _presets, size=size, batch_size=batch_size, length=length, device=device, seconds=given.seconds,
+            compiled=how == "compiled",
+        )
+        for size, batch_size, length in GPU_SHAPES
+        for how in ("as written", "compiled")
+    }  # fmt: skip
 
 
 # ---- the two sides ----
 
 
-def our_steps(
-    model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device
-) -> Callable[[], object]:
+def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
     """One update of ours on each batch, as the scripts make it."""
     how = Precision(precision, device.type, "benchmark")
     optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
     losses, counts = Losses(model.train()), [model.label_counts(batch) for batch in batches]
-    processes, scaler = Processes(0, 1, device), how.gradient_scaler()
+    processes, scaler, health = Processes(0, 1, device), how.gradient_scaler(), Health()
 
     def work() -> None:
         for batch, count in zip(batches, counts):
-            training_step(losses, [batch], optimizer, scaler, count, how, processes, 1.0, Sums())
+            finite = training_step(losses, [batch], optimizer, scaler, count, how, processes, 1.0, Sums())
+            health.check()
+            health.note(0, None, finite)
 
     return work
 
 
-def their_steps(
-    model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device
-) -> Callable[[], object]:
+def their_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
     """One update of theirs on each batch: a training loop as their documentation writes it."""
-    optimizer = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True)
+    optimizer, processes = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True), Processes(0, 1, device)
     model.train()
 
     def work() -> None:
         for batch in batches:
-            batch = {name: values.to(device) for name, values in batch.items()}
+            batch = processes.on_device(batch)
             with torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32"):
                 loss = model(**batch).loss
             loss.backward()
@@ -140,10 +138,11 @@ def their_steps(
     return work
 
 
-def their_model(kind: str, ours: torch.nn.Module, attention: str) -> torch.nn.Module:
-    """Their model of a kind with our weights in it."""
-    import transformers  # only here: it takes seconds, and the memory of ours is measured without it
+def their_model(kind: str, ours: torch.nn.Module, peer: str) -> torch.nn.Module:
+    """Their model of a kind with our weights in it, as one of PEERS."""
+    import transformers  # only here: it takes seconds
 
+    attention = "sdpa" if peer == "compiled" else peer
     config = transformers.BertConfig(**ours.config.to_dict(), attn_implementation=attention)
     model = getattr(transformers, kind)(config)
     prefix = "" if kind != "BertModel" else "bert."  # names are translated with the part of a model that they are in
@@ -153,7 +152,8 @@ def their_model(kind: str, ours: torch.nn.Module, attention: str) -> torch.nn.Mo
     missing = model.load_state_dict(weights, strict=False).missing_keys
     assert not [name for name in missing if "decoder" not in name and "position_ids" not in name], missing
     model.tie_weights()
-    return model
+    model = model.to(next(ours.parameters()).device)
+    return torch.compile(model) if peer == "compiled" else model
 
 
 # ---- cases ----
@@ -172,7 +172,7 @@ def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tup
     inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
     return (
         inputs | {"masked_positions": places, "masked_labels": labels, "next_sentence_labels": next_sentence},
-        inputs | {"labels": everywhere, "next_sentence_label": next_sentence},
+        {"input_ids": ids, "token_type_ids": types, "labels": everywhere, "next_sentence_label": next_sentence},
     )
 
 
@@ -181,49 +181,43 @@ def masked_in(tokens: int) -> int:
     return round(MASKED * tokens)
 
 
-def _pretraining(
-    case: str, size: str, precision: str, device: torch.device, seconds: float, compiled: bool = False
-) -> list[dict]:
-    batch_size, length = SHAPES[size]
-    torch.manual_seed(0)
+def make_pretraining(contestant: str, size: str, precision: str, device: torch.device) -> Work:
+    """A pretraining step of "ours", of "ours, recomputing", or of one of PEERS."""
     config = getattr(BertConfig, size)()
-    model = BertForPreTraining(config).to(device)
-    ours, theirs = pretraining_batches(config, batch_size, length)
-    works = {}
-    for attention in ("sdpa",) if compiled else ATTENTIONS:
-        peer = their_model("BertForPreTraining", model, attention).to(device)
-        works[attention] = their_steps(
-            torch.compile(peer) if compiled else peer, [theirs], precision, device
-        )
-    works["ours"] = our_steps(model, [ours], precision, device)
+    ours, theirs = pretraining_batches(config, *SHAPES[size])
+    torch.manual_seed(0)
+    model = BertForPreTraining(config)
+    if contestant in PEERS:
+        return their_steps(their_model("BertForPreTraining", model, contestant), [theirs], precision, device)
+    keep_freed_memory()  # as the scripts do
+    model.bert.encoder.recomputes = contestant == "ours, recomputing"
+    return our_steps(model, [ours], precision, device)
+
+
+def _pretraining(case: str, size: str, precision: str, device: torch.device, seconds: float) -> list[dict]:
+    makers = {
+        name: partial(make_pretraining, name, size, precision, device)
+        for name in ("ours", "ours, recomputing", *PEERS)
+    }
+    config, (batch_size, length) = getattr(BertConfig, size)(), SHAPES[size]
     operations = pretraining_operations(config, batch_size, length, masked_in(batch_size * length))
-    return _rows(case, precision, works, batch_size * length, device, seconds, operations)
+    return _contest(case, precision, makers, batch_size * length, device, seconds, operations)
 
 
-def _on_a_gpu(
-    case: str, size: str, batch_size: int, length: int, device: torch.device, seconds: float, compiled: bool
-) -> list[dict]:
-    """Both of our presets, laid end to end as the loader does it, beside their sdpa attention."""
+def make_finetuning(
+    contestant: str, size: str, inputs: list, labels: list[int], pad_token_id: int, device: torch.device
+) -> Work:
+    """Fine-tuning steps on sentences in batches of 32, of "ours" or of one of PEERS."""
+    batches = [
+        input_batch(inputs[first : first + 32], pad_token_id) | {"labels": torch.tensor(labels[first : first + 32])}
+        for first in range(0, len(inputs), 32)
+    ]
     torch.manual_seed(0)
-    config = getattr(BertConfig, size)()
-    ours, theirs = pretraining_batches(config, batch_size, length)
-    places, boundaries = lay_end_to_end(np.ones((batch_size, length), bool))
-    ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
-    presets = {"faithful": config, "fast": config.replace(attention_probs_dropout_prob=0.0)}
-    works = {}
-    torch.compiler.reset()  # each case makes programs of its own, and there is a limit to all that a process has
-    with contextlib.ExitStack() as stack:
-        models = {preset: BertForPreTraining(how).to(device) for preset, how in presets.items()}
-        for preset, model in models.items():
-            works[f"ours, {preset}"] = our_steps(model, [ours] * GPU_UPDATES, "bf16", device)
-            if compiled:
-                stack.enter_context(compiled_parts(model))
-        peer = their_model("BertForPreTraining", models["faithful"], "sdpa").to(device)
-        peer = torch.compile(peer) if compiled else peer
-        works["sdpa"] = their_steps(peer, [theirs] * GPU_UPDATES, "bf16", device)
-        tokens = batch_size * length
-        operations = pretraining_operations(config, batch_size, length, masked_in(tokens), device.type)
-        return _rows(case, "bf16", works, GPU_UPDATES * tokens, device, seconds, GPU_UPDATES * operations)
+    model = BertForSequenceClassification(getattr(BertConfig, size)())
+    if contestant in PEERS:
+        return their_steps(their_model("BertForSequenceClassification", model, contestant), batches, "fp32", device)
+    keep_freed_memory()  # as the scripts do
+    return our_steps(model, batches, "fp32", device)
 
 
 def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
@@ -236,87 +230,74 @@ def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> l
     examples = read_examples(training, Columns("sentence", label="label"), "single_label_classification")
     chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * SST2_BATCHES[size]]
     inputs = [parts[0] for parts in fit_texts(tokenizer, [examples[row].first for row in chosen], None, 128).inputs]
-    labels = torch.tensor([int(examples[row].label) for row in chosen])
-    batches = [
-        input_batch(inputs[first : first + 32], tokenizer.pad_token_id) | {"labels": labels[first : first + 32]}
-        for first in range(0, len(inputs), 32)
-    ]
-    torch.manual_seed(0)
-    model = BertForSequenceClassification(getattr(BertConfig, size)()).to(device)
-    works = {"ours": our_steps(model, batches, "fp32", device)}
-    for attention in ATTENTIONS:
-        peer = their_model("BertForSequenceClassification", model, attention).to(device)
-        works[attention] = their_steps(peer, batches, "fp32", device)
+    labels = [int(examples[row].label) for row in chosen]
+    makers = {
+        name: partial(make_finetuning, name, size, inputs, labels, tokenizer.pad_token_id, device)
+        for name in ("ours", *PEERS)
+    }
     lengths = [len(each.input_ids) for each in inputs]
-    operations = 3 * encoder_operations(model.config, lengths, read_of_each=1)
-    return _rows(case, "fp32", works, sum(lengths), device, seconds, operations)
+    operations = 3 * encoder_operations(getattr(BertConfig, size)(), lengths, read_of_each=1)
+    return _contest(case, "fp32", makers, sum(lengths), device, seconds, operations)
 
 
-def _rows(
-    case: str, precision: str, works: dict[str, Callable[[], object]], tokens: float, device: torch.device,
+def _presets(
+    case: str, size: str, batch_size: int, length: int, device: torch.device, seconds: float, compiled: bool
+) -> list[dict]:
+    """Both of our presets on a GPU, laid end to end as the loader does it, beside their sdpa attention."""
+    config = getattr(BertConfig, size)()
+    ours, theirs = pretraining_batches(config, batch_size, length)
+    places, boundaries = lay_end_to_end(np.ones((batch_size, length), bool))
+    ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
+    presets = {"ours, faithful": config, "ours, fast": config.replace(attention_probs_dropout_prob=0.0)}
+    torch.compiler.reset()  # each case makes programs of its own, and there is a limit to all that a process has
+
+    def new_model(config: BertConfig) -> BertForPreTraining:
+        torch.manual_seed(0)
+        return BertForPreTraining(config).to(device)
+
+    def make_ours(config: BertConfig) -> Work:
+        model = new_model(config)
+        if compiled:
+            programs.enter_context(compiled_parts(model))
+        return our_steps(model, [ours] * GPU_UPDATES, "bf16", device)
+
+    def make_theirs(peer: str) -> Work:
+        model = their_model("BertForPreTraining", new_model(config), peer)
+        return their_steps(model, [theirs] * GPU_UPDATES, "bf16", device)
+
+    peer = "compiled" if compiled else "sdpa"
+    makers = {name: partial(make_ours, how) for name, how in presets.items()} | {peer: partial(make_theirs, peer)}
+    tokens = batch_size * length
+    operations = pretraining_operations(config, batch_size, length, masked_in(tokens), device.type)
+    with contextlib.ExitStack() as programs:
+        return _contest(case, "bf16", makers, GPU_UPDATES * tokens, device, seconds, GPU_UPDATES * operations)
+
+
+def _contest(
+    case: str, precision: str, makers: dict[str, Callable[[], Work]], tokens: int, device: torch.device,
     seconds: float, operations: float,
 ) -> list[dict]:  # fmt: skip
-    """Ours (and ours compiled) beside the best of theirs."""
-    times = take_turns(works, device, seconds)
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    best = min((name for name in medians if not name.startswith("ours")), key=medians.__getitem__)
+    """Ours, each of them, beside the best of theirs as written, and beside theirs compiled; and the peaks of memory,
+    which a compiler's own would make unlike.
+    """
+    product = MatrixProduct(device, DTYPES[precision])
+    turns = take_turns(makers | {PRODUCT: product}, device, seconds, TRANSFORMERS)
+    rate = product.operations / turns[PRODUCT].median
+    written = [name for name in turns if name in PEERS and name != "compiled"]
+    best = [min(written, key=lambda name: turns[name].median)] if written else []
     rows = []
-    for name in medians:
-        if name.startswith("ours"):
-            rows.append(row(
-                f"{case}{name.removeprefix('ours')}; theirs {best}", precision, "real tokens/s", times[name],
-                times[best], tokens, medians=medians,
-                mfu=operations / medians[name] / matrix_product_rate(device, DTYPES[precision]),
+    for name, ours in turns.items():
+        if not name.startswith("ours"):
+            continue
+        which = case + name.removeprefix("ours")
+        for peer in [*best, *({"compiled"} & turns.keys())]:
+            rows.append(speed_row(
+                f"{which}; theirs {peer}", precision, "real tokens/s", ours, turns[peer], tokens,
+                medians={each: turn.median for each, turn in turns.items()}, mfu=operations / ours.median / rate,
             ))  # fmt: skip
+        theirs = min(turns[peer].peak for peer in (written or ["compiled"]))
+        rows.append(memory_row(which, precision, ours.peak, theirs))
     return rows
-
-
-# ---- memory ----
-
-
-def _memory(case: str, size: str, given) -> list[dict]:
-    peaks = {}
-    for side in ("ours", "ours, recomputing", *ATTENTIONS):
-        line = [sys.executable, "-m", "benchmarks.training_step", "--memory-of", side, size, "--device", given.device]
-        line += ["--threads", str(given.threads)]
-        peaks[side] = float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
-    theirs = min(peaks[attention] for attention in ATTENTIONS)
-    return [
-        {
-            "case": case + side.removeprefix("ours"), "precision": "fp32", "ours": peaks[side], "theirs": theirs,
-            "unit": "MB (less is better)", "ratio": peaks[side] / theirs, "peaks": peaks,
-        }
-        for side in peaks if side.startswith("ours")
-    ]  # fmt: skip
-
-
-def _peak_memory(side: str, size: str, device: torch.device) -> float:
-    """Of three steps, in MB."""
-    config = getattr(BertConfig, size)()
-    ours, theirs = pretraining_batches(config, *SHAPES[size])
-    if side in ATTENTIONS:
-        import transformers  # now, so that it is not counted
-        from transformers.models.bert import modeling_bert  # noqa: F401
-    before = 0 if device.type == "cuda" else _memory_status("VmRSS")
-    if side.startswith("ours"):
-        model = BertForPreTraining(config).to(device)
-        model.bert.encoder.recomputes = side == "ours, recomputing"
-        step = our_steps(model, [ours], "fp32", device)
-    else:
-        peer_config = transformers.BertConfig(**config.to_dict(), attn_implementation=side)
-        peer = transformers.BertForPreTraining(peer_config).to(device)
-        step = their_steps(peer, [theirs], "fp32", device)
-    for _ in range(3):
-        step()
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    return (_memory_status("VmHWM") - before) / 1e6
-
-
-def _memory_status(name: str) -> int:
-    """Bytes that this process holds now (VmRSS), or held at most (VmHWM; getrusage's begins with its parent's)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 if __name__ == "__main__":

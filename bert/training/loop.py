@@ -94,8 +94,9 @@ def training_step(
     total = torch.zeros((), device=processes.device)
     for number, batch in enumerate(micro_batches, start=1):
         batch = processes.on_device(batch)
-        with _synchronised(losses, number == len(micro_batches)), precision.autocast():
-            by_name = losses(batch)
+        with _synchronised(losses, number == len(micro_batches)):
+            with precision.autocast():
+                by_name = losses(batch)
             # The mean over the update's labels, in parts: each label of the update weighs the same, whichever
             # micro-batch or process it is in. DistributedDataParallel averages gradients where a sum is wanted.
             loss = sum(loss.sum / max(counts[name], 1) for name, loss in by_name.items()) * processes.count

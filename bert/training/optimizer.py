@@ -51,6 +51,9 @@ class BertAdamW(torch.optim.Optimizer):
         """``fused`` takes the update in one pass over the memory, by PyTorch's kernel; otherwise it is written out."""
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
         self.take_update = fused_update if fused else written_out_update
+        # GradScaler then says in ``found_inf`` whether fp16's gradients have overflowed, and the kernel leaves the
+        # update out; otherwise the scaler waits for the GPU to find out by itself, and does not call ``step``.
+        self._step_supports_amp_scaling = fused
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -65,13 +68,14 @@ class BertAdamW(torch.optim.Optimizer):
             if parameters:
                 gradients = [parameter.grad for parameter in parameters]
                 m, v = ([self.state[parameter][name] for parameter in parameters] for name in ("m", "v"))
-                self.take_update(parameters, gradients, m, v, group)
+                self.take_update(parameters, gradients, m, v, group, getattr(self, "found_inf", None))
 
 
 def written_out_update(
-    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict
-) -> None:
-    """The equations of ``BertAdamW``, in place, for lists of tensors."""
+    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict,
+    found_inf: None = None,
+) -> None:  # fmt: skip
+    """The equations of ``BertAdamW``, in place, for lists of tensors; found_inf is for the kernel alone."""
     beta1, beta2 = group["betas"]
     torch._foreach_lerp_(m, gradients, 1 - beta1)  # m += (1 - beta1) * (gradient - m)
     torch._foreach_mul_(v, beta2)
@@ -83,16 +87,17 @@ def written_out_update(
 
 
 def fused_update(
-    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict
-) -> None:
+    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict,
+    found_inf: Tensor | None = None,
+) -> None:  # fmt: skip
     """The same update in one kernel: that of torch's AdamW, told that so many steps have gone by that its bias
-    corrections, 1 - beta ** step, are 1.
+    corrections, 1 - beta ** step, are 1. Where found_inf is 1, nothing is changed.
     """
     long_ago = torch.full((), 1e9, device=parameters[0].device)
     torch._fused_adamw_(
         parameters, gradients, m, v, [], [long_ago] * len(parameters), amsgrad=False, lr=group["lr"],
         beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"],
-        maximize=False,
+        maximize=False, grad_scale=None, found_inf=found_inf,
     )  # fmt: skip
 
 

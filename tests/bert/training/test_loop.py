@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bert.errors import InputError
-from bert.heads.loss import Loss, cross_entropy
+from bert.heads.loss import cross_entropy
 from bert.training.distributed import Processes
 from bert.training.loop import Losses, Progress, Schedule, mean_losses, train, training_step
 from bert.training.optimizer import make_optimizer

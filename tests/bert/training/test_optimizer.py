@@ -92,3 +92,22 @@ def test_its_state_goes_into_a_checkpoint_and_back():
         parameter.grad = torch.tensor([3.0, 2.0, 1.0])
         optimizer.step()
     assert first.equal(second)
+
+
+@pytest.mark.parametrize("fused", (True, False))
+def test_an_update_whose_scaled_gradients_overflow_changes_nothing(fused):
+    model = torch.nn.Linear(3, 2)
+    optimizer = BertAdamW(parameter_groups(model), lr=0.1, fused=fused)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    inputs = torch.ones(1, 3)
+    for factor in (1.0, float("inf"), 1.0):
+        before = [parameter.detach().clone() for parameter in model.parameters()]
+        scaler.scale(model(inputs).sum() * factor).backward()
+        scaler.unscale_(optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        healthy = factor == 1.0
+        for old, new in zip(before, model.parameters(), strict=True):
+            assert torch.equal(old, new) != healthy
+    assert scaler.get_scale() == 2.0
