@@ -6,16 +6,19 @@
 The text is the unlabelled IMDb reviews of the folder that the environment variable BERT_DATA names, with the published
 vocabulary beside them; without it, the built-in corpus and a vocabulary learned from it. Masking is set beside
 transformers' collator, where that is installed, on the same sequences of ids; it only pads and masks, while ours also
-plans the pairs, reads the ids from the shards and joins them. (Its whole-word masking needs offsets into the text.)
+plans the pairs, reads the ids from the shards and joins them; they take turns, and the medians are shown. (Its
+whole-word masking needs offsets into the text.)
 """
 
 import argparse
+import contextlib
 import json
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +35,12 @@ from data.pretraining.shards import Shards, write_shards
 from data.python_docs import read_python_docs
 
 SHAPES = ((32, 128), (256, 128), (64, 512))
-SECONDS = 3.0  # that each case is measured for, at least
+VARIANTS = {
+    "whole words": {"whole_word_masking": True},
+    "end to end, as for a GPU": {"packed": True},
+    "single segments": {"nsp": False},
+}
+TURNS, SECONDS = 5, 1.0  # of the batches' cases, and of each turn
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def _row(case: str, ours: float, unit: str, theirs: float | None = None) -> dict:
+def _row(case: str, ours: float, theirs: float | None = None, unit: str = "real tokens/s") -> dict:
     ratio = None if theirs is None else ours / theirs
     return {"case": case, "precision": None, "ours": ours, "theirs": theirs, "unit": unit, "ratio": ratio}
 
@@ -94,12 +102,12 @@ def _text_to_shards(documents, tokenizer, directory: Path, processes: int) -> It
     started = time.perf_counter()
     for _ in documents():
         pass
-    yield _row("read a corpus and split its sentences", megabytes / (time.perf_counter() - started), "MB/s")
+    yield _row("read a corpus and split its sentences", megabytes / (time.perf_counter() - started), unit="MB/s")
     for count in sorted({1, processes}):
         started = time.perf_counter()
         write_shards(documents(), tokenizer, directory / str(count), processes=count)
         speed = megabytes / (time.perf_counter() - started)
-        yield _row(f"corpus to shards, {count} worker process{'es' * (count > 1)}", speed, "MB/s")
+        yield _row(f"corpus to shards, {count} worker process{'es' * (count > 1)}", speed, unit="MB/s")
 
 
 def _shards_to_batches(shards: Shards, tokenizer) -> Iterator[dict]:
@@ -107,34 +115,43 @@ def _shards_to_batches(shards: Shards, tokenizer) -> Iterator[dict]:
     documents = training.numbers(np.arange(training.count))
     started = time.perf_counter()
     planned = len(plan_examples(shards, documents, training, 128, seed=0, epoch=0))
-    yield _row("plan sentence pairs of 128", planned / (time.perf_counter() - started), "examples/s")
+    yield _row("plan sentence pairs of 128", planned / (time.perf_counter() - started), unit="examples/s")
     for batch_size, max_length in SHAPES:
-        for whole_words in (False, True):
-            batches = PretrainingBatches(
-                shards, tokenizer, batch_size, max_length, seed=0, whole_word_masking=whole_words
-            )
-            case = f"shards to masked batches, {batch_size} x {max_length}{', whole words' * whole_words}"
-            theirs = None if whole_words else _transformers_speed(batches, tokenizer)
-            yield _row(case, _tokens_per_second(batches), "tokens/s", theirs)
-    batches = PretrainingBatches(shards, tokenizer, 32, 128, seed=0, nsp=False)
-    yield _row("shards to masked batches, 32 x 128, single segments", _tokens_per_second(batches), "tokens/s")
-    batches = PretrainingBatches(shards, tokenizer, 32, 128, seed=0)
-    yield _row("the same pairs through a background thread", _tokens_per_second(prefetch(batches)), "tokens/s")
+        shape = f"{batch_size} x {max_length}"
+        batches = PretrainingBatches(shards, tokenizer, batch_size, max_length, seed=0)
+        streams = [_tokens_of(batches)]
+        if (theirs := _their_tokens(batches, tokenizer)) is not None:
+            streams.append(theirs)
+        yield _row(f"shards to masked batches, {shape}", *_in_turns(*streams))
+        for name, how in VARIANTS.items():
+            batches = PretrainingBatches(shards, tokenizer, batch_size, max_length, seed=0, **how)
+            yield _row(f"shards to masked batches, {shape}, {name}", *_in_turns(_tokens_of(batches)))
+    with contextlib.closing(prefetch(PretrainingBatches(shards, tokenizer, 32, 128, seed=0))) as batches:
+        yield _row("the first of these through a background thread", *_in_turns(_tokens_of(batches)))
 
 
-def _tokens_per_second(updates: Iterable) -> float:
-    """Real tokens, padding not counted; planning and all else included."""
-    tokens, started = 0, time.perf_counter()
+def _in_turns(*streams: Iterator[int]) -> list[float]:
+    """Tokens per second of each stream, whose items are numbers of tokens: the medians of turns."""
+    speeds: list[list[float]] = [[] for _ in streams]
+    for stream in streams:
+        next(stream)
+    for _ in range(TURNS):
+        for stream, each in zip(streams, speeds):
+            tokens, started = 0, time.perf_counter()
+            while (seconds := time.perf_counter() - started) < SECONDS:
+                tokens += next(stream)
+            each.append(tokens / seconds)
+    return [statistics.median(each) for each in speeds]
+
+
+def _tokens_of(updates: Iterable) -> Iterator[int]:
+    """The real tokens of each update, padding not counted; planning and all else is done meanwhile."""
     for update in updates:
-        tokens += sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches)
-        seconds = time.perf_counter() - started
-        if seconds > SECONDS:
-            return tokens / seconds
-    raise AssertionError("pretraining batches have no end")
+        yield sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches)
 
 
-def _transformers_speed(batches: PretrainingBatches, tokenizer) -> float | None:
-    """Real tokens per second of transformers' collator, given our examples as lists of ids."""
+def _their_tokens(batches: PretrainingBatches, tokenizer) -> Iterator[int] | None:
+    """The same of transformers' collator, given our examples as lists of ids; None where it is not installed."""
     try:
         import transformers
     except ImportError:
@@ -152,12 +169,13 @@ def _transformers_speed(batches: PretrainingBatches, tokenizer) -> float | None:
         examples.append(
             [{name: batch[name][row, :length].tolist() for name in names} for row, length in enumerate(lengths)]
         )
-    tokens, started = 0, time.perf_counter()
-    while time.perf_counter() - started < SECONDS:
-        for features in examples:
+
+    def tokens() -> Iterator[int]:
+        for features in cycle(examples):
             collate([dict(feature) for feature in features])
-            tokens += sum(len(feature["input_ids"]) for feature in features)
-    return tokens / (time.perf_counter() - started)
+            yield sum(len(feature["input_ids"]) for feature in features)
+
+    return tokens()
 
 
 if __name__ == "__main__":

@@ -127,6 +127,8 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> None:
     last = {name: value for line in log for name, value in line.items()}  # of each measure the last
     table.add("pretraining, updates", last["step"], "updates")
     table.add("pretraining, real tokens", last["tokens"] / last["seconds"], "tokens/s")
+    waits = statistics.mean(line["waiting_for_data"] for line in log if "waiting_for_data" in line)
+    table.add("pretraining, waiting for data", 100 * waits, "%")
     table.add("pretraining, held-out masked LM", last["heldout_masked_lm_loss"], "nats")
     table.add("pretraining, guessing by frequency", last["unigram_masked_lm_loss"], "nats")
     table.add("pretraining, held-out NSP", 100 * last["heldout_next_sentence_accuracy"], "%")

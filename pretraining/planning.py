@@ -68,12 +68,13 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     batch = random_batch(config, examples, setup.max_length, settings.nsp, packed=on_gpu)
     seconds, updates = measure_update(run, batch)
     rate = examples * setup.max_length / seconds
+    sending = "" if setup.processes == processes.count else ", had they nothing to send"
     measured = (
         f"{rate:,.0f} tokens/s by each process, {rate * per_token / 1e12:.3f} TFLOP/s: the "
         f"median of {updates} updates of {examples} examples, on {run.facts_in_words}"
     )
     steps = None if settings.epochs is not None else settings.max_steps  # epochs are of a corpus, which nobody read
-    return describe_plan(setup, memory, largest, rate, measured, steps)
+    return describe_plan(setup, memory, largest, rate, measured, steps, sending)
 
 
 def device_memory(processes: Processes) -> int | None:
@@ -133,14 +134,16 @@ def measure_update(run: Run, batch: dict[str, Tensor], updates: int = UPDATES) -
 
 
 def describe_plan(
-    setup: Setup, memory: int | None, largest: int | None, rate: float, measured: str, steps: int | None
-) -> str:
+    setup: Setup, memory: int | None, largest: int | None, rate: float, measured: str, steps: int | None,
+    sending: str = "",
+) -> str:  # fmt: skip
     """The plan as a table.
 
     Args:
         memory: bytes that a process has; largest: the micro-batch that fits into it. None where nobody knows.
         rate: tokens per second of a process; measured: how it was measured, in words.
-        steps: updates of the run, or None.
+        steps: updates of the run, or None; sending: what to say of the hours, where the rate is without the exchange
+            between processes.
     """
     config, parts, held = setup.config, parameters_by_part(setup.config), memory_by_part(setup)
     per_token = flops_per_token(config, setup.max_length)
@@ -167,12 +170,13 @@ def describe_plan(
     ]
     if steps is not None:
         hours = steps * setup.batch_size * setup.max_length / rate / setup.processes / 3600
-        lines.append(("hours at that rate", f"{hours:,.1f} for {steps:,} updates; processes: {setup.processes}"))
+        done = f"{steps:,} updates; processes: {setup.processes}{sending}"
+        lines.append(("hours at that rate", f"{hours:,.1f} for {done}"))
     lines.append(
         (
             "  the paper's recipe",
             f"{paper_hours(setup, rate * per_token):,.1f} for 1,000,000 updates of 256 sequences: 900,000 of 128 "
-            f"tokens, then 100,000 of 512",
+            f"tokens, then 100,000 of 512{sending}",
         )
     )
     width = max(len(name) for name, _ in lines)

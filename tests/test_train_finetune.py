@@ -459,7 +459,7 @@ def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
     assert finetune("--output", run, "--resume") == 0
     assert same_bytes(expected, run)
     assert report_of(expected)["dev"] == report_of(run)["dev"]
-    of_time = ("tokens_per_second", "seconds")
+    of_time = ("tokens_per_second", "waiting_for_data", "seconds")
     logs = [read_log(each / "log.jsonl") for each in (expected, run)]
     for one, other in zip(*logs, strict=True):
         assert {**one, **dict.fromkeys(of_time)} == {**other, **dict.fromkeys(of_time)}

@@ -165,7 +165,7 @@ def test_a_plan_reads_no_corpus_writes_nothing_and_measures_what_it_is_asked_abo
     assert "processes: 1, micro-batches in each: 1, examples in each of those: 8" in table
     assert re.search(r"largest micro-batch +[\d,]{4,} examples in 90% of the memory; these fit", table)
     rate = re.search(r"measured here +([\d,]+) tokens/s .* median of 5 updates of 8 examples, on 1 x cpu", table)[1]
-    hours = re.search(r"hours at that rate +([\d.]+) for 10,000,000 updates", table)[1]
+    hours = re.search(r"hours at that rate +([\d.]+) for 10,000,000 updates; processes: 1\n", table)[1]
     assert float(hours) == pytest.approx(1e7 * 8 * 16 / int(rate.replace(",", "")) / 3600, rel=0.02)
     assert not list(tmp_path.iterdir())
 
@@ -173,6 +173,7 @@ def test_a_plan_reads_no_corpus_writes_nothing_and_measures_what_it_is_asked_abo
     table = capsys.readouterr().out
     assert "processes: 4, micro-batches in each: 1, examples in each of those: 8" in table
     assert "hours at that rate" not in table
+    assert "of 512, had they nothing to send\n" in table
     assert "do NOT fit" not in table
     assert "multiple of 3" in error_of(capsys, "--plan", 3, *run)
 

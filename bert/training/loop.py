@@ -132,7 +132,8 @@ def train(
     Args:
         updates: endless; the first is the one after ``progress.position``.
         progress: kept up to date in place.
-        report: takes the means since the last report, every report_every updates.
+        report: takes the means since the last report, every report_every updates; with tokens_per_second, and
+            waiting_for_data: the share of the time in which the next update was not there yet.
         evaluate, checkpoint: called when they are due; the checkpoint also at the end, whatever ended the run. What
             ``evaluate`` returns, the same in every process, ends the run, for example "stopped early".
 
@@ -148,10 +149,10 @@ def train(
     sums, tokens = Sums.of(before, processes.device), 0
     seconds_before, started = progress.seconds, time.perf_counter()
     reported = started  # when the last report was made; evaluations and checkpoints move it on
-    health = Health()
+    health, wait = Health(), _Wait()
 
     with _requests_to_stop() as stop_requested:
-        for update in updates:
+        for update in wait.of(updates):
             if progress.step >= schedule.max_steps:
                 ended = "finished"
                 break
@@ -180,11 +181,12 @@ def train(
             at_end = progress.step == schedule.max_steps
             if progress.step % schedule.report_every == 0 or at_end:
                 means = sums.means(processes)  # waits for the device, so the clock is read after it
-                speed = tokens / (time.perf_counter() - reported)
+                seconds = time.perf_counter() - reported
                 progress.seconds = seconds_before + time.perf_counter() - started
-                report(means | {"learning_rate": learning_rate, "tokens_per_second": speed})
+                speed = {"tokens_per_second": tokens / seconds, "waiting_for_data": wait.seconds / seconds}
+                report(means | {"learning_rate": learning_rate} | speed)
                 check_scale(scaler, progress.step)
-                sums, tokens, reported = Sums(), 0, time.perf_counter()
+                sums, tokens, wait.seconds, reported = Sums(), 0, 0.0, time.perf_counter()
             evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
             checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
             if evaluation_due or checkpoint_due:
@@ -221,6 +223,23 @@ def mean_losses(
             sums.add(model.losses(batch))
     model.train(was_training)
     return sums.means(processes)
+
+
+@dataclass
+class _Wait:
+    """The seconds spent waiting for updates."""
+
+    seconds: float = 0.0
+
+    def of(self, updates: Iterable[Update]) -> Iterator[Update]:
+        updates = iter(updates)
+        while True:
+            started = time.perf_counter()
+            update = next(updates, None)
+            self.seconds += time.perf_counter() - started
+            if update is None:
+                return
+            yield update
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from bert.files import atomic_file, write_atomically, writing_failed
 from bert.terminal import print_line
 from bert.training.loop import Progress
 
+WORTH_SAYING = 0.05  # of the time, spent waiting for data
+
 
 class Reporter:
     """Writes one line of ``log.jsonl`` per report, the same numbers to TensorBoard, and shows them to the user.
@@ -120,6 +122,8 @@ def in_words(means: dict[str, float]) -> str:
         parts.append(f"lr {means['learning_rate']:.2e}")
     if "tokens_per_second" in means:
         parts.append(f"{means['tokens_per_second']:,.0f} tokens/s")
+    if means.get("waiting_for_data", 0) >= WORTH_SAYING:
+        parts.append(f"{means['waiting_for_data']:.0%} of the time waiting for data")
     return ", ".join(parts)
 
 

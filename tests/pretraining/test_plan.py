@@ -231,4 +231,4 @@ def test_the_table_in_the_readme_is_what_the_functions_give():
             assert cell == f"{memory[0]:.1f} / {memory[1]:.1f} GB"
         assert sent == f"{bytes_sent_per_update(setup)[0] / 1e9:.2f} GB".replace("0.00 GB", "0 GB")
         speed = {1: float("inf"), 8: 450e9, 64: 50e9}[processes]
-        assert hours == f"{paper_hours(setup, 0.4 * 989e12, speed):.1f}"
+        assert hours == f"{paper_hours(setup, 0.36 * 989e12, speed):.1f}"

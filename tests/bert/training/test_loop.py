@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -189,6 +190,26 @@ def test_a_report_holds_the_means_since_the_one_before():
             assert means[0]["tokens_per_second"] > 0
     labels = torch.cat([make_batch(4 + number % 3, seed=number)["labels"] for number in (0, 1)])
     assert happened[0][2]["task_accuracy"] == pytest.approx((labels == 0).float().mean().item())
+
+
+def test_a_report_says_how_long_the_data_was_waited_for():
+    def slow():
+        for update in Updates(0, None):
+            time.sleep(0.05)
+            yield update
+
+    shares = []
+    for updates in (slow(), Updates(0, None)):
+        model, means = Classifier(), []
+        train(
+            model, updates, make_optimizer("bert-adamw", model, 0.1), FP32.gradient_scaler(), FP32, ALONE, SCHEDULE,
+            Progress(position=0), means.append, lambda: None, lambda: None,
+        )  # fmt: skip
+        shares.append([each["waiting_for_data"] for each in means])
+    assert len(shares[0]) == len(shares[1]) == 3
+    assert min(shares[0]) > 0.5
+    assert max(shares[0]) <= 1
+    assert min(shares[1]) < 0.5
 
 
 def test_the_learning_rate_follows_the_schedule():

@@ -98,6 +98,8 @@ def test_the_curves_are_a_picture(tmp_path):
 def test_numbers_are_said_in_words_that_fit_a_line():
     means = {"masked_lm_loss": 4.5, "masked_lm_accuracy": 0.25, "learning_rate": 1e-3, "tokens_per_second": 12345.6}
     assert in_words(means) == "MLM loss 4.500 (25.0% right), lr 1.00e-03, 12,346 tokens/s"
+    assert in_words(means | {"waiting_for_data": 0.01}) == in_words(means)
+    assert in_words(means | {"waiting_for_data": 0.25}).endswith("tokens/s, 25% of the time waiting for data")
     assert in_words({"regression_loss": 0.5}) == "regression loss 0.500"
 
 
