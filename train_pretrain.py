@@ -73,9 +73,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     run = assemble(settings, model, optimizer, processes, say, identity={"corpus or vocabulary": shards.checksum})
     if settings.resume:
         processes.in_each(lambda: resume(run, settings))
-    training, heldout = processes.in_each(
-        lambda: make_batches(settings, shards, tokenizer, run.progress, processes)
-    )
+    training, heldout = processes.in_each(lambda: make_batches(settings, shards, tokenizer, run.progress, processes))
     schedule = make_schedule(settings, training.updates_per_epoch)
 
     if processes.is_first:
@@ -159,9 +157,7 @@ def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
     """A tokenizer of the kind asked for, its vocabulary learned from ``sentences``."""
     if settings.tokenizer == "sentencepiece":
         normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
-        return SentencePieceTokenizer(
-            train_sentencepiece(sentences, settings.vocab_size, normalization=normalization)
-        )
+        return SentencePieceTokenizer(train_sentencepiece(sentences, settings.vocab_size, normalization=normalization))
     vocabulary = train_wordpiece(sentences, settings.vocab_size, lowercase=not settings.cased)
     return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
 

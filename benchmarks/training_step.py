@@ -196,8 +196,7 @@ def make_pretraining(contestant: str, size: str, precision: str, device: torch.d
 
 def _pretraining(case: str, size: str, precision: str, device: torch.device, seconds: float) -> list[dict]:
     makers = {
-        name: partial(make_pretraining, name, size, precision, device)
-        for name in ("ours", "ours, recomputing", *PEERS)
+        name: partial(make_pretraining, name, size, precision, device) for name in ("ours", "ours, recomputing", *PEERS)
     }
     config, (batch_size, length) = getattr(BertConfig, size)(), SHAPES[size]
     operations = pretraining_operations(config, batch_size, length, masked_in(batch_size * length))

@@ -1,9 +1,9 @@
 """Using a trained model from the command line.
 
-    python -m bert fill-mask RUN "Paris is the [MASK] of France."
-    python -m bert tokenize RUN "Unaffable!"
-    python -m bert predict RUN reviews.tsv > predictions.tsv
-    python -m bert embed RUN texts.txt texts.npy
+python -m bert fill-mask RUN "Paris is the [MASK] of France."
+python -m bert tokenize RUN "Unaffable!"
+python -m bert predict RUN reviews.tsv > predictions.tsv
+python -m bert embed RUN texts.txt texts.npy
 """
 
 import argparse

@@ -40,9 +40,7 @@ def sentence_logits(
     return [[each[sentence] for sentence in sorted(each)] for each in found]
 
 
-def select_sentences(
-    sentences: Sequence[str], scores: Sequence[float], most: int = SUMMARY_SENTENCES
-) -> list[int]:
+def select_sentences(sentences: Sequence[str], scores: Sequence[float], most: int = SUMMARY_SENTENCES) -> list[int]:
     """The numbers of the sentences that make up the summary, in the order of the document.
 
     From the best down, up to ``most`` are taken, but none that has three words in a row that one taken before has too:

@@ -83,7 +83,7 @@ def tsv_line(fields: Iterable[Any]) -> str:
 
 
 def table_format(path: str | Path) -> str:
-    """"tsv", "csv", "jsonl" or "txt", by the end of a file's name, less that of a compression.
+    """Which format a file is in: "tsv", "csv", "jsonl" or "txt", by the end of a file's name, less that of a compression.
 
     Raises:
         InputError: where the name has none of the ends that are known, or is a directory's.

@@ -1,6 +1,5 @@
 """One of several choices: from JSON lines to batches, and from a model to its accuracy."""
 
-
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence

@@ -35,9 +35,7 @@ class SummaryTask:
     batches_by_length = False  # a row has many labels
     labels = ()
 
-    def __init__(
-        self, sets: dict[str, tuple[str, list[Document]]], tokenizer, max_length: int, summary_sentences: int
-    ):
+    def __init__(self, sets: dict[str, tuple[str, list[Document]]], tokenizer, max_length: int, summary_sentences: int):
         self.tokenizer, self.summary_sentences = tokenizer, summary_sentences
         self.sets = {}
         for name, (_, documents) in sets.items():

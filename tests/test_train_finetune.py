@@ -323,7 +323,7 @@ def test_other_training_data_are_another_run(given, folder, tmp_path, capsys):
     write_tsv(train, rows)
     dev = write_tsv(tmp_path / "dev.tsv", make_rows(20, 3))
     assert finetune("--output", run, "--resume", "--max-steps", 4) == 0
-    run, flags = tmp_path / "other", [*flags[:-len(SMALL_RUN) - 1], dev, *SMALL_RUN]
+    run, flags = tmp_path / "other", [*flags[: -len(SMALL_RUN) - 1], dev, *SMALL_RUN]
     assert finetune(*flags, "--output", run, "--max-steps", 2) == 0
     write_tsv(dev, make_rows(20, 4))
     assert "other dev examples" in error_of(capsys, "--output", run, "--resume", "--max-steps", 4)

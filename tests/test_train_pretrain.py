@@ -199,10 +199,13 @@ def test_a_plan_says_what_does_not_fit(tmp_path, capsys, monkeypatch):
 # ---- parts, processes, interruptions ----
 
 
-@pytest.mark.parametrize("wrong, complaint", [
-    (["--corpus", "missing.txt"], "missing.txt: no such file"),
-    (["--batch-size", "many"], "argument --batch-size: invalid"),
-])
+@pytest.mark.parametrize(
+    "wrong, complaint",
+    [
+        (["--corpus", "missing.txt"], "missing.txt: no such file"),
+        (["--batch-size", "many"], "argument --batch-size: invalid"),
+    ],
+)
 def test_of_two_processes_one_says_what_is_wrong(tmp_path, wrong, complaint):
     line = command(*SMALL_RUN, *wrong, "--output", tmp_path / "run", processes=2)
     ended = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120)

@@ -51,7 +51,5 @@ def count_entities(
         true.update(entity.type for entity in expected)
         found.update(entity.type for entity in guessed)
         right.update(entity.type for entity in set(expected) & set(guessed))
-    by_type = {
-        kind: Counts(true[kind], found[kind], right[kind]) for kind in sorted(true.keys() | found.keys())
-    }
+    by_type = {kind: Counts(true[kind], found[kind], right[kind]) for kind in sorted(true.keys() | found.keys())}
     return Counts(true.total(), found.total(), right.total()), by_type

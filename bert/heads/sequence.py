@@ -108,9 +108,7 @@ class BertForSequenceClassification(nn.Module):
         """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, seq) and labels (see ``loss``); and
         for a GPU how it is packed (see ``packing_in``).
         """
-        logits = self.scores(
-            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], packing_in(batch)
-        )
+        logits = self.scores(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], packing_in(batch))
         return self.loss(logits, batch["labels"])
 
     def label_counts(self, batch: dict[str, Tensor]) -> dict[str, int]:

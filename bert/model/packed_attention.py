@@ -1,7 +1,7 @@
 """Attention among sequences that are laid end to end, on a GPU: nothing is computed for padding.
 
-    tokens       [CLS] good [SEP] [CLS] not bad [SEP] [CLS] well [SEP]
-    boundaries   0                3                   7                10
+tokens       [CLS] good [SEP] [CLS] not bad [SEP] [CLS] well [SEP]
+boundaries   0                3                   7                10
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Questions whose answers are parts of a text, in SQuAD's JSON (Rajpurkar et al. 2016; 2.0: 2018).
 
-    {"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...", "is_impossible": false,
-                                                         "answers": [{"text": "...", "answer_start": 17}]}]}]}]}
+{"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...", "is_impossible": false,
+                                                     "answers": [{"text": "...", "answer_start": 17}]}]}]}]}
 """
 
 from pathlib import Path

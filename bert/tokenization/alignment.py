@@ -1,9 +1,9 @@
 """A text with its pieces, ids and offsets lined up under it, for a reader who wants to see it happen.
 
-    text      | Una     ffa     ble   | !
-    pieces    | una     ##ffa   ##ble | !
-    ids       | 14477   20961   3468  | 999
-    offsets   | 0:3     3:6     6:9   | 9:10
+text      | Una     ffa     ble   | !
+pieces    | una     ##ffa   ##ble | !
+ids       | 14477   20961   3468  | 999
+offsets   | 0:3     3:6     6:9   | 9:10
 """
 
 import unicodedata

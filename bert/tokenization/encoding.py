@@ -120,9 +120,7 @@ def room_for_pieces(max_length: int, is_pair: bool) -> int:
     return room
 
 
-def truncated(
-    first: Pieces, second: Pieces | None, max_length: int, truncation: str
-) -> tuple[Pieces, Pieces | None]:
+def truncated(first: Pieces, second: Pieces | None, max_length: int, truncation: str) -> tuple[Pieces, Pieces | None]:
     """The beginnings of both texts that fit into ``max_length`` together with their special tokens."""
     second_length = 0 if second is None else len(second.ids)
     room = room_for_pieces(max_length, is_pair=second is not None)

@@ -92,8 +92,7 @@ class SentencePieceTokenizer(Tokenizer):
             if piece in names or model.kinds[i] in (Kind.UNKNOWN, Kind.CONTROL)
         )
         self.continues_word = [
-            not piece.startswith(SPACE_MARK) and i not in self.special_token_ids
-            for i, piece in enumerate(model.pieces)
+            not piece.startswith(SPACE_MARK) and i not in self.special_token_ids for i, piece in enumerate(model.pieces)
         ]
 
     @classmethod

@@ -145,9 +145,7 @@ class UnigramSegmenter:
         return found
 
 
-def best_cut_of_steps(
-    steps: list[Step], length: int, score_before: float
-) -> tuple[list[tuple[int, int, int]], float]:
+def best_cut_of_steps(steps: list[Step], length: int, score_before: float) -> tuple[list[tuple[int, int, int]], float]:
     """``UnigramSegmenter.best_cut`` of a text of this length by the steps alone that may be part of it.
 
     A step that is left out belongs to no cut that rounding could make the best, and so changes neither the choice nor

@@ -14,7 +14,7 @@ from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.long_texts import ModelInput, pad_inputs
 from bert.tokenization.normalization import is_chinese
 
-_BEFORE_WORDS, _AFTER_WORDS = set("([{<\"“„‘«‹¿¡（「『《"), set(")]}>\"”’»›,;:!?…）」』》。、，；：！？")
+_BEFORE_WORDS, _AFTER_WORDS = set('([{<"“„‘«‹¿¡（「『《'), set(')]}>"”’»›,;:!?…）」』》。、，；：！？')
 
 
 class WordInput(NamedTuple):
@@ -85,9 +85,7 @@ def word_inputs(tokenizer, words: Sequence[str], max_length: int) -> list[WordIn
                 if word not in best or context > best[word][0]:
                     best[word] = (context, number, position)
             before = word
-    inputs = [
-        WordInput(ModelInput(np.array(window.input_ids, np.int32), len(window)), [], []) for window in windows
-    ]
+    inputs = [WordInput(ModelInput(np.array(window.input_ids, np.int32), len(window)), [], []) for window in windows]
     for word, (_, number, position) in sorted(best.items()):
         inputs[number].words.append(word)
         inputs[number].positions.append(position)

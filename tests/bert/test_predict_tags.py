@@ -61,9 +61,7 @@ def test_tags_fit_together_where_they_are_to():
     )
 
     def breaks(tags):
-        return [
-            tag for before, tag in zip(["O", *tags], tags) if tag[0] == "I" and before not in (tag, f"B-{tag[2:]}")
-        ]
+        return [tag for before, tag in zip(["O", *tags], tags) if tag[0] == "I" and before not in (tag, f"B-{tag[2:]}")]
 
     assert any(map(breaks, alone))  # the control
     assert not any(map(breaks, together))

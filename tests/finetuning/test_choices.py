@@ -1,6 +1,5 @@
 """Multiple choice: evaluation has the head's losses, whatever the numbers of choices."""
 
-
 import pytest
 import torch
 
@@ -13,9 +12,7 @@ from tests.finetuning.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_
 
 def examples() -> list[Choices]:
     documents = [[text.lower() for text in document] for document in make_documents(23)]
-    return [
-        Choices(n, context, tuple(choices[: 2 + n % 3]), n % 2) for n, (context, *choices) in enumerate(documents)
-    ]
+    return [Choices(n, context, tuple(choices[: 2 + n % 3]), n % 2) for n, (context, *choices) in enumerate(documents)]
 
 
 @pytest.fixture

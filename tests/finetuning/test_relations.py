@@ -1,6 +1,5 @@
 """Relations: evaluation has the head's losses and the official measure, and says what is wrong."""
 
-
 import pytest
 import torch
 

@@ -1,6 +1,5 @@
 """Summaries: evaluation has the head's losses, and ROUGE of what is selected."""
 
-
 import pytest
 import torch
 

@@ -58,9 +58,9 @@ def test_the_loss_is_that_of_the_problem(problem_type):
     labels = batch["labels"]
     expected = {
         "single_label_classification": lambda: F.cross_entropy(logits, labels, reduction="sum"),
-        "multi_label_classification": lambda: -(
-            labels * logits.sigmoid().log() + (1 - labels) * (1 - logits.sigmoid()).log()
-        ).sum(),
+        "multi_label_classification": lambda: (
+            -(labels * logits.sigmoid().log() + (1 - labels) * (1 - logits.sigmoid()).log()).sum()
+        ),
         "regression": lambda: ((logits[:, 0] - labels) ** 2).sum(),
     }[problem_type]()
     torch.testing.assert_close(loss.sum, expected)

@@ -48,9 +48,7 @@ def test_the_loss_is_the_mean_of_both_ends():
 
 def test_padding_has_no_part_in_the_choice():
     model, batch = make_model().eval(), make_batch()
-    longer = batch | {
-        name: F.pad(batch[name], (0, 4)) for name in ("input_ids", "token_type_ids", "attention_mask")
-    }
+    longer = batch | {name: F.pad(batch[name], (0, 4)) for name in ("input_ids", "token_type_ids", "attention_mask")}
     torch.testing.assert_close(model.losses(longer)["span"].sum, model.losses(batch)["span"].sum)
     as_tokens = longer | {"attention_mask": torch.ones_like(longer["attention_mask"])}
     assert not torch.isclose(model.losses(as_tokens)["span"].sum, model.losses(batch)["span"].sum)

@@ -30,9 +30,7 @@ def test_a_block_that_was_freed_is_taken_again_without_a_page_fault():
     faults = {}
     for kept in ("kept", "not kept"):
         line = [sys.executable, "-c", PROGRAM, kept]
-        said = subprocess.run(
-            line, cwd=ROOT, env=os.environ | begins_with, check=True, capture_output=True, text=True
-        )
+        said = subprocess.run(line, cwd=ROOT, env=os.environ | begins_with, check=True, capture_output=True, text=True)
         said = said.stdout.split()
         if kept == "kept" and said[0] == "False":
             pytest.skip("this C library has no such setting")

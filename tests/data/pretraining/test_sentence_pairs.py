@@ -23,9 +23,7 @@ def make_shards(documents):
 
 def random_documents(count, longest_document=20, longest_sentence=40, seed=0):
     rng = random.Random(seed)
-    return [
-        [rng.randint(1, longest_sentence) for _ in range(rng.randint(1, longest_document))] for _ in range(count)
-    ]
+    return [[rng.randint(1, longest_sentence) for _ in range(rng.randint(1, longest_document))] for _ in range(count)]
 
 
 def plan(documents, max_length=64, seed=1, epoch=0, nsp=True, chosen=None):

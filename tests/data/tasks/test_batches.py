@@ -123,8 +123,10 @@ def test_for_a_gpu_batches_say_where_their_tokens_are_and_those_of_choices_stay_
         real = without["attention_mask"].flatten().nonzero().squeeze(1)
         assert batch["packed_places"][: len(real)].equal(real)
         assert batch["packed_boundaries"].dtype == torch.int32
-        assert batch["packed_boundaries"].diff()[: len(without["attention_mask"])].equal(
-            without["attention_mask"].sum(dim=1).int()
+        assert (
+            batch["packed_boundaries"]
+            .diff()[: len(without["attention_mask"])]
+            .equal(without["attention_mask"].sum(dim=1).int())
         )
     choices = {"attention_mask": torch.ones(2, 3, 4, dtype=torch.int64)}
     assert packed(choices) is choices
