@@ -58,18 +58,18 @@ def main(command_line: list[str] | None = None) -> int:
 def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     """Reads the task once, and trains on it: once, or from several seeds, or from a random start besides."""
     say = printer(processes)
-    tokenizer = processes.in_each(lambda: find_tokenizer(settings))
-    task = processes.in_each(lambda: read_task(settings, tokenizer, say))
+    tokenizer = processes.on_all(lambda: find_tokenizer(settings))
+    task = processes.on_all(lambda: read_task(settings, tokenizer, say))
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
-        processes.in_each(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
+        processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
     with alone_in(settings.output, processes):
         for name, part in parts.items():
             ended, reports[name] = finetune_once(part, settings, task, tokenizer, processes, say)
             if reports[name] is None:
                 say(how_to_go_on("train_finetune.py", settings.output))
                 return 130 if ended == "interrupted" else 0
-        if processes.is_first and len(reports) > 1:
+        if processes.is_main_process and len(reports) > 1:
             summarize(settings, reports, say)
     say(next_commands(settings))
     return 0
@@ -89,7 +89,7 @@ def finetune_once(
     """
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
-    model = processes.in_each(lambda: make_model(settings, task, say)).to(processes.device)
+    model = processes.on_all(lambda: make_model(settings, task, say)).to(processes.device)
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
@@ -99,15 +99,15 @@ def finetune_once(
     run = assemble(settings, model, optimizer, processes, say, identity)
     best, saved = Best(), None
     if settings.resume:
-        best = processes.in_each(lambda: resume(run))
-    training = processes.in_each(lambda: TaskBatches(
+        best = processes.on_all(lambda: resume(run))
+    training = processes.on_all(lambda: TaskBatches(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
-        processes.rank, processes.count, settings.accumulate, run.progress.position, task.batches_by_length,
+        processes.rank, processes.world_size, settings.accumulate, run.progress.position, task.batches_by_length,
         packed=processes.device.type == "cuda",
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
 
-    if processes.is_first:
+    if processes.is_main_process:
         save_settings(Path(whole_settings.output), vars(whole_settings))
         if settings.output != whole_settings.output:
             save_settings(directory, vars(settings))
@@ -127,7 +127,7 @@ def finetune_once(
             reporter.say(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
             reporter.draw_curves()
             if is_best:
-                if processes.is_first:
+                if processes.is_main_process:
                     save_checkpoint(directory, model, tokenizer)
                 checkpoint()  # whoever resumes from it finds the model that it calls the best
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
@@ -250,7 +250,7 @@ def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:
     """
     run.model.load_state_dict(load_checkpoint(run.directory, task.model_class).state_dict())
     evaluations = {
-        name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_first)
+        name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
         for name in ("dev", "test")
         if name in task.sets
     }
@@ -267,7 +267,7 @@ def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:
         "dropout": run.model.config.hidden_dropout_prob,
         "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.facts,
     }  # fmt: skip
-    if not run.processes.is_first:
+    if not run.processes.is_main_process:
         return facts
     return write_report(run.directory, f"Fine-tuning on {facts['task']}", facts, evaluations)
 

@@ -25,8 +25,8 @@ from bert.checkpoints.directory import save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
-from bert.tokenization.sentencepiece import SentencePieceTokenizer
-from bert.tokenization.sentencepiece_trainer import train_sentencepiece
+from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
+from bert.tokenization.sentencepiece.trainer import train_sentencepiece
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
 from bert.training.arguments import save_settings
@@ -36,13 +36,13 @@ from bert.training.optimizer import make_optimizer
 from bert.training.reporting import in_words
 from bert.training.run import Run, alone_in, assemble, printer, run_script
 from bert.training.schedule import steps_of_run
-from data.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
+from data.corpus.held_out import training_sentences
+from data.corpus.tokenized import TokenizedCorpus, open_corpus, write_corpus
 from data.prefetch import prefetch
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
-from data.pretraining.held_out import training_sentences
-from data.pretraining.shards import Shards, open_shards, write_shards
-from data.python_docs import python_docs_fingerprint, read_python_docs
+from data.text.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
+from data.text.python_docs import python_docs_fingerprint, read_python_docs
 from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
 from pretraining.settings import read_settings
@@ -64,19 +64,19 @@ def pretrain_or_plan(settings: SimpleNamespace, processes: Processes) -> int:
 def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
     directory, say = Path(settings.output), printer(processes)
-    tokenizer = processes.from_first(lambda: find_tokenizer(settings, directory, say))
-    shards = open_shards(processes.from_first(lambda: tokenize_corpus(settings, directory, tokenizer)))
+    tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, say))
+    shards = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
 
     torch.manual_seed(settings.seed)
-    model = processes.in_each(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
+    model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
     run = assemble(settings, model, optimizer, processes, say, identity={"corpus or vocabulary": shards.checksum})
     if settings.resume:
-        processes.in_each(lambda: resume(run, settings))
-    training, heldout = processes.in_each(lambda: make_batches(settings, shards, tokenizer, run.progress, processes))
+        processes.on_all(lambda: resume(run, settings))
+    training, heldout = processes.on_all(lambda: make_batches(settings, shards, tokenizer, run.progress, processes))
     schedule = make_schedule(settings, training.updates_per_epoch)
 
-    if processes.is_first:
+    if processes.is_main_process:
         save_settings(directory, vars(settings))
         save_tokenizer(directory, tokenizer)
     say(describe(settings, run, shards, schedule, training.updates_per_epoch))
@@ -85,7 +85,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
         say("Note: the corpus is too small to hold documents out: nothing but the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0 and measures:
-            loss, accuracy = processes.from_first(lambda: baseline(settings, shards, tokenizer))
+            loss, accuracy = processes.broadcast(lambda: baseline(settings, shards, tokenizer))
             reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.facts)
             reporter.say(
                 f"Guessing the masked pieces by their frequency alone would give a held-out loss of {loss:.3f} nats, "
@@ -103,13 +103,13 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
 
         def checkpoint() -> None:
             run.save(max_length=settings.max_length)
-            if processes.is_first:
+            if processes.is_main_process:
                 save_checkpoint(directory, model, tokenizer)
 
         ended = run.train(prefetch(training), schedule, reporter, evaluate, checkpoint)
         evaluate()
     run.say_how_it_ended(ended)
-    if processes.is_first:
+    if processes.is_main_process:
         fill_in_blanks(model, tokenizer, shards, say)
     say(next_commands(settings, ended))
     return 130 if ended == "interrupted" else 0
@@ -121,9 +121,9 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
     torch.manual_seed(settings.seed)
     vocab_size = settings.vocab_size
     if settings.resume or settings.vocab is not None:  # it is there, and need not be learned
-        tokenizer = processes.from_first(lambda: find_tokenizer(settings, Path(settings.output), say))
+        tokenizer = processes.broadcast(lambda: find_tokenizer(settings, Path(settings.output), say))
         vocab_size = tokenizer.vocab_size
-    model = processes.in_each(lambda: make_model(settings, vocab_size)).to(processes.device)
+    model = processes.on_all(lambda: make_model(settings, vocab_size)).to(processes.device)
     run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
     say(make_plan(settings, run))
     return 0
@@ -183,7 +183,7 @@ def tokenize_corpus(settings: SimpleNamespace, run: Path, tokenizer) -> Path:
         fingerprint = python_docs_fingerprint()
     else:
         fingerprint = corpus_fingerprint(settings.corpus, settings.document_per_line, settings.encoding_errors)
-    write_shards(corpus_documents(settings), tokenizer, directory, settings.workers, fingerprint)
+    write_corpus(corpus_documents(settings), tokenizer, directory, settings.workers, fingerprint)
     return directory
 
 
@@ -191,21 +191,21 @@ def make_batches(settings, shards, tokenizer, progress: Progress, processes: Pro
     """The endless training batches from where the run stands, and the held-out ones as a list."""
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
-        settings.whole_word_masking, processes.rank, processes.count, settings.accumulate, progress.position,
+        settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, progress.position,
         packed=processes.device.type == "cuda",
     )  # fmt: skip
     return training, list(heldout_batches(settings, shards, tokenizer, processes))
 
 
-def heldout_batches(settings, shards: Shards, tokenizer, processes: Processes) -> Iterator[dict]:
+def heldout_batches(settings, shards: TokenizedCorpus, tokenizer, processes: Processes) -> Iterator[dict]:
     """One pass over examples of the held-out documents, the same ones each time."""
     return evaluation_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
-        processes.count, settings.eval_examples, packed=processes.device.type == "cuda",
+        processes.world_size, settings.eval_examples, packed=processes.device.type == "cuda",
     )  # fmt: skip
 
 
-def baseline(settings, shards: Shards, tokenizer) -> tuple[float, float]:
+def baseline(settings, shards: TokenizedCorpus, tokenizer) -> tuple[float, float]:
     """Held-out loss and accuracy of guessing by frequency, over all processes' examples."""
     return unigram_baseline(shards, heldout_batches(settings, shards, tokenizer, Processes(0, 1, torch.device("cpu"))))
 

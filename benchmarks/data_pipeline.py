@@ -26,13 +26,13 @@ import torch
 
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
-from data.corpora import read_documents
+from data.corpus.held_out import TrainingDocuments
+from data.corpus.tokenized import TokenizedCorpus, write_corpus
 from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches
-from data.pretraining.held_out import TrainingDocuments
 from data.pretraining.sentence_pairs import plan_examples
-from data.pretraining.shards import Shards, write_shards
-from data.python_docs import read_python_docs
+from data.text.corpora import read_documents
+from data.text.python_docs import read_python_docs
 
 SHAPES = ((32, 128), (256, 128), (64, 512))
 VARIANTS = {
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     name, documents, tokenizer = _corpus(options.megabytes)
     with tempfile.TemporaryDirectory() as directory:
         rows = list(_text_to_shards(documents, tokenizer, Path(directory), options.processes))
-        shards = write_shards(documents(), tokenizer, Path(directory) / "shards")
+        shards = write_corpus(documents(), tokenizer, Path(directory) / "shards")
         rows += _shards_to_batches(shards, tokenizer)
 
     print(f"{name}: {len(shards.tokens):,} pieces; one core, but where the case says otherwise\n")
@@ -105,12 +105,12 @@ def _text_to_shards(documents, tokenizer, directory: Path, processes: int) -> It
     yield _row("read a corpus and split its sentences", megabytes / (time.perf_counter() - started), unit="MB/s")
     for count in sorted({1, processes}):
         started = time.perf_counter()
-        write_shards(documents(), tokenizer, directory / str(count), processes=count)
+        write_corpus(documents(), tokenizer, directory / str(count), processes=count)
         speed = megabytes / (time.perf_counter() - started)
         yield _row(f"corpus to shards, {count} worker process{'es' * (count > 1)}", speed, unit="MB/s")
 
 
-def _shards_to_batches(shards: Shards, tokenizer) -> Iterator[dict]:
+def _shards_to_batches(shards: TokenizedCorpus, tokenizer) -> Iterator[dict]:
     training = TrainingDocuments(shards.number_of_documents, shards.held_out)
     documents = training.numbers(np.arange(training.count))
     started = time.perf_counter()

@@ -53,7 +53,7 @@ from benchmarks.transformers_classifier import (
     their_optimizer,
     their_step,
 )
-from bert.files import write_atomically
+from bert.files.whole import write_atomically
 from bert.training.reporting import read_log
 from data.tasks.known import KNOWN_TASKS
 

@@ -30,7 +30,7 @@ import train_finetune
 import train_pretrain
 from benchmarks.finetuning import add_rows
 from bert.errors import InputError
-from bert.tables import read_lines, tsv_line
+from bert.files.tables import read_lines, tsv_line
 from bert.training.arguments import above_zero, positive, probability
 from bert.training.reporting import read_log
 from data.tasks.classification import Example, hold_out, read_examples

@@ -4,9 +4,9 @@
     python -m benchmarks.inference --cases mini --json results.json
 
 Each side starts from the texts: film reviews of the folder that the environment variable BERT_DATA names, cut to 256
-tokens, and ends with the mean of each text's last states. Ours is ``bert.embed.embed``, as ``python -m bert embed``
-calls it. Theirs is the tokenizer and model of transformers in batches of 32, once in the order of the texts, as its
-documentation does it, and once sorted by length, as sentence-transformers does it, with the better of its attentions;
+tokens, and ends with the mean of each text's last states. Ours is ``bert.commands.embed.embed``, as
+``python -m bert embed`` calls it. Theirs is the tokenizer and model of transformers in batches of 32, once in the order of the texts, as
+its documentation does it, and once sorted by length, as sentence-transformers does it, with the better of its attentions;
 and sorted, by ``torch.compile``.
 """
 
@@ -22,11 +22,11 @@ import torch
 from benchmarks.measuring import PRODUCT, MatrixProduct, Work, memory_row, options, run_cases, speed_row, take_turns
 from benchmarks.operations import encoder_operations
 from benchmarks.training_step import PEERS, TRANSFORMERS, their_model
+from bert.commands.embed import embed
 from bert.config import BertConfig
-from bert.embed import embed
 from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
-from data.corpora import read_documents
+from data.text.corpora import read_documents
 
 MAX_LENGTH, BATCH_SIZE = 256, 32
 TEXTS = {"mini": 256, "base": 48}

@@ -22,8 +22,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bert.tokenization.sentencepiece import SentencePieceTokenizer
-from bert.tokenization.sentencepiece_trainer import train_sentencepiece
+from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
+from bert.tokenization.sentencepiece.trainer import train_sentencepiece
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
 

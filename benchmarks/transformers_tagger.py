@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.transformers_classifier import MAX_LENGTH
-from bert.heads.loss import NO_LABEL
+from bert.heads.loss import IGNORE_INDEX
 from data.tasks.known import KNOWN_TASKS, find_file
 from data.tasks.tagging import find_tags, read_tagged_sentences
 
@@ -44,7 +44,7 @@ def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]],
             word_ids = encoded.word_ids(row)
             first = [word is not None and word != before for word, before in zip(word_ids, [None, *word_ids])]
             row_labels = [
-                numbers[sentence.tags[word]] if is_first else NO_LABEL for word, is_first in zip(word_ids, first)
+                numbers[sentence.tags[word]] if is_first else IGNORE_INDEX for word, is_first in zip(word_ids, first)
             ]
             rows[name].append({field: encoded[field][row] for field in encoded} | {"labels": row_labels})
     return rows, labels
@@ -60,7 +60,7 @@ def their_score(model, batches) -> float:
     true, predicted = [], []
     for batch in batches:
         for guesses, labels in zip(model(**batch).logits.argmax(dim=-1).tolist(), batch["labels"].tolist()):
-            pairs = [(names[label], names[guess]) for guess, label in zip(guesses, labels) if label != NO_LABEL]
+            pairs = [(names[label], names[guess]) for guess, label in zip(guesses, labels) if label != IGNORE_INDEX]
             true.append([label for label, _ in pairs])
             predicted.append([guess for _, guess in pairs])
     return float(f1_score(true, predicted))

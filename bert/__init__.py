@@ -17,7 +17,7 @@ _HOME = {
     "BertForRelationExtraction": "bert.heads.relation",
     "BertForExtractiveSummarization": "bert.heads.summary",
     "WordPieceTokenizer": "bert.tokenization.wordpiece",
-    "SentencePieceTokenizer": "bert.tokenization.sentencepiece",
+    "SentencePieceTokenizer": "bert.tokenization.sentencepiece.tokenizer",
     "train_wordpiece": "bert.tokenization.wordpiece_trainer",
     "load_checkpoint": "bert.checkpoints.directory",
     "save_checkpoint": "bert.checkpoints.directory",

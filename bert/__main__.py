@@ -12,8 +12,8 @@ import shutil
 import sys
 
 from bert.errors import InputError
-from bert.files import is_disk_full
-from bert.terminal import orderly, printing_failed, silence_stdout
+from bert.files.terminal import orderly, printing_failed, silence_stdout
+from bert.files.whole import is_disk_full
 from bert.tokenization.long_texts import LONG_TEXTS
 from bert.training.arguments import finite, positive
 
@@ -106,7 +106,7 @@ def run_fill_mask(given: argparse.Namespace) -> None:
     """Prints the top five for each blank."""
     from bert.checkpoints.directory import load_checkpoint
     from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-    from bert.fill_mask import fill_mask
+    from bert.commands.fill_mask import fill_mask
     from bert.heads.pretraining import BertForPreTraining
 
     # Neither is read here, and what was pretrained without next sentence prediction may have none.
@@ -122,7 +122,7 @@ def run_fill_mask(given: argparse.Namespace) -> None:
 def run_tokenize(given: argparse.Namespace) -> None:
     """Prints how a text is cut."""
     from bert.checkpoints.vocabulary import load_tokenizer
-    from bert.tokenization.alignment import aligned_pieces
+    from bert.commands.alignment import aligned_pieces
 
     print(aligned_pieces(load_tokenizer(given.run), given.text, width=shutil.get_terminal_size().columns))
 
@@ -130,7 +130,7 @@ def run_tokenize(given: argparse.Namespace) -> None:
 def run_predict(given: argparse.Namespace) -> None:
     """Writes predictions, to a file as a whole, to the terminal as they come."""
     from bert.apply import predict_file
-    from bert.files import atomic_file
+    from bert.files.whole import atomic_file
     from bert.training.distributed import start_processes
 
     refuse_to_write_over_input(given)

@@ -10,9 +10,10 @@ import numpy as np
 
 from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint, load_config
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.embed import embed
+from bert.commands.embed import embed
 from bert.errors import InputError
-from bert.files import atomic_file, read_json_object
+from bert.files.tables import read_texts, table_format, tsv_line
+from bert.files.whole import atomic_file, read_json_object
 from bert.heads.multiple_choice import BertForMultipleChoice
 from bert.heads.relation import BertForRelationExtraction
 from bert.heads.sequence import BertForSequenceClassification
@@ -26,7 +27,6 @@ from bert.predict_relations import predict_relations
 from bert.predict_spans import predict_answers
 from bert.predict_summary import SUMMARY_SENTENCES, predict_summaries
 from bert.predict_tags import predict_tags
-from bert.tables import read_texts, table_format, tsv_line
 from bert.task_inputs.choices import read_choices
 from bert.task_inputs.documents import read_documents
 from bert.task_inputs.marked_texts import read_marked_texts

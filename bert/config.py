@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files import read_json_object
+from bert.files.whole import read_json_object
 
 # The names that published configurations use for the two forms of GELU (Hendrycks & Gimpel 2016):
 # the exact one, x * Phi(x), and the tanh approximation of it.

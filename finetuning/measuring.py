@@ -21,11 +21,11 @@ def in_shares(
     """
     was_training = model.training
     with precision.autocast():
-        mine = compute(inputs[processes.rank :: processes.count])
+        mine = compute(inputs[processes.rank :: processes.world_size])
     model.train(was_training)
     items = [None] * len(inputs)
     for rank, share in enumerate(processes.gather(mine)):
-        items[rank :: processes.count] = share
+        items[rank :: processes.world_size] = share
     return items
 
 

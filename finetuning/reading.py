@@ -6,10 +6,10 @@ from collections.abc import Iterable, Set
 from types import SimpleNamespace
 
 from bert.errors import InputError
-from data.python_docs import read_named_python_docs
 from data.tasks.classification import Columns
 from data.tasks.documentation import library_examples
 from data.tasks.known import KNOWN_TASKS, KnownTask, find_file
+from data.text.python_docs import read_named_python_docs
 from finetuning.kinds import IN_WINDOWS, KINDS, Kind
 
 

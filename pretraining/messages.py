@@ -2,13 +2,15 @@
 
 from types import SimpleNamespace
 
-from bert.fill_mask import fill_mask
+from bert.commands.fill_mask import fill_mask
 from bert.training.loop import Schedule
 from bert.training.run import Run, how_to_go_on
-from data.pretraining.shards import Shards
+from data.corpus.tokenized import TokenizedCorpus
 
 
-def describe(settings: SimpleNamespace, run: Run, shards: Shards, schedule: Schedule, updates_per_epoch: int) -> str:
+def describe(
+    settings: SimpleNamespace, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
+) -> str:
     """What is about to happen, for the user to check."""
     config = run.model.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
@@ -25,7 +27,7 @@ def describe(settings: SimpleNamespace, run: Run, shards: Shards, schedule: Sche
     )
 
 
-def fill_in_blanks(model, tokenizer, shards: Shards, say, count: int = 3) -> None:
+def fill_in_blanks(model, tokenizer, shards: TokenizedCorpus, say, count: int = 3) -> None:
     """Shows the model at work: the middle word left out of a sentence, in each of a few held-out documents.
 
     They are the first such sentences that there are, whatever the model makes of them.

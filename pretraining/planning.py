@@ -41,7 +41,7 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     """
     config, processes = run.model.config, run.processes
     setup = Setup(
-        config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.count,
+        config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.world_size,
         run.precision.name, settings.shard_optimizer, settings.recompute, processes.device.type,
     )  # fmt: skip
     share = setup.accumulate * setup.processes
@@ -68,7 +68,7 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     batch = random_batch(config, examples, setup.max_length, settings.nsp, packed=on_gpu)
     seconds, updates = measure_update(run, batch)
     rate = examples * setup.max_length / seconds
-    sending = "" if setup.processes == processes.count else ", had they nothing to send"
+    sending = "" if setup.processes == processes.world_size else ", had they nothing to send"
     measured = (
         f"{rate:,.0f} tokens/s by each process, {rate * per_token / 1e12:.3f} TFLOP/s: the "
         f"median of {updates} updates of {examples} examples, on {run.facts_in_words}"
@@ -83,7 +83,7 @@ def device_memory(processes: Processes) -> int | None:
         return torch.cuda.get_device_properties(processes.device).total_memory
     if not hasattr(os, "sysconf"):
         return None
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes.count))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes.world_size))
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // here
 
 
@@ -115,7 +115,7 @@ def measure_update(run: Run, batch: dict[str, Tensor], updates: int = UPDATES) -
     """
     processes = run.processes
     losses: nn.Module = processes.wrap(Losses(run.model.train()))
-    counts = {name: count * processes.count for name, count in run.model.label_counts(batch).items()}
+    counts = {name: count * processes.world_size for name, count in run.model.label_counts(batch).items()}
     together = UPDATES_OF_A_GPU if processes.device.type == "cuda" else 1
     seconds: list[float] = []
     with run.compiled():
@@ -127,7 +127,7 @@ def measure_update(run: Run, batch: dict[str, Tensor], updates: int = UPDATES) -
                 )  # fmt: skip
             health.item()  # waits for the device
             took = torch.tensor((time.perf_counter() - started) / together, dtype=torch.float64)
-            seconds.append(processes.sum(took).item() / processes.count)
+            seconds.append(processes.sum(took).item() / processes.world_size)
             if len(seconds) > 1 and together * (sum(seconds[1:]) + seconds[-1]) > SECONDS:
                 break
     return statistics.median(seconds[1:]), together * (len(seconds) - 1)

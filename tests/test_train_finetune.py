@@ -23,7 +23,7 @@ import train_finetune
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
-from bert.files import held
+from bert.files.whole import held
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.span import BertForQuestionAnswering

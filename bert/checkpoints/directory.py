@@ -23,7 +23,7 @@ from bert.checkpoints.huggingface import (
 from bert.checkpoints.vocabulary import Tokenizer, check_is_directory, save_tokenizer
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files import read_json_object, write_atomically
+from bert.files.whole import read_json_object, write_atomically
 from bert.model.bert import BertModel
 
 Model = TypeVar("Model", bound=nn.Module)

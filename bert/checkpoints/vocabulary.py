@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files import read_json_object, write_atomically
-from bert.tokenization.sentencepiece import SentencePieceTokenizer
+from bert.files.whole import read_json_object, write_atomically
+from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS, UNK
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH, WordPieceTokenizer

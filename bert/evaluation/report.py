@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bert.evaluation.page import page, picture, table
-from bert.files import write_atomically
-from bert.tables import tsv_line
+from bert.files.tables import tsv_line
+from bert.files.whole import write_atomically
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NO_LABEL = -100  # in the place of a label: no loss is computed there
+IGNORE_INDEX = -100  # in the place of a label: no loss is computed there
 
 
 class Loss(NamedTuple):
@@ -31,14 +31,14 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
 
     Args:
         logits: (count, classes) of any float type.
-        labels: (count,) integers below classes; NO_LABEL where there is none, which is not counted. None at all gives
-            a sum and a count of 0.
+        labels: (count,) integers below classes. IGNORE_INDEX stands for no label and is not counted. Without any label
+            the sum and the count are 0.
         class_weights: (classes,) by which a label of each class weighs in the sum. The count stays that of the labels
             (torch's weighted mean divides by the weights instead), so that a batch of light labels weighs little.
     """
-    total = F.cross_entropy(logits.float(), labels, class_weights, ignore_index=NO_LABEL, reduction="sum")
+    total = F.cross_entropy(logits.float(), labels, class_weights, ignore_index=IGNORE_INDEX, reduction="sum")
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
-    return Loss(total, (labels != NO_LABEL).sum(), correct)
+    return Loss(total, (labels != IGNORE_INDEX).sum(), correct)
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Loss:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bert.config import BertConfig
-from bert.heads.loss import NO_LABEL, Loss, cross_entropy
+from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 from bert.heads.vocabulary_loss import vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
@@ -37,7 +37,7 @@ class MaskedLanguageModelHead(nn.Module):
         return F.linear(self.transform(hidden_states), word_embeddings, self.bias)
 
     def loss(self, hidden_states: Tensor, word_embeddings: Tensor, labels: Tensor) -> Loss:
-        """The cross-entropy of those scores; hidden_states: (count, hidden_size), labels: (count,) or NO_LABEL."""
+        """The cross-entropy of those scores; hidden_states: (count, hidden_size), labels: (count,) or IGNORE_INDEX."""
         return vocabulary_cross_entropy(self.transform(hidden_states), word_embeddings, self.bias, labels)
 
     def transform(self, hidden_states: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class BertForPreTraining(nn.Module):
 
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); masked_positions and masked_labels
-                (chosen,), a label NO_LABEL where there is none; unless pretraining runs without NSP,
+                (chosen,), a label IGNORE_INDEX where there is none; unless pretraining runs without NSP,
                 next_sentence_labels (batch,); and for a GPU how it is packed (see ``packing_in``).
         """
         encoder = self.bert.read(
@@ -141,7 +141,7 @@ class BertForPreTraining(nn.Module):
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
         """How many labels each loss of ``batch`` will count, known before the forward pass."""
-        counts = {"masked_lm": int((batch["masked_labels"] != NO_LABEL).sum())}
+        counts = {"masked_lm": int((batch["masked_labels"] != IGNORE_INDEX).sum())}
         if "next_sentence_labels" in batch:
             counts["next_sentence"] = batch["next_sentence_labels"].numel()
         return counts

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from bert.config import BertConfig
 from bert.heads.labels import label_names
-from bert.heads.loss import NO_LABEL, Loss, cross_entropy
+from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.packing import Packing, packing_in
 
@@ -74,7 +74,7 @@ class BertForTokenClassification(nn.Module):
 
         Args:
             batch: input_ids, token_type_ids, attention_mask (batch, seq); word_positions (words,), see ``scores``; and
-                labels (words,): integers, NO_LABEL where a word has none.
+                labels (words,): integers, IGNORE_INDEX where a word has none.
         """
         logits = self.scores(
             batch["input_ids"], batch["word_positions"], batch["token_type_ids"], batch["attention_mask"],
@@ -85,4 +85,4 @@ class BertForTokenClassification(nn.Module):
     @staticmethod
     def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
-        return {"tagging": int((batch["labels"] != NO_LABEL).sum())}
+        return {"tagging": int((batch["labels"] != IGNORE_INDEX).sum())}

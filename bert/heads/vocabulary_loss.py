@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from bert.heads.loss import NO_LABEL, Loss, cross_entropy
+from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 
 ROWS_TOGETHER = 64  # pieces: NVIDIA's advice for matrix products in 16 bits
 SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by much
@@ -33,7 +33,7 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
         states: (count, hidden_size)
         word_embeddings: (vocab_size, hidden_size)
         bias: (vocab_size,)
-        labels: (count,) integers below vocab_size, or NO_LABEL.
+        labels: (count,) integers below vocab_size, or IGNORE_INDEX.
     """
     in_float32 = states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     in_slices = states.device.type == "cpu" and in_float32 and not torch.compiler.is_compiling()
@@ -43,7 +43,7 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
     if not in_slices:
         return cross_entropy(F.linear(states, word_embeddings, bias), labels)
     total, correct = SlicedCrossEntropy.apply(states, word_embeddings, bias, labels, SLICE, torch.is_grad_enabled())
-    return Loss(total, (labels != NO_LABEL).sum(), correct)
+    return Loss(total, (labels != IGNORE_INDEX).sum(), correct)
 
 
 class SlicedCrossEntropy(torch.autograd.Function):
@@ -60,7 +60,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx, states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor, size: int, has_gradient: bool
     ) -> tuple[Tensor, Tensor]:
-        has_label = labels != NO_LABEL
+        has_label = labels != IGNORE_INDEX
         labels = labels.where(has_label, 0)
         if ((labels < 0) | (labels >= len(bias))).any():
             raise IndexError(f"a label is outside of the vocabulary's {len(bias):,} pieces")

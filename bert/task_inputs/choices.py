@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bert.errors import InputError
-from bert.tables import read_objects
-from bert.task_inputs.keys import text_of, texts_of, value_of
+from bert.files.json_values import text_of, texts_of, value_of
+from bert.files.tables import read_objects
 
 
 class Choices(NamedTuple):

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.errors import InputError
-from bert.tables import read_lines, read_objects, table_format
-from bert.task_inputs.keys import text_of, value_of
+from bert.files.json_values import text_of, value_of
+from bert.files.tables import read_lines, read_objects, table_format
 
 _TAG = re.compile(r"</?e[12]>")
 _NUMBERED = re.compile(r'\d+\s+"(.*)"')

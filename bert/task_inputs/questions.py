@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bert.errors import InputError
-from bert.files import COMPRESSIONS, read_json_object
+from bert.files.whole import COMPRESSIONS, read_json_object
 
 
 class Question(NamedTuple):

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files import read_json_object, write_atomically
+from bert.files.whole import read_json_object, write_atomically
 
 SHARED_DEFAULTS = {
     "resume": False, "seed": 0, "device": "auto", "epochs": None, "accumulate": 1, "max_length": 128,

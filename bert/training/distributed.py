@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """rank: this process's number, from 0; count: how many there are; device: where this one computes."""
+    """rank: the number of this process, from 0; world_size: how many there are; device: where this one computes."""
 
     rank: int
-    count: int
+    world_size: int
     device: torch.device
 
     @property
-    def is_first(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process is the one that prints and writes."""
         return self.rank == 0
 
@@ -45,7 +45,7 @@ class Processes:
 
     def sum(self, values: Tensor) -> Tensor:
         """The elementwise sum of ``values`` over all processes, on each of them. Waits for all."""
-        if self.count == 1:
+        if self.world_size == 1:
             return values
         total = values.clone()
         dist.all_reduce(total)
@@ -53,9 +53,9 @@ class Processes:
 
     def gather(self, value: object) -> list:
         """``value`` of every process, in their order, on each of them. Waits for all."""
-        if self.count == 1:
+        if self.world_size == 1:
             return [value]
-        values = [None] * self.count
+        values = [None] * self.world_size
         dist.all_gather_object(values, value)
         return values
 
@@ -63,27 +63,27 @@ class Processes:
         """``value`` of every process, in their order, in the first process; each other one sends its own and has it
         back alone. They come one after another, so that large ones never wait in the memory together.
         """
-        if not self.is_first:
+        if not self.is_main_process:
             dist.send_object_list([value], dst=0, device=torch.device("cpu"))
             return [value]
         values = [value]
-        for rank in range(1, self.count):
+        for rank in range(1, self.world_size):
             received = [None]
             dist.recv_object_list(received, src=rank, device=torch.device("cpu"))
             values += received
         return values
 
-    def from_first(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait.
 
         Raises:
             InputError: in the first process, where ``make()`` raises it.
             SystemExit: in the others then, with exit code 2: one of them saying why is enough.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             return make()
         value, error = None, None
-        if self.is_first:
+        if self.is_main_process:
             try:
                 value = make()
             except InputError as found:
@@ -96,14 +96,14 @@ class Processes:
             raise SystemExit(2)
         return values[0]
 
-    def in_each(self, make: Callable[[], T]) -> T:
+    def on_all(self, make: Callable[[], T]) -> T:
         """What ``make()`` returns, in every process its own; it waits for all.
 
         Raises:
             InputError: where ``make()`` raises it, but only in the first of the processes where it does.
             SystemExit: in the others then, with exit code 2: one of them saying why is enough.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             return make()
         value, error = None, None
         try:
@@ -119,7 +119,7 @@ class Processes:
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """``model`` with gradients that are averaged over the processes during the backward pass."""
-        if self.count == 1:
+        if self.world_size == 1:
             return model
         device_ids = [self.device] if self.device.type == "cuda" else None
         # Gradients lie in the buffers that are sent, so that they are not in the memory twice.

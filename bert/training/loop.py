@@ -99,7 +99,7 @@ def training_step(
                 by_name = losses(batch)
             # The mean over the update's labels, in parts: each label of the update weighs the same, whichever
             # micro-batch or process it is in. DistributedDataParallel averages gradients where a sum is wanted.
-            loss = sum(loss.sum / max(counts[name], 1) for name, loss in by_name.items()) * processes.count
+            loss = sum(loss.sum / max(counts[name], 1) for name, loss in by_name.items()) * processes.world_size
             scaler.scale(loss).backward()
         sums.add(by_name)
         total += loss.detach()
@@ -145,7 +145,7 @@ def train(
     """
     losses = processes.wrap(Losses(model))
     model.train()
-    before = progress.unreported if processes.is_first else {}  # of all processes, where the run was stopped
+    before = progress.unreported if processes.is_main_process else {}  # of all processes, where the run was stopped
     sums, tokens = Sums.of(before, processes.device), 0
     seconds_before, started = progress.seconds, time.perf_counter()
     reported = started  # when the last report was made; evaluations and checkpoints move it on

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files import atomic_file, write_atomically, writing_failed
-from bert.terminal import print_line
+from bert.files.terminal import print_line
+from bert.files.whole import atomic_file, write_atomically, writing_failed
 from bert.training.loop import Progress
 
 WORTH_SAYING = 0.05  # of the time, spent waiting for data

@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
-from bert.files import held, is_disk_full
-from bert.terminal import orderly, print_line, printing_failed, silence_stdout
+from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
+from bert.files.whole import held, is_disk_full
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
@@ -85,18 +85,18 @@ def _run(script: str, command_line: list[str] | None, read_settings: Callable, d
 
 def printer(processes: Processes) -> Say:
     """What prints a sentence for the user: the first process speaks, and the others are silent."""
-    return print_line if processes.is_first else (lambda sentence: None)
+    return print_line if processes.is_main_process else (lambda sentence: None)
 
 
 @contextlib.contextmanager
 def alone_in(directory: str | Path, processes: Processes) -> Iterator[None]:
-    """Inside the block these processes are the only ones at work in a run's directory (see ``bert.files.held``).
+    """Inside the block these processes are the only ones at work in a run's directory (see ``bert.files.whole.held``).
 
     Raises:
-        InputError, SystemExit: where others are (see ``Processes.in_each``).
+        InputError, SystemExit: where others are (see ``Processes.on_all``).
     """
     with contextlib.ExitStack() as stack:
-        processes.in_each(lambda: stack.enter_context(held(directory)) if processes.is_first else None)
+        processes.on_all(lambda: stack.enter_context(held(directory)) if processes.is_main_process else None)
         yield
 
 
@@ -135,13 +135,13 @@ class Run:
     def facts(self) -> dict:
         """How it computes, for the log and the report."""
         processes = self.processes
-        return {"precision": self.precision.name, "device": str(processes.device), "processes": processes.count}
+        return {"precision": self.precision.name, "device": str(processes.device), "processes": processes.world_size}
 
     @property
     def facts_in_words(self) -> str:
         """The same for the user to read, with the reason."""
         processes, precision = self.processes, self.precision
-        return f"{processes.count} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+        return f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason})"
 
     def compiled(self) -> contextlib.AbstractContextManager:
         """Inside the block the model trains compiled, where the run is to (see ``bert.training.compilation``)."""
@@ -192,12 +192,12 @@ class Run:
                 f"{self.directory}: its training state is damaged ({type(error).__name__}: "
                 f"{(str(error).splitlines() or [''])[0]}); put back a copy of training_state, or begin another run"
             ) from error
-        if len(generators) == self.processes.count:
+        if len(generators) == self.processes.world_size:
             restore_generator_state(generators[self.processes.rank], self.processes.device)
         else:
             self.say(
-                f"Note: the run had {len(generators)} processes and now has {self.processes.count}: dropout goes on "
-                f"from other random numbers."
+                f"Note: the run had {len(generators)} processes and now has {self.processes.world_size}: dropout goes "
+                f"on from other random numbers."
             )
         self.say(f"Resuming {self.directory} from step {self.progress.step:,}.")
         return state
@@ -210,7 +210,7 @@ class Run:
         """
         generators = self.processes.gather(generator_state(self.processes.device))
         optimizer = whole_state(self.optimizer, self.processes) if self.sharded else self.optimizer.state_dict()
-        if self.processes.is_first:
+        if self.processes.is_main_process:
             state = {
                 "model": self.model.state_dict(), "optimizer": optimizer,
                 "scaler": self.scaler.state_dict(), "progress": vars(self.progress), "generators": generators,
@@ -219,7 +219,7 @@ class Run:
 
     def reporter(self, max_steps: int) -> Reporter:
         """What logs the run and shows it to the user, in the first process."""
-        return Reporter(self.directory, self.progress, max_steps, silent=not self.processes.is_first)
+        return Reporter(self.directory, self.progress, max_steps, silent=not self.processes.is_main_process)
 
     def train(
         self, updates: Iterable[Update], schedule: Schedule, reporter: Reporter,

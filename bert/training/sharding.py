@@ -63,7 +63,7 @@ def shard_optimizer(optimizer: torch.optim.Optimizer, processes: Processes) -> N
         own = {index: kept for index, kept in state["state"].items() if owners[index] == processes.rank}
         return state | {"state": own}
 
-    if processes.count > 1:
+    if processes.world_size > 1:
         optimizer.register_step_pre_hook(keep_own_gradients)
         optimizer.register_step_post_hook(exchange_parameters)
         optimizer.register_load_state_dict_pre_hook(keep_own_state)
@@ -86,4 +86,4 @@ def whole_state(optimizer: torch.optim.Optimizer, processes: Processes) -> dict:
 def _owned_parameters(optimizer: torch.optim.Optimizer, processes: Processes) -> list[tuple[Tensor, int]]:
     """The optimizer's parameters in the order of its ``state_dict``, each with the process that owns it."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return list(zip(parameters, share_out([parameter.numel() for parameter in parameters], processes.count)))
+    return list(zip(parameters, share_out([parameter.numel() for parameter in parameters], processes.world_size)))

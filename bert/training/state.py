@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from bert.errors import InputError
-from bert.files import atomic_file, write_atomically
+from bert.files.whole import atomic_file, write_atomically
 
 KEPT = 2
 

@@ -1,4 +1,4 @@
-"""Shards to batches: what the training loop and the evaluation take.
+"""TokenizedCorpus to batches: what the training loop and the evaluation take.
 
     shards -> a window of documents -> its examples, in random order -> a batch of them -> masked tensors
 
@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bert.errors import InputError
-from data.pretraining.held_out import HeldOutDocuments, TrainingDocuments
+from bert.randomness import shuffled
+from data.corpus.held_out import HeldOutDocuments, TrainingDocuments
+from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.layout import Batch, InputLayout
-from data.pretraining.randomness import shuffled
 from data.pretraining.sentence_pairs import EXAMPLE, plan_examples
-from data.pretraining.shards import Shards
 
 TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a fraction of a second
 
@@ -89,7 +89,7 @@ class PretrainingBatches:
 
     def __init__(
         self,
-        shards: Shards,
+        shards: TokenizedCorpus,
         tokenizer,
         batch_size: int,
         max_length: int,
@@ -184,7 +184,7 @@ class PretrainingBatches:
 
 
 def evaluation_batches(
-    shards: Shards,
+    shards: TokenizedCorpus,
     tokenizer,
     batch_size: int,
     max_length: int,
@@ -232,7 +232,7 @@ def _occurrence(values: np.ndarray) -> np.ndarray:
     return occurrence
 
 
-def _require_pairs(shards: Shards, training_documents: int) -> None:
+def _require_pairs(shards: TokenizedCorpus, training_documents: int) -> None:
     if training_documents < 2:
         raise InputError(
             "the corpus has a single document to train on, and next-sentence prediction takes its random sentences "

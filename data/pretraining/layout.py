@@ -4,12 +4,12 @@ import numpy as np
 import torch
 
 from bert.errors import InputError
+from data.corpus.tokenized import TokenizedCorpus
 from data.packing import lay_end_to_end
 from data.pretraining.masking import mask_budgets, mask_tokens
-from data.pretraining.shards import Shards
 
 LENGTH_MULTIPLE = 8  # lengths that the matrix units of CPUs and GPUs work well with
-NO_LABEL = -100  # in the place of a label, as bert.heads.loss has it
+IGNORE_INDEX = -100  # in the place of a label, as bert.heads.loss has it
 
 Batch = dict[str, torch.Tensor]
 
@@ -24,7 +24,7 @@ class InputLayout:
     """
 
     def __init__(
-        self, shards: Shards, tokenizer, max_length: int, whole_word_masking: bool, packed: bool, nsp: bool
+        self, shards: TokenizedCorpus, tokenizer, max_length: int, whole_word_masking: bool, packed: bool, nsp: bool
     ):  # fmt: skip
         if tokenizer.vocab_size != shards.vocab_size:
             raise InputError(
@@ -45,7 +45,7 @@ class InputLayout:
             input_ids, token_type_ids, attention_mask: (batch, seq).
             masked_positions: (masked,) where the masked pieces are in the flattened (batch * seq), ascending.
             masked_labels: (masked,) what they were. Where the batch is packed both are filled up to as many as full
-                rows have: with the position 0, and NO_LABEL.
+                rows have: with the position 0, and IGNORE_INDEX.
             next_sentence_labels: (batch,) 0 where B follows A, 1 where B is random; only with nsp.
             packed_places, packed_boundaries: only where the batch is packed: see ``lay_end_to_end``.
         """
@@ -91,7 +91,7 @@ class InputLayout:
         if self._packed:
             batch["packed_places"], batch["packed_boundaries"] = lay_end_to_end(real)
             most = len(examples) * int(mask_budgets(np.array(length)))
-            for name, filling in (("masked_positions", 0), ("masked_labels", NO_LABEL)):
+            for name, filling in (("masked_positions", 0), ("masked_labels", IGNORE_INDEX)):
                 batch[name] = np.pad(batch[name], (0, most - len(batch[name])), constant_values=filling)
         if self._nsp:
             batch["next_sentence_labels"] = examples["is_random"].copy()

@@ -18,7 +18,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from data.pretraining.randomness import random_bits, random_fractions, random_integers
+from bert.randomness import random_bits, random_fractions, random_integers
 
 MASKED_FRACTION = 0.15
 

@@ -21,9 +21,9 @@ from enum import IntEnum
 import numpy as np
 
 from bert.errors import InputError
-from data.pretraining.held_out import HeldOutDocuments, TrainingDocuments
-from data.pretraining.randomness import fair_coins, random_bits, random_fractions, random_integers
-from data.pretraining.shards import Shards
+from bert.randomness import fair_coins, random_bits, random_fractions, random_integers
+from data.corpus.held_out import HeldOutDocuments, TrainingDocuments
+from data.corpus.tokenized import TokenizedCorpus
 
 SHORTEST_MAX_LENGTH = 8
 _SHORT_SEQUENCE_PROBABILITY = 0.1
@@ -63,7 +63,7 @@ class _Draw(IntEnum):
 
 
 def plan_examples(
-    shards: Shards,
+    shards: TokenizedCorpus,
     documents: np.ndarray,
     others: Documents,
     max_length: int,
@@ -94,7 +94,9 @@ def plan_examples(
     return examples[np.argsort(random_bits(seed, epoch, _Draw.ORDER, examples["chunk"]))]
 
 
-def _plan_pairs(shards: Shards, documents: np.ndarray, others: Documents, longest: int, name: tuple) -> np.ndarray:
+def _plan_pairs(
+    shards: TokenizedCorpus, documents: np.ndarray, others: Documents, longest: int, name: tuple
+) -> np.ndarray:
     token_at, sentence_at = shards.sentence_starts, shards.document_starts
     target = _target_lengths(documents, longest, name)
     sentence = sentence_at[documents]  # the next one of each document
@@ -130,7 +132,7 @@ def _plan_pairs(shards: Shards, documents: np.ndarray, others: Documents, longes
     return np.concatenate(planned)
 
 
-def _plan_single_segments(shards: Shards, documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
+def _plan_single_segments(shards: TokenizedCorpus, documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
     """As many whole sentences as fit into the target length; a sentence longer than that is cut.
 
     Source: Liu et al. 2019 (RoBERTa), section 4.2, "DOC-SENTENCES", but for the batch size, which stays the same.

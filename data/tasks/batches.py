@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from bert.errors import InputError
+from bert.randomness import shuffled
 from bert.tokenization.long_texts import ModelInput, pad_inputs
 from data.packing import lay_end_to_end
-from data.pretraining.randomness import shuffled
 
 BATCHES_PER_BUCKET = 50  # batches' worth of rows that are sorted by length together
 _ROW_ORDER, _BATCH_ORDER = 500, 501  # name the random orders

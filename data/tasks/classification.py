@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bert.errors import InputError
-from bert.tables import read_rows
-from data.pretraining.randomness import shuffled
+from bert.files.tables import read_rows
+from bert.randomness import shuffled
 
 _HELD_OUT_ORDER = 400  # names the random order by which examples are held out
 HELD_OUT_PARTS = 10
@@ -51,7 +51,7 @@ def read_examples(path: str | Path, columns: Columns, problem_type: str) -> list
     """The examples of a table, in their order.
 
     Raises:
-        InputError: where the table is no good (see ``bert.tables``), a text or label is empty, or the label of a
+        InputError: where the table is no good (see ``bert.files.tables``), a text or label is empty, or the label of a
             regression is not a finite number.
     """
     if not columns.separator:

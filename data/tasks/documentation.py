@@ -1,8 +1,8 @@
 """The built-in task: which library does a passage of documentation come from? Labels by construction.
 
-The passages are those of the built-in corpus (``data.python_docs``): neighbouring sentences of one module's docstrings.
-A passage that names a library would give itself away and is left out. The modules of the dev examples are others than
-those of the training examples, so that the name of a module's subject is no help either.
+The passages are those of the built-in corpus (``data.text.python_docs``): neighbouring sentences of one module's
+docstrings. A passage that names a library would give itself away and is left out. The modules of the dev examples are
+others than those of the training examples, so that the name of a module's subject is no help either.
 """
 
 import re
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from data.pretraining.randomness import shuffled
-from data.python_docs import PythonDocument
+from bert.randomness import shuffled
 from data.tasks.classification import Example
+from data.text.python_docs import PythonDocument
 
 TRAINING_EXAMPLES, DEV_EXAMPLES = 2_000, 1_000
 SENTENCES_IN_A_PASSAGE = 2

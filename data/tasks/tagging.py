@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bert.errors import InputError
-from bert.tables import read_lines
+from bert.files.tables import read_lines
 from bert.tag_sequences import goes_on
 
 _TAG = re.compile(r"O|[BIES]-\S+")

@@ -21,7 +21,7 @@ class Together(Processes):
     numbers: tuple[int, ...] = ()
 
     def gather(self, value):
-        shares = [[2 * number for number in self.numbers[rank :: self.count]] for rank in range(self.count)]
+        shares = [[2 * number for number in self.numbers[rank :: self.world_size]] for rank in range(self.world_size)]
         assert shares[self.rank] == value
         return shares
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from bert.heads.loss import NO_LABEL, binary_cross_entropy, cross_entropy, squared_error
+from bert.heads.loss import IGNORE_INDEX, binary_cross_entropy, cross_entropy, squared_error
 
 
 def test_it_adds_up_negative_log_likelihoods_and_counts():
@@ -41,7 +41,7 @@ def test_sixteen_bit_logits_are_added_up_in_float32():
 
 
 def test_what_has_no_label_is_not_counted():
-    logits, labels = torch.randn(5, 3), torch.tensor([0, NO_LABEL, 1, NO_LABEL, 2])
+    logits, labels = torch.randn(5, 3), torch.tensor([0, IGNORE_INDEX, 1, IGNORE_INDEX, 2])
     some, all_that_have = cross_entropy(logits, labels), cross_entropy(logits[::2], labels[::2])
     assert some.count == 3
     torch.testing.assert_close(some.sum, all_that_have.sum)

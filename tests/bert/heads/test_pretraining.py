@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from bert.config import BertConfig
-from bert.heads.loss import NO_LABEL
+from bert.heads.loss import IGNORE_INDEX
 from bert.heads.pretraining import BertForPreTraining
 
 CONFIG = BertConfig(
@@ -82,7 +82,7 @@ def filled_up(batch, most):
     missing = most - len(batch["masked_labels"])
     return batch | {
         "masked_positions": F.pad(batch["masked_positions"], (0, missing)),
-        "masked_labels": F.pad(batch["masked_labels"], (0, missing), value=NO_LABEL),
+        "masked_labels": F.pad(batch["masked_labels"], (0, missing), value=IGNORE_INDEX),
     }
 
 

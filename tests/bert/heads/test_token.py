@@ -3,7 +3,7 @@
 import torch
 
 from bert.config import BertConfig
-from bert.heads.loss import NO_LABEL, cross_entropy
+from bert.heads.loss import IGNORE_INDEX, cross_entropy
 from bert.heads.token import BertForTokenClassification
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
@@ -46,7 +46,7 @@ def test_a_word_without_a_label_does_not_count():
     model, batch = make_model(), make_batch()
     filled = batch | {
         "word_positions": torch.cat([batch["word_positions"], torch.zeros(3, dtype=torch.int64)]),
-        "labels": torch.cat([LABELS, torch.full((3,), NO_LABEL)]),
+        "labels": torch.cat([LABELS, torch.full((3,), IGNORE_INDEX)]),
     }
     torch.testing.assert_close(model.losses(filled)["tagging"].sum, model.losses(batch)["tagging"].sum)
     assert model.label_counts(filled) == {"tagging": 5}

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from bert.heads.loss import NO_LABEL, cross_entropy
+from bert.heads.loss import IGNORE_INDEX, cross_entropy
 from bert.heads.vocabulary_loss import SLICE, SlicedCrossEntropy, vocabulary_cross_entropy
 
 COUNT, HIDDEN, VOCAB = 11, 5, 23
@@ -19,7 +19,7 @@ def inputs(vocab=VOCAB, scale=1.0, dtype=torch.float32):
         for shape in ((COUNT, HIDDEN), (vocab, HIDDEN), (vocab,))
     )
     labels = torch.randint(vocab, (COUNT,), generator=generator)
-    labels[2] = NO_LABEL
+    labels[2] = IGNORE_INDEX
     guesses = F.linear(states, table, bias).argmax(dim=1)
     labels[4], labels[-1] = guesses[4], guesses[-1]
     return states, table, bias, labels
@@ -55,7 +55,7 @@ def test_the_gradient_can_be_taken_twice():
 def test_a_token_without_a_label_has_no_loss_and_no_gradient():
     states, table, bias, labels = inputs()
     loss = vocabulary_cross_entropy(states, table, bias, labels)
-    kept = labels != NO_LABEL
+    kept = labels != IGNORE_INDEX
     torch.testing.assert_close(loss.sum, vocabulary_cross_entropy(states[kept], table, bias, labels[kept]).sum)
     assert loss.count == COUNT - 1
     (gradient,) = torch.autograd.grad(loss.sum, states)
@@ -65,7 +65,7 @@ def test_a_token_without_a_label_has_no_loss_and_no_gradient():
 @pytest.mark.parametrize("count", [0, 3])
 def test_no_labels_at_all_are_a_sum_of_zero_with_a_gradient_of_zero(count):
     states, table, bias, _ = inputs()
-    loss = vocabulary_cross_entropy(states[:count], table, bias, torch.full((count,), NO_LABEL))
+    loss = vocabulary_cross_entropy(states[:count], table, bias, torch.full((count,), IGNORE_INDEX))
     assert loss.sum == loss.count == loss.correct == 0
     assert all(not gradient.any() for gradient in torch.autograd.grad(loss.sum, (states, table, bias)))
 

@@ -37,11 +37,11 @@ def work(processes):
     assert processes.sum(values).tolist() == [3, 20]
     assert values.tolist() == [1 + processes.rank, 10]
     assert processes.gather({"rank": processes.rank}) == [{"rank": 0}, {"rank": 1}]
-    assert processes.from_first(lambda: f"made by {processes.rank}") == "made by 0"
-    assert processes.in_each(lambda: f"made by {processes.rank}") == f"made by {processes.rank}"
+    assert processes.broadcast(lambda: f"made by {processes.rank}") == "made by 0"
+    assert processes.on_all(lambda: f"made by {processes.rank}") == f"made by {processes.rank}"
     for wrong, says in (((0, 1), 0), ((1,), 1)):  # where something is wrong, and which process says what
         try:
-            processes.in_each(lambda: check(processes.rank not in wrong))
+            processes.on_all(lambda: check(processes.rank not in wrong))
         except InputError:
             assert processes.rank == says
         except SystemExit as ending:
@@ -53,7 +53,7 @@ def work(processes):
     wrapped = processes.wrap(model)
     wrapped(torch.tensor([[float(1 + processes.rank)]])).backward()
     assert model.weight.grad.item() == 1.5
-    assert processes.is_first == (processes.rank == 0)
+    assert processes.is_main_process == (processes.rank == 0)
     if sys.argv[1] == "fails":
         raise RuntimeError("on purpose")
 
@@ -131,8 +131,8 @@ def test_alone_everything_is_itself():
     values, model = torch.tensor([1, 2]), torch.nn.Linear(2, 2)
     assert ALONE.sum(values) is values
     assert ALONE.gather(3) == [3]
-    assert ALONE.from_first(lambda: 4) == 4
-    assert ALONE.in_each(lambda: 5) == 5
+    assert ALONE.broadcast(lambda: 4) == 4
+    assert ALONE.on_all(lambda: 5) == 5
     assert ALONE.wrap(model) is model
 
 
@@ -140,7 +140,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
     with start_processes("cpu") as processes:
-        assert (processes.rank, processes.count, processes.device) == (0, 1, torch.device("cpu"))
+        assert (processes.rank, processes.world_size, processes.device) == (0, 1, torch.device("cpu"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

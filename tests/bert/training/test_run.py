@@ -32,7 +32,9 @@ def make_run(directory, said=None, size=1, processes=1, **identity):
     torch.manual_seed(size)
     model = Model(size)
     say = (lambda sentence: None) if said is None else said.append
-    together = SimpleNamespace(rank=0, count=processes, device=CPU, is_first=True, gather=lambda value: [value])
+    together = SimpleNamespace(
+        rank=0, world_size=processes, device=CPU, is_main_process=True, gather=lambda value: [value]
+    )
     return assemble(settings(directory), model, make_optimizer("adamw", model, 0.1), together, say, identity)
 
 

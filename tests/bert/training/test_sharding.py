@@ -67,7 +67,7 @@ with start_processes("cpu") as processes:
         assert 0 < kept < everyones == len(list(whole[0].parameters()))
 
         state = whole_state(sharded[1], processes)
-        assert not processes.is_first or same_states(whole[1].state_dict(), state)
+        assert not processes.is_main_process or same_states(whole[1].state_dict(), state)
 
         # From whole to shards: as when a run of one process goes on in two.
         again = make(name)

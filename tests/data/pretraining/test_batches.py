@@ -7,14 +7,14 @@ import torch
 import data.pretraining.batches
 import data.pretraining.layout
 from bert.errors import InputError
-from bert.heads.loss import NO_LABEL
+from bert.heads.loss import IGNORE_INDEX
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from data.corpus.held_out import HeldOutDocuments, is_held_out
+from data.corpus.tokenized import write_corpus
 from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
-from data.pretraining.held_out import HeldOutDocuments, is_held_out
 from data.pretraining.masking import mask_budgets
 from data.pretraining.sentence_pairs import plan_examples
-from data.pretraining.shards import write_shards
 
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
@@ -28,7 +28,7 @@ def corpus(documents=300, seed=0, most_sentences=12):
 
 @pytest.fixture(scope="module")
 def shards(tokenizer, tmp_path_factory):
-    return write_shards(corpus(), tokenizer, tmp_path_factory.mktemp("shards"))
+    return write_corpus(corpus(), tokenizer, tmp_path_factory.mktemp("shards"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def rows(batch):
     labels = {
         int(position): int(label)
         for position, label in zip(batch["masked_positions"], batch["masked_labels"], strict=True)
-        if label != NO_LABEL
+        if label != IGNORE_INDEX
     }
     length = batch["input_ids"].shape[1]
     for row in range(len(batch["input_ids"])):
@@ -186,7 +186,7 @@ def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_w
 
 
 def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
-    shards = write_shards([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
+    shards = write_corpus([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
     batches = take(PretrainingBatches(shards, tokenizer, 2, 64, seed=0, nsp=False), 30)
     masks = {tuple(update.micro_batches[0]["masked_positions"].tolist()) for update in batches}
     assert len(masks) > 10
@@ -210,7 +210,7 @@ def test_packed_batches_have_the_same_examples_and_few_shapes(shards, tokenizer)
     for update, other in zip(updates, free, strict=True):
         assert list(rows(update.micro_batches[0])) == list(rows(other.micro_batches[0]))
     assert len({update.micro_batches[0]["input_ids"].shape for update in free}) > 1
-    assert data.pretraining.layout.NO_LABEL == NO_LABEL
+    assert data.pretraining.layout.IGNORE_INDEX == IGNORE_INDEX
 
 
 def test_the_examples_of_an_update_are_named(shards, tokenizer):
@@ -232,10 +232,10 @@ def test_a_corpus_too_small_for_a_batch_is_refused(several_windows, shards, toke
 
 
 def test_a_corpus_without_pairs_is_refused_unless_it_needs_none(tokenizer, tmp_path):
-    single = write_shards([["a b c", "d e f"]], tokenizer, tmp_path / "single")
+    single = write_corpus([["a b c", "d e f"]], tokenizer, tmp_path / "single")
     with pytest.raises(InputError, match=r"a single document.*--no-nsp"):
         PretrainingBatches(single, tokenizer, 1, 64, seed=0)
-    sentences = write_shards([["a b c"]] * 10, tokenizer, tmp_path / "sentences")
+    sentences = write_corpus([["a b c"]] * 10, tokenizer, tmp_path / "sentences")
     with pytest.raises(InputError, match=r"single sentence.*--no-nsp"):
         PretrainingBatches(sentences, tokenizer, 1, 64, seed=0)
     for shards in (single, sentences):
@@ -273,7 +273,7 @@ def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shard
 def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
     lengths = [500 if number == 2 else 12 for number in range(200)]  # document 2 is held out
     documents = [["a b c d e f g h"] * length for length in lengths]
-    shards = write_shards(documents, tokenizer, tmp_path)
+    shards = write_corpus(documents, tokenizer, tmp_path)
     assert is_held_out(2)
     end_of_the_long_one = shards.sentence_starts[shards.document_starts[3]]
     planned = plan_examples(shards, shards.held_out, HeldOutDocuments(shards.held_out), 16, 0, 0, True)
@@ -290,7 +290,7 @@ def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
 def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
     # A word for each document: the letters of its number.
     documents = [[" ".join([chr(97 + number // 26) + chr(97 + number % 26)] * 5)] * 3 for number in range(100)]
-    shards = write_shards(documents, tokenizer, tmp_path)
+    shards = write_corpus(documents, tokenizer, tmp_path)
     words = {}
     for name, batches in (
         ("training", [u.micro_batches[0] for u in take(PretrainingBatches(shards, tokenizer, 8, 64, seed=0), 100)]),
@@ -305,12 +305,12 @@ def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
 
 def test_a_single_held_out_document_takes_random_sentences_from_the_others(tokenizer, tmp_path):
     documents = [["a b", "c d"], ["e f", "g h"], ["i j", "k l", "m n", "o p", "q r"] * 9]
-    shards = write_shards(documents, tokenizer, tmp_path)
+    shards = write_corpus(documents, tokenizer, tmp_path)
     assert shards.held_out.tolist() == [2]
     labels = torch.cat([batch["next_sentence_labels"] for batch in evaluation_batches(shards, tokenizer, 4, 16)])
     assert set(labels.tolist()) == {0, 1}
 
 
 def test_a_corpus_of_two_documents_has_nothing_to_evaluate_on(tokenizer, tmp_path):
-    shards = write_shards([["a b", "c d"], ["e f", "g h"]], tokenizer, tmp_path)
+    shards = write_corpus([["a b", "c d"], ["e f", "g h"]], tokenizer, tmp_path)
     assert list(evaluation_batches(shards, tokenizer, 4, 64)) == []

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from data.pretraining.layout import NO_LABEL, InputLayout
+from data.pretraining.layout import IGNORE_INDEX, InputLayout
 from data.pretraining.sentence_pairs import EXAMPLE
 
 PAD, CLS, SEP, MASK = 0, 1, 2, 3
@@ -27,7 +27,7 @@ def examples(*rows):
 
 def unmasked(batch) -> list[list[int]]:
     ids = batch["input_ids"].flatten().clone()
-    labelled = batch["masked_labels"] != NO_LABEL
+    labelled = batch["masked_labels"] != IGNORE_INDEX
     ids[batch["masked_positions"][labelled]] = batch["masked_labels"][labelled]
     return ids.view(batch["input_ids"].shape).tolist()
 

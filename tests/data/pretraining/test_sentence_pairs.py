@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from bert.errors import InputError
-from data.pretraining.held_out import HeldOutDocuments, TrainingDocuments
+from data.corpus.held_out import HeldOutDocuments, TrainingDocuments
+from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.sentence_pairs import plan_examples
-from data.pretraining.shards import Shards
 
 
 def make_shards(documents):
     """A store of documents, each a list of sentence lengths; every token is its own place."""
     lengths = [length for document in documents for length in document]
-    return Shards(
+    return TokenizedCorpus(
         tokens=np.arange(sum(lengths)),
         sentence_starts=np.append(0, np.cumsum(lengths)),
         document_starts=np.append(0, np.cumsum([len(document) for document in documents])),

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-import data.python_docs
-from data.python_docs import PythonDocument
+import data.text.python_docs
 from data.tasks.documentation import DEV_EXAMPLES, TRAINING_EXAMPLES, library_examples
+from data.text.python_docs import PythonDocument
 
 
 def test_modules_are_training_or_dev_and_never_both():
@@ -30,9 +30,9 @@ def test_a_passage_that_names_a_library_is_left_out():
 
 
 def test_this_installation_tells_its_libraries_apart(monkeypatch):
-    files = list(data.python_docs._source_files())  # every sixth will do
-    monkeypatch.setattr(data.python_docs, "_source_files", lambda: iter(files[::6]))
-    training, dev = library_examples(data.python_docs.read_named_python_docs())
+    files = list(data.text.python_docs._source_files())  # every sixth will do
+    monkeypatch.setattr(data.text.python_docs, "_source_files", lambda: iter(files[::6]))
+    training, dev = library_examples(data.text.python_docs.read_named_python_docs())
     assert 0 < len(dev) <= DEV_EXAMPLES
     assert 0 < len(training) <= TRAINING_EXAMPLES
     for examples in (training, dev):

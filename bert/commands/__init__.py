@@ -1,0 +1,1 @@
+"""What ``python -m bert`` does: one file for each command."""

@@ -1,0 +1,243 @@
+"""Tables of texts: TSV, CSV and JSON lines, plain or compressed, read row by row.
+
+    rows of text fields, separated by tabs (``.tsv``)   quotes are plain characters, as in GLUE's files
+    rows of fields separated by commas (``.csv``)       a field in "..." may hold commas, line ends, and "" for "
+    an object in each line (``.jsonl``, ``.json``)      columns are its keys
+    a text in each line (``.txt``)                      a single column, "text"
+
+All are UTF-8. A byte-order mark is dropped, and the line ends of Windows are line ends.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bert.errors import InputError
+from bert.files.whole import COMPRESSIONS, open_to_read, parse_json
+
+FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
+LONGEST_LINE = 1 << 24  # bytes; no text is longer that a model could take in, and a hostile file must not fill memory
+
+
+class Row(NamedTuple):
+    """line: where in the file the row begins, from 1; values: those of the columns asked for, in their order: texts,
+    or in JSON lines whatever stands there.
+    """
+
+    line: int
+    values: tuple[Any, ...]
+
+
+def read_rows(
+    path: str | Path, columns: Mapping[str, str], header: bool = True, damaged: list[int] | None = None
+) -> Iterator[Row]:
+    """The rows of a table, streamed. Blank lines are passed over, but in ``.txt``, where each line is a text.
+
+    Args:
+        columns: the columns to read: a flag, which errors name, to the name of a column, or to its number from 1.
+        header: whether the first row of a TSV or CSV file names the columns; without it they have numbers alone.
+        damaged: where given, rows of TSV or CSV with another number of fields than the first are passed over, and their
+            lines added to it.
+
+    Raises:
+        InputError: where the file cannot be read, has no such column, or, without ``damaged``, a row has not as many
+            fields as the others.
+    """
+    path = Path(path)
+    kind = table_format(path)
+    if kind == "jsonl":
+        return _read_objects(path, columns)
+    if kind == "txt":
+        return _read_texts(path, columns)
+    return _read_fields(path, columns, header, _split_at_tabs(path) if kind == "tsv" else _split_csv(path), damaged)
+
+
+def read_texts(
+    path: str | Path, text_column: str, text_pair_column: str | None = None, header: bool = True
+) -> Iterator[tuple[str, str | None]]:
+    """The texts of a table, or the pairs of texts: (first, second), second None where there is no second column.
+
+    Raises:
+        InputError: as ``read_rows``, and where a table has no rows, or what stands in a column is no text.
+    """
+    columns = {"--text-column": text_column}
+    if text_pair_column is not None:
+        columns["--text-pair-column"] = text_pair_column
+    empty = True
+    for line, values in read_rows(path, columns, header):
+        for flag, value in zip(columns, values):
+            if not isinstance(value, str):
+                raise InputError(f"{path}: line {line}: a text was expected, and there is {value!r} ({flag})")
+        empty = False
+        yield values[0], values[1] if len(values) > 1 else None
+    if empty:
+        raise InputError(f"{path}: holds no texts; rows of them were expected")
+
+
+def tsv_line(fields: Iterable[Any]) -> str:
+    """Fields as a line of TSV: what would end a field or a line becomes a space; fractions have six digits."""
+    texts = (f"{field:.6f}" if isinstance(field, float) else str(field) for field in fields)
+    return "\t".join(" ".join(text.split()) for text in texts) + "\n"
+
+
+def table_format(path: str | Path) -> str:
+    """The format of a file, by the end of its name without a compression: "tsv", "csv", "jsonl" or "txt".
+
+    Raises:
+        InputError: where the name has none of the ends that are known, or is a directory's.
+    """
+    if os.path.isdir(path):  # Path.is_dir would raise where a name is too long
+        raise InputError(f"{path}: is a directory; the file of a table was expected")
+    name = Path(str(path).removesuffix(Path(path).suffix)) if Path(path).suffix.lower() in COMPRESSIONS else Path(path)
+    kind = FORMATS.get(name.suffix.lower())
+    if kind is None:
+        raise InputError(f"{path}: a table's name ends in {', '.join(FORMATS)} (or one of these and .gz, .xz, .bz2)")
+    return kind
+
+
+def _read_fields(
+    path: Path, columns: Mapping[str, str], header: bool, rows: Iterator, damaged: list[int] | None
+) -> Iterator[Row]:
+    names, places, width = None, None, 0
+    for line, fields in rows:
+        if places is None:
+            names, width = (fields if header else None), len(fields)
+            places = [_place(path, flag, column, names, width) for flag, column in columns.items()]
+            if header:
+                continue
+        if len(fields) != width and damaged is not None:
+            damaged.append(line)
+            continue
+        if len(fields) != width:
+            raise InputError(
+                f"{path}: line {line}: has {_counted(len(fields), 'field')} where {width} were expected, as in the "
+                f"first line; mend or remove the row"
+            )
+        yield Row(line, tuple(fields[place] for place in places))
+    if places is None:
+        raise InputError(f"{path}: is empty; a table was expected")
+
+
+def _place(path: Path, flag: str, column: str, names: list[str] | None, width: int) -> int:
+    """Where in a row a column stands, from 0."""
+    if names is not None and names.count(column) > 1:
+        raise InputError(
+            f"{path}: has {names.count(column)} columns named {column!r}; rename all but one, or give the number of "
+            f"the one that is meant: {flag}"
+        )
+    if names is not None and column in names:
+        return names.index(column)
+    if len(column) < 10 and column.isdecimal() and 1 <= int(column) <= width:
+        return int(column) - 1
+    if names is None:
+        found = f"no header was expected, so that its columns are the numbers 1 to {width}"
+    else:
+        found = f"its columns are {_listed(names)}"
+    raise InputError(f"{path}: has no column {column!r}: {found}; name one of them: {flag}")
+
+
+def _split_at_tabs(path: Path) -> Iterator[tuple[int, list[str]]]:
+    for line, text in read_lines(path):
+        if text.strip(" "):  # a line of tabs is a row of empty fields
+            yield line, text.split("\t")
+
+
+def _split_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(LONGEST_LINE)
+    reader = csv.reader((text + "\n" for _, text in read_lines(path)), strict=True)
+    line = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield line, fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: line {line}: is not CSV ({error}); a field that begins with a quote must end with one"
+        ) from None
+
+
+def _read_objects(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
+    for line, values in read_objects(path):
+        for flag, column in columns.items():
+            if column not in values:
+                raise InputError(
+                    f"{path}: line {line}: has no key {column!r}: its keys are {_listed(list(values))}; name one of "
+                    f"them: {flag}"
+                )
+        yield Row(line, tuple(values[column] for column in columns.values()))
+
+
+def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
+    for flag, column in columns.items():
+        if column not in ("text", "1"):
+            raise InputError(f"{path}: has no column {column!r}: a .txt file has one column, 'text'; see {flag}")
+    for line, text in read_lines(path):
+        yield Row(line, (text,) * len(columns))
+
+
+def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, object) of each line of a file of JSON lines; blank lines are passed over.
+
+    Raises:
+        InputError: where the file cannot be read, a line is no JSON object, or there is none.
+    """
+    empty = True
+    for line, text in read_lines(path):
+        if not text.strip():
+            continue
+        try:
+            values = parse_json(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: line {line}: is not JSON ({error}); an object was expected") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{path}: line {line}: holds a {type(values).__name__}; a JSON object was expected")
+        empty = False
+        yield line, values
+    if empty:
+        raise InputError(f"{path}: is empty; a JSON object in each line was expected")
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """(number, text without its end) of each line of a file, plain or compressed.
+
+    Raises:
+        InputError: where the file cannot be read or is not UTF-8.
+    """
+    path = Path(path)
+    if not os.path.exists(path):  # Path.exists raises where a name is too long
+        raise InputError(f"{path}: no such file; a table of texts was expected")
+    with open_to_read(path) as file:
+        number = 1
+        while content := file.readline(LONGEST_LINE):
+            if number == 1 and content.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise InputError(
+                    f"{path}: line 1: UTF-16, where UTF-8 was expected; convert it, for example with iconv -f "
+                    f"UTF-16 -t UTF-8"
+                )
+            if len(content) == LONGEST_LINE:
+                raise InputError(f"{path}: line {number}: is longer than {LONGEST_LINE:,} bytes; is it a text?")
+            yield number, _decoded(path, number, content)
+            number += 1
+
+
+def _decoded(path: Path, number: int, content: bytes) -> str:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: line {number}, byte {error.start} of the line: 0x{content[error.start]:02x} is not UTF-8; "
+            f"convert the file to UTF-8"
+        ) from None
+    return text.removeprefix("\ufeff" if number == 1 else "").removesuffix("\n").removesuffix("\r")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _listed(names: list[str], most: int = 20) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(name[:80] for name in names[:most]) + rest

@@ -1,0 +1,275 @@
+"""SentencePiece: a tokenizer that takes a text as a row of characters, its spaces among them.
+
+Kudo and Richardson 2018, "SentencePiece"; google/sentencepiece, ``src/sentencepiece_processor.cc``.
+A space is written as "▁" and belongs to the word that it stands before. No language's idea of a word is
+needed, and the text can be put together again:
+
+    "Hello world."  ->  ▁Hello ▁wor ld .  ->  "Hello world."
+
+Three steps, a file each: the text is normalized (``sentencepiece_normalizer.py``), and cut by a unigram
+model (``unigram.py``) or a byte-pair model (``byte_pair.py``); what has no piece becomes the unknown
+piece, or its bytes. Ids and decoded texts are those of the library on any text.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import accumulate, chain, compress
+from pathlib import Path
+
+from bert.errors import InputError
+from bert.tokenization.encoding import Pieces
+from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
+from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
+from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model, read_model_bytes
+from bert.tokenization.sentencepiece.normalizer import Normalizer
+from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
+from bert.tokenization.tokenizer import Tokenizer
+
+# What models call the special tokens of BERT, as BERT, as ALBERT, and as RoBERTa and its like do.
+_SPECIAL_NAMES = {
+    "padding": ("[PAD]", "<pad>"),
+    "beginning": ("[CLS]", "<cls>", "<s>"),
+    "separator": ("[SEP]", "<sep>", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """Text to ids of a SentencePiece model's pieces, and back.
+
+    A control symbol such as ``[CLS]`` that stands in a text is text like any other, as with the library; a
+    user-defined symbol is found wherever it stands. ``[MASK]`` is of the second kind in the models that
+    ``train_sentencepiece`` trains, so that users can type it.
+
+    The ids of special tokens are found by their usual names. A model without them encodes and decodes, and
+    an ``InputError`` says what is missing once one is needed.
+
+    Args:
+        model_bytes: the content of a ``.model`` file.
+        source: what errors call it.
+
+    Attributes:
+        model_bytes: as given; a file of them is the model again.
+        continues_word: by id, whether the piece goes on with a word: it does not start with "▁" and is no
+            special token.
+
+    Raises:
+        InputError: where the bytes are not a SentencePiece model.
+    """
+
+    def __init__(self, model_bytes: bytes, source: str = "the model"):
+        # Tokenizer.__init__ asks for BERT's special tokens; here each is asked for when it is needed.
+        self.model_bytes = model_bytes
+        self._source = source
+        model = self._model = parse_model(model_bytes, source)
+        self.vocabulary = model.pieces
+        user_defined = [piece for piece, kind in zip(model.pieces, model.kinds) if kind == Kind.USER_DEFINED]
+        try:
+            self._normalizer = Normalizer(model.normalizer, model.whitespace_as_suffix, user_defined)
+            self._denormalizer = None if model.denormalizer is None else Normalizer(model.denormalizer)
+        except InputError as error:
+            raise InputError(f"{source}: {error}; a SentencePiece .model file was expected") from None
+        self._chunks = None  # the fast way, for models that have one
+        if model.is_unigram:
+            self._segmenter = UnigramSegmenter(model)
+            if can_be_cut_at_spaces(model, self._normalizer):
+                self._chunks = UnigramChunkEncoder(model, self._normalizer, self._segmenter, self._finish)
+        else:
+            self._segmenter = BytePairSegmenter(model)
+            if can_be_cut_at_spaces(model, self._normalizer):
+                self._chunks = ChunkEncoder(model, self._normalizer, self._segment)
+        # Of a control symbol and a piece of the same name, the control symbol goes by it.
+        is_reserved = [kind in (Kind.UNKNOWN, Kind.CONTROL, Kind.BYTE) for kind in model.kinds]
+        self._ids = {piece: i for i, piece in enumerate(model.pieces) if not is_reserved[i]}
+        self._ids |= {piece: i for i, piece in enumerate(model.pieces) if is_reserved[i]}
+        self._byte_ids = [self._ids[byte_piece(byte)] for byte in range(256)] if model.byte_fallback else None
+        self.unk_token_id = model.unknown_id
+        self._without_length = {model.unknown_id, *(self._byte_ids or ())}
+        names = set(chain.from_iterable(_SPECIAL_NAMES.values()))
+        self.special_token_ids = frozenset(
+            i
+            for i, piece in enumerate(model.pieces)
+            if piece in names or model.kinds[i] in (Kind.UNKNOWN, Kind.CONTROL)
+        )
+        self.continues_word = [
+            not piece.startswith(SPACE_MARK) and i not in self.special_token_ids for i, piece in enumerate(model.pieces)
+        ]
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "SentencePieceTokenizer":
+        """The tokenizer in a ``.model`` file.
+
+        Raises:
+            InputError: where it cannot be read or is not a SentencePiece model, naming the file.
+        """
+        return cls(read_model_bytes(path), str(path))
+
+    @classmethod
+    def from_bytes(cls, model_bytes: bytes) -> "SentencePieceTokenizer":
+        """The tokenizer in the content of a ``.model`` file."""
+        return cls(model_bytes)
+
+    def __reduce__(self):
+        # What has been memoized is not sent to other processes: they are faster at computing it anew.
+        return type(self), (self.model_bytes,)
+
+    @property
+    def pad_token_id(self) -> int:
+        """The id of ``[PAD]``, with which short rows are filled up."""
+        return self._special_id("padding")
+
+    @property
+    def cls_token_id(self) -> int:
+        """The id of ``[CLS]``, which opens every input."""
+        return self._special_id("beginning")
+
+    @property
+    def sep_token_id(self) -> int:
+        """The id of ``[SEP]``, which closes every segment."""
+        return self._special_id("separator")
+
+    @property
+    def mask_token_id(self) -> int:
+        """The id of ``[MASK]``, which hides a piece."""
+        return self._special_id("mask")
+
+    def _name_of(self, role: str) -> str | None:
+        """What the model calls a special token; None where it has none."""
+        return next((name for name in _SPECIAL_NAMES[role] if name in self._ids), None)
+
+    def _special_id(self, role: str) -> int:
+        name = self._name_of(role)
+        if name is None:
+            raise InputError(
+                f"{self._source}: none of its {self.vocab_size} pieces is {' or '.join(_SPECIAL_NAMES[role])}, and "
+                "BERT needs one; train the model with it as a control symbol"
+            )
+        return self._ids[name]
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the pieces of ``text``; no special tokens added.
+
+        The fast way, chunk by chunk, where the model allows it; it gives the ids of the pieces that
+        ``tokenize`` gives.
+        """
+        if self._chunks is not None and SPACE_MARK not in text:
+            return self._chunks.encode(text)
+        return [token_id for token_id, _, _ in self._segment(self._normalizer.normalize(text)[0])]
+
+    def tokenize(self, text: str) -> list[str]:
+        """The pieces of ``text`` as strings; what has no piece appears as itself. No special tokens added.
+
+        Put in a row they are the normalized text (where nothing is spelled in bytes).
+        """
+        normalized, _ = self._normalizer.normalize(text)
+        return [
+            normalized[start:end] if token_id == self.unk_token_id else self.vocabulary[token_id]
+            for token_id, start, end in self._segment(normalized)
+        ]
+
+    def pieces(self, text: str) -> Pieces:
+        """The pieces of ``text``, with their offsets and words; no special tokens added.
+
+        Offsets are those of the library, but for the white space around a piece, which is left out:
+        ``text[start:end]`` of "▁world" is "world". Where one character became several pieces (its bytes,
+        say), the last of them has it, and the others are empty.
+        """
+        normalized, origins = self._normalizer.normalize(text)
+        pieces = Pieces([], [], [])
+        word_id = -1
+        for token_id, first, last in self._spans(text, normalized):
+            start, end = origins[first], origins[last]
+            while start < end and text[start].isspace():
+                start += 1
+            while start < end and text[end - 1].isspace():
+                end -= 1
+            if word_id < 0 or not self.continues_word[token_id]:
+                word_id += 1
+            pieces.ids.append(token_id)
+            pieces.offsets.append((start, end))
+            pieces.word_ids.append(word_id)
+        return pieces
+
+    def _pieces_of(self, text: str | Sequence[str]) -> Pieces:
+        """The pieces of a model's input: without the "▁" that stands alone before a ``[MASK]``.
+
+        In training, ``[MASK]`` takes the place of "▁Paris", the "▁" included. In "I love [MASK]" the library finds
+        "▁" and "[MASK]", which the model has never seen side by side.
+        """
+        pieces = super()._pieces_of(text)
+        mark, mask = self._ids.get(SPACE_MARK), self._ids.get(self._name_of("mask"))
+        if mask is None or mask not in pieces.ids:
+            return pieces
+        following = [*pieces.ids[1:], None]
+        kept = [pair != (mark, mask) for pair in zip(pieces.ids, following)]
+        return Pieces(*(list(compress(column, kept)) for column in pieces))
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text that these pieces spell, as the library gives it.
+
+        Control symbols leave nothing, unless ``skip_special_tokens`` is false: then they leave their names.
+        Unknown pieces leave " ⁇ " (or what the model says), bytes that are not UTF-8 a replacement character.
+
+        Raises:
+            IndexError: where there is no piece with such an id.
+        """
+        written: list[str] = []
+        pending = bytearray()  # what byte pieces spell, up to the next other piece
+        drops_space = self._model.normalizer.add_dummy_prefix or self._model.normalizer.remove_extra_whitespaces
+        is_empty = True
+        for token_id in ids:
+            # The library looks the string up again, and so takes a piece for the control symbol of the same name.
+            piece = self.id_to_token(token_id)
+            kind = self._model.kinds[self._ids[piece]]
+            if kind == Kind.BYTE:
+                pending.append(int(piece[3:5], 16))
+                continue
+            if pending:
+                written.append(_text_of_bytes(pending))
+                pending.clear()
+                is_empty = False
+            if kind == Kind.CONTROL:
+                piece = "" if skip_special_tokens else piece
+            elif kind == Kind.UNKNOWN:
+                piece = self._model.unknown_surface
+            else:
+                if is_empty and drops_space and piece.startswith(SPACE_MARK):
+                    piece = piece[1:]
+                    # One space was added; or, where all that stood first were removed, all are dropped here.
+                    drops_space = self._model.normalizer.remove_extra_whitespaces
+                piece = piece.replace(SPACE_MARK, " ")
+            written.append(piece)
+            is_empty = is_empty and not piece
+        written.append(_text_of_bytes(pending))
+        text = "".join(written)
+        return text if self._denormalizer is None else self._denormalizer.normalize(text)[0]
+
+    def _spans(self, text: str, normalized: str) -> list[Piece]:
+        """The pieces, and where they stand in the normalized text: the lengths of those from ``encode`` say it."""
+        ids = self.encode(text)
+        if not self._without_length.isdisjoint(ids):
+            return self._segment(normalized)  # the length of what is unknown is not in its id
+        ends = list(accumulate(len(self.vocabulary[token_id]) for token_id in ids))
+        return list(zip(ids, [0, *ends], ends))
+
+    def _segment(self, normalized: str) -> list[Piece]:
+        return self._finish(normalized, self._segmenter.segment(normalized))
+
+    def _finish(self, normalized: str, pieces: list[Piece]) -> list[Piece]:
+        """The pieces, with what is unknown spelled in bytes or, without such pieces, each run of it as one."""
+        finished: list[Piece] = []
+        for token_id, start, end in pieces:
+            if token_id == self.unk_token_id and self._byte_ids is not None:
+                byte_ids = [self._byte_ids[byte] for byte in normalized[start:end].encode("utf-8")]
+                finished += [(byte_id, start, start) for byte_id in byte_ids[:-1]]
+                finished.append((byte_ids[-1], start, end))
+            elif token_id == self.unk_token_id and finished and finished[-1][0] == self.unk_token_id:
+                finished[-1] = token_id, finished[-1][1], end
+            else:
+                finished.append((token_id, start, end))
+        return finished
+
+
+def _text_of_bytes(data: bytes) -> str:
+    """The UTF-8 text; each byte that belongs to no character becomes a replacement character."""
+    return re.sub("[\udc80-\udcff]", "\ufffd", data.decode("utf-8", "surrogateescape"))

@@ -1,0 +1,135 @@
+"""Files are whole or not there."""
+
+import bz2
+import errno
+import gzip
+import lzma
+import os
+import stat
+
+import pytest
+
+from bert.errors import InputError
+from bert.files import whole
+from bert.files.whole import atomic_file, held, read_json_object, write_atomically
+
+
+def test_what_is_written_is_there_with_ordinary_permissions(tmp_path):
+    write_atomically(tmp_path / "new" / "file.txt", "é\n")
+    assert (tmp_path / "new" / "file.txt").read_bytes() == "é\n".encode()
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "new" / "file.txt").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    with pytest.raises(KeyError), atomic_file(path) as file:
+        file.write(b"half of the new")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"file: the disk is full"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_a_link_to_the_new_file(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    write_atomically(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, "through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    reader, writer = os.pipe()
+    write_atomically(f"/proc/self/fd/{writer}", "through")  # what /dev/stdout is, where it goes into a pipe
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    os.close(writer)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    with pytest.raises(InputError, match="directory"):
+        write_atomically(tmp_path, "")
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"below: cannot be written"):
+        write_atomically(tmp_path / "file" / "below", "x")
+
+
+def test_what_utf_8_cannot_hold_is_an_escape(tmp_path):
+    write_atomically(tmp_path / "a", "r\udce9views")
+    assert (tmp_path / "a").read_text() == "r\\udce9views"
+
+
+def test_json_that_is_no_object_is_refused_by_name(tmp_path):
+    path = tmp_path / "x.json"
+    for content in ("", "3", '{"a":', r'{"a": "\ud83d"}'):
+        path.write_text(content)
+        message = "holds a int" if content == "3" else "is not JSON"
+        with pytest.raises(InputError, match=rf"x\.json: .*{message}"):
+            read_json_object(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_json_object(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(("suffix", "library"), [(".gz", gzip), (".xz", lzma), (".bz2", bz2)])
+def test_json_may_be_compressed(tmp_path, monkeypatch, suffix, library):
+    compress = library.compress
+    path, content = tmp_path / f"x.json{suffix}", b'{"a": 1}' + b" " * 10_000
+    path.write_bytes(compress(content))
+    assert read_json_object(path) == {"a": 1}
+    for damaged in (compress(content)[:-5], content, b""):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"x\.json\{suffix}: is damaged or is not a \{suffix} file|is not JSON"):
+            read_json_object(path)
+    monkeypatch.setattr(whole, "LONGEST_JSON", 10_000)
+    path.write_bytes(compress(content))
+    with pytest.raises(InputError, match="holds more than 10,000 bytes"):
+        read_json_object(path)
+
+
+def test_escapes_of_json_are_whole_characters(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(r'{"a": "\ud83d\ude00 \u00e9"}')
+    assert read_json_object(path) == {"a": "\U0001f600 \xe9"}
+
+
+def test_a_directory_is_held_by_one_process_until_it_lets_go(tmp_path):
+    with held(tmp_path), pytest.raises(InputError, match="another process is at work there"), held(tmp_path):
+        pass
+    with held(tmp_path):
+        pass
+
+
+def test_a_directory_that_was_made_to_be_held_goes_again_where_nothing_was_written(tmp_path):
+    with held(tmp_path / "runs" / "a"):
+        assert (tmp_path / "runs" / "a").is_dir()
+    assert list(tmp_path.iterdir()) == []
+    with held(tmp_path / "runs" / "a"):
+        (tmp_path / "runs" / "a" / "file").touch()
+    assert (tmp_path / "runs" / "a" / "file").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"), held(tmp_path / "file" / "below"):
+        pass
