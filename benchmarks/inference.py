@@ -5,9 +5,9 @@
 
 Each side starts from the texts: film reviews of the folder that the environment variable BERT_DATA names, cut to 256
 tokens, and ends with the mean of each text's last states. Ours is ``bert.commands.embed.embed``, as
-``python -m bert embed`` calls it. Theirs is the tokenizer and model of transformers in batches of 32, once in the order of the texts, as
-its documentation does it, and once sorted by length, as sentence-transformers does it, with the better of its attentions;
-and sorted, by ``torch.compile``.
+``python -m bert embed`` calls it. Theirs is the tokenizer and model of transformers in batches of 32: once in the
+order of the texts, as its documentation does it, and once sorted by length, as sentence-transformers does it, with the
+better of its attentions; and sorted, by ``torch.compile``.
 """
 
 import os
