@@ -36,10 +36,10 @@ from bert.evaluation.report import write_json, write_report
 from bert.model.bert import initialize_weights
 from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
-from bert.training.loop import Schedule
-from bert.training.optimizer import make_optimizer
-from bert.training.run import Run, alone_in, assemble, how_to_go_on, printer, run_script
-from bert.training.schedule import steps_of_run
+from bert.training.loop import train
+from bert.training.run import Run, assemble
+from bert.training.schedule import Schedule, steps_of_run
+from bert.training.script import how_to_go_on, lock, make_log, run_script
 from bert.training.settings import refuse_other_run, save_settings
 from data.prefetch import prefetch
 from data.tasks.batches import TaskBatches
@@ -57,13 +57,13 @@ def main(command_line: list[str] | None = None) -> int:
 
 def finetune(settings: SimpleNamespace, processes: Processes) -> int:
     """Reads the task once, and trains on it: once, or from several seeds, or from a random start besides."""
-    say = printer(processes)
+    say = make_log(processes)
     tokenizer = processes.on_all(lambda: find_tokenizer(settings))
     task = processes.on_all(lambda: read_task(settings, tokenizer, say))
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
-    with alone_in(settings.output, processes):
+    with lock(settings.output, processes):
         for name, part in parts.items():
             ended, reports[name] = finetune_once(part, settings, task, tokenizer, processes, say)
             if reports[name] is None:
@@ -90,16 +90,15 @@ def finetune_once(
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, task, say)).to(processes.device)
-    optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
-    if settings.layer_decay != 1:
-        decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
     identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint}
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
-    run = assemble(settings, model, optimizer, processes, say, identity)
+    run = assemble(settings, model, processes, say, identity)
+    if settings.layer_decay != 1:
+        decay_learning_rate_by_layer(run.optimizer, model, settings.layer_decay)
     best, saved = Best(), None
     if settings.resume:
-        best = processes.on_all(lambda: resume(run))
+        best = resume(run)
     training = processes.on_all(lambda: TaskBatches(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.world_size, settings.accumulate, run.progress.position, task.batches_by_length,
@@ -115,20 +114,22 @@ def finetune_once(
     say(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
-            reporter.record(**run.facts)
+            reporter.record(**run.metadata)
 
         def evaluate() -> str | None:
             """Measures on the dev set, and keeps the model where it is the best so far."""
-            evaluation = task.evaluate(model, "dev", run.precision, processes)
+            with run.evaluation():
+                evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
             is_best = best.update(evaluation.metrics[settings.metric], run.progress.step, epoch)
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
-            reporter.say(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
+            reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
             reporter.draw_curves()
             if is_best:
+                weights = run.weights()
                 if processes.is_main_process:
-                    save_checkpoint(directory, model, tokenizer)
+                    save_checkpoint(directory, model, tokenizer, weights)
                 checkpoint()  # whoever resumes from it finds the model that it calls the best
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
 
@@ -141,11 +142,11 @@ def finetune_once(
 
         ended = "stopped early"
         if not best.patience_exhausted(settings.early_stopping):
-            ended = run.train(prefetch(training), schedule, reporter, evaluate, checkpoint)
+            ended = train(run, prefetch(training), schedule, reporter.report, evaluate, checkpoint)
         if ended == "finished":
             evaluate()
             checkpoint()  # once more, for what is the best now
-    run.say_how_it_ended(ended)
+    run.log_end(ended)
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
@@ -248,14 +249,15 @@ def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:
     """Measures the best model on dev and test, and writes the report, whose ``report.json`` is returned; in a process
     that is not the first, no more than its facts.
     """
-    run.model.load_state_dict(load_checkpoint(run.directory, task.model_class).state_dict())
-    evaluations = {
-        name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
-        for name in ("dev", "test")
-        if name in task.sets
-    }
+    run.load_weights(load_checkpoint(run.directory, task.model_class).state_dict())
+    with run.evaluation():
+        evaluations = {
+            name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
+            for name in ("dev", "test")
+            if name in task.sets
+        }
     for name, evaluation in evaluations.items():
-        run.say(f"Best by {settings.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
+        run.log(f"Best by {settings.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
     facts = {
         "task": settings.task or settings.train or "built-in", "checkpoint": settings.checkpoint,
         "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
@@ -265,7 +267,7 @@ def report_best(settings: SimpleNamespace, run: Run, task, best: Best) -> dict:
         "too_long": {name: texts.too_long for name, texts in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
         "dropout": run.model.config.hidden_dropout_prob,
-        "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.facts,
+        "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.metadata,
     }  # fmt: skip
     if not run.processes.is_main_process:
         return facts

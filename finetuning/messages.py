@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from bert.training.loop import Schedule
+from bert.training.schedule import Schedule
 from bert.training.run import Run
 from finetuning.reading import kind_of
 
@@ -26,7 +26,7 @@ def describe(settings: SimpleNamespace, run: Run, task, schedule: Schedule, upda
         f"Task:   {len(training.examples):,} training examples, {others}{labels}.\n"
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.\n"
-        f"Device: {run.facts_in_words}."
+        f"Device: {run.description}."
     )
 
 

@@ -34,8 +34,16 @@ Model = TypeVar("Model", bound=nn.Module)
 KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler", "pooler")
 
 
-def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
+def save_checkpoint(
+    directory: str | Path,
+    model: nn.Module,
+    tokenizer: Tokenizer | None = None,
+    weights: dict[str, Tensor] | None = None,
+) -> None:
     """Writes a model, and the tokenizer that it was trained with, so that transformers can load them too.
+
+    Args:
+        weights: the model's; None: its ``state_dict``. A sharded model's must be gathered.
 
     Each file is written whole or not at all; ``config.json`` is the last, so a directory that has one is complete.
     The weights file carries the SHA-256 of its weights, which ``load_checkpoint`` checks.
@@ -49,7 +57,7 @@ def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenize
     has_head = not isinstance(model, BertModel)
     weights = {
         to_huggingface_name(name) if has_head else to_huggingface_name(f"bert.{name}").removeprefix("bert."): weight
-        for name, weight in model.state_dict().items()
+        for name, weight in (model.state_dict() if weights is None else weights).items()
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     metadata = {"format": "pt", "sha256": _digest(weights)}  # transformers asks for "format"

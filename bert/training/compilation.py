@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from bert import fast
 from bert.errors import InputError
 from bert.heads.pretraining import MaskedLanguageModelHead
 from bert.model.embeddings import Embeddings
 from bert.model.encoder import EncoderLayer
 
-COMPILED = {Embeddings: "forward", EncoderLayer: "forward", MaskedLanguageModelHead: "loss"}
+COMPILED = (Embeddings, EncoderLayer, MaskedLanguageModelHead)
 MOST_GRAPHS = 64  # of a part. PyTorch's limit of 8 is for one graph that is compiled again and again by mistake
 
 
@@ -32,11 +33,10 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
     from torch._dynamo import config
     from torch._dynamo.exc import FailOnRecompileLimitHit, ShortenTraceback
 
-    parts = [
-        (part, method) for part in model.modules() for kind, method in COMPILED.items() if isinstance(part, kind)
-    ]
-    for part, method in parts:
-        setattr(part, method, torch.compile(getattr(part, method), fullgraph=True))
+    fast.load()
+    parts = [part for part in model.modules() if isinstance(part, COMPILED)]
+    for part in parts:
+        part.forward = torch.compile(part.forward, fullgraph=True)
     try:
         with config.patch(
             recompile_limit=MOST_GRAPHS, accumulated_recompile_limit=4 * MOST_GRAPHS,
@@ -53,8 +53,8 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
             f"--compile: the model's parts cannot be compiled here ({cause}); leave --compile out, or mend the compiler"
         ) from error
     finally:
-        for part, method in parts:
-            delattr(part, method)  # the class's own method is visible again
+        for part in parts:
+            del part.forward  # the class's own forward is visible again
 
 
 def eager() -> contextlib.AbstractContextManager:

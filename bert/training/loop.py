@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from bert.heads.batch import Batch
 from bert.training.distributed import Processes
 from bert.training.finite_loss import FiniteLossCheck, check_scale
 from bert.training.precision import Precision
@@ -22,8 +23,6 @@ from bert.training.run import Run
 from bert.training.schedule import Schedule
 from bert.training.sharding import is_sharded, whole
 from bert.training.totals import RunningTotals
-
-Batch = dict[str, Tensor]
 
 
 class Update(Protocol):
@@ -55,7 +54,7 @@ def training_step(
     processes, scaler, optimizer = run.processes, run.scaler, run.optimizer
     total = torch.zeros((), device=processes.device)
     for number, batch in enumerate(micro_batches, start=1):
-        batch = processes.on_device(batch)
+        batch = batch.to(processes.device)
         with _synchronised(run, number == len(micro_batches)):
             with run.precision.autocast():
                 by_name = run.losses(batch)
@@ -170,7 +169,7 @@ def mean_losses(
     model.eval()
     totals = RunningTotals()
     for batch in batches:
-        batch = processes.on_device(batch)
+        batch = batch.to(processes.device)
         with precision.autocast():
             totals.add(model.losses(batch))
     model.train(was_training)
@@ -208,7 +207,7 @@ def _agree(run: Run, update: Update, stop_requests: dict[str, bool]) -> _Agreed:
     counts = [run.model.label_counts(batch) for batch in update.micro_batches]
     names = list(counts[0])
     mine = [sum(count[name] for count in counts) for name in names]
-    mine.append(sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches))
+    mine.append(sum(len(batch.input_ids) for batch in update.micro_batches))
     mine += stop_requests.values()
     everyones = run.processes.sum(torch.tensor(mine, dtype=torch.int64)).tolist()
     asked = zip(stop_requests, everyones[len(names) + 1 :], strict=True)

@@ -41,7 +41,8 @@ class BertAdamW(torch.optim.Optimizer):
 
     Adam (Kingma & Ba 2015) divides the two averages m and v, which start at 0, by (1 - beta ** step). BERT's does not.
     Its first m is 0.1 of the gradient and its first sqrt(v) 0.03 of it. So the first update is about three times as
-    large as Adam's, and the learning rate's warm-up tames it. Source: ``optimization.py``, ``AdamWeightDecayOptimizer``.
+    large as Adam's, and the learning rate's warm-up tames it.
+    Source: ``optimization.py``, ``AdamWeightDecayOptimizer``.
     """
 
     def __init__(

@@ -5,8 +5,8 @@
                                  __0_0.distcp   weights and optimizer state: a file by each process
                                  SHA256SUMS     of these files, in the format of ``sha256sum``
 
-All processes write to a directory with a temporary name. The main process syncs it, then renames it: a state is whole or
-it is not there. The two newest are kept.
+All processes write to a directory with a temporary name. The main process syncs it, then renames it. So a state is
+whole or it is not there. The two newest are kept.
 """
 
 import hashlib
@@ -95,7 +95,9 @@ def _write_tensors(directory: Path, tensors: dict[str, Any]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         # The writer syncs its files.
-        checkpoint.save(tensors, storage_writer=checkpoint.FileSystemWriter(directory), no_dist=not dist.is_initialized())
+        checkpoint.save(
+            tensors, storage_writer=checkpoint.FileSystemWriter(directory), no_dist=not dist.is_initialized()
+        )
     except checkpoint.CheckpointException as error:
         for cause, _ in error.failures.values():
             if isinstance(cause, OSError):

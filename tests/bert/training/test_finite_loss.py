@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from bert.training.health import Health, check_scale
 
 from bert.errors import InputError
-from bert.training.health import Health, check_scale
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 

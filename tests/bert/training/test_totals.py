@@ -3,10 +3,10 @@
 import math
 
 import torch
+from bert.training.sums import Sums
 
 from bert.heads.loss import Loss
 from bert.training.distributed import Processes
-from bert.training.sums import Sums
 
 CPU = torch.device("cpu")
 ALONE = Processes(0, 1, CPU)
