@@ -9,16 +9,18 @@ All processes write to a directory with a temporary name. The main process syncs
 whole or it is not there. The two newest are kept.
 """
 
+import contextlib
 import hashlib
 import os
 import pickle
 import re
 import shutil
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from bert.errors import InputError
 from bert.files.whole import atomic_file, sync_directory, write_atomically, writing_failed
@@ -94,10 +96,9 @@ def _write_tensors(directory: Path, tensors: dict[str, Any]) -> None:
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # The writer syncs its files.
-        checkpoint.save(
-            tensors, storage_writer=checkpoint.FileSystemWriter(directory), no_dist=not dist.is_initialized()
-        )
+        writer = checkpoint.FileSystemWriter(directory)  # syncs its files
+        with _in_one_process_too():
+            checkpoint.save(tensors, storage_writer=writer)
     except checkpoint.CheckpointException as error:
         for cause, _ in error.failures.values():
             if isinstance(cause, OSError):
@@ -122,6 +123,14 @@ def _complete(temporary: Path, path: Path, metadata: dict[str, Any]) -> None:
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _in_one_process_too() -> Iterator[None]:
+    """Inside the block, distributed checkpoints do not warn that there is one process."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 # ---- reading ----
@@ -179,7 +188,8 @@ def load_tensors(path: Path, tensors: dict[str, Any]) -> None:
     import torch.distributed.checkpoint as checkpoint
 
     try:
-        checkpoint.load(tensors, storage_reader=_reader(path), no_dist=not dist.is_initialized())
+        with _in_one_process_too():
+            checkpoint.load(tensors, storage_reader=_reader(path))
     except checkpoint.CheckpointException as error:
         cause = next(iter(error.failures.values()))[0]
         raise InputError(
