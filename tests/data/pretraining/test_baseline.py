@@ -1,11 +1,10 @@
 import math
 
 import numpy as np
-import torch
 
+from bert.heads.batch import Batch
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.baseline import unigram_baseline
-from data.pretraining.layout import IGNORE_INDEX
 
 
 def shards(counts):
@@ -13,8 +12,12 @@ def shards(counts):
     return TokenizedCorpus(nothing, nothing, nothing, nothing, np.array(counts))
 
 
+def batch(*labels):
+    return Batch.of([np.zeros(3, np.int64)], [np.zeros(3, np.int64)], masked_labels=np.array(labels))
+
+
 def test_the_baseline_is_the_cross_entropy_of_smoothed_frequencies():
-    batches = [{"masked_labels": torch.tensor([0, 1])}, {"masked_labels": torch.tensor([1, IGNORE_INDEX, 2])}]
+    batches = [batch(0, 1), batch(1, 2)]
     loss, accuracy = unigram_baseline(shards([1, 5, 0]), batches)  # smoothed: 2/9, 6/9, 1/9
     assert math.isclose(loss, -(math.log(2 / 9) + 2 * math.log(6 / 9) + math.log(1 / 9)) / 4)
     assert accuracy == 0.5

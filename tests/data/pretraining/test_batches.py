@@ -5,9 +5,7 @@ import pytest
 import torch
 
 import data.pretraining.batches
-import data.pretraining.layout
 from bert.errors import InputError
-from bert.heads.loss import IGNORE_INDEX
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.corpus.held_out import HeldOutDocuments, is_held_out
 from data.corpus.tokenized import write_corpus
@@ -41,7 +39,15 @@ def take(batches, count):
 
 
 def equal(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return (
+        first.sequences.longest == second.sequences.longest
+        and first.sequences.boundaries.equal(second.sequences.boundaries)
+        and first.input_ids.equal(second.input_ids)
+        and first.token_type_ids.equal(second.token_type_ids)
+        and first.selected.equal(second.selected)
+        and first.labels.keys() == second.labels.keys()
+        and all(torch.equal(first.labels[name], second.labels[name]) for name in first.labels)
+    )
 
 
 def same_updates(first, second):
@@ -54,20 +60,16 @@ def same_updates(first, second):
 
 
 def rows(batch):
-    """Each example of a micro-batch as plain data, without padding: comparable whatever the batch it is in."""
-    labels = {
-        int(position): int(label)
-        for position, label in zip(batch["masked_positions"], batch["masked_labels"], strict=True)
-        if label != IGNORE_INDEX
-    }
-    length = batch["input_ids"].shape[1]
-    for row in range(len(batch["input_ids"])):
-        real = int(batch["attention_mask"][row].sum())
+    """Each example of a micro-batch as plain data: comparable whatever the batch it is in."""
+    labels = dict(zip(batch.selected.tolist(), batch.labels["masked_labels"].tolist(), strict=True))
+    boundaries = batch.sequences.boundaries.tolist()
+    next_sentence = batch.labels.get("next_sentence_labels")
+    for row, (start, end) in enumerate(itertools.pairwise(boundaries)):
         yield (
-            batch["input_ids"][row, :real].tolist(),
-            batch["token_type_ids"][row, :real].tolist(),
-            {position - row * length: label for position, label in labels.items() if position // length == row},
-            int(batch["next_sentence_labels"][row]) if "next_sentence_labels" in batch else None,
+            batch.input_ids[start:end].tolist(),
+            batch.token_type_ids[start:end].tolist(),
+            {place - start: label for place, label in labels.items() if start <= place < end},
+            None if next_sentence is None else int(next_sentence[row]),
         )
 
 
@@ -81,20 +83,19 @@ def test_a_micro_batch_is_what_the_model_takes(shards, tokenizer, nsp):
     cls, sep, pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
     for update in take(PretrainingBatches(shards, tokenizer, 16, 61, seed=1, nsp=nsp), 20):
         [batch] = update.micro_batches
-        assert all(values.dtype == torch.int64 for values in batch.values())
-        assert batch["input_ids"].shape == batch["token_type_ids"].shape == batch["attention_mask"].shape
-        assert batch["input_ids"].shape[0] == 16
-        length = batch["input_ids"].shape[1]
-        longest = int(batch["attention_mask"].sum(dim=1).max())
-        assert length == min(61, -(-longest // 8) * 8)
-        assert (batch["masked_positions"].diff() > 0).all()
-        padding = batch["attention_mask"] == 0
-        assert (batch["input_ids"][padding] == pad).all() and (batch["token_type_ids"][padding] == 0).all()
-        assert ("next_sentence_labels" in batch) == nsp
+        tensors = (batch.input_ids, batch.token_type_ids, batch.selected, *batch.labels.values())
+        assert all(values.dtype == torch.int64 for values in tensors)
+        assert batch.input_ids.shape == batch.token_type_ids.shape
+        lengths = batch.sequences.lengths
+        assert len(lengths) == 16
+        assert lengths.sum() == len(batch.input_ids)
+        assert batch.sequences.longest == lengths.max() <= 61
+        assert (batch.selected.diff() > 0).all()
+        assert ("next_sentence_labels" in batch.labels) == nsp
         for row in rows(batch):
             ids, types, labels, _ = row
             text = unmasked(row)
-            assert text[0] == cls and text[-1] == sep and text.count(sep) == (2 if nsp else 1)
+            assert text[0] == cls and text[-1] == sep and pad not in text and text.count(sep) == (2 if nsp else 1)
             first_sep = text.index(sep)
             assert types == [0] * (first_sep + 1) + [1] * (len(ids) - first_sep - 1)
             assert len(labels) == mask_budgets(np.array([len(ids)]))[0]
@@ -188,29 +189,8 @@ def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_w
 def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
     shards = write_corpus([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
     batches = take(PretrainingBatches(shards, tokenizer, 2, 64, seed=0, nsp=False), 30)
-    masks = {tuple(update.micro_batches[0]["masked_positions"].tolist()) for update in batches}
+    masks = {tuple(update.micro_batches[0].selected.tolist()) for update in batches}
     assert len(masks) > 10
-
-
-def test_packed_batches_have_the_same_examples_and_few_shapes(shards, tokenizer):
-    updates = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1, packed=True), 20)
-    for update in updates:
-        batch = update.micro_batches[0]
-        assert len(batch["packed_places"]) in (64, 128, 192, 256, 320, 372)  # multiples of 64, or all there is
-        real = batch["attention_mask"].flatten().nonzero()[:, 0]
-        assert batch["packed_places"][: len(real)].equal(real)
-    shapes = {
-        tuple((name, values.shape) for name, values in update.micro_batches[0].items() if name != "packed_places")
-        for update in updates
-    }
-    assert len(shapes) == 1
-    assert updates[0].micro_batches[0]["input_ids"].shape == (4, 93)
-    assert updates[0].micro_batches[0]["masked_labels"].shape == (4 * 14,)  # 15 % of 93 are 13.95
-    free = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1), 20)
-    for update, other in zip(updates, free, strict=True):
-        assert list(rows(update.micro_batches[0])) == list(rows(other.micro_batches[0]))
-    assert len({update.micro_batches[0]["input_ids"].shape for update in free}) > 1
-    assert data.pretraining.layout.IGNORE_INDEX == IGNORE_INDEX
 
 
 def test_the_examples_of_an_update_are_named(shards, tokenizer):
@@ -253,7 +233,7 @@ def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shard
     def examples(process=0, processes=1, **settings):
         settings |= {"process": process, "processes": processes}
         batches = list(evaluation_batches(shards, tokenizer, 4, 64, nsp, **settings))
-        assert all(len(batch["input_ids"]) == 4 for batch in batches[:-1])
+        assert all(len(batch.sequences.lengths) == 4 for batch in batches[:-1])
         return [row for batch in batches for row in rows(batch)]
 
     everything = examples()
@@ -280,7 +260,7 @@ def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
     from_the_long_one = (planned["chunk"] < end_of_the_long_one).sum()
     assert from_the_long_one > 100  # the control: without a limit it would be most of them
     everything, limited = (
-        sum(len(batch["input_ids"]) for batch in evaluation_batches(shards, tokenizer, 8, 16, max_examples=limit))
+        sum(len(batch.sequences.lengths) for batch in evaluation_batches(shards, tokenizer, 8, 16, max_examples=limit))
         for limit in (None, 400)
     )
     assert everything == len(planned)
@@ -307,7 +287,7 @@ def test_a_single_held_out_document_takes_random_sentences_from_the_others(token
     documents = [["a b", "c d"], ["e f", "g h"], ["i j", "k l", "m n", "o p", "q r"] * 9]
     shards = write_corpus(documents, tokenizer, tmp_path)
     assert shards.held_out.tolist() == [2]
-    labels = torch.cat([batch["next_sentence_labels"] for batch in evaluation_batches(shards, tokenizer, 4, 16)])
+    labels = torch.cat([batch.labels["next_sentence_labels"] for batch in evaluation_batches(shards, tokenizer, 4, 16)])
     assert set(labels.tolist()) == {0, 1}
 
 
