@@ -20,11 +20,12 @@ from bert.checkpoints.huggingface import (
     labels_to_huggingface,
     to_huggingface_name,
 )
-from bert.checkpoints.vocabulary import Tokenizer, check_is_directory, save_tokenizer
+from bert.checkpoints.vocabulary import check_is_directory, save_tokenizer
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files.whole import read_json_object, write_atomically
 from bert.model.bert import BertModel
+from bert.tokenization.tokenizer import Tokenizer
 
 Model = TypeVar("Model", bound=nn.Module)
 

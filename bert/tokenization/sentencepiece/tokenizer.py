@@ -18,12 +18,12 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
+from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model, read_model_bytes
 from bert.tokenization.sentencepiece.normalizer import Normalizer
 from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
-from bert.tokenization.tokenizer import Tokenizer
 
 # What models call the special tokens of BERT, as BERT, as ALBERT, and as RoBERTa and its like do.
 _SPECIAL_NAMES = {
@@ -34,7 +34,7 @@ _SPECIAL_NAMES = {
 }
 
 
-class SentencePieceTokenizer(Tokenizer):
+class SentencePieceTokenizer(PieceTokenizer):
     """Text to ids of a SentencePiece model's pieces, and back.
 
     A control symbol such as ``[CLS]`` that stands in a text is text like any other, as with the library; a
@@ -58,7 +58,7 @@ class SentencePieceTokenizer(Tokenizer):
     """
 
     def __init__(self, model_bytes: bytes, source: str = "the model"):
-        # Tokenizer.__init__ asks for BERT's special tokens; here each is asked for when it is needed.
+        # PieceTokenizer.__init__ asks for BERT's special tokens; here each is asked for when it is needed.
         self.model_bytes = model_bytes
         self._source = source
         model = self._model = parse_model(model_bytes, source)
