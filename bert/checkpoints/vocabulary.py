@@ -41,10 +41,8 @@ def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
 def load_tokenizer(directory: str | Path) -> Tokenizer:
     """The tokenizer of one of our runs or of a Hugging Face BERT directory.
 
-    Reads the first of these that is there:
-    - ``spm.model``;
-    - ``vocab.txt``, with the settings of ``tokenizer_config.json``;
-    - ``tokenizer.json``, the single file of later versions of transformers.
+    It is read from ``spm.model``. Else from ``vocab.txt``, with the settings of ``tokenizer_config.json``. Else from
+    ``tokenizer.json``, the single file of later versions of transformers.
 
     Raises:
         InputError: if none is there, one is damaged, or it asks for steps that we do not have.
