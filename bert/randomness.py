@@ -1,9 +1,10 @@
-"""Random numbers by counting: each is a function of its name, not of the numbers drawn before.
+"""Random numbers by name: each is a function of its name, not of the numbers drawn before.
 
-With a generator object, an example's mask would depend on the order in which examples are read. Here we ask for a
-number by name: ``random_bits(seed, epoch, purpose, example, position)``. It is the same in every worker, process and
-batch. The function is splitmix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"): it
-adds the golden ratio to a counter and mixes the bits. Each part of the name takes one step.
+With a generator object, an example's mask would depend on the order of the examples. Here a number has a name:
+``random_bits(seed, epoch, purpose, example, position)``. It is the same in every worker, process and batch.
+
+The function is splitmix64: it adds the golden ratio to a counter, then mixes the bits. Each part of the name takes
+one step. Source: Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".
 """
 
 from functools import lru_cache
@@ -52,10 +53,11 @@ def fair_coins(counts: np.ndarray, *name) -> np.ndarray:
 
 def shuffled(positions: np.ndarray, size: int, *name) -> np.ndarray:
     """The indices at ``positions`` in a random order of 0 ... size - 1.
-     The order is never stored, so even the largest ``size`` costs no memory and no time before the first index. A
-    Feistel network permutes the smallest 4^n that is at least ``size``. An index of ``size`` or more is permuted again
-    until it is smaller (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). With eight rounds even tiny
-    sizes pass as uniform; with four, some indices are a third too likely.
+
+    The order is never stored: it costs no memory, and no time before the first index. A Feistel network permutes the
+    smallest 4^n that is at least ``size``. An index of ``size`` or more is permuted again until it is smaller. With
+    eight rounds even tiny sizes pass as uniform; with four, some indices are a third too likely.
+    Source: Black & Rogaway 2002, "Ciphers with arbitrary finite domains".
     """
     half = np.uint64(max(1, ((size - 1).bit_length() + 1) // 2))  # bits in each half of an index
     low_bits = (np.uint64(1) << half) - np.uint64(1)

@@ -1,4 +1,4 @@
-"""What every tokenizer can do once it can cut one text into pieces."""
+"""The code that both tokenizers share; each adds how it cuts a text into pieces."""
 
 import hashlib
 import multiprocessing
@@ -13,17 +13,17 @@ from bert.errors import InputError
 from bert.tokenization.encoding import Encoding, Pieces, join_pair, truncated, windows_over_pair
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
 
-# Texts sent to a worker process at a time: enough to hide the way there, few enough to share out evenly.
+# Texts per message to a worker: enough to hide the transfer, few enough to balance the work.
 _TEXTS_PER_TASK = 512
 
 
 class PieceTokenizer(ABC):
-    """Ids of pieces, and back. Subclasses give ``encode``, ``pieces``, ``decode`` and ``continues_word``.
+    """Ids of pieces, and back. Subclasses add ``encode``, ``pieces``, ``decode`` and ``continues_word``.
 
     Attributes:
         vocabulary: the pieces, by id.
-        continues_word: by id, whether the piece goes on with the word of the piece before it (False for
-            special tokens). Whole-word masking reads it.
+        continues_word: by id, whether the piece goes on with the word before it (False for special tokens). Whole-word
+            masking reads it.
         pad_token_id, unk_token_id, cls_token_id, sep_token_id, mask_token_id: ids of the special tokens.
     """
 
@@ -47,23 +47,23 @@ class PieceTokenizer(ABC):
 
     @property
     def vocab_size(self) -> int:
-        """The number of pieces; ids run from 0 to one less."""
+        """The number of pieces; ids run from 0 to vocab_size - 1."""
         return len(self.vocabulary)
 
     @property
     def fingerprint(self) -> str:
-        """A digest of its kind, vocabulary and settings: tokenizers that have the same make the same ids."""
+        """A digest of its kind, vocabulary and settings. Tokenizers with the same fingerprint make the same ids."""
         return hashlib.sha256(pickle.dumps(self, protocol=5)).hexdigest()
 
     def token_to_id(self, token: str) -> int:
-        """The id of a piece, or that of ``[UNK]`` where the vocabulary lacks it."""
+        """The id of a piece; the id of ``[UNK]`` if the vocabulary lacks it."""
         return self._ids.get(token, self.unk_token_id)
 
     def id_to_token(self, token_id: int) -> str:
         """The piece with this id.
 
         Raises:
-            IndexError: where there is none.
+            IndexError: if there is none.
         """
         if not 0 <= token_id < len(self.vocabulary):
             raise IndexError(f"there is no piece {token_id}; ids run from 0 to {len(self.vocabulary) - 1}")
@@ -71,7 +71,7 @@ class PieceTokenizer(ABC):
 
     @abstractmethod
     def pieces(self, text: str) -> Pieces:
-        """The pieces of ``text``, with their offsets and words; no special tokens added."""
+        """The pieces of ``text``, with offsets and words; no special tokens added."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
@@ -79,21 +79,17 @@ class PieceTokenizer(ABC):
 
     @abstractmethod
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """The text that reads as these pieces do."""
+        """The text that these pieces spell."""
 
     def tokenize(self, text: str) -> list[str]:
         """The pieces of ``text`` as strings; no special tokens added."""
         return [self.vocabulary[token_id] for token_id in self.encode(text)]
 
     def encode_batch(self, texts: Sequence[str], processes: int = 1) -> list[list[int]]:
-        """``encode`` of each text.
-
-        ``processes`` above one share out the texts among as many worker processes; it changes the time,
-        never the ids.
-        """
+        """``encode`` of each text. With ``processes`` above 1, workers share the texts: sooner, the same ids."""
         if processes <= 1 or len(texts) <= _TEXTS_PER_TASK:
             return list(map(self.encode, texts))
-        # Forking shares what this process has memoized already; elsewhere than on Linux it is not safe.
+        # A forked worker shares our memos. Forking is only safe on Linux.
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         encoded: list[list[int]] = []
         with context.Pool(processes, _set_worker_tokenizer, (self,)) as pool:
@@ -112,14 +108,13 @@ class PieceTokenizer(ABC):
         """``[CLS] first [SEP]`` or ``[CLS] first [SEP] second [SEP]``, ready for the model.
 
         Args:
-            first, second: each a text, or a list of words that are already split; the words' own
-                boundaries then hold, and ``word_ids`` are indices into the list. (A word of nothing but
-                control characters has no piece.)
-            max_length: cuts the result to this many positions, special tokens included.
-            truncation: what is cut: "longest_first", "only_first" or "only_second".
+            first, second: each a text, or a list of words. A list keeps its word boundaries, and ``word_ids`` are
+                indices into it. (A word of control characters only has no piece.)
+            max_length: the most positions of the result, special tokens included.
+            truncation: which text is cut: "longest_first", "only_first" or "only_second".
 
         Raises:
-            InputError: where the pair cannot be made to fit.
+            InputError: if the pair cannot be made to fit.
         """
         first_pieces = self._pieces_of(first)
         second_pieces = None if second is None else self._pieces_of(second)
@@ -135,18 +130,18 @@ class PieceTokenizer(ABC):
         max_length: int,
         overlap: int,
     ) -> list[Encoding]:
-        """A text too long for the model, in windows: of ``second``, each beside all of ``first``, or of ``first``.
+        """Windows over a text too long for the model: over ``second``, each beside all of ``first``, or over ``first``.
 
-        For question answering, ``windows(question, context, ...)``: in each window the context's pieces are
-        those with ``sequence_ids`` 1, and their offsets still point into the whole context.
+        For question answering: ``windows(question, context, ...)``. In each window the context's pieces have
+        ``sequence_ids`` 1. Their offsets still point into the whole context.
 
         Args:
-            max_length: positions in a window, special tokens included; the last window may be shorter.
-            overlap: how many pieces neighbouring windows share. (The Rust library calls this the stride;
-                Google's ``doc_stride`` is how far a window moves: its room for the text, less the overlap.)
+            max_length: positions of a window, special tokens included; the last window may be shorter.
+            overlap: how many pieces neighbouring windows share. The Rust library calls this the stride. Google's
+                ``doc_stride`` is how far a window moves: its room for the text, less the overlap.
 
         Raises:
-            InputError: where ``first`` leaves no room for a window that moves on.
+            InputError: if ``first`` leaves no room for a window that moves on.
         """
         first_pieces = self._pieces_of(first)
         second_pieces = None if second is None else self._pieces_of(second)
@@ -181,6 +176,6 @@ def _set_worker_tokenizer(tokenizer: PieceTokenizer) -> None:
 
 
 def _encode_in_worker(texts: list[str]) -> tuple[array, array]:
-    """Lengths and all ids in a row: two arrays go back through the pipe far faster than lists of lists."""
+    """Lengths, and all ids in a row: two arrays cross the pipe far faster than lists of lists."""
     encoded = list(map(_worker_tokenizer.encode, texts))
     return array("I", map(len, encoded)), array("I", list(chain.from_iterable(encoded)))
