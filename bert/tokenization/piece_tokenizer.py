@@ -177,5 +177,6 @@ def _set_worker_tokenizer(tokenizer: PieceTokenizer) -> None:
 
 def _encode_in_worker(texts: list[str]) -> tuple[array, array]:
     """Lengths, and all ids in a row: two arrays cross the pipe far faster than lists of lists."""
+    assert _worker_tokenizer is not None  # the pool has called _set_worker_tokenizer
     encoded = list(map(_worker_tokenizer.encode, texts))
     return array("I", map(len, encoded)), array("I", list(chain.from_iterable(encoded)))

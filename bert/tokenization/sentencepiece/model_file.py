@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from bert.errors import InputError
 
@@ -118,19 +119,17 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     kinds: list[Kind] = []
     # A message that is there twice is one message with the fields of both, so their bytes can be joined.
     parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
-    for number, wire_type, value in _fields(data):
-        if number == 1 and wire_type == _LENGTH:
-            piece, score, kind = _parse_piece(value, token_id=len(pieces))
+    for field in _fields(data):
+        if field.number == 1 and field.wire_type == _LENGTH:
+            piece, score, kind = _parse_piece(field.content, token_id=len(pieces))
             pieces.append(piece)
             scores.append(score)
             kinds.append(kind)
-        elif number in parts and wire_type == _LENGTH:
-            parts[number].append(value)
-    messages = {number: b"".join(values) for number, values in parts.items()}
-    trainer = {
-        number: value for number, wire_type, value in _fields(messages[2]) if (number, wire_type) in _TRAINER_FIELDS
-    }
-    model_type = trainer.get(3, 1)
+        elif field.number in parts and field.wire_type == _LENGTH:
+            parts[field.number].append(field.content)
+    messages = {number: b"".join(contents) for number, contents in parts.items()}
+    integers, contents = _by_number(messages[2])  # of TrainerSpec
+    model_type = integers.get(3, 1)
     if model_type not in (1, 2):
         raise InputError(f"its model type is {_MODEL_TYPES.get(model_type, model_type)}, which this reader lacks")
     model = SentencePieceModel(
@@ -138,9 +137,9 @@ def _parse_model(data: bytes) -> SentencePieceModel:
         scores=scores,
         kinds=kinds,
         is_unigram=model_type == 1,
-        byte_fallback=bool(trainer.get(35, 0)),
-        whitespace_as_suffix=bool(trainer.get(24, 0)),
-        unknown_surface=_decoded(trainer.get(44, b" \xe2\x81\x87 "), "the unknown piece's surface"),
+        byte_fallback=bool(integers.get(35, 0)),
+        whitespace_as_suffix=bool(integers.get(24, 0)),
+        unknown_surface=_decoded(contents.get(44, b" \xe2\x81\x87 "), "the unknown piece's surface"),
         normalizer=_parse_normalizer(messages[3]),
         denormalizer=_parse_normalizer(messages[5]) if messages[5] else None,
     )
@@ -148,20 +147,18 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     return model
 
 
-# (field, how it is written) of TrainerSpec: model_type, treat_whitespace_as_suffix, byte_fallback, unk_surface
-_TRAINER_FIELDS = {(3, _VARINT), (24, _VARINT), (35, _VARINT), (44, _LENGTH)}
 _MODEL_TYPES = {3: "word", 4: "char"}
 
 
 def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:
     piece, score, kind = b"", 0.0, int(Kind.NORMAL)
-    for number, wire_type, value in _fields(data):
-        if number == 1 and wire_type == _LENGTH:
-            piece = value
-        elif number == 2 and wire_type == _FOUR_BYTES:
-            (score,) = struct.unpack("<f", value)
-        elif number == 3 and wire_type == _VARINT:
-            kind = value
+    for field in _fields(data):
+        if field.number == 1 and field.wire_type == _LENGTH:
+            piece = field.content
+        elif field.number == 2 and field.wire_type == _FOUR_BYTES:
+            (score,) = struct.unpack("<f", field.content)
+        elif field.number == 3 and field.wire_type == _VARINT:
+            kind = field.integer
     if not piece or b"\0" in piece or len(piece) >= _MAX_PIECE_BYTES:
         raise InputError(f"its piece {token_id} is empty, holds a zero byte or is longer than {_MAX_PIECE_BYTES} bytes")
     if not math.isfinite(score):
@@ -172,12 +169,9 @@ def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:
 
 
 def _parse_normalizer(data: bytes) -> NormalizerSettings:
-    values: dict[int, bytes | int] = {}
-    for number, wire_type, value in _fields(data):
-        if (number, wire_type) in ((2, _LENGTH), (3, _VARINT), (4, _VARINT), (5, _VARINT)):
-            values[number] = value
+    integers, contents = _by_number(data)
     return NormalizerSettings(
-        values.get(2, b""), bool(values.get(3, 1)), bool(values.get(4, 1)), bool(values.get(5, 1))
+        contents.get(2, b""), bool(integers.get(3, 1)), bool(integers.get(4, 1)), bool(integers.get(5, 1))
     )
 
 
@@ -216,19 +210,35 @@ def _decoded(data: bytes, name: str) -> str:
         raise InputError(f"{name} is not UTF-8") from None
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """The fields of a message: number, how it is written, and value (an integer for a varint, else bytes).
+class _Field(NamedTuple):
+    """A field of a message."""
+
+    number: int
+    wire_type: int
+    integer: int = 0  # the value of a varint
+    content: bytes = b""  # the value of any other type
+
+
+def _by_number(data: bytes) -> tuple[dict[int, int], dict[int, bytes]]:
+    """The integers of a message by field number, and its texts and messages. Of repeated fields the last counts."""
+    fields = list(_fields(data))
+    integers = {field.number: field.integer for field in fields if field.wire_type == _VARINT}
+    return integers, {field.number: field.content for field in fields if field.wire_type == _LENGTH}
+
+
+def _fields(data: bytes) -> Iterator[_Field]:
+    """The fields of a message.
 
     Raises:
-        InputError: where the bytes are not a row of fields.
+        InputError: if the bytes are not a row of fields.
     """
     position = 0
     while position < len(data):
         key, position = _varint(data, position)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
-            value, position = _varint(data, position)
-            yield number, wire_type, value
+            integer, position = _varint(data, position)
+            yield _Field(number, wire_type, integer=integer)
             continue
         if wire_type == _LENGTH:
             length, position = _varint(data, position)
@@ -238,7 +248,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
             raise InputError(f"byte {position} is not the start of a field")
         if number == 0 or position + length > len(data):
             raise InputError(f"it is damaged or cut off: a field of {length} bytes at byte {position} of {len(data)}")
-        yield number, wire_type, data[position : position + length]
+        yield _Field(number, wire_type, content=data[position : position + length])
         position += length
 
 

@@ -197,12 +197,13 @@ class SentencePieceTokenizer(PieceTokenizer):
         "▁" and "[MASK]", which the model has never seen side by side.
         """
         pieces = super()._pieces_of(text)
-        mark, mask = self._ids.get(SPACE_MARK), self._ids.get(self._name_of("mask"))
-        if mask is None or mask not in pieces.ids:
+        mark, name = self._ids.get(SPACE_MARK), self._name_of("mask")
+        if name is None or self._ids[name] not in pieces.ids:
             return pieces
         following = [*pieces.ids[1:], None]
-        kept = [pair != (mark, mask) for pair in zip(pieces.ids, following)]
-        return Pieces(*(list(compress(column, kept)) for column in pieces))
+        kept = [pair != (mark, self._ids[name]) for pair in zip(pieces.ids, following)]
+        ids, offsets, word_ids = pieces
+        return Pieces(list(compress(ids, kept)), list(compress(offsets, kept)), list(compress(word_ids, kept)))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that these pieces spell, as the library gives it.
@@ -270,6 +271,6 @@ class SentencePieceTokenizer(PieceTokenizer):
         return finished
 
 
-def _text_of_bytes(data: bytes) -> str:
+def _text_of_bytes(data: bytearray) -> str:
     """The UTF-8 text; each byte that belongs to no character becomes a replacement character."""
     return re.sub("[\udc80-\udcff]", "\ufffd", data.decode("utf-8", "surrogateescape"))
