@@ -1,15 +1,14 @@
-"""Reading a SentencePiece ``.model`` file: a protocol buffer with the pieces and how text was treated.
+"""Reading a SentencePiece ``.model`` file: a protocol buffer with the pieces and the rules for text.
 
-The message is ``ModelProto`` of google/sentencepiece, ``src/sentencepiece_model.proto``. A protocol
-buffer is a row of fields, each a key and a value. The key is a number that says which field it is
-(its upper bits) and how the value is written (its lowest three): as a varint, as 4 or 8 bytes, or as
-a length and that many bytes, which may hold a message in their turn:
+The message is ``ModelProto`` in google/sentencepiece, ``src/sentencepiece_model.proto``. A protocol buffer is a row of
+fields, each a key and a value. The key's upper bits are the field's number. Its lowest three say how the value is
+written: as a varint, as 4 or 8 bytes, or as a length and that many bytes. These bytes may be a message again:
 
     0a 0e | 0a 05 e2 96 81 61 6e | 15 00 00 80 bf | ...
     field 1, 14 bytes: a piece
             field 1, 5 bytes: "▁an"    field 2, 4 bytes: its score, -1.0
 
-Fields that we do not need are skipped, as the format asks; nothing in a file is ever executed.
+Fields that we do not need are skipped, as the format asks. Nothing in a file is ever executed.
 """
 
 import math
@@ -22,23 +21,23 @@ from typing import NamedTuple
 
 from bert.errors import InputError
 
-# What a model writes for a space, so that text can be put together again: "▁", LOWER ONE EIGHTH BLOCK.
+# A model writes "▁" (LOWER ONE EIGHTH BLOCK) for a space, so that text can be put together again.
 SPACE_MARK = "\u2581"
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-# The library refuses pieces as long as this, and so bounds the work for one.
+# The library refuses pieces of this length, which bounds the work per piece.
 _MAX_PIECE_BYTES = 8000
 
 
 class Kind(IntEnum):
-    """What a piece is (``ModelProto.SentencePiece.Type``)."""
+    """The kind of a piece (``ModelProto.SentencePiece.Type``)."""
 
     NORMAL = 1
-    UNKNOWN = 2  # stands for what has no piece
+    UNKNOWN = 2  # for text without a piece
     CONTROL = 3  # never in a text: [CLS], [SEP]
-    USER_DEFINED = 4  # always one piece, wherever it stands in a text
-    UNUSED = 5  # takes part in merges, but is taken apart again
-    BYTE = 6  # <0x00> to <0xFF>: spells what has no piece
+    USER_DEFINED = 4  # always one piece, anywhere in a text
+    UNUSED = 5  # takes part in merges, but is split again
+    BYTE = 6  # <0x00> to <0xFF>: spells text without a piece
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class NormalizerSettings:
     """How text is prepared (``NormalizerSpec``).
 
     Attributes:
-        character_map: the compiled rules of ``sentencepiece_normalizer.CharacterMap``; empty for none.
-        add_dummy_prefix: whether a text starts with a space, so that its first word is like the others.
-        remove_extra_whitespaces: whether spaces at the ends go, and runs of them become one.
+        character_map: the compiled rules (see ``normalizer.CharacterMap``); empty for none.
+        add_dummy_prefix: whether a text gets a space at its start, so that its first word is like the others.
+        remove_extra_whitespaces: whether spaces at the ends are dropped and runs of spaces become one.
         escape_whitespaces: whether spaces are written as ``SPACE_MARK``.
     """
 
@@ -60,17 +59,17 @@ class NormalizerSettings:
 
 @dataclass(frozen=True)
 class SentencePieceModel:
-    """What a ``.model`` file says.
+    """The content of a ``.model`` file.
 
     Attributes:
-        pieces, scores, kinds: of each piece, by id. Scores are float32 values: log-probabilities of a
-            unigram model, minus the rank of the merge of a byte-pair model.
-        is_unigram: whether it is a unigram model; else it is a byte-pair model.
-        byte_fallback: whether what has no piece is spelled in bytes.
+        pieces, scores, kinds: of each piece, by id. A unigram model's scores are log-probabilities. A byte-pair model's
+            are minus the rank of the merge. All are float32 values.
+        is_unigram: whether it is a unigram model or a byte-pair model.
+        byte_fallback: whether text without a piece is spelled in bytes.
         whitespace_as_suffix: whether spaces belong to the word before them.
         unknown_surface: what the unknown piece is decoded to.
         normalizer: how a text is prepared before it is cut.
-        denormalizer: what is done to a decoded text; None for nothing.
+        denormalizer: how a decoded text is changed; None: not at all.
     """
 
     pieces: list[str]
@@ -85,7 +84,7 @@ class SentencePieceModel:
 
     @property
     def unknown_id(self) -> int:
-        """The id of the piece that stands for what has no piece."""
+        """The id of the unknown piece."""
         return self.kinds.index(Kind.UNKNOWN)
 
 
@@ -93,7 +92,7 @@ def read_model_bytes(path: str | Path) -> bytes:
     """The content of a ``.model`` file.
 
     Raises:
-        InputError: where it cannot be read.
+        InputError: if it cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -105,7 +104,7 @@ def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
     """The model in the bytes of a ``.model`` file; ``source`` names them in errors.
 
     Raises:
-        InputError: where they are not a SentencePiece model of a type that we know, or contradict themselves.
+        InputError: if they are not a SentencePiece model, of a type that we do not know, or contradict themselves.
     """
     try:
         return _parse_model(data)
@@ -117,7 +116,7 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     pieces: list[str] = []
     scores: list[float] = []
     kinds: list[Kind] = []
-    # A message that is there twice is one message with the fields of both, so their bytes can be joined.
+    # Two messages of one field are one message with the fields of both, so their bytes can be joined.
     parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
     for field in _fields(data):
         if field.number == 1 and field.wire_type == _LENGTH:
@@ -176,10 +175,10 @@ def _parse_normalizer(data: bytes) -> NormalizerSettings:
 
 
 def _check(model: SentencePieceModel) -> None:
-    """What the library checks too: that pieces are found by their strings, and bytes are complete.
+    """Makes the library's checks: pieces are found by their strings, and byte pieces are complete.
 
     Raises:
-        InputError: where they are not.
+        InputError: if one fails.
     """
     if not model.pieces:
         raise InputError("it has no pieces")
@@ -220,7 +219,7 @@ class _Field(NamedTuple):
 
 
 def _by_number(data: bytes) -> tuple[dict[int, int], dict[int, bytes]]:
-    """The integers of a message by field number, and its texts and messages. Of repeated fields the last counts."""
+    """The integers and the byte strings of a message, each by field number. Of repeated fields the last counts."""
     fields = list(_fields(data))
     integers = {field.number: field.integer for field in fields if field.wire_type == _VARINT}
     return integers, {field.number: field.content for field in fields if field.wire_type == _LENGTH}
@@ -253,7 +252,7 @@ def _fields(data: bytes) -> Iterator[_Field]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """The integer at ``position``, seven bits a byte, the lowest first, and where it ends."""
+    """The integer at ``position`` (seven bits per byte, the lowest first) and its end."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):
