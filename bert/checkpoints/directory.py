@@ -1,6 +1,6 @@
 """A checkpoint's directory: ``config.json``, ``model.safetensors`` and the vocabulary (``vocabulary.py``).
 
-The layout and the names of the weights are Hugging Face's: transformers loads our checkpoints, and we load its own.
+The layout and the names of the weights are Hugging Face's. So transformers loads our checkpoints, and we load its own.
 """
 
 import inspect

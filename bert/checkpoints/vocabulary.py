@@ -1,6 +1,6 @@
 """A tokenizer's files in a checkpoint's directory: the vocabulary and its settings.
 
-File names and keys are Hugging Face's: transformers reads what we write, and we read what it writes.
+File names and keys are Hugging Face's. So transformers reads what we write, and we read what it writes.
 """
 
 import json

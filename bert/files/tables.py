@@ -80,7 +80,7 @@ def tsv_line(fields: Iterable[Any]) -> str:
 
 
 def table_format(path: str | Path) -> str:
-    """The format of a file: "tsv", "csv", "jsonl" or "txt", by the end of its name (without a compression's).
+    """The format of a file: "tsv", "csv", "jsonl" or "txt". It is the end of the name, without a compression's.
 
     Raises:
         InputError: if the end of the name is not known, or the path is a directory.

@@ -61,7 +61,7 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
 def write_atomically(path: str | Path, content: bytes | str) -> None:
     """Writes ``content`` (text as UTF-8) to ``path``, whole or not at all (see ``atomic_file``).
 
-    A character that UTF-8 cannot hold, such as a stray byte of a file's name, becomes an escape (``\\udce9``).
+    A character that UTF-8 cannot hold becomes an escape (``\\udce9``). A file's name may have such stray bytes.
     """
     with atomic_file(path) as file:
         file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
@@ -111,7 +111,7 @@ def lock_directory(directory: str | Path) -> Iterator[None]:
 
 
 def _lock(directory: Path) -> int | None:
-    """A descriptor of the directory, which locks it until it is closed; None if the system has no such locks."""
+    """A descriptor of the directory, which locks it until it is closed. None if the system has no such locks."""
     try:
         import fcntl
     except ImportError:  # Windows

@@ -103,8 +103,8 @@ def set_chinese_apart(characters: Iterable[Character]) -> Iterator[Character]:
 def decompose(characters: Iterable[Character]) -> Iterator[Character]:
     """Unicode's canonical decomposition (NFD): a letter, then its accents in canonical order.
 
-    Marks in another order are sorted. Their origins stay in the order of the text, as in the Rust library: the origin
-    belongs to the position, whatever mark has moved there.
+    Marks in another order are sorted, but not their origins. As in the Rust library, origins stay in the order of the
+    text.
     """
     decomposed = []  # (part, whether it is the first part of its character)
     origins = []
@@ -137,8 +137,8 @@ def lower(characters: Iterable[Character]) -> Iterator[Character]:
 class Normalizer:
     """Splits text into normalized words, in two ways.
 
-    ``words_with_origins`` applies the steps above one by one. ``words`` applies them once per distinct code point,
-    remembers the result, and leaves the rest to ``str.translate``: the same words, faster.
+    ``words_with_origins`` applies the steps above one by one. ``words`` applies them once per distinct code point and
+    remembers the result. ``str.translate`` does the rest, so it is faster. The words are the same.
     """
 
     def __init__(self, lowercase: bool, strip_accents: bool, split_chinese: bool):

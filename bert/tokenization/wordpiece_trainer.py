@@ -39,7 +39,7 @@ from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH, WordPiece
 _MOST_CHUNKS = 1_000_000
 _MOST_WORDS = 2_000_000
 # A vocabulary may always have this many pieces of one character, first in a word or later. More may fill at most half
-# of it: rare characters of a noisy corpus must leave room for words.
+# of it. Rare characters of a noisy corpus must leave room for words.
 _ALPHABET = 1000
 # How many pieces are joined per piece kept. On film reviews 1.2 compressed best of 1.05 to 1.5.
 _SURPLUS = 1.2
@@ -92,7 +92,7 @@ def train_wordpiece(
 
 
 def count_words(texts: Iterable[str], normalizer: Normalizer) -> Counter[str]:
-    """The count of each normalized word in ``texts``; words so long that they are always ``[UNK]`` are left out."""
+    """The count of each normalized word in ``texts``. Words so long that they are always ``[UNK]`` are left out."""
     chunks: Counter[str] = Counter()  # between white space; each distinct one is normalized once
     words: Counter[str] = Counter()
 
@@ -192,7 +192,7 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
 
 
 def keep_most_used(words: Counter[str], pieces: list[str], alphabet: list[str], size: int) -> list[str]:
-    """All of ``alphabet``, and the pieces most used in tokenizing the words: ``size`` in all, in the given order."""
+    """``size`` pieces in the given order: all of ``alphabet``, and those most used in tokenizing the words."""
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *pieces])
     uses: Counter[str] = Counter()
     for word, count in words.items():

@@ -85,7 +85,7 @@ class BytePairSegmenter:
     def _without_unused(
         self, text: str, start: int, end: int, halves: dict[str, tuple[int, int]]
     ) -> list[tuple[int, int, int]]:
-        """The symbol from ``start`` to ``end``; if it is an unused piece, the parts that it was made from."""
+        """The symbol from ``start`` to ``end``. An unused piece is replaced by the parts that it was made from."""
         pieces = []
         pending = [(start, end)]
         while pending:

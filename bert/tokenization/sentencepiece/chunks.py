@@ -1,4 +1,4 @@
-"""The fast way to encode: a text is cut at its spaces into chunks, and the ids of each chunk are remembered.
+"""The fast way to encode: cut a text at its spaces, and remember the ids of each chunk.
 
 ``SentencePieceTokenizer.tokenize``, the way to read, takes a text as a whole. Both give the same ids. In most models
 no piece contains a space except at its start, and no normalization rule reads one. Then each chunk can be encoded
@@ -6,9 +6,9 @@ alone, and most chunks have been seen before:
 
     "to be  or not"  ->  "to" "be" "" "or" "not"  ->  ▁to | ▁be | | ▁or | ▁no t
 
-One thing does cross spaces: a unigram model's float32 sum of scores. Its rounding decides between cuts that are
-almost equally good, such as "...." into ".." ".." or "..." ".". We find such chunks by their best cut's margin. They
-are cut again after the true sum before them. This only needs the pieces of the almost equally good cuts.
+One thing does cross spaces: a unigram model's float32 sum of scores. Its rounding decides between almost equally good
+cuts. One is "...." into ".." ".." or "..." ".". We find such chunks by their best cut's margin. They are cut again
+after the true sum before them. This only needs the pieces of the almost equally good cuts.
 """
 
 import re
@@ -37,10 +37,9 @@ _ROUNDING = 2.0**-24
 
 def can_be_cut_at_spaces(model: SentencePieceModel, normalizer: Normalizer) -> bool:
     """Whether each chunk between spaces can be normalized and cut into pieces alone.
-
-    Three conditions. "▁" is a piece, so nothing unknown crosses it. It occurs only at the beginning of pieces. No rule
-    and no user-defined symbol contains a space. Besides, scores must not be above zero: no log-probability is, and the
-    sums of a unigram model would grow without limit.
+     "▁" must be a piece, so that nothing unknown crosses it. It must only occur at the beginning of pieces. No rule and
+    no user-defined symbol may contain a space. No score may be above zero: with such scores, which are no
+    log-probabilities, a unigram model's sums would grow without limit.
     """
     settings = model.normalizer
     if model.whitespace_as_suffix or not settings.escape_whitespaces or not normalizer.leaves_spaces_alone:
@@ -136,7 +135,7 @@ class UnigramChunkEncoder(ChunkEncoder):
         self._lowest_safe_sum = LOWEST_SUM + _LONGEST_REMEMBERED * self._largest_score
         self._most_pieces = int(max(-self._lowest_safe_sum, 0) / self._largest_score)
         self._steps_of_chunk = Memo(self._steps_of_new_chunk, _REMEMBERED_DOUBTS)
-        # At index b: the chunks that are in doubt in some text of fewer than 2 ** b pieces. The last is for any text.
+        # At index b: the chunks in doubt in some text of fewer than 2 ** b pieces. The last is for any text.
         levels = int(-2 * LOWEST_SUM / self._largest_score).bit_length() + 1
         self._doubtful: list[set[str]] = [set() for _ in range(levels)]
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from bert.errors import InputError
 
-# A model writes "▁" (LOWER ONE EIGHTH BLOCK) for a space, so that text can be put together again.
+# A model writes "▁" (LOWER ONE EIGHTH BLOCK) for a space. So text can be put together again.
 SPACE_MARK = "\u2581"
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
@@ -104,7 +104,7 @@ def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
     """The model in the bytes of a ``.model`` file; ``source`` names them in errors.
 
     Raises:
-        InputError: if they are not a SentencePiece model, of a type that we do not know, or contradict themselves.
+        InputError: if they are not a SentencePiece model of a type that we know, or contradict themselves.
     """
     try:
         return _parse_model(data)
@@ -116,7 +116,7 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     pieces: list[str] = []
     scores: list[float] = []
     kinds: list[Kind] = []
-    # Two messages of one field are one message with the fields of both, so their bytes can be joined.
+    # Two messages of one field are one message with the fields of both. So their bytes can be joined.
     parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
     for field in _fields(data):
         if field.number == 1 and field.wire_type == _LENGTH:

@@ -27,8 +27,8 @@ _MAX_REMEMBERED = 1 << 16
 
 
 class CharacterMap:
-    """Rules that replace a few characters by others; of the rules that match at a position, the longest holds.
-     The rules are the paths of a trie over UTF-8 bytes, stored as a double array (Aoe 1989, in the layout of
+    """Rules that replace a few characters by others. Of the rules that match at a position, the longest holds.
+     The rules are the paths of a trie over UTF-8 bytes. It is stored as a double array (Aoe 1989, in the layout of
     darts-clone). A node is one integer. The offset packed into it gives its base: ``base = node ^ offset``. A node's
     child by a byte is at ``base ^ byte``, if the label there is the byte. If a rule ends at a node, its child by byte 0
     holds the index of the replacement. Replacements are zero-terminated strings in a row.
@@ -51,7 +51,7 @@ class CharacterMap:
         self._replacements = data[4 + size :]
         offset = (units >> 10) << ((units & 0x200) >> 6)
         bases = np.arange(len(units)) ^ offset.astype(np.int64)
-        # A unit that holds the index of a replacement has its highest bit set, so it is no byte's child.
+        # A unit with the index of a replacement has its highest bit set. So it is no byte's child.
         labels = (units & 0x800000FF).astype(np.int64)
         ends_here = (units & 0x100).astype(bool)
         nodes = _reachable_nodes(bases, labels)
@@ -248,7 +248,7 @@ def pattern_of_run(characters: Iterable[int]) -> str:
 
 
 class Symbols:
-    """Strings that are never split; of those that match at a position, the longest holds."""
+    """Strings that are never split. Of those that match at a position, the longest holds."""
 
     def __init__(self, symbols: Iterable[str]):
         by_first: dict[str, list[str]] = {}

@@ -103,11 +103,6 @@ class SentencePieceTokenizer(PieceTokenizer):
         """
         return cls(read_model_bytes(path), str(path))
 
-    @classmethod
-    def from_bytes(cls, model_bytes: bytes) -> "SentencePieceTokenizer":
-        """The tokenizer in the content of a ``.model`` file."""
-        return cls(model_bytes)
-
     def __reduce__(self):
         # Other processes compute the memos anew: that is faster than sending them.
         return type(self), (self.model_bytes,)
@@ -148,7 +143,7 @@ class SentencePieceTokenizer(PieceTokenizer):
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
 
-        The fast way, chunk by chunk, if the model allows it; the ids are the same as the slow way's.
+        If the model allows it, this goes the fast way, chunk by chunk. The ids are the same.
         """
         if self._chunks is not None and SPACE_MARK not in text:
             return self._chunks.encode(text)
@@ -168,7 +163,8 @@ class SentencePieceTokenizer(PieceTokenizer):
     def pieces(self, text: str) -> Pieces:
         """The pieces of ``text``, with their offsets and words; no special tokens added.
          Offsets are the library's, but without the white space around a piece: ``text[start:end]`` of "▁world" is
-        "world". If one character became several pieces (its bytes, say), the last one has it and the others are empty.
+        "world". One character may become several pieces, such as its bytes. Then the last one has it, and the others
+        are empty.
         """
         normalized, origins = self._normalizer.normalize(text)
         pieces = Pieces([], [], [])

@@ -41,7 +41,7 @@ class UnigramSegmenter:
             if kind not in (Kind.NORMAL, Kind.USER_DEFINED):
                 continue
             if kind == Kind.USER_DEFINED:
-                # Better than any piece of a real model, so it is always chosen; longer ones (in bytes) are better.
+                # Better than any piece of a real model, so it is always chosen. Longer ones (in bytes) are better.
                 self.scores[token_id] = _float32(0.1 * (len(piece.encode()) - 1))
             node = self._trie
             for character in piece:
@@ -56,7 +56,7 @@ class UnigramSegmenter:
         """The pieces of ``text``, as from ``segment``, and the sum of ``score_before`` and their scores.
 
         Args:
-            text: a normalized text, or a part that starts where a piece starts.
+            text: a normalized text, or a part of one. A piece must start at its start.
             score_before: the sum of the scores of the parts before it.
         """
         length = len(text)
@@ -114,7 +114,7 @@ class UnigramSegmenter:
     def near_best_steps(self, text: str, tolerance: float) -> list[Step]:
         """The pieces of all cuts whose scores are within ``tolerance`` of the best, in the order of ``best_cut``.
 
-        ``best_cut_of_steps`` can then choose among them as often as it is asked to.
+        ``best_cut_of_steps`` chooses among them, as often as needed.
         """
         length, scores = len(text), self.scores
         steps = [
