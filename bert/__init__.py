@@ -25,7 +25,7 @@ _HOME = {
     "load_tokenizer": "bert.checkpoints.vocabulary",
     "InputError": "bert.errors",
 }
-__all__ = list(_HOME)
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll] (the table is complete when it runs)
 
 
 def __getattr__(name: str) -> Any:
