@@ -20,7 +20,7 @@ from torch import nn
 
 from bert.errors import InputError, speaks_for_this_machine
 from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
-from bert.files.whole import held, is_disk_full
+from bert.files.whole import is_disk_full, lock_directory
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import as_written, compiled_parts
 from bert.training.distributed import Processes, start_processes
@@ -90,13 +90,13 @@ def printer(processes: Processes) -> Say:
 
 @contextlib.contextmanager
 def alone_in(directory: str | Path, processes: Processes) -> Iterator[None]:
-    """Inside the block these processes are the only ones at work in a run's directory (see ``bert.files.whole.held``).
+    """Inside the block these processes are the only ones at work in a run's directory (see ``lock_directory``).
 
     Raises:
         InputError, SystemExit: where others are (see ``Processes.on_all``).
     """
     with contextlib.ExitStack() as stack:
-        processes.on_all(lambda: stack.enter_context(held(directory)) if processes.is_main_process else None)
+        processes.on_all(lambda: stack.enter_context(lock_directory(directory)) if processes.is_main_process else None)
         yield
 
 
