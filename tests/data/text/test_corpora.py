@@ -6,6 +6,7 @@ import tracemalloc
 import pytest
 
 import data.text.corpora
+import data.text.lines
 from bert.errors import InputError
 from data.text.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 
@@ -66,7 +67,7 @@ def test_files_are_streamed(write):
 
 @pytest.mark.parametrize("document_per_line", [False, True])
 def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, monkeypatch, document_per_line):
-    monkeypatch.setattr(data.text.corpora, "LONGEST_LINE", 1 << 13)
+    monkeypatch.setattr(data.text.lines, "LONGEST_LINE", 1 << 13)
     monkeypatch.setattr(data.text.corpora, "LONGEST_SENTENCE", 1 << 10)
     monkeypatch.setattr(data.text.corpora, "LONGEST_DOCUMENT", 1 << 16)
     words = 120_000
@@ -90,7 +91,7 @@ def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, mon
 
 
 def test_a_line_without_spaces_is_cut_between_characters(write, monkeypatch):
-    monkeypatch.setattr(data.text.corpora, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(data.text.lines, "LONGEST_LINE", 1000)
     text = "你" * 5000
     assert "".join(sentence for [sentence] in read_documents([write(text)], document_per_line=True)) == text
 

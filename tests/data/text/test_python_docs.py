@@ -6,7 +6,6 @@ import pytest
 
 import data.text.python_docs
 from data.text.python_docs import (
-    docstring_sentences,
     python_docs_fingerprint,
     read_named_python_docs,
     read_python_docs,
@@ -86,46 +85,6 @@ def test_files_that_cannot_be_parsed_are_left_out(library, tmp_path):
     assert list(read_python_docs()) == [["Good words here.", "More words here."]]
     (tmp_path / "good.py").write_bytes(b'"""\xff\xfe\x00"""')
     assert list(read_python_docs()) == []
-
-
-def test_prose_is_split_into_sentences_and_headings_items_and_code_stand_alone():
-    docstring = """einsum(subscripts, *operands) -> Tensor
-
-    Evaluates the *Einstein* summation
-    convention on :class:`~torch.Tensor` operands. It is fast.
-
-    Parameters
-    ----------
-    casting : {'no', 'equiv'}, optional
-        Controls what kind of ``data`` casting may occur.
-    1. The first item
-       of a list.
-    2. The second.
-
-    Example code follows here::
-
-        value = einsum("ij,jk->ik", a, b). Its dot is no stop.
-        ---
-
-    >>> einsum("ij->ji",
-    ...        a)
-    This is what the doctest prints. All of it.
-    """
-    assert docstring_sentences(docstring) == [
-        "einsum(subscripts, *operands) -> Tensor",
-        "Evaluates the Einstein summation convention on torch.Tensor operands.",
-        "It is fast.",
-        "Parameters",
-        "casting : {'no', 'equiv'}, optional",
-        "Controls what kind of data casting may occur.",
-        "The first item of a list.",
-        "The second.",
-        "Example code follows here::",
-        'value = einsum("ij,jk->ik", a, b). Its dot is no stop.',
-        '>>> einsum("ij->ji",',
-        "... a)",
-        "This is what the doctest prints. All of it.",
-    ]
 
 
 @pytest.fixture(scope="module")
