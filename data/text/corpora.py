@@ -43,7 +43,7 @@ def read_documents(
 
     Raises:
         InputError: at once if a file is missing or is a directory. While reading, if a file is damaged, is not UTF-8
-            or is in another format. At the end, if the files hold no text at all.
+            or is in another format. At the end, if there is no text at all.
     """
     paths = [Path(path) for path in paths]
     if encoding_errors not in ("strict", "replace"):

@@ -66,7 +66,7 @@ def _read_parts(path: Path) -> Generator[bytes, None, None]:
 
 
 def _last_break(part: bytes) -> int:
-    """Where to cut a long line: after its last space, or else before its last character."""
+    """The byte to cut a long line at: after its last space, or else before its last character."""
     end = part.rfind(b" ") + 1
     if end < len(part) // 2:
         end = len(part) - 1

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.pretraining.masking import _choose_words, mask_budgets, mask_tokens
+from data.pretraining.masking import _select_words, mask_budgets, mask_tokens
 
 MASK, VOCAB = 4, 1000
 CONTINUES = np.arange(VOCAB) % 3 == 1  # pieces that go on with a word
@@ -137,7 +137,7 @@ def test_whole_words_are_taken_in_random_order_but_for_those_too_long():
             if expected[row].sum() + len(word) <= budgets[row]:
                 expected[row, word] = True
     keys = np.where(starts, keys, np.uint64(2**64 - 1))
-    chosen = _choose_words(keys, starts, maskable, budgets)
+    chosen = _select_words(keys, starts, maskable, budgets)
     some_fit = expected.any(axis=1)
     assert some_fit.sum() > 250
     assert (chosen == expected)[some_fit].all()
