@@ -1,4 +1,4 @@
-"""How many floating-point operations the model's matrix products take, as ours computes them: the M and F of MFU."""
+"""How many floating-point operations the model's matrix products take: the M and F of MFU."""
 
 from collections.abc import Sequence
 

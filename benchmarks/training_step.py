@@ -1,20 +1,21 @@
-"""How fast a training step is, ours beside transformers': same weights, same batch, same precision, in one run.
+"""How fast a training step is, ours beside transformers: same weights, batch and precision, in one run.
 
     python -m benchmarks.training_step
     python -m benchmarks.training_step --cases mini --seconds 60 --json results.json
 
-A pretraining step is the whole of it: forward, the two losses, backward, clipping, AdamW, with dropout 0.1. Ours is
-``bert.training.loop.training_step`` as the scripts call it, not compiled, with its labels at chosen positions; theirs
-is ``BertForPreTraining``, whose labels stand at all positions, with torch's AdamW, fused: as written, with the better
-of its eager and sdpa attentions, and by ``torch.compile``; it gets no attention mask, since the rows are full, and a
-mask of ones would keep it from its fastest kernel when it is compiled. In a fine-tuning step both get the same SST-2
-sentences (of the folder that the environment variable BERT_DATA names), 32 in random order.
+A pretraining step is forward, the two losses, backward, clipping and AdamW, with dropout 0.1. Ours is
+``bert.training.loop.training_step`` as the scripts call it, not compiled, with labels at the masked tokens only.
+Theirs is ``BertForPreTraining`` with torch's fused AdamW and labels at all positions. It runs with eager and with sdpa
+attention, of which the faster counts, and with ``torch.compile``. It gets no attention mask, since the rows are full. A
+mask of ones would keep the compiled model from its fastest kernel. In a fine-tuning step both get the same SST-2
+sentences (in the folder that the environment variable BERT_DATA names), 32 in random order.
 
-On a GPU the cases are others, in bf16: both sides as written and by ``torch.compile``, and ours with both of its
-presets, *faithful* and *fast*, which drops out no attention weights. Theirs does. A turn is ten updates there, so that
+On a GPU there are other cases, all in bf16. Both sides run with and without ``torch.compile``, ours with both of
+its presets. *fast* has no dropout of attention weights; *faithful* and theirs do. A turn is ten updates there, so that
 the host can be ahead of the GPU, as in training.
 """
 
+import argparse
 import contextlib
 import os
 from collections.abc import Callable
@@ -58,8 +59,8 @@ SST2_BATCHES = {"mini": 8, "base": 3}  # of 32 sentences, in a turn
 GPU_SHAPES = (("base", 256, 128), ("base", 64, 512), ("large", 32, 512))
 GPU_UPDATES = 10  # in a turn
 MASKED = 0.15
-PEERS = ("eager", "sdpa", "compiled")  # transformers as written, with either attention, and by torch.compile
-TRANSFORMERS = ("transformers.models.bert.modeling_bert",)  # so that its own memory is not counted
+PEERS = ("eager", "sdpa", "compiled")  # transformers with eager attention, with sdpa, and with torch.compile
+TRANSFORMERS = ("transformers.models.bert.modeling_bert",)  # imported first, so that its memory is not counted
 
 Batch = dict[str, torch.Tensor]
 
@@ -67,8 +68,8 @@ Batch = dict[str, torch.Tensor]
 def main(arguments: list[str] | None = None) -> None:
     parser = options(__doc__)
     parser.add_argument(
-        "--precisions", nargs="+", choices=("fp32", "bf16"), help="of the CPU's pretraining steps (default: both where "
-        "it computes in bf16, and else fp32: emulated, a step in bf16 takes minutes)",
+        "--precisions", nargs="+", choices=("fp32", "bf16"), help="of the CPU's pretraining steps (default: both if "
+        "it computes in bf16, otherwise fp32; with emulated bf16 a step takes minutes)",
     )  # fmt: skip
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -76,8 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     run_cases(_on_a_gpu(given, device) if device.type == "cuda" else _on_a_cpu(given, device), given)
 
 
-def _on_a_cpu(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
-    """Each case by its name: a function that measures it."""
+def _on_a_cpu(given: argparse.Namespace, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+    """The cases by name, each with the function that measures it."""
     cases = {}
     computes_in_bf16 = choose_precision("auto", device).name == "bf16"
     for size, (batch_size, length) in SHAPES.items():
@@ -90,14 +91,14 @@ def _on_a_cpu(given, device: torch.device) -> dict[str, Callable[[str], list[dic
     return cases
 
 
-def _on_a_gpu(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+def _on_a_gpu(given: argparse.Namespace, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
     return {
         f"{size}, pretraining step, {batch_size} x {length}, {how}": partial(
             _presets, size=size, batch_size=batch_size, length=length, device=device, seconds=given.seconds,
             compiled=how == "compiled",
         )
         for size, batch_size, length in GPU_SHAPES
-        for how in ("as written", "compiled")
+        for how in ("eager", "compiled")
     }  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def _on_a_gpu(given, device: torch.device) -> dict[str, Callable[[str], list[dic
 
 
 def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
-    """One update of ours on each batch, as the scripts make it."""
+    """Makes one of our updates on each batch, as the scripts do."""
     how = Precision(precision, device.type, "benchmark")
     optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
     losses, counts = Losses(model.train()), [model.label_counts(batch) for batch in batches]
@@ -121,7 +122,7 @@ def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, devi
 
 
 def their_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
-    """One update of theirs on each batch: a training loop as their documentation writes it."""
+    """Makes one of their updates on each batch: the training loop of their documentation."""
     optimizer, processes = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True), Processes(0, 1, device)
     model.train()
 
@@ -139,13 +140,13 @@ def their_steps(model: torch.nn.Module, batches: list[Batch], precision: str, de
 
 
 def their_model(kind: str, ours: torch.nn.Module, peer: str) -> torch.nn.Module:
-    """Their model of a kind with our weights in it, as one of PEERS."""
+    """Their model of a kind with our weights, as one of PEERS."""
     import transformers  # only here: it takes seconds
 
     attention = "sdpa" if peer == "compiled" else peer
     config = transformers.BertConfig(**ours.config.to_dict(), attn_implementation=attention)
     model = getattr(transformers, kind)(config)
-    prefix = "" if kind != "BertModel" else "bert."  # names are translated with the part of a model that they are in
+    prefix = "" if kind != "BertModel" else "bert."  # the translation needs whole names
     weights = {
         to_huggingface_name(prefix + name).removeprefix(prefix): values for name, values in ours.state_dict().items()
     }
@@ -160,7 +161,7 @@ def their_model(kind: str, ours: torch.nn.Module, peer: str) -> torch.nn.Module:
 
 
 def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tuple[Batch, Batch]:
-    """The same full rows of random ids, labels at 15 % of them, in our form and in theirs."""
+    """The same full rows of random ids, with labels at 15 % of them: our form and theirs."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(5, config.vocab_size, (batch_size, length), generator=generator)
     types = (torch.arange(length) >= length // 2).long().expand(batch_size, length).contiguous()
@@ -177,12 +178,12 @@ def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tup
 
 
 def masked_in(tokens: int) -> int:
-    """How many of a batch's tokens have a label."""
+    """How many of so many tokens have a label."""
     return round(MASKED * tokens)
 
 
 def make_pretraining(contestant: str, size: str, precision: str, device: torch.device) -> Work:
-    """A pretraining step of "ours", of "ours, recomputing", or of one of PEERS."""
+    """A pretraining step of "ours", "ours, recomputing" or one of PEERS."""
     config = getattr(BertConfig, size)()
     ours, theirs = pretraining_batches(config, *SHAPES[size])
     torch.manual_seed(0)
@@ -206,7 +207,7 @@ def _pretraining(case: str, size: str, precision: str, device: torch.device, sec
 def make_finetuning(
     contestant: str, size: str, inputs: list, labels: list[int], pad_token_id: int, device: torch.device
 ) -> Work:
-    """Fine-tuning steps on sentences in batches of 32, of "ours" or of one of PEERS."""
+    """Fine-tuning steps of "ours" or one of PEERS, on sentences in batches of 32."""
     batches = [
         input_batch(inputs[first : first + 32], pad_token_id) | {"labels": torch.tensor(labels[first : first + 32])}
         for first in range(0, len(inputs), 32)
@@ -222,7 +223,7 @@ def make_finetuning(
 def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
     folder = os.environ.get("BERT_DATA")
     if folder is None:
-        print(f"{case}: left out, since BERT_DATA names no folder with SST-2")
+        print(f"{case}: left out: BERT_DATA names no folder with SST-2")
         return []
     tokenizer = WordPieceTokenizer.from_file(Path(folder) / "vocab" / "bert-base-uncased.txt")
     training = Path(folder) / "glue" / "SST-2" / "train.tsv"
@@ -248,7 +249,7 @@ def _presets(
     places, boundaries = lay_end_to_end(np.ones((batch_size, length), bool))
     ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
     presets = {"ours, faithful": config, "ours, fast": config.replace(attention_probs_dropout_prob=0.0)}
-    torch.compiler.reset()  # each case makes programs of its own, and there is a limit to all that a process has
+    torch.compiler.reset()  # each case compiles its own graphs, and a process may only have so many
 
     def new_model(config: BertConfig) -> BertForPreTraining:
         torch.manual_seed(0)
@@ -276,14 +277,15 @@ def _contest(
     case: str, precision: str, makers: dict[str, Callable[[], Work]], tokens: int, device: torch.device,
     seconds: float, operations: float,
 ) -> list[dict]:  # fmt: skip
-    """Ours, each of them, beside the best of theirs as written, and beside theirs compiled; and the peaks of memory,
-    which a compiler's own would make unlike.
+    """Each of ours beside the best of theirs uncompiled, and beside theirs compiled; and the peaks of memory.
+
+    The compiled peer's peak does not count: it includes the compiler's own memory.
     """
     product = MatrixProduct(device, DTYPES[precision])
     turns = take_turns(makers | {PRODUCT: product}, device, seconds, TRANSFORMERS)
     rate = product.operations / turns[PRODUCT].median
-    written = [name for name in turns if name in PEERS and name != "compiled"]
-    best = [min(written, key=lambda name: turns[name].median)] if written else []
+    uncompiled = [name for name in turns if name in PEERS and name != "compiled"]
+    best = [min(uncompiled, key=lambda name: turns[name].median)] if uncompiled else []
     rows = []
     for name, ours in turns.items():
         if not name.startswith("ours"):
@@ -294,7 +296,7 @@ def _contest(
                 f"{which}; theirs {peer}", precision, "real tokens/s", ours, turns[peer], tokens,
                 medians={each: turn.median for each, turn in turns.items()}, mfu=operations / ours.median / rate,
             ))  # fmt: skip
-        theirs = min(turns[peer].peak for peer in (written or ["compiled"]))
+        theirs = min(turns[peer].peak for peer in (uncompiled or ["compiled"]))
         rows.append(memory_row(which, precision, ours.peak, theirs))
     return rows
 

@@ -1,4 +1,4 @@
-"""The operations that MFU is reckoned from are those that PyTorch counts while the model runs."""
+"""The operations for MFU are the ones that PyTorch counts while the model runs."""
 
 import pytest
 import torch
