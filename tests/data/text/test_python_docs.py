@@ -14,7 +14,7 @@ from data.text.python_docs import (
 
 @pytest.fixture
 def library(tmp_path, monkeypatch):
-    """A library of our own, in place of those of this installation."""
+    """Replaces this installation's libraries by one of ours."""
 
     def write(**modules):
         files = []
@@ -101,7 +101,7 @@ def test_this_installation_has_english_prose_in_all_its_libraries(monkeypatch, s
     sentences = [sentence for document in documents for sentence in document.sentences]
     assert min(map(len, (document.sentences for document in documents))) > 1
     with_the = sum(" the " in sentence for sentence in sentences)
-    assert with_the > 0.15 * len(sentences)  # as in English; in lists of names it would be none
+    assert with_the > 0.15 * len(sentences)  # as in English; lists of names have none
 
 
 def test_the_documents_do_not_depend_on_the_number_of_processes(monkeypatch, some_files):
