@@ -216,7 +216,7 @@ def test_a_corpus_without_pairs_is_refused_unless_it_needs_none(tokenizer, tmp_p
 
 def test_a_vocabulary_other_than_the_corpuss_is_refused(corpus, tokenizer):
     other = WordPieceTokenizer([*tokenizer.vocabulary, "more"])
-    with pytest.raises(InputError, match="make them anew"):
+    with pytest.raises(InputError, match="tokenize it anew"):
         PretrainingBatches(corpus, other, 1, 64, seed=0)
 
 

@@ -66,5 +66,5 @@ def test_a_single_segment_has_one_sep_and_no_label_for_the_pair():
 
 def test_a_vocabulary_other_than_the_corpuss_is_refused():
     larger = replace(CORPUS, training_counts=np.zeros(len(PIECES) + 1, np.int64))
-    with pytest.raises(InputError, match=f"with a vocabulary of {len(PIECES) + 1} pieces, and this one has"):
+    with pytest.raises(InputError, match=f"tokenized with a vocabulary of {len(PIECES) + 1} pieces, and this one has"):
         InputLayout(larger, TOKENIZER, whole_word_masking=False, nsp=True)
