@@ -36,11 +36,7 @@ from data.text.corpora import read_documents
 from data.text.python_docs import read_python_docs
 
 SHAPES = ((32, 128), (256, 128), (64, 512))
-VARIANTS = {
-    "whole words": {"whole_word_masking": True},
-    "end to end, as for a GPU": {"packed": True},
-    "single segments": {"nsp": False},
-}
+VARIANTS = {"whole words": {"whole_word_masking": True}, "single segments": {"nsp": False}}
 TURNS, SECONDS = 5, 1.0  # turns in a case of batches, and seconds in a turn
 
 
@@ -150,7 +146,7 @@ def _in_turns(*streams: Iterator[int]) -> list[float]:
 def _tokens_of(updates: Iterable) -> Iterator[int]:
     """The number of tokens in each update. To get it, the update is planned and made."""
     for update in updates:
-        yield sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches)
+        yield sum(len(batch.input_ids) for batch in update.micro_batches)
 
 
 def _their_tokens(batches: PretrainingBatches, tokenizer: Tokenizer) -> Iterator[int] | None:
@@ -167,11 +163,9 @@ def _their_tokens(batches: PretrainingBatches, tokenizer: Tokenizer) -> Iterator
     examples = []
     for update in islice(batches, 20):
         [batch] = update.micro_batches
-        lengths = batch["attention_mask"].sum(dim=1).tolist()
-        names = ("input_ids", "token_type_ids")
-        examples.append(
-            [{name: batch[name][row, :length].tolist() for name in names} for row, length in enumerate(lengths)]
-        )
+        lengths = batch.sequences.lengths.tolist()
+        rows = zip(batch.input_ids.split(lengths), batch.token_type_ids.split(lengths))
+        examples.append([{"input_ids": ids.tolist(), "token_type_ids": types.tolist()} for ids, types in rows])
 
     def tokens() -> Iterator[int]:
         for features in cycle(examples):

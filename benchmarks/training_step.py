@@ -18,12 +18,14 @@ the host can be ahead of the GPU, as in training.
 import argparse
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.measuring import (
     PRODUCT,
@@ -38,9 +40,10 @@ from benchmarks.measuring import (
 from benchmarks.operations import encoder_operations, pretraining_operations
 from bert.checkpoints.huggingface import to_huggingface_name
 from bert.config import BertConfig
+from bert.heads.batch import Batch, sequences_of
+from bert.heads.loss import IGNORE_INDEX
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
-from bert.tokenization.long_texts import fit_texts
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import compiled_parts
@@ -50,8 +53,6 @@ from bert.training.loop import Losses, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
 from bert.training.precision import DTYPES, Precision, choose_precision
 from bert.training.sums import Sums
-from data.packing import lay_end_to_end
-from data.tasks.batches import input_batch
 from data.tasks.classification import Columns, read_examples
 
 SHAPES = {"mini": (32, 128), "base": (8, 128)}
@@ -62,7 +63,7 @@ MASKED = 0.15
 PEERS = ("eager", "sdpa", "compiled")  # transformers with eager attention, with sdpa, and with torch.compile
 TRANSFORMERS = ("transformers.models.bert.modeling_bert",)  # imported first, so that its memory is not counted
 
-Batch = dict[str, torch.Tensor]
+TheirBatch = dict[str, Tensor]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -105,7 +106,7 @@ def _on_a_gpu(given: argparse.Namespace, device: torch.device) -> dict[str, Call
 # ---- the two sides ----
 
 
-def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
+def our_steps(model: torch.nn.Module, batches: Sequence[Batch], precision: str, device: torch.device) -> Work:
     """Makes one of our updates on each batch, as the scripts do."""
     how = Precision(precision, device.type, "benchmark")
     optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
@@ -121,14 +122,15 @@ def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, devi
     return work
 
 
-def their_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
+def their_steps(model: torch.nn.Module, batches: Sequence[TheirBatch], precision: str, device: torch.device) -> Work:
     """Makes one of their updates on each batch: the training loop of their documentation."""
-    optimizer, processes = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True), Processes(0, 1, device)
+    optimizer = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True)
     model.train()
 
     def work() -> None:
         for batch in batches:
-            batch = processes.on_device(batch)
+            if device.type == "cuda":
+                batch = {name: values.pin_memory().to(device, non_blocking=True) for name, values in batch.items()}
             with torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32"):
                 loss = model(**batch).loss
             loss.backward()
@@ -160,21 +162,21 @@ def their_model(kind: str, ours: torch.nn.Module, peer: str) -> torch.nn.Module:
 # ---- cases ----
 
 
-def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tuple[Batch, Batch]:
+def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tuple[Batch, TheirBatch]:
     """The same full rows of random ids, with labels at 15 % of them: our form and theirs."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(5, config.vocab_size, (batch_size, length), generator=generator)
     types = (torch.arange(length) >= length // 2).long().expand(batch_size, length).contiguous()
-    mask, next_sentence = torch.ones_like(ids), torch.randint(0, 2, (batch_size,), generator=generator)
+    next_sentence = torch.randint(0, 2, (batch_size,), generator=generator)
     order = torch.randperm(batch_size * length, generator=generator)
-    places = order[: masked_in(batch_size * length)].sort().values
-    labels = torch.randint(5, config.vocab_size, (len(places),), generator=generator)
-    everywhere = torch.full((batch_size * length,), -100).index_copy(0, places, labels).view(batch_size, length)
-    inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
-    return (
-        inputs | {"masked_positions": places, "masked_labels": labels, "next_sentence_labels": next_sentence},
-        {"input_ids": ids, "token_type_ids": types, "labels": everywhere, "next_sentence_label": next_sentence},
-    )
+    masked = order[: masked_in(batch_size * length)].sort().values
+    labels = torch.randint(5, config.vocab_size, (len(masked),), generator=generator)
+    everywhere = torch.full((batch_size * length,), IGNORE_INDEX).index_copy(0, masked, labels).view(batch_size, length)
+    ours = Batch(
+        ids.flatten(), types.flatten(), sequences_of([length] * batch_size), selected=masked,
+        labels={"masked_labels": labels, "next_sentence_labels": next_sentence},
+    )  # fmt: skip
+    return ours, {"input_ids": ids, "token_type_ids": types, "labels": everywhere, "next_sentence_label": next_sentence}
 
 
 def masked_in(tokens: int) -> int:
@@ -204,20 +206,29 @@ def _pretraining(case: str, size: str, precision: str, device: torch.device, sec
     return _contest(case, precision, makers, batch_size * length, device, seconds, operations)
 
 
-def make_finetuning(
-    contestant: str, size: str, inputs: list, labels: list[int], pad_token_id: int, device: torch.device
-) -> Work:
+def finetuning_batch(ids: list[list[int]], labels: list[int]) -> tuple[Batch, TheirBatch]:
+    """The same sentences: our form, and theirs, padded to the longest. ([PAD] has the id 0.)"""
+    rows = [np.array(row) for row in ids]
+    ours = Batch.of(rows, [np.zeros_like(row) for row in rows], selected=[], labels=np.array(labels))
+    input_ids = pad_sequence([torch.tensor(row) for row in ids], batch_first=True)
+    mask = pad_sequence([torch.ones(len(row), dtype=torch.int64) for row in ids], batch_first=True)
+    types = torch.zeros_like(input_ids)
+    return ours, {
+        "input_ids": input_ids, "token_type_ids": types, "attention_mask": mask, "labels": torch.tensor(labels),
+    }  # fmt: skip
+
+
+def make_finetuning(contestant: str, size: str, ids: list[list[int]], labels: list[int], device: torch.device) -> Work:
     """Fine-tuning steps of "ours" or one of PEERS, on sentences in batches of 32."""
-    batches = [
-        input_batch(inputs[first : first + 32], pad_token_id) | {"labels": torch.tensor(labels[first : first + 32])}
-        for first in range(0, len(inputs), 32)
-    ]
+    ours, theirs = zip(
+        *(finetuning_batch(ids[first : first + 32], labels[first : first + 32]) for first in range(0, len(ids), 32))
+    )
     torch.manual_seed(0)
     model = BertForSequenceClassification(getattr(BertConfig, size)())
     if contestant in PEERS:
-        return their_steps(their_model("BertForSequenceClassification", model, contestant), batches, "fp32", device)
+        return their_steps(their_model("BertForSequenceClassification", model, contestant), theirs, "fp32", device)
     keep_freed_memory()  # as the scripts do
-    return our_steps(model, batches, "fp32", device)
+    return our_steps(model, ours, "fp32", device)
 
 
 def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
@@ -229,25 +240,20 @@ def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> l
     training = Path(folder) / "glue" / "SST-2" / "train.tsv"
     examples = read_examples(training, Columns("sentence", label="label"), "single_label_classification")
     chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * SST2_BATCHES[size]]
-    inputs = [parts[0] for parts in fit_texts(tokenizer, [examples[row].first for row in chosen], None, 128).inputs]
+    ids = [tokenizer(examples[row].first, max_length=128).input_ids for row in chosen]
     labels = [int(examples[row].label) for row in chosen]
-    makers = {
-        name: partial(make_finetuning, name, size, inputs, labels, tokenizer.pad_token_id, device)
-        for name in ("ours", *PEERS)
-    }
-    lengths = [len(each.input_ids) for each in inputs]
-    operations = 3 * encoder_operations(getattr(BertConfig, size)(), lengths, read_of_each=1)
+    makers = {name: partial(make_finetuning, name, size, ids, labels, device) for name in ("ours", *PEERS)}
+    lengths = list(map(len, ids))
+    operations = 3 * encoder_operations(getattr(BertConfig, size)(), lengths, selected_of_each=1)
     return _contest(case, "fp32", makers, sum(lengths), device, seconds, operations)
 
 
 def _presets(
     case: str, size: str, batch_size: int, length: int, device: torch.device, seconds: float, compiled: bool
 ) -> list[dict]:
-    """Both of our presets on a GPU, laid end to end as the loader does it, beside their sdpa attention."""
+    """Both of our presets on a GPU, beside their sdpa attention."""
     config = getattr(BertConfig, size)()
     ours, theirs = pretraining_batches(config, batch_size, length)
-    places, boundaries = lay_end_to_end(np.ones((batch_size, length), bool))
-    ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
     presets = {"ours, faithful": config, "ours, fast": config.replace(attention_probs_dropout_prob=0.0)}
     torch.compiler.reset()  # each case compiles its own graphs, and a process may only have so many
 
@@ -268,7 +274,7 @@ def _presets(
     peer = "compiled" if compiled else "sdpa"
     makers = {name: partial(make_ours, how) for name, how in presets.items()} | {peer: partial(make_theirs, peer)}
     tokens = batch_size * length
-    operations = pretraining_operations(config, batch_size, length, masked_in(tokens), device.type)
+    operations = pretraining_operations(config, batch_size, length, masked_in(tokens))
     with contextlib.ExitStack() as programs:
         return _contest(case, "bf16", makers, GPU_UPDATES * tokens, device, seconds, GPU_UPDATES * operations)
 
