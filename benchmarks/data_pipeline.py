@@ -111,7 +111,7 @@ def _text_to_corpus(
 
 def _corpus_to_batches(corpus: TokenizedCorpus, tokenizer: Tokenizer) -> Iterator[dict]:
     training = TrainingDocuments(corpus.number_of_documents, corpus.held_out)
-    documents = training.numbers(np.arange(training.count))
+    documents = training.corpus_indices(np.arange(training.count))
     started = time.perf_counter()
     planned = len(plan_examples(corpus, documents, training, 128, seed=0, epoch=0))
     yield _row("plan sentence pairs of 128", planned / (time.perf_counter() - started), unit="examples/s")

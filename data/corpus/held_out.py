@@ -31,22 +31,22 @@ def training_sentences(documents: Iterable[list[str]]) -> Iterator[str]:
 
 
 class TrainingDocuments:
-    """The documents of a tokenized corpus that are not held out, counted through without a list of them.
+    """The documents of a tokenized corpus that are not held out, without a list of them.
 
-    ``numbers(ranks)`` gives the indices in the corpus of the first, second, ... training document, and
-    ``ranks(numbers)`` is the inverse. Both map integer arrays of any shape.
+    Each has an index in the corpus and its own index among the training documents: 0, 1, 2, ... The two methods
+    translate arrays of indices, of any shape.
     """
 
     def __init__(self, number_of_documents: int, held_out: np.ndarray):
         self._held_out = np.asarray(held_out)
-        self._skipped_at = self._held_out - np.arange(len(self._held_out))  # one more is skipped from this rank on
+        self._skipped_at = self._held_out - np.arange(len(self._held_out))  # one more is skipped from this own index on
         self.count = number_of_documents - len(self._held_out)
 
-    def numbers(self, ranks: np.ndarray) -> np.ndarray:
-        return ranks + np.searchsorted(self._skipped_at, ranks, side="right")
+    def corpus_indices(self, own_indices: np.ndarray) -> np.ndarray:
+        return own_indices + np.searchsorted(self._skipped_at, own_indices, side="right")
 
-    def ranks(self, numbers: np.ndarray) -> np.ndarray:
-        return numbers - np.searchsorted(self._held_out, numbers)
+    def own_indices(self, corpus_indices: np.ndarray) -> np.ndarray:
+        return corpus_indices - np.searchsorted(self._held_out, corpus_indices)
 
 
 class HeldOutDocuments:
@@ -56,8 +56,8 @@ class HeldOutDocuments:
         self._held_out = np.asarray(held_out)
         self.count = len(self._held_out)
 
-    def numbers(self, ranks: np.ndarray) -> np.ndarray:
-        return self._held_out[ranks]
+    def corpus_indices(self, own_indices: np.ndarray) -> np.ndarray:
+        return self._held_out[own_indices]
 
-    def ranks(self, numbers: np.ndarray) -> np.ndarray:
-        return np.searchsorted(self._held_out, numbers)
+    def own_indices(self, corpus_indices: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._held_out, corpus_indices)

@@ -148,10 +148,10 @@ class PretrainingBatches:
     def _plan_window(self, epoch: int, window: int) -> np.ndarray:
         first = window * self._documents.count // self._windows
         end = (window + 1) * self._documents.count // self._windows
-        ranks = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
+        indices = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
         return plan_examples(
             self._corpus,
-            self._documents.numbers(ranks),
+            self._documents.corpus_indices(indices),
             self._documents,
             self._max_length,
             self._seed,
@@ -204,8 +204,8 @@ def evaluation_batches(
     held_out = HeldOutDocuments(corpus.held_out)
     # If a single document is held out, random sentences can only come from the training documents.
     others = held_out if held_out.count > 1 else TrainingDocuments(corpus.number_of_documents, corpus.held_out)
-    ranks = shuffled(np.arange(held_out.count), held_out.count, _EVALUATION_SEED, 0, _DOCUMENT_ORDER)
-    documents = held_out.numbers(ranks)
+    indices = shuffled(np.arange(held_out.count), held_out.count, _EVALUATION_SEED, 0, _DOCUMENT_ORDER)
+    documents = held_out.corpus_indices(indices)
     if max_examples is None:
         examples = plan_examples(corpus, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
     else:

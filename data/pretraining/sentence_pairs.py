@@ -170,9 +170,9 @@ def _target_lengths(documents: np.ndarray, longest: int, name: tuple[int, int]) 
 
 def _other_documents(others: Documents, documents: np.ndarray, name: tuple[int, int], chunk: np.ndarray) -> np.ndarray:
     """A random document of ``others`` for each of ``documents``, never the document itself."""
-    own_rank = others.ranks(documents)
-    rank = random_integers(0, others.count - 2, *name, _Draw.OTHER_DOCUMENT, chunk)
-    return others.numbers(rank + (rank >= own_rank))
+    own_index = others.own_indices(documents)
+    other_index = random_integers(0, others.count - 2, *name, _Draw.OTHER_DOCUMENT, chunk)
+    return others.corpus_indices(other_index + (other_index >= own_index))  # skips the document itself
 
 
 def _truncate(examples: np.ndarray, longest: int, name: tuple[int, int]) -> None:
