@@ -1,0 +1,61 @@
+"""The same numbers, sooner: kernels, each beside the plain form that it replaces.
+
+The plain form is the equation; it stands in ``bert.model``, ``bert.heads`` or ``bert.training`` and is marked with
+``@sooner``. A kernel takes the same arguments. It returns NotImplemented for what it cannot compute, and then the plain
+form runs. Inside ``with fast.off():`` the plain form always runs.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+_on = True
+
+
+def is_on() -> bool:
+    """Whether kernels run."""
+    return _on
+
+
+@contextlib.contextmanager
+def off() -> Iterator[None]:
+    """Inside the block, the plain forms run."""
+    global _on
+    before, _on = _on, False
+    try:
+        yield
+    finally:
+        _on = before
+
+
+def sooner(kernel: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Marks a plain form: calls go to its kernel, if that can compute them.
+
+    Args:
+        kernel: the function, as ``module:name`` in this folder.
+    """
+
+    def mark(plain: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        @functools.wraps(plain)
+        def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+            if _on:
+                result = _find(kernel)(*arguments, **named)
+                if result is not NotImplemented:
+                    return result
+            return plain(*arguments, **named)
+
+        return call
+
+    return mark
+
+
+@functools.cache
+def _find(kernel: str) -> Callable:
+    """The kernel, imported when it is first called: it may import the plain form's module."""
+    module, name = kernel.split(":")
+    return getattr(import_module(f"bert.fast.{module}"), name)
