@@ -46,6 +46,7 @@ from data.text.python_docs import python_docs_fingerprint, read_python_docs
 from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
 from pretraining.settings import read_settings
+from pretraining.sinusoids import start_positions_as_sinusoids
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -192,7 +193,6 @@ def make_batches(settings, shards, tokenizer, progress: Progress, processes: Pro
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, progress.position,
-        packed=processes.device.type == "cuda",
     )  # fmt: skip
     return training, list(heldout_batches(settings, shards, tokenizer, processes))
 
@@ -201,7 +201,7 @@ def heldout_batches(settings, shards: TokenizedCorpus, tokenizer, processes: Pro
     """One pass over examples of the held-out documents, the same ones each time."""
     return evaluation_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
-        processes.world_size, settings.eval_examples, packed=processes.device.type == "cuda",
+        processes.world_size, settings.eval_examples,
     )  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining
     )
     model = BertForPreTraining(config)
     if settings.sinusoidal_start:
-        model.bert.embeddings.start_positions_as_sinusoids(settings.initializer_range)
+        start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
     if not settings.nsp:  # nothing trains these two then
         model.bert.pooler.requires_grad_(False)
         model.next_sentence.requires_grad_(False)
