@@ -47,7 +47,7 @@ def draw_model(axes: Axes) -> None:
 
     axes.add_patch(rounded(LEFT - 0.2, 2.6, WIDTH + 0.4, 3.65, "white", EDGE, dashed=True))
     axes.text(LEFT, 5.95, "× num_hidden_layers", ha="left", va="center", size=8.5, color=PALE)
-    box(axes, 2.95, 1.45, "SelfAttention", "from each token to all\ntokens of its sequence", text_at=0.36)
+    box(axes, 2.95, 1.45, "MultiHeadAttention", "from each token to all\ntokens of its sequence", text_at=0.36)
     attention_matrix(axes, LEFT + 0.71 * WIDTH, 3.03, 1.29)
     note(axes, 2.95, 1.45, "attention.py", "inside: (heads, queries, keys)")
     arrow(axes, LEFT + WIDTH / 2, 4.4, 4.85, "add, LayerNorm")
