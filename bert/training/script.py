@@ -9,7 +9,7 @@ import torch
 
 from bert.errors import InputError, speaks_for_this_machine
 from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
-from bert.files.whole import held, is_disk_full
+from bert.files.whole import is_disk_full, lock_directory
 from bert.training.allocation import keep_freed_memory
 from bert.training.distributed import Processes, start_processes
 from bert.training.settings import Settings
@@ -81,7 +81,7 @@ def lock(directory: str | Path, processes: Processes) -> Iterator[None]:
         SystemExit: in all but one process then.
     """
     with contextlib.ExitStack() as stack:
-        processes.on_all(lambda: stack.enter_context(held(directory)) if processes.is_main_process else None)
+        processes.on_all(lambda: stack.enter_context(lock_directory(directory)) if processes.is_main_process else None)
         yield
 
 

@@ -61,7 +61,7 @@ def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(
 
     monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
     assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == 2
-    assert "a.py: error: what is printed cannot be written (No space left on device)" in capfd.readouterr().err
+    assert "a.py: error: the output cannot be written (No space left on device)" in capfd.readouterr().err
     with pytest.raises(FileNotFoundError):
         run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: os.stat("/nowhere"))
 
