@@ -59,7 +59,10 @@ MAY_IMPORT = {
         "bert.predict_tags", "bert.predict_spans", "bert.predict_relations", "bert.predict_choices",
         "bert.predict_summary", "bert.training", "data",
     },
-    "pretraining": {"bert.errors", "bert.config", "bert.training", "bert.commands", "data"},
+    "pretraining": {
+        "bert.errors", "bert.config", "bert.tokenization", "bert.model", "bert.heads", "bert.training", "bert.commands",
+        "data",
+    },
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",

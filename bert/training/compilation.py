@@ -35,6 +35,7 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
 
     fast.load()
     parts = [part for part in model.modules() if isinstance(part, COMPILED)]
+    hooks = [part.register_forward_pre_hook(_find_padding) for part in parts if isinstance(part, EncoderLayer)]
     for part in parts:
         part.forward = torch.compile(part.forward, fullgraph=True)
     try:
@@ -53,6 +54,8 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
             f"--compile: the model's parts cannot be compiled here ({cause}); leave --compile out, or mend the compiler"
         ) from error
     finally:
+        for hook in hooks:
+            hook.remove()
         for part in parts:
             del part.forward  # the class's own forward is visible again
 
@@ -60,6 +63,15 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
 def eager() -> contextlib.AbstractContextManager:
     """Inside the block compiled parts run eagerly. Evaluations do: their shapes would need more graphs."""
     return torch.compiler.set_stance("force_eager")
+
+
+def _find_padding(layer: nn.Module, inputs: tuple) -> None:
+    """Finds the padding that attention needs, unless a GPU's kernel needs none. It depends on the data, so a graph
+    cannot.
+    """
+    states, _, from_sequences, to_sequences, *_ = inputs
+    if not (states.is_cuda and torch.is_autocast_enabled("cuda")):
+        from_sequences.padding, to_sequences.padding  # noqa: B018 - cached
 
 
 def _first_error(message: str) -> str:
