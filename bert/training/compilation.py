@@ -5,6 +5,7 @@ All layers share a layer's graphs, so compiling takes seconds. The code between 
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
     from torch._dynamo.exc import FailOnRecompileLimitHit, ShortenTraceback
 
     fast.load()
-    parts = [part for part in model.modules() if isinstance(part, COMPILED)]
+    parts: list[Any] = [part for part in model.modules() if isinstance(part, COMPILED)]
     hooks = [part.register_forward_pre_hook(_find_padding) for part in parts if isinstance(part, EncoderLayer)]
     for part in parts:
         part.forward = torch.compile(part.forward, fullgraph=True)
@@ -71,7 +72,7 @@ def _find_padding(layer: nn.Module, inputs: tuple) -> None:
     """
     states, _, from_sequences, to_sequences, *_ = inputs
     if not (states.is_cuda and torch.is_autocast_enabled("cuda")):
-        from_sequences.padding, to_sequences.padding  # noqa: B018 - cached
+        _ = from_sequences.padding, to_sequences.padding  # cached there
 
 
 def _first_error(message: str) -> str:
