@@ -1,5 +1,6 @@
 """A batch as the loader hands it over: sequences end to end, and what a head needs for its loss."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,4 +92,5 @@ class Batch:
 
 def sequences_of(lengths: Sequence[int]) -> Sequences:
     """Sequences of these lengths, one after another."""
-    return Sequences.of_lengths(torch.tensor(lengths, dtype=torch.int64), max(lengths, default=0))
+    boundaries = torch.tensor([0, *itertools.accumulate(lengths)], dtype=torch.int32)
+    return Sequences(boundaries, max(lengths, default=0))
