@@ -5,17 +5,16 @@ import statistics
 import time
 from types import SimpleNamespace
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.batch import Batch, sequences_of
 from bert.training.distributed import Processes
 from bert.training.loop import Losses, training_step
 from bert.training.run import Run
 from bert.training.sums import Sums
-from data.packing import lay_end_to_end
 from pretraining.plan import (
     MASKED_SHARE,
     Setup,
@@ -64,8 +63,7 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     if processes.device.type == "cpu":
         examples = min(examples, max(1, int(MEASURED_ON_CPU / per_token / setup.max_length)))
     run.say(f"Measuring a few updates of {examples} examples, random ids: about a minute at most.")
-    on_gpu = processes.device.type == "cuda"
-    batch = random_batch(config, examples, setup.max_length, settings.nsp, packed=on_gpu)
+    batch = random_batch(config, examples, setup.max_length, settings.nsp)
     seconds, updates = measure_update(run, batch)
     rate = examples * setup.max_length / seconds
     sending = "" if setup.processes == processes.world_size else ", had they nothing to send"
@@ -87,26 +85,23 @@ def device_memory(processes: Processes) -> int | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // here
 
 
-def random_batch(config: BertConfig, examples: int, length: int, nsp: bool, packed: bool = False) -> dict[str, Tensor]:
-    """A micro-batch of full length and no meaning, as ``BertForPreTraining.losses`` takes it; packed: as for a GPU."""
-    input_ids = torch.randint(config.vocab_size, (examples, length))
+def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> Batch:
+    """A micro-batch of full length and no meaning, as ``BertForPreTraining.losses`` takes it."""
+    input_ids = torch.randint(config.vocab_size, (examples * length,))
     masked = torch.rand(examples, length).argsort().lt(max(1, round(MASKED_SHARE * length))).flatten()
-    batch = {
-        "input_ids": input_ids,
-        "token_type_ids": (torch.arange(length) >= length // 2).long().repeat(examples, 1),
-        "attention_mask": torch.ones_like(input_ids),
-        "masked_positions": masked.nonzero().squeeze(1),
-        "masked_labels": input_ids.flatten()[masked],
-    }
-    if packed:
-        places, boundaries = lay_end_to_end(np.ones((examples, length), bool))
-        batch |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
+    labels = {"masked_labels": input_ids[masked]}
     if nsp:
-        batch["next_sentence_labels"] = torch.arange(examples) % 2
-    return batch
+        labels["next_sentence_labels"] = torch.arange(examples) % 2
+    return Batch(
+        input_ids=input_ids,
+        token_type_ids=(torch.arange(length) >= length // 2).long().repeat(examples),
+        sequences=sequences_of([length] * examples),
+        selected=masked.nonzero().squeeze(1),
+        labels=labels,
+    )
 
 
-def measure_update(run: Run, batch: dict[str, Tensor], updates: int = UPDATES) -> tuple[float, int]:
+def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[float, int]:
     """Seconds of the training loop's update, exchange between processes included: the median, after one to warm up.
 
     Returns:

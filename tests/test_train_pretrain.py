@@ -404,7 +404,7 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "facts.json").write_text("{}")
     message = error_of(capsys, *new, *SMALL_RUN, "--shards", tmp_path / "mine")
-    assert "facts.json: is not of shards" in message
+    assert "facts.json: is not of a tokenized corpus" in message
 
 
 def test_of_both_limits_the_sooner_ends_the_run(corpus, tmp_path):

@@ -1,4 +1,4 @@
-"""The run from nothing, small: what is held out is in no other text, and every part is measured."""
+"""A small run from nothing: held-out reviews are in no other text, and every part is measured."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from tests.conftest import make_documents
 
 @pytest.fixture
 def imdb(tmp_path, monkeypatch):
-    """Reviews of a few sentences, good and bad by a word; some stand there twice, and among the unlabelled ones."""
+    """Short reviews; one word makes each good or bad. Some occur twice, and also among the unlabelled ones."""
     generator = random.Random(0)
     rows = []
     for number, sentences in enumerate(make_documents(200, seed=1)):
@@ -30,7 +30,7 @@ def imdb(tmp_path, monkeypatch):
     return folder
 
 
-def test_what_is_held_out_is_in_no_other_text(imdb, tmp_path):
+def test_held_out_reviews_are_in_no_other_text(imdb, tmp_path):
     texts, train, dev = (tmp_path / name for name in ("texts.txt", "train.tsv", "dev.tsv"))
     from_nothing.split_reviews(imdb, texts, train, dev, None)
     sets = [
