@@ -89,12 +89,7 @@ class MultiHeadAttention(nn.Module):
         self, from_states: Tensor, to_states: Tensor, from_sequences: Sequences, to_sequences: Sequences,
         return_attention: bool = False, causal: bool = False,
     ) -> tuple[Tensor, list[Tensor] | None]:  # fmt: skip
-        """
-        Args:
-            from_states: (queries, hidden_size), the tokens that attend.
-            to_states: (keys, hidden_size), the tokens that they attend to.
-            from_sequences, to_sequences: which of them belong together.
-            causal: whether a token attends to no later one.
+        """The tokens from_states (queries, hidden_size) attend to the tokens to_states (keys, hidden_size).
 
         Returns:
             (queries, hidden_size); and of each sequence the weights (heads, queries, keys), if asked for.
@@ -104,7 +99,5 @@ class MultiHeadAttention(nn.Module):
             for states in (self.query(from_states), self.key(to_states), self.value(to_states))
         )
         rate = self.dropout_probability if self.training else 0.0
-        attended, weights = attend(
-            query, key, value, from_sequences, to_sequences, probability, causal, return_attention
-        )
+        attended, weights = attend(query, key, value, from_sequences, to_sequences, rate, causal, return_attention)
         return self.output(rearrange(attended, "tokens heads dim -> tokens (heads dim)")), weights
