@@ -20,8 +20,8 @@ class Batch:
         input_ids: (tokens,) int64, all sequences end to end.
         token_type_ids: (tokens,) int64, 0 in segment A and 1 in segment B.
         sequences: which tokens belong together.
-        selected: (selected,) int64, the indices of the tokens whose last states the head reads; None: all. A head that
-            reads the pooled [CLS] alone selects nothing: an empty tensor.
+        selected: (selected,) int64, the indices of the tokens whose last states the head reads. None: all. A head that
+            reads the pooled [CLS] alone selects no token.
         choices: in multiple choice, which sequences are the choices of one example.
         labels: what the loss takes besides, by name.
     """

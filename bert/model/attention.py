@@ -24,13 +24,11 @@ def scaled_dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Attention of one sequence: softmax(query @ key^T / sqrt(dim)) @ value.
 
-    Source: Vaswani et al. 2017, equation 1. Dropout on the attention weights as in google-research/bert
-    ``modeling.py``, ``attention_layer``: it drops whole tokens to attend to.
+    Source: Vaswani et al. 2017, equation 1. Dropout on the weights drops whole tokens to attend to, as in
+    google-research/bert ``modeling.py``, ``attention_layer``.
 
     Args:
-        query: (heads, queries, dim)
-        key, value: (heads, keys, dim)
-        dropout_probability: of each weight.
+        query, key, value: (heads, queries, dim), and (heads, keys, dim) twice.
         causal: whether a query attends to no key after its own; the last query is at the last key.
 
     Returns:
@@ -64,7 +62,9 @@ def attend(
     from_lengths, to_lengths = from_sequences.lengths.tolist(), to_sequences.lengths.tolist()
     for parts in zip(query.split(from_lengths), key.split(to_lengths), value.split(to_lengths), strict=True):
         heads = (rearrange(part, "tokens heads dim -> heads tokens dim") for part in parts)
-        its_attended, its_weights = scaled_dot_product_attention(*heads, dropout_probability, causal)
+        its_attended, its_weights = scaled_dot_product_attention(
+            *heads, dropout_probability=dropout_probability, causal=causal
+        )
         attended.append(rearrange(its_attended, "heads tokens dim -> tokens heads dim"))
         weights.append(its_weights)
     return torch.cat(attended), weights if return_attention else None
