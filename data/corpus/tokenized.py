@@ -50,7 +50,7 @@ class TokenizedCorpus:
             document_starts[d + 1], this one not included. No document is empty.
         held_out: (held_out,) int64, ascending: the indices of the held-out documents.
         training_counts: (vocab_size,) int64: how often each id occurs in the other documents.
-        checksum: of all arrays; another corpus or another vocabulary has another checksum.
+        checksum: of all arrays. Another corpus or vocabulary has another one.
     """
 
     tokens: np.ndarray
@@ -94,7 +94,7 @@ def write_corpus(
     directory = Path(directory)
     if fingerprint:
         fingerprint = hashlib.sha256(f"{fingerprint} {tokenizer.fingerprint}".encode()).hexdigest()
-        with suppress(InputError):  # there is none, or it is damaged: it is made anew
+        with suppress(InputError):  # missing or damaged: it is made anew
             if read_json_object(directory / _METADATA).get("fingerprint") == fingerprint:
                 return open_corpus(directory)
     _refuse_other_metadata(directory)
