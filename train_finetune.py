@@ -34,13 +34,13 @@ from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.errors import InputError
 from bert.evaluation.report import write_json, write_report
 from bert.model.bert import initialize_weights
-from bert.training.arguments import refuse_other_run, save_settings
 from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
 from bert.training.loop import Schedule
 from bert.training.optimizer import make_optimizer
 from bert.training.run import Run, alone_in, assemble, how_to_go_on, printer, run_script
 from bert.training.schedule import steps_of_run
+from bert.training.settings import refuse_other_run, save_settings
 from data.prefetch import prefetch
 from data.tasks.batches import TaskBatches
 from finetuning.best import Best
@@ -108,9 +108,9 @@ def finetune_once(
     schedule = make_schedule(settings, training.updates_per_epoch)
 
     if processes.is_main_process:
-        save_settings(Path(whole_settings.output), vars(whole_settings))
+        save_settings(Path(whole_settings.output), whole_settings)
         if settings.output != whole_settings.output:
-            save_settings(directory, vars(settings))
+            save_settings(directory, settings)
         write_json(directory / "task.json", how_to_predict(settings, task))
     say(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:

@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
@@ -29,13 +28,13 @@ from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.sentencepiece.trainer import train_sentencepiece
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
-from bert.training.arguments import save_settings
 from bert.training.distributed import Processes
 from bert.training.loop import Progress, Schedule, mean_losses
 from bert.training.optimizer import make_optimizer
 from bert.training.reporting import in_words
 from bert.training.run import Run, alone_in, assemble, printer, run_script
 from bert.training.schedule import steps_of_run
+from bert.training.settings import save_settings
 from data.corpus.held_out import training_sentences
 from data.corpus.tokenized import TokenizedCorpus, open_corpus, write_corpus
 from data.prefetch import prefetch
@@ -45,7 +44,7 @@ from data.text.corpora import corpus_fingerprint, read_documents, require_senten
 from data.text.python_docs import python_docs_fingerprint, read_python_docs
 from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
-from pretraining.settings import read_settings
+from pretraining.settings import PretrainingSettings, read_settings
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -53,7 +52,7 @@ def main(command_line: list[str] | None = None) -> int:
     return run_script("train_pretrain.py", command_line, partial(read_settings, description=__doc__), pretrain_or_plan)
 
 
-def pretrain_or_plan(settings: SimpleNamespace, processes: Processes) -> int:
+def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int:
     """Does what the flags say, and returns the exit code."""
     if settings.plan is not None:
         return plan(settings, processes)
@@ -61,7 +60,7 @@ def pretrain_or_plan(settings: SimpleNamespace, processes: Processes) -> int:
         return pretrain(settings, processes)
 
 
-def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
+def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
     directory, say = Path(settings.output), printer(processes)
     tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, say))
@@ -77,7 +76,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     schedule = make_schedule(settings, training.updates_per_epoch)
 
     if processes.is_main_process:
-        save_settings(directory, vars(settings))
+        save_settings(directory, settings)
         save_tokenizer(directory, tokenizer)
     say(describe(settings, run, shards, schedule, training.updates_per_epoch))
     measures = any(processes.gather(len(heldout) > 0))
@@ -115,7 +114,7 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
     return 130 if ended == "interrupted" else 0
 
 
-def plan(settings: SimpleNamespace, processes: Processes) -> int:
+def plan(settings: PretrainingSettings, processes: Processes) -> int:
     """Says what a run of these settings needs, and how long it takes; reads no corpus and writes nothing."""
     say = printer(processes)
     torch.manual_seed(settings.seed)
@@ -132,7 +131,7 @@ def plan(settings: SimpleNamespace, processes: Processes) -> int:
 # ---- from text to batches ----
 
 
-def find_tokenizer(settings: SimpleNamespace, run: Path, say):
+def find_tokenizer(settings: PretrainingSettings, run: Path, say):
     """The tokenizer of the run: its own where there is one, that of --vocab, or one learned from the corpus."""
     if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
         return load_tokenizer(run)  # unless it was stopped before it had one
@@ -153,7 +152,7 @@ def find_tokenizer(settings: SimpleNamespace, run: Path, say):
     return tokenizer
 
 
-def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
+def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings):
     """A tokenizer of the kind asked for, its vocabulary learned from ``sentences``."""
     if settings.tokenizer == "sentencepiece":
         normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
@@ -162,7 +161,7 @@ def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
     return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
 
 
-def corpus_documents(settings: SimpleNamespace, report=lambda sentence: None) -> Iterator[list[str]]:
+def corpus_documents(settings: PretrainingSettings, report=lambda sentence: None) -> Iterator[list[str]]:
     """The documents of the corpus, each a list of sentences."""
     if settings.corpus is None:
         return iter(python_docs(settings.workers))
@@ -176,7 +175,7 @@ def python_docs(processes: int) -> list[list[str]]:
     return list(read_python_docs(processes))
 
 
-def tokenize_corpus(settings: SimpleNamespace, run: Path, tokenizer) -> Path:
+def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer) -> Path:
     """Where the corpus is as pieces in memory-mapped files; those that are there already are used again."""
     directory = Path(settings.shards or run / "shards")
     if settings.corpus is None:
@@ -187,7 +186,7 @@ def tokenize_corpus(settings: SimpleNamespace, run: Path, tokenizer) -> Path:
     return directory
 
 
-def make_batches(settings, shards, tokenizer, progress: Progress, processes: Processes):
+def make_batches(settings: PretrainingSettings, shards, tokenizer, progress: Progress, processes: Processes):
     """The endless training batches from where the run stands, and the held-out ones as a list."""
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
@@ -197,7 +196,9 @@ def make_batches(settings, shards, tokenizer, progress: Progress, processes: Pro
     return training, list(heldout_batches(settings, shards, tokenizer, processes))
 
 
-def heldout_batches(settings, shards: TokenizedCorpus, tokenizer, processes: Processes) -> Iterator[dict]:
+def heldout_batches(
+    settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer, processes: Processes
+) -> Iterator[dict]:
     """One pass over examples of the held-out documents, the same ones each time."""
     return evaluation_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
@@ -205,7 +206,7 @@ def heldout_batches(settings, shards: TokenizedCorpus, tokenizer, processes: Pro
     )  # fmt: skip
 
 
-def baseline(settings, shards: TokenizedCorpus, tokenizer) -> tuple[float, float]:
+def baseline(settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer) -> tuple[float, float]:
     """Held-out loss and accuracy of guessing by frequency, over all processes' examples."""
     return unigram_baseline(shards, heldout_batches(settings, shards, tokenizer, Processes(0, 1, torch.device("cpu"))))
 
@@ -213,7 +214,7 @@ def baseline(settings, shards: TokenizedCorpus, tokenizer) -> tuple[float, float
 # ---- the run ----
 
 
-def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining:
+def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTraining:
     """A model of the size asked for, with initial weights."""
     config = getattr(BertConfig, settings.size)(
         vocab_size=vocab_size,
@@ -230,7 +231,7 @@ def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining
     return model
 
 
-def resume(run: Run, settings: SimpleNamespace) -> None:
+def resume(run: Run, settings: PretrainingSettings) -> None:
     """Puts everything back to where the newest training state left it; longer sequences make a new pass begin."""
     saved = run.resume("its corpus, vocabulary and arguments.json")
     max_length = saved.get("max_length", settings.max_length)
@@ -242,7 +243,7 @@ def resume(run: Run, settings: SimpleNamespace) -> None:
         )
 
 
-def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule:
+def make_schedule(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
     """Paper, appendix A.2: 10,000 of 1,000,000 steps warm up. A run of less than 100,000 warms up for a tenth of it."""
     max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
     warmup_steps = settings.warmup_steps

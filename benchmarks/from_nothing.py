@@ -31,8 +31,8 @@ import train_pretrain
 from benchmarks.finetuning import add_rows
 from bert.errors import InputError
 from bert.files.tables import read_lines, tsv_line
-from bert.training.arguments import above_zero, positive, probability
 from bert.training.reporting import read_log
+from bert.training.settings import above_zero, positive, probability
 from data.tasks.classification import Example, hold_out, read_examples
 from data.tasks.known import KNOWN_TASKS, find_file
 from finetuning.kinds import SINGLE

@@ -15,7 +15,7 @@ from bert.errors import InputError
 from bert.files.terminal import orderly, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full
 from bert.tokenization.long_texts import LONG_TEXTS
-from bert.training.arguments import finite, positive
+from bert.training.settings import finite, positive
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,15 +1,16 @@
 """What a run of fine-tuning is told: the flags, and the paper's recipe for what no flag says."""
 
 import argparse
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
+from typing import ClassVar
 
 from bert.errors import InputError
 from bert.predict_summary import SUMMARY_SENTENCES
 from bert.tokenization.long_texts import LONG_TEXTS
-from bert.training import arguments
-from bert.training.arguments import (
-    SHARED_DEFAULTS,
-    SHARED_MAY_CHANGE,
+from bert.training import settings as shared
+from bert.training.settings import (
+    TrainingSettings,
     add_number,
     add_switch,
     finite,
@@ -22,19 +23,55 @@ from data.tasks.known import KNOWN_TASKS
 from finetuning.kinds import KINDS, OF_TABLES
 from finetuning.reading import check_flags, kind_of
 
-# The paper's recipe (appendix A.3); warm-up over a tenth of the run as in google-research/bert ``run_classifier.py``.
-DEFAULTS = {
-    "output": "runs/finetune", "checkpoint": "runs/pretrain", "task": None, "data": None, "train": None, "dev": None,
-    "test": None, "text_column": None, "text_pair_column": None, "label_column": None, "header": None,
-    "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "null_threshold": 0.0,
-    "summary_sentences": SUMMARY_SENTENCES, "class_weights": None, "fresh": None,
-    "random_start": False, "compare": False, "seeds": 1, "dropout": None, "reinitialize_layers": 0, "layer_decay": 1.0,
-    "early_stopping": None, "epochs": 3, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
-    "checkpoint_every": None, "workers": 1,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class FinetuningSettings(TrainingSettings):
+    """The settings of a fine-tuning run, one for each flag.
+
+    The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
+    tenth of a run warms up.
+    """
+
+    output: str = "runs/finetune"
+    checkpoint: str = "runs/pretrain"
+    task: str | None = None
+    data: str | None = None
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    text_column: str | None = None
+    text_pair_column: str | None = None
+    label_column: str | None = None
+    header: bool | None = None
+    label_separator: str = ","
+    problem: str | None = None
+    metric: str | None = None
+    long_texts: str = "head"
+    null_threshold: float = 0.0
+    summary_sentences: int = SUMMARY_SENTENCES
+    class_weights: list[str] | None = None
+    fresh: list[str] | None = None
+    random_start: bool = False
+    compare: bool = False
+    seeds: int = 1
+    dropout: float | None = None
+    reinitialize_layers: int = 0
+    layer_decay: float = 1.0
+    early_stopping: int | None = None
+    epochs: int | None = 3
+    batch_size: int = 32
+    learning_rate: float = 5e-5
+    workers: int = 1
+
+    MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE - {"batch_size", "max_length"} | {
+        "workers",
+        "early_stopping",
+    }
+    OWN_FLAG: ClassVar[str] = "checkpoint"
+
+
 # A model as small as that of train_pretrain.py's defaults stands, and needs, larger steps.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
-MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
 
 
 def read_settings(command_line: list[str] | None, description: str | None = None) -> SimpleNamespace:
@@ -48,13 +85,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     """
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
-    defaults = SHARED_DEFAULTS | DEFAULTS
+    defaults = FinetuningSettings()
     if not given.keys() & {"task", "data", "train", "resume"}:
         for name in sorted(given.keys() & (OF_TABLES | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
-        defaults |= BUILT_IN
-    defaults["max_length"] = kind_of(given.get("problem"), given.get("task")).max_length or defaults["max_length"]
-    settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE, parser, own_flag="checkpoint"))
+        defaults = replace(defaults, **BUILT_IN)
+    kind = kind_of(given.get("problem"), given.get("task"))
+    defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
+    values = settings_of_run(given, defaults, parser)
+    settings = SimpleNamespace(**vars(values))
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -67,8 +106,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags."""
-    parser = arguments.make_parser(description)
-    arguments.add_run_arguments(parser)
+    parser = shared.make_parser(description)
+    shared.add_run_arguments(parser)
 
     task = parser.add_argument_group("the task")
     task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
@@ -100,7 +139,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--random-start", "the checkpoint's sizes and vocabulary alone, with untrained weights")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
-    training = arguments.add_training_arguments(parser)
+    training = shared.add_training_arguments(parser)
     add_number(training, "--seeds", positive, "runs, from as many seeds; the report has mean and spread (1)")
     add_number(training, "--early-stopping", positive, "stop after this many evaluations without a better one")
     add_number(training, "--dropout", probability, "of hidden states and attention weights (the checkpoint's)")

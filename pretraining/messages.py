@@ -1,15 +1,14 @@
 """What a run of pretraining says of itself at its beginning and at its end."""
 
-from types import SimpleNamespace
-
 from bert.commands.fill_mask import fill_mask
 from bert.training.loop import Schedule
 from bert.training.run import Run, how_to_go_on
 from data.corpus.tokenized import TokenizedCorpus
+from pretraining.settings import PretrainingSettings
 
 
 def describe(
-    settings: SimpleNamespace, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
+    settings: PretrainingSettings, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
 ) -> str:
     """What is about to happen, for the user to check."""
     config = run.model.config
@@ -53,7 +52,7 @@ def fill_in_blanks(model, tokenizer, shards: TokenizedCorpus, say, count: int = 
             return
 
 
-def next_commands(settings: SimpleNamespace, ended: str) -> str:
+def next_commands(settings: PretrainingSettings, ended: str) -> str:
     """What the user may want to do now."""
     run = settings.output
     if ended != "finished":

@@ -3,7 +3,6 @@
 import os
 import statistics
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from pretraining.plan import (
     paper_hours,
     parameters_by_part,
 )
+from pretraining.settings import PretrainingSettings
 
 USABLE_MEMORY = 0.9  # of a device's; the rest is for PyTorch itself, a GPU's workspace, and pieces that fit nothing
 MEASURED_ON_CPU = 1e12  # operations of an update to measure, about, and at most: a CPU is no faster with more
@@ -33,7 +33,7 @@ UPDATES, SECONDS = 5, 60  # to measure, at most
 UPDATES_OF_A_GPU = 10  # that are measured as one: it has the next at hand while it is at work, as in training
 
 
-def make_plan(settings: SimpleNamespace, run: Run) -> str:
+def make_plan(settings: PretrainingSettings, run: Run) -> str:
     """The plan of the run that the settings describe, to print. Trains the run's model on random ids to measure.
 
     Raises:
@@ -42,7 +42,7 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
     config, processes = run.model.config, run.processes
     setup = Setup(
         config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.world_size,
-        run.precision.name, settings.shard_optimizer, settings.recompute, processes.device.type,
+        run.precision.name, settings.shard, settings.recompute, processes.device.type,
     )  # fmt: skip
     share = setup.accumulate * setup.processes
     if setup.batch_size % share:

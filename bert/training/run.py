@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -27,6 +26,7 @@ from bert.training.distributed import Processes, start_processes
 from bert.training.loop import Progress, Schedule, Update, train
 from bert.training.precision import Precision, choose_precision
 from bert.training.reporting import Reporter
+from bert.training.settings import Settings, TrainingSettings
 from bert.training.sharding import shard_optimizer, whole_state
 from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state, saved_states
 
@@ -36,8 +36,8 @@ Say = Callable[[str], None]
 def run_script(
     script: str,
     command_line: list[str] | None,
-    read_settings: Callable[[list[str] | None], SimpleNamespace],
-    do: Callable[[SimpleNamespace, Processes], int],
+    read_settings: Callable[[list[str] | None], Settings],
+    do: Callable[[Settings, Processes], int],
 ) -> int:
     """Runs a script and returns its exit code: that of ``do``, 2 for bad input, 130 when interrupted.
 
@@ -245,23 +245,23 @@ class Run:
 
 
 def assemble(
-    settings: SimpleNamespace, model: nn.Module, optimizer: torch.optim.Optimizer, processes: Processes, say: Say,
+    settings: TrainingSettings, model: nn.Module, optimizer: torch.optim.Optimizer, processes: Processes, say: Say,
     identity: dict,
 ) -> Run:  # fmt: skip
     """A new run of a model and its optimizer, in the precision and with the seed that the settings say.
 
     Args:
-        settings: output, precision, seed, shard_optimizer, recompute and compile are read.
+        settings: output, precision, seed, shard, recompute and compile are read.
         identity: see ``Run``; the model's configuration is added to it as "config".
     """
     precision = choose_precision(settings.precision, processes.device)
     torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
-    if settings.shard_optimizer:
+    if settings.shard:
         shard_optimizer(optimizer, processes)
     if settings.recompute:
         model.bert.encoder.recomputes = True
     identity = {"config": model.config.to_dict()} | identity
     return Run(
         Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler(),
-        settings.shard_optimizer, settings.compile,
+        settings.shard, settings.compile,
     )  # fmt: skip

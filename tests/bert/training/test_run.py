@@ -11,6 +11,7 @@ from bert.errors import InputError
 from bert.training.distributed import Processes
 from bert.training.optimizer import make_optimizer
 from bert.training.run import assemble, run_script
+from bert.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
 
@@ -24,8 +25,7 @@ class Model(nn.Linear):
 
 
 def settings(directory):
-    switches = dict.fromkeys(("shard_optimizer", "recompute", "compile"), False)
-    return SimpleNamespace(output=str(directory), precision="fp32", seed=0, **switches)
+    return TrainingSettings(str(directory), precision="fp32")
 
 
 def make_run(directory, said=None, size=1, processes=1, **identity):
