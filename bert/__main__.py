@@ -14,7 +14,7 @@ import sys
 from bert.errors import InputError
 from bert.files.terminal import orderly, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full
-from bert.tokenization.long_texts import LONG_TEXTS
+from bert.tasks.options import LONG_TEXTS
 from bert.training.settings import finite, positive
 
 
@@ -129,7 +129,7 @@ def run_tokenize(given: argparse.Namespace) -> None:
 
 def run_predict(given: argparse.Namespace) -> None:
     """Writes predictions, to a file as a whole, to the terminal as they come."""
-    from bert.apply import predict_file
+    from bert.commands.predict import predict_file
     from bert.files.whole import atomic_file
     from bert.training.distributed import start_processes
 
@@ -144,7 +144,7 @@ def run_predict(given: argparse.Namespace) -> None:
 
 def run_embed(given: argparse.Namespace) -> None:
     """Writes vectors, and says how many."""
-    from bert.apply import embed_file
+    from bert.commands.embed import embed_file
     from bert.training.distributed import start_processes
 
     refuse_to_write_over_input(given)

@@ -1,8 +1,8 @@
-"""The built-in task: which library does a passage of documentation come from? Labels by construction.
+"""The built-in task: which library does a passage of documentation come from? The labels come with the text.
 
-The passages are those of the built-in corpus (``data.text.python_docs``): neighbouring sentences of one module's
-docstrings. A passage that names a library would give itself away and is left out. The modules of the dev examples are
-others than those of the training examples, so that the name of a module's subject is no help either.
+A passage is two neighbouring sentences of one module's docstrings, from the built-in corpus
+(``data.text.python_docs``). A passage that names a library gives itself away and is left out. Training and validation
+examples come from different modules, so that the name of a module's subject is no help either.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from bert.randomness import shuffled
-from data.tasks.classification import Example
+from bert.tasks.classification.read import Example
 from data.text.python_docs import PythonDocument
 
 TRAINING_EXAMPLES, DEV_EXAMPLES = 2_000, 1_000
@@ -21,7 +21,7 @@ _NAMES = re.compile(r"torch|numpy|\bnp\b|python|tensor|ndarray", re.IGNORECASE)
 
 
 def library_examples(documents: Iterable[PythonDocument]) -> tuple[list[Example], list[Example]]:
-    """Training and dev examples, the same ones each time: a fifth of the modules is for dev.
+    """Training and validation examples, always the same; a fifth of the modules is for validation.
 
     An example's ``line`` is its number among all passages.
     """
@@ -29,8 +29,8 @@ def library_examples(documents: Iterable[PythonDocument]) -> tuple[list[Example]
     order = shuffled(np.arange(len(documents)), len(documents), _MODULE_ORDER)
     dev_modules = set(order[: len(documents) // 5].tolist())
     training, dev = [], []
-    for number, document in enumerate(documents):
-        chosen = dev if number in dev_modules else training
+    for index, document in enumerate(documents):
+        chosen = dev if index in dev_modules else training
         for first in range(0, len(document.sentences), SENTENCES_IN_A_PASSAGE):
             passage = " ".join(document.sentences[first : first + SENTENCES_IN_A_PASSAGE])
             if not _NAMES.search(passage):
@@ -39,6 +39,6 @@ def library_examples(documents: Iterable[PythonDocument]) -> tuple[list[Example]
 
 
 def _some(examples: list[Example], count: int) -> list[Example]:
-    """At most ``count`` of them, chosen at random, in their order."""
+    """At most ``count`` random examples, in their order."""
     order = shuffled(np.arange(len(examples)), len(examples), _EXAMPLE_ORDER)
-    return [examples[place] for place in sorted(order[:count].tolist())]
+    return [examples[index] for index in sorted(order[:count].tolist())]

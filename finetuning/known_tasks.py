@@ -1,28 +1,24 @@
-"""Known data sets by name: their files and columns as they are published, and the measure that is usual for each."""
+"""Known data sets by name: their files and columns as published, and the usual metric of each."""
 
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from bert.errors import InputError
-from data.tasks.classification import Columns
+from bert.tasks.options import Columns
 
 
 class KnownTask(NamedTuple):
-    """columns: where texts and labels stand in a table; None where the files are no tables.
-    metric: by which the best epoch is chosen.
-    problem: its kind, as ``--problem`` names it.
-    train, dev: names of files, dev None where the authors give none (a tenth of train is held out then).
-    """
+    """A published data set."""
 
-    columns: Columns | None
-    metric: str = "accuracy"
-    problem: str = "single-label"
+    columns: Columns | None  # None: the files are no tables
+    metric: str = "accuracy"  # selects the best epoch
+    problem: str = "single-label"  # its kind, see ``bert.tasks.kinds``
     train: str = "train.tsv"
-    dev: str | None = "dev.tsv"
+    dev: str | None = "dev.tsv"  # None: a part of train is held out
 
 
-# GLUE's test files have no labels: its dev files are what one measures on.
+# GLUE's test files have no labels, so that its dev files are the ones to measure on.
 KNOWN_TASKS = {
     #                            text         text_pair    label
     "cola": KnownTask(Columns("4",         None,        "2", header=False), metric="matthews"),
@@ -46,11 +42,11 @@ def find_file(directory: str | Path, name: str) -> Path:
     """A file of a data set's directory, plain or compressed.
 
     Raises:
-        InputError: where there is none of that name.
+        InputError: if there is none of that name.
     """
     for suffix in ("", ".gz", ".xz", ".bz2"):
         path = Path(directory) / f"{name}{suffix}"
-        if os.path.exists(path):  # Path.exists raises where a name is too long
+        if os.path.exists(path):  # Path.exists raises if a name is too long
             return path
     what = "no such directory" if not os.path.isdir(directory) else f"holds no {name} (nor {name}.gz, .xz, .bz2)"
     raise InputError(f"{directory}: {what}; name the data set's directory: --data, or its files: --train, --dev")

@@ -1,1 +1,1 @@
-"""What BERT is fine-tuned for: a folder for each kind of task, a table of all kinds (``kinds.py``), and what they share."""
+"""The tasks that BERT is fine-tuned for: a folder for each kind, and a table of all kinds (``kinds.py``)."""

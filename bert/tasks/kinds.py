@@ -20,7 +20,7 @@ from bert.tasks.choices.task import ChoiceTask
 from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.measure import measure_labels
 from bert.tasks.classification.predict import label_rows, predict_labels
-from bert.tasks.classification.read import MULTI, REGRESSION, SINGLE, find_labels, hold_out, read_examples
+from bert.tasks.classification.read import MULTI, REGRESSION, find_labels, hold_out, read_examples
 from bert.tasks.classification.task import ClassificationTask, MultiLabelTask, RegressionTask
 from bert.tasks.options import Columns
 from bert.tasks.relations.inputs import marked_inputs

@@ -1,14 +1,14 @@
-"""The measures that the literature reports, as fractions of one."""
+"""The metrics that the literature reports, as fractions of one."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-EMPTY_CLASS = 0.0  # the F1 of a class that is neither there nor predicted
+EMPTY_CLASS = 0.0  # the F1 of a class that is neither true nor predicted
 
 
 class Counts(NamedTuple):
-    """How many of what is looked for are there, are predicted, and are predicted rightly."""
+    """How many are true, predicted, and predicted right."""
 
     true: int
     predicted: int
@@ -28,15 +28,17 @@ class Counts(NamedTuple):
 
 
 def classification_metrics(truth: np.ndarray, predicted: np.ndarray, number_of_labels: int) -> dict[str, float]:
-    """Measures of one label per example.
+    """The metrics of one label per example.
 
     Args:
-        truth, predicted: (examples,) numbers of labels.
+        truth, predicted: (examples,) label ids.
 
     Returns:
-        accuracy; macro_f1, the mean of the classes' F1, and weighted_f1, weighted by their examples; matthews, the
-        correlation of truth and prediction (0 where one of them is all one class); and, of two classes, f1: that of
-        the second one, which GLUE reports for MRPC and QQP.
+        accuracy.
+        macro_f1: the mean of the classes' F1.
+        weighted_f1: the same, weighted by the classes' examples.
+        matthews: the correlation of truth and prediction; 0 if one of them is all one class.
+        f1: of two classes alone, the F1 of the second one, which GLUE reports for MRPC and QQP.
     """
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
@@ -53,19 +55,20 @@ def classification_metrics(truth: np.ndarray, predicted: np.ndarray, number_of_l
 
 
 def multi_label_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Measures of any number of labels per example.
+    """The metrics of any number of labels per example.
 
     Args:
         truth, predicted: (examples, labels) zeros and ones.
 
     Returns:
-        accuracy: the examples of which every label is right; micro_f1 over all decisions, macro_f1 and weighted_f1
-        over the labels.
+        accuracy: the share of examples with every label right.
+        micro_f1: over all decisions.
+        macro_f1, weighted_f1: over the labels.
     """
     from sklearn.metrics import accuracy_score, f1_score
 
     metrics = {"accuracy": float(accuracy_score(truth, predicted))}
-    only_one = truth.shape[1] == 1  # which scikit-learn would take for a choice between two classes
+    only_one = truth.shape[1] == 1  # scikit-learn would take it for a choice between two classes
     for average in ("micro", "macro", "weighted"):
         how = "binary" if only_one else average
         metrics[f"{average}_f1"] = float(f1_score(truth, predicted, average=how, zero_division=EMPTY_CLASS))
@@ -73,9 +76,7 @@ def multi_label_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, f
 
 
 def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Pearson's and Spearman's correlation of numbers (0 where all of one side are equal), and the mean squared error,
-    which is no fraction.
-    """
+    """Pearson's and Spearman's correlation, 0 if all numbers of one side are equal; and the mean squared error."""
     return {
         "pearson": correlation(truth, predicted),
         "spearman": correlation(ranks(truth), ranks(predicted)),
@@ -91,7 +92,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """The place of each value in order, from 1; equal values share the mean of their places.
+    """The rank of each value, from 1; equal values share the mean of their ranks.
 
     >>> ranks(np.array([30, 10, 10, 20])).tolist()
     [4.0, 1.5, 1.5, 3.0]
@@ -102,7 +103,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, number_of_labels: int) -> np.ndarray:
-    """(labels, labels): how often label i was taken for label j."""
+    """(labels, labels): how often label i was predicted as label j."""
     matrix = np.zeros((number_of_labels, number_of_labels), np.int64)
     np.add.at(matrix, (truth, predicted), 1)
     return matrix

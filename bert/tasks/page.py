@@ -1,15 +1,18 @@
-"""A report as one HTML file that needs nothing else: tables, and pictures inside the page."""
+"""A report as one HTML file, with its tables and pictures inside."""
 
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from bert.tasks.metrics import Counts
+
 LONGEST_NAME = 28  # letters of a label in a picture
-WORST_SHOWN = 20  # of the examples that a model gets wrong
-MOST_NAMES = 100  # labels whose names are in a picture: more would hide one another
+WORST_SHOWN = 20  # mistakes in a table
+MOST_NAMES = 100  # labels that a picture names; more names would overlap
 
 _STYLE = """
 body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.4; }
@@ -28,10 +31,10 @@ def page(title: str, sections: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    """An HTML table; fractions are shown with four digits, and the very small ones with a power of ten."""
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """An HTML table. Fractions have four digits; the very small ones have a power of ten."""
 
-    def cell(value, kind="td") -> str:
+    def cell(value: Any, kind: str = "td") -> str:
         if isinstance(value, float):
             value = f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"
         return f"<{kind}>{html.escape(str(value))}</{kind}>"
@@ -41,8 +44,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     return "<table>" + "".join(f"<tr>{line}</tr>\n" for line in lines) + "</table>"
 
 
+def counts_table(of: str, counts: Mapping[str, Counts]) -> str:
+    """A table of precision, recall and F1.
+
+    Args:
+        of: the heading of the names.
+    """
+    rows = ([name, each.precision, each.recall, each.f1, each.true, each.predicted] for name, each in counts.items())
+    return table([of, "precision", "recall", "F1", "true", "predicted"], rows)
+
+
 def preformatted(text: str) -> str:
-    """Text as it stands, in a typewriter's letters."""
+    """Text as it is, in letters of one width."""
     return f"<pre>{html.escape(text)}</pre>"
 
 
@@ -53,7 +66,7 @@ def picture(content: bytes, description: str) -> str:
 
 
 def draw_confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
-    """A confusion matrix as a PNG: a row per true label, shaded by the share of it that was taken for each label."""
+    """A confusion matrix as a PNG: a row for each true label, shaded by the share of each predicted label."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

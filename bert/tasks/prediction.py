@@ -1,6 +1,6 @@
 """The prediction loop of all kinds of tasks: windows in, each window's own part of the model's output out.
 
-    windows -> sorted by length -> batches of a bounded number of tokens -> the head -> split by window
+windows -> sorted by length -> batches of a bounded number of tokens -> the head -> split by window
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

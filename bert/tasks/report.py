@@ -1,41 +1,41 @@
-"""What a fine-tuning run leaves behind for a person: ``report.json``, ``report.html`` and ``predictions.tsv``."""
+"""The report of a fine-tuning run: ``report.json``, ``report.html`` and ``predictions.tsv``."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bert.evaluation.page import page, picture, table
 from bert.files.tables import tsv_line
 from bert.files.whole import write_atomically
+from bert.tasks.page import page, picture, table
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What there is to say of the predictions for one set of examples.
+    """How good the predictions for one set of examples are."""
 
-    metrics: the measures by name; losses: mean losses and accuracies, named as in the log; header, rows: of
-    ``predictions.tsv``; sections: (heading, HTML) for the page.
-    """
-
-    metrics: dict[str, float]
-    losses: dict[str, float]
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence] = ()
-    sections: Sequence[tuple[str, str]] = field(default_factory=list)
+    metrics: dict[str, float]  # by name
+    losses: dict[str, float] = field(default_factory=dict)  # mean losses and accuracies, named as in the log
+    header: Sequence[str] = ()  # of predictions.tsv
+    rows: Sequence[Sequence[Any]] = ()  # of predictions.tsv
+    sections: Sequence[tuple[str, str]] = ()  # (heading, HTML) of the page
 
 
-def write_report(run: Path, title: str, facts: Mapping, evaluations: Mapping[str, Evaluation]) -> dict:
-    """Writes the three files, and returns what is in ``report.json``: the metrics of each set of examples, the facts.
+def write_report(
+    run: Path, title: str, metadata: Mapping[str, Any], evaluations: Mapping[str, Evaluation]
+) -> dict[str, Any]:
+    """Writes the three files. Returns the object in ``report.json``: the metrics of each set, and the metadata.
 
     Args:
-        facts: what else is to be known of the run, plain data; they stand in ``report.json`` as they are.
+        metadata: of the run, plain data.
         evaluations: by the name of the set, "dev" and "test".
     """
-    report = {name: evaluation.metrics for name, evaluation in evaluations.items()} | dict(facts)
+    report: dict[str, Any] = {name: evaluation.metrics for name, evaluation in evaluations.items()}
+    report |= metadata
     names = list(dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics))
     rows = [[name, *(each.metrics.get(name, "") for each in evaluations.values())] for name in names]
-    shown = [(name, _in_a_cell(value)) for name, value in facts.items()]
+    shown = [(name, _in_a_cell(value)) for name, value in metadata.items()]
     sections = [("Measures", table(["", *evaluations], rows)), ("The run", table(["", ""], shown))]
     if (run / "curves.png").exists():
         sections.append(("Curves", picture((run / "curves.png").read_bytes(), "losses and accuracies by step")))
@@ -47,13 +47,13 @@ def write_report(run: Path, title: str, facts: Mapping, evaluations: Mapping[str
     return report
 
 
-def write_json(path: Path, values: Mapping) -> None:
-    """Writes an object as JSON that a person can read too."""
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes an object as indented JSON."""
     write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
-def _in_a_cell(value):
-    """A fact for the page: what an object holds, or the first twenty of a list, in a line."""
+def _in_a_cell(value: Any) -> Any:
+    """A value for the page: an object, or the first twenty items of a list, in a line."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_in_a_cell(part)}" for name, part in value.items())
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """What fine-tuning and predicting need to know of a kind of task, and the base class of the tasks themselves.
 
-    Kind    a row of the table in ``kinds.py``: how to read files, make inputs, predict and measure
-    Task    a kind with the examples of one run: what the training loop trains on, and how a model does on a set
+Kind    a row of the table in ``kinds.py``: how to read files, make inputs, predict and measure
+Task    a kind with the examples of one run: what the training loop trains on, and how a model does on a set
 """
 
 import math
@@ -32,7 +32,7 @@ class Kind:
     # (tokenizer, examples, options, source) -> their inputs
     inputs: Callable[[Tokenizer, Sequence[Any], Options, str], Inputs]
     # the model
-    head: Callable[..., nn.Module]
+    head: type[nn.Module]
     # (model, windows of each example, options) -> a prediction for each example
     predict: Callable[[Any, Sequence[Sequence[Window]], Options], list[Any]]
     # (model, (example, prediction) pairs, options) -> the cells of each line that ``bert predict`` writes
@@ -190,9 +190,7 @@ class Task:
         losses: dict[str, float] = {}
         for loss_name, loss in self.losses(model, part.targets, predictions).items():
             losses |= mean_of(loss_name, loss)
-        return replace(
-            self.kind.measure(part.examples, predictions, self.labels, self.options, in_full), losses=losses
-        )
+        return replace(self.kind.measure(part.examples, predictions, self.labels, self.options, in_full), losses=losses)
 
 
 def in_shares(

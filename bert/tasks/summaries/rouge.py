@@ -1,8 +1,8 @@
 """ROUGE: how much of a reference summary's wording a summary has.
 
-Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Words are what ``words`` finds: runs of letters
-(with their accents and vowel signs) and digits, in lower case, not reduced to stems. Each measure here is an F1, with
-precision and recall weighing the same. Languages that write no spaces between words need to be split first.
+Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Words are runs of letters (with their accents and
+vowel signs) and digits, in lower case, not reduced to stems. Each measure here is an F1: precision and recall weigh
+the same. Split a language without spaces between words first.
 """
 
 import unicodedata
@@ -24,13 +24,13 @@ def words(text: str) -> list[str]:
 
 
 def ngrams(sequence: Sequence[str], n: int) -> list[tuple[str, ...]]:
-    """All runs of ``n`` words, as often as they are there."""
+    """All runs of ``n`` words, with repetitions."""
     return [tuple(sequence[start : start + n]) for start in range(len(sequence) - n + 1)]
 
 
 def rouge_n(summary: Sequence[str], reference: Sequence[str], n: int) -> float:
-    """The F1 of the n-grams that both have, each as often as both have it (section 2); they may run over the ends of
-    sentences, as in the ROUGE package.
+    """The F1 of the n-grams that both have (section 2). An n-gram may cross the end of a sentence, as in the ROUGE
+    package.
 
     Args:
         summary, reference: sentences.
@@ -43,9 +43,9 @@ def rouge_n(summary: Sequence[str], reference: Sequence[str], n: int) -> float:
 def rouge_l(summary: Sequence[str], reference: Sequence[str]) -> float:
     """The F1 of the words in longest common subsequences, of whole summaries (section 3.2).
 
-    Of a sentence of the reference those words count that are in its longest common subsequence with any sentence of the
-    summary (their union). No word counts more often than it is in the summary, as in the ROUGE package (1.5.5), so that
-    the precision, too, is at most 1.
+    A word of a reference sentence counts if it is in the longest common subsequence with any sentence of the summary
+    (their union). No word counts more often than the summary has it, as in the ROUGE package (1.5.5). So the precision,
+    too, is at most 1.
 
     Args:
         summary, reference: sentences.
@@ -63,10 +63,10 @@ def rouge_l(summary: Sequence[str], reference: Sequence[str]) -> float:
 
 
 def common_positions(sentence: Sequence[str], other: Sequence[str]) -> set[int]:
-    """Where in ``sentence`` the words of a longest common subsequence with ``other`` stand.
+    """The positions in ``sentence`` of a longest common subsequence with ``other``.
 
-    Where several are as long, it is the one that the ROUGE package finds on its way back from the ends: of two words
-    that differ it passes over that of ``sentence``, unless only passing over that of ``other`` keeps the length.
+    If several are as long, it is the one that the ROUGE package finds. The package walks back from both ends. At two
+    unequal words it skips the word of ``sentence``, unless only skipping the word of ``other`` keeps the length.
 
     >>> sorted(common_positions("a b c d".split(), "x b d a".split()))
     [1, 3]
