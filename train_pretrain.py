@@ -45,6 +45,7 @@ from data.text.python_docs import python_docs_fingerprint, read_python_docs
 from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
 from pretraining.settings import PretrainingSettings, read_settings
+from pretraining.sinusoids import start_positions_as_sinusoids
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -191,7 +192,6 @@ def make_batches(settings: PretrainingSettings, shards, tokenizer, progress: Pro
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, progress.position,
-        packed=processes.device.type == "cuda",
     )  # fmt: skip
     return training, list(heldout_batches(settings, shards, tokenizer, processes))
 
@@ -202,7 +202,7 @@ def heldout_batches(
     """One pass over examples of the held-out documents, the same ones each time."""
     return evaluation_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
-        processes.world_size, settings.eval_examples, packed=processes.device.type == "cuda",
+        processes.world_size, settings.eval_examples,
     )  # fmt: skip
 
 
@@ -224,7 +224,7 @@ def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTrai
     )
     model = BertForPreTraining(config)
     if settings.sinusoidal_start:
-        model.bert.embeddings.start_positions_as_sinusoids(settings.initializer_range)
+        start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
     if not settings.nsp:  # nothing trains these two then
         model.bert.pooler.requires_grad_(False)
         model.next_sentence.requires_grad_(False)

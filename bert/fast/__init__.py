@@ -15,6 +15,8 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 _on = True
+_names: list[str] = []  # of the kernels that plain forms have
+_kernels: dict[str, Callable] = {}  # those that are imported
 
 
 def is_on() -> bool:
@@ -37,25 +39,29 @@ def sooner(kernel: str) -> Callable[[Callable[Arguments, Result]], Callable[Argu
     """Marks a plain form: calls go to its kernel, if that can compute them.
 
     Args:
-        kernel: the function, as ``module:name`` in this folder.
+        kernel: the function, as ``module:name`` in this folder. It is imported when it is first needed, since it may
+            itself import the plain form's module.
     """
 
     def mark(plain: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @functools.wraps(plain)
         def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
             if _on:
-                result = _find(kernel)(*arguments, **named)
+                if kernel not in _kernels:
+                    load(kernel)
+                result = _kernels[kernel](*arguments, **named)
                 if result is not NotImplemented:
                     return result
             return plain(*arguments, **named)
 
+        _names.append(kernel)
         return call
 
     return mark
 
 
-@functools.cache
-def _find(kernel: str) -> Callable:
-    """The kernel, imported when it is first called: it may import the plain form's module."""
-    module, name = kernel.split(":")
-    return getattr(import_module(f"bert.fast.{module}"), name)
+def load(*names: str) -> None:
+    """Imports kernels, by default all: a compiler cannot trace an import, so it needs them before."""
+    for kernel in names or _names:
+        module, name = kernel.split(":")
+        _kernels[kernel] = getattr(import_module(f"bert.fast.{module}"), name)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bert import fast
+
 IGNORE_INDEX = -100  # in the place of a label: no loss is computed there
 
 
@@ -39,6 +41,19 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
     total = F.cross_entropy(logits.float(), labels, class_weights, ignore_index=IGNORE_INDEX, reduction="sum")
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
     return Loss(total, (labels != IGNORE_INDEX).sum(), correct)
+
+
+@fast.sooner("vocabulary_loss:vocabulary_cross_entropy")
+def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
+    """``cross_entropy`` of the scores of every piece of the vocabulary.
+
+    Args:
+        states: (count, hidden_size)
+        word_embeddings: (vocab_size, hidden_size)
+        bias: (vocab_size,)
+        labels: (count,) integers below vocab_size, or IGNORE_INDEX.
+    """
+    return cross_entropy(F.linear(states, word_embeddings, bias), labels)
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Loss:

@@ -7,8 +7,10 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.loss import Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
+from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -40,45 +42,39 @@ class BertForMultipleChoice(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
+        choices: Sequences | None = None,
     ) -> MultipleChoiceOutput:
         """
         Args:
             input_ids, token_type_ids, attention_mask: (batch, choices, seq); in each sequence the context, and one of
-                its choices as the second segment. A sequence without a token (its attention_mask is all 0) fills up a
-                row that has fewer choices than others, and has a score of minus infinity.
+                its choices as the second segment. If a row has fewer choices than others, sequences without a token
+                (their attention_mask is all 0) fill it up, and have a score of minus infinity.
+            sequences, selected: as BertModel takes them, for sequences end to end.
+            choices: with these, which sequences are the choices of one example.
         """
-        sequences = _sequences(input_ids, token_type_ids, attention_mask)
-        encoder = self.bert(*sequences, return_attention, return_hidden_states)
-        return MultipleChoiceOutput(self._scored(encoder, len(input_ids), attention_mask), encoder)
+        padded = [
+            each
+            if each is None or sequences is not None
+            else rearrange(each, "batch choices seq -> (batch choices) seq")
+            for each in (input_ids, token_type_ids, attention_mask)
+        ]
+        encoder = self.bert(*padded, return_attention, return_hidden_states, sequences, selected=selected)
+        scores = self.classifier(self.dropout(encoder.pooler_output)).squeeze(-1)  # (sequences,)
+        if choices is not None:
+            logits = choices.padding.pad(scores, -torch.inf)
+        else:
+            logits = rearrange(scores, "(batch choices) -> batch choices", batch=len(input_ids))
+            if attention_mask is not None:
+                logits = logits.masked_fill(~attention_mask.bool().any(dim=-1), -torch.inf)
+        return MultipleChoiceOutput(logits, encoder)
 
-    def scores(
-        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
-    ) -> Tensor:
-        """The logits of ``forward``, (batch, choices), alone (see ``BertModel.read``)."""
-        encoder = self.bert.read(*_sequences(input_ids, token_type_ids, attention_mask))
-        return self._scored(encoder, len(input_ids), attention_mask)
-
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, choices, seq), labels (batch,)."""
-        logits = self.scores(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-        return {"choice": cross_entropy(logits, batch["labels"])}
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """The loss of a batch, which has ``choices`` and "labels" (examples,), the number of the right choice."""
+        return {"choice": cross_entropy(self(**batch.inputs).logits, batch.labels["labels"])}
 
     @staticmethod
-    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(batch: Batch) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
-        return {"choice": batch["labels"].numel()}
-
-    def _scored(self, encoder: BertOutput, batch: int, attention_mask: Tensor | None) -> Tensor:
-        """The encoder's output of batch * choices sequences -> (batch, choices)"""
-        scores = self.classifier(self.dropout(encoder.pooler_output))  # (batch * choices, 1)
-        logits = rearrange(scores, "(batch choices) 1 -> batch choices", batch=batch)
-        if attention_mask is None:
-            return logits
-        return logits.masked_fill(~attention_mask.bool().any(dim=-1), -torch.inf)
-
-
-def _sequences(*inputs: Tensor | None) -> list[Tensor | None]:
-    """(batch, choices, seq) -> (batch * choices, seq)"""
-    return [
-        None if values is None else rearrange(values, "batch choices seq -> (batch choices) seq") for values in inputs
-    ]
+        return {"choice": batch.labels["labels"].numel()}

@@ -7,12 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bert.config import BertConfig
-from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
-from bert.heads.vocabulary_loss import vocabulary_cross_entropy
+from bert.heads.batch import Batch
+from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy, vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
-from bert.model.layer_norm import LayerNorm
-from bert.model.packing import packing_in
+from bert.model.sequences import Sequences
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -23,26 +22,28 @@ class MaskedLanguageModelHead(nn.Module):
     Source: google-research/bert ``run_pretraining.py``, ``get_masked_lm_output``.
     """
 
-    compiled_method = "loss"  # by --compile, as one program
-
     def __init__(self, config: BertConfig):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.activation = gelu(config.hidden_act)
-        self.layer_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
-    def forward(self, hidden_states: Tensor, word_embeddings: Tensor) -> Tensor:
-        """(..., hidden_size) and the table (vocab_size, hidden_size) -> (..., vocab_size)"""
-        return F.linear(self.transform(hidden_states), word_embeddings, self.bias)
+    def forward(self, states: Tensor, word_embeddings: Tensor, labels: Tensor | None = None) -> Tensor | Loss:
+        """The scores, or with labels their loss.
 
-    def loss(self, hidden_states: Tensor, word_embeddings: Tensor, labels: Tensor) -> Loss:
-        """The cross-entropy of those scores; hidden_states: (count, hidden_size), labels: (count,) or IGNORE_INDEX."""
-        return vocabulary_cross_entropy(self.transform(hidden_states), word_embeddings, self.bias, labels)
+        Args:
+            states: (..., hidden_size), the last states of tokens.
+            word_embeddings: (vocab_size, hidden_size)
+            labels: (...) the pieces behind the tokens, or IGNORE_INDEX.
 
-    def transform(self, hidden_states: Tensor) -> Tensor:
-        """(..., hidden_size) -> the same shape, ready to be compared with pieces' vectors"""
-        return self.layer_norm(self.activation(self.dense(hidden_states)))
+        Returns:
+            (..., vocab_size), or the loss.
+        """
+        states = self.layer_norm(self.activation(self.dense(states)))
+        if labels is None:
+            return F.linear(states, word_embeddings, self.bias)
+        return vocabulary_cross_entropy(states, word_embeddings, self.bias, labels)
 
 
 class NextSentenceHead(nn.Module):
@@ -56,15 +57,17 @@ class NextSentenceHead(nn.Module):
         self.classifier = nn.Linear(config.hidden_size, 2)
 
     def forward(self, pooler_output: Tensor) -> Tensor:
-        """(batch, hidden_size) -> (batch, 2)"""
+        """(sequences, hidden_size) -> (sequences, 2)"""
         return self.classifier(pooler_output)
 
 
 @dataclass(frozen=True)
 class PreTrainingOutput:
-    """prediction_logits: (batch, seq, vocab_size), or (chosen, vocab_size) for chosen positions alone.
-    next_sentence_logits: (batch, 2), 0 = B follows A, 1 = B is random.
-    encoder: what BertModel gave (hidden states and attention weights are in it, where asked for).
+    """
+    Attributes:
+        prediction_logits: (batch, seq, vocab_size), or (masked, vocab_size) for masked_positions alone.
+        next_sentence_logits: (batch, 2), 0 = B follows A, 1 = B is random.
+        encoder: what BertModel gave (hidden states and attention weights are in it, if asked for).
     """
 
     prediction_logits: Tensor
@@ -92,45 +95,43 @@ class BertForPreTraining(nn.Module):
         masked_positions: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
     ) -> PreTrainingOutput:
-        """
+        """Takes what BertModel takes, and for a padded batch besides:
+
         Args:
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states: as BertModel takes them.
-            masked_positions: (chosen,) integers: the tokens to score, numbered row by row through the batch
-                (row * seq + position). Scoring the vocabulary for the 15 % of tokens that have a label, not for all,
-                saves most of the head's work, and most of the last layer's. None means every token.
+            masked_positions: (masked,) the tokens to score, row * seq + column. Scoring the vocabulary for the 15 % of
+                tokens that have a label saves most of the head's work. None means every token.
         """
-        if masked_positions is None or return_attention or return_hidden_states:
-            encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
-            states = encoder.last_hidden_state  # (batch, seq, hidden_size)
-            if masked_positions is not None:
-                states = states.flatten(0, 1).index_select(0, masked_positions)
-        else:
-            encoder = self.bert.read(input_ids, token_type_ids, attention_mask, masked_positions)
-            states = encoder.last_hidden_state  # (chosen, hidden_size)
+        encoder = self.bert(
+            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
+            selected=selected,
+        )  # fmt: skip
+        states = encoder.last_hidden_state
+        if masked_positions is not None:
+            states = states.flatten(0, 1)[masked_positions]
         return PreTrainingOutput(
-            prediction_logits=self.masked_language_model(states, self.word_embeddings),
-            next_sentence_logits=self.next_sentence(encoder.pooler_output),
-            encoder=encoder,
+            self.masked_language_model(states, self.word_embeddings),
+            self.next_sentence(encoder.pooler_output),
+            encoder,
         )
 
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
+    def losses(self, batch: Batch) -> dict[str, Loss]:
         """The losses of a batch, as sums and counts; the paper's loss is the sum of their two means.
 
         Args:
-            batch: input_ids, token_type_ids, attention_mask (batch, seq); masked_positions and masked_labels
-                (chosen,), a label IGNORE_INDEX where there is none; unless pretraining runs without NSP,
-                next_sentence_labels (batch,); and for a GPU how it is packed (see ``packing_in``).
+            batch: selects the masked tokens. Its labels are masked_labels (masked,), or IGNORE_INDEX; and
+                next_sentence_labels (sequences,), unless pretraining runs without NSP.
         """
-        encoder = self.bert.read(
-            batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], batch["masked_positions"],
-            packing_in(batch),
-        )  # fmt: skip
-        states, labels = encoder.last_hidden_state, batch["masked_labels"]  # (chosen, hidden_size), (chosen,)
-        losses = {"masked_lm": self.masked_language_model.loss(states, self.word_embeddings, labels)}
-        if "next_sentence_labels" in batch:
-            next_sentence_logits = self.next_sentence(encoder.pooler_output)
-            losses["next_sentence"] = cross_entropy(next_sentence_logits, batch["next_sentence_labels"])
+        encoder = self.bert(**batch.inputs)
+        masked_labels = batch.labels["masked_labels"]
+        losses = {
+            "masked_lm": self.masked_language_model(encoder.last_hidden_state, self.word_embeddings, masked_labels)
+        }
+        if "next_sentence_labels" in batch.labels:
+            logits = self.next_sentence(encoder.pooler_output)
+            losses["next_sentence"] = cross_entropy(logits, batch.labels["next_sentence_labels"])
         return losses
 
     @property
@@ -139,9 +140,9 @@ class BertForPreTraining(nn.Module):
         return self.bert.embeddings.word_embeddings.weight
 
     @staticmethod
-    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(batch: Batch) -> dict[str, int]:
         """How many labels each loss of ``batch`` will count, known before the forward pass."""
-        counts = {"masked_lm": int((batch["masked_labels"] != IGNORE_INDEX).sum())}
-        if "next_sentence_labels" in batch:
-            counts["next_sentence"] = batch["next_sentence_labels"].numel()
+        counts = {"masked_lm": int((batch.labels["masked_labels"] != IGNORE_INDEX).sum())}
+        if "next_sentence_labels" in batch.labels:
+            counts["next_sentence"] = batch.labels["next_sentence_labels"].numel()
         return counts

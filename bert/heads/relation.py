@@ -8,10 +8,11 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.packing import Packing, packing_in
+from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -45,59 +46,36 @@ class BertForRelationExtraction(nn.Module):
     def forward(
         self,
         input_ids: Tensor,
-        entity_positions: Tensor,
+        entity_positions: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
     ) -> RelationOutput:
-        """
-        Args:
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states: as BertModel takes them.
-            entity_positions: (batch, 2) integers below seq: where the first and the second entity's start markers are.
-        """
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
-        states = encoder.last_hidden_state.flatten(0, 1).index_select(0, _places(entity_positions, input_ids))
-        return RelationOutput(self._classify(states), encoder)
-
-    def scores(
-        self,
-        input_ids: Tensor,
-        entity_positions: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        packing: Packing | None = None,
-    ) -> Tensor:
-        """The logits of ``forward``, (batch, labels), alone (see ``BertModel.read``)."""
-        only_at = _places(entity_positions, input_ids)
-        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, only_at, packing)
-        return self._classify(encoder.last_hidden_state)
-
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The loss of a batch.
+        """Takes what BertModel takes, and for a padded batch besides:
 
         Args:
-            batch: input_ids, token_type_ids, attention_mask (batch, seq); entity_positions (batch, 2); labels (batch,).
+            entity_positions: (batch, 2) the columns of the first and the second entity's start markers. For sequences
+                end to end, ``selected`` says it: first and second marker of each sequence, (2 * sequences,).
         """
-        logits = self.scores(
-            batch["input_ids"], batch["entity_positions"], batch["token_type_ids"], batch["attention_mask"],
-            packing_in(batch),
+        encoder = self.bert(
+            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
+            selected=selected,
         )  # fmt: skip
-        return {"relation": cross_entropy(logits, batch["labels"])}
+        states = encoder.last_hidden_state
+        if entity_positions is not None:
+            rows = torch.arange(len(input_ids), device=input_ids.device).unsqueeze(1)
+            states = states[rows, entity_positions].flatten(0, 1)
+        states = rearrange(states, "(batch entities) hidden -> batch (entities hidden)", entities=2)
+        return RelationOutput(self.classifier(self.dropout(states)), encoder)
+
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """The loss of a batch: it selects the markers (see ``forward``), and its "labels" are (sequences,) integers."""
+        return {"relation": cross_entropy(self(**batch.inputs).logits, batch.labels["labels"])}
 
     @staticmethod
-    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(batch: Batch) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
-        return {"relation": batch["labels"].numel()}
-
-    def _classify(self, states: Tensor) -> Tensor:
-        """The markers' states (batch * 2, hidden_size) -> (batch, labels)"""
-        states = rearrange(states, "(batch entities) hidden -> batch (entities hidden)", entities=2)
-        return self.classifier(self.dropout(states))
-
-
-def _places(entity_positions: Tensor, input_ids: Tensor) -> Tensor:
-    """(batch * 2,): the markers, numbered row by row through the batch."""
-    batch, seq = input_ids.shape
-    rows = torch.arange(0, batch * seq, seq, device=input_ids.device)
-    return (rows.unsqueeze(1) + entity_positions).flatten()
+        return {"relation": batch.labels["labels"].numel()}

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, squared_error
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.packing import Packing, packing_in
+from bert.model.sequences import Sequences
 
 # Hugging Face's names of them, which ``config.json`` holds.
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -76,21 +77,15 @@ class BertForSequenceClassification(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
     ) -> SequenceOutput:
         """Takes what BertModel takes."""
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
+        encoder = self.bert(
+            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
+            selected=selected,
+        )  # fmt: skip
         return SequenceOutput(self.classifier(self.dropout(encoder.pooler_output)), encoder)
-
-    def scores(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        packing: Packing | None = None,
-    ) -> Tensor:
-        """The logits of ``forward``, (batch, labels), alone (see ``BertModel.read``)."""
-        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, packing=packing)
-        return self.classifier(self.dropout(encoder.pooler_output))
 
     def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:
         """The loss of scores (batch, labels), under the name of the problem.
@@ -104,17 +99,14 @@ class BertForSequenceClassification(nn.Module):
         function = cross_entropy if self.problem_type == "single_label_classification" else binary_cross_entropy
         return {"classification": function(logits, labels, self.class_weights)}
 
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The loss of a batch: input_ids, token_type_ids, attention_mask (batch, seq) and labels (see ``loss``); and
-        for a GPU how it is packed (see ``packing_in``).
-        """
-        logits = self.scores(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"], packing_in(batch))
-        return self.loss(logits, batch["labels"])
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """The loss of a batch, whose "labels" are as ``loss`` takes them."""
+        return self.loss(self(**batch.inputs).logits, batch.labels["labels"])
 
-    def label_counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(self, batch: Batch) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
         name = "regression" if self.problem_type == "regression" else "classification"
-        return {name: batch["labels"].numel()}
+        return {name: batch.labels["labels"].numel()}
 
     @torch.no_grad()
     def probabilities(self, logits: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.loss import Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
+from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -42,38 +44,42 @@ class BertForQuestionAnswering(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
     ) -> SpanOutput:
         """Takes what BertModel takes."""
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
-        start_logits, end_logits = self.qa_outputs(encoder.last_hidden_state).unbind(dim=-1)  # each (batch, seq)
+        encoder = self.bert(
+            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
+            selected=selected,
+        )  # fmt: skip
+        start_logits, end_logits = self.qa_outputs(encoder.last_hidden_state).unbind(dim=-1)
         return SpanOutput(start_logits, end_logits, encoder)
 
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
+    def losses(self, batch: Batch) -> dict[str, Loss]:
         """The mean of the start's and the end's cross-entropy, each a choice among the tokens of the input.
 
         The mean is ``run_squad.py``'s; the paper (section 4.2) has the sum, twice as much. A departure: there, padding
-        takes part in the choice, so that a loss depends on how long the other inputs of the batch are. Here it does
-        not, and micro-batches and processes may be cut anywhere.
+        takes part in the choice, so a loss depends on the length of the other inputs of the batch. Here it does not,
+        and micro-batches and processes may be cut anywhere.
 
         Args:
-            batch: input_ids, token_type_ids, attention_mask (batch, seq); start_positions and end_positions (batch,):
-                integers below seq, both included in the answer.
+            batch: selects all tokens. Its start_positions and end_positions are (sequences,) integers, counted in each
+                sequence; both belong to the answer.
 
         Returns:
             The loss "span", whose ``correct`` counts the answers of which both ends are right.
         """
-        output = self(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-        is_padding = batch["attention_mask"] == 0
-        start_logits, end_logits = (
-            logits.float().masked_fill(is_padding, -torch.inf) for logits in (output.start_logits, output.end_logits)
+        output = self(**batch.inputs)
+        starts, ends = batch.labels["start_positions"], batch.labels["end_positions"]
+        start_logits, end_logits = (  # (sequences, longest)
+            batch.sequences.padding.pad(logits.float(), -torch.inf)
+            for logits in (output.start_logits, output.end_logits)
         )
-        start = cross_entropy(start_logits, batch["start_positions"])
-        end = cross_entropy(end_logits, batch["end_positions"])
-        start_is_right = start_logits.detach().argmax(dim=-1) == batch["start_positions"]
-        end_is_right = end_logits.detach().argmax(dim=-1) == batch["end_positions"]
-        return {"span": Loss((start.sum + end.sum) / 2, start.count, (start_is_right & end_is_right).sum())}
+        start, end = cross_entropy(start_logits, starts), cross_entropy(end_logits, ends)
+        both_are_right = (start_logits.argmax(dim=-1) == starts) & (end_logits.argmax(dim=-1) == ends)
+        return {"span": Loss((start.sum + end.sum) / 2, start.count, both_are_right.sum())}
 
     @staticmethod
-    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(batch: Batch) -> dict[str, int]:
         """How many answers the loss of ``batch`` will count, known before the forward pass."""
-        return {"span": batch["start_positions"].numel()}
+        return {"span": batch.labels["start_positions"].numel()}

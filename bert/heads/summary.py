@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.loss import Loss, binary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.packing import Packing, packing_in
+from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -38,48 +39,39 @@ class BertForExtractiveSummarization(nn.Module):
     def forward(
         self,
         input_ids: Tensor,
-        sentence_positions: Tensor,
+        sentence_positions: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
     ) -> SummaryOutput:
-        """
+        """Takes what BertModel takes, and for a padded batch besides:
+
         Args:
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states: as BertModel takes them.
-            sentence_positions: (sentences,) integers: the [CLS] of the sentences to score, numbered row by row through
-                the batch (row * seq + position), since rows have unequal numbers of them.
+            sentence_positions: (sentences,) the [CLS] of the sentences to score, row * seq + column, since rows have
+                unequal numbers of them. For sequences end to end, ``selected`` says it.
         """
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
-        states = encoder.last_hidden_state.flatten(0, 1).index_select(0, sentence_positions)  # (sentences, hidden_size)
+        encoder = self.bert(
+            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
+            selected=selected,
+        )  # fmt: skip
+        states = encoder.last_hidden_state
+        if sentence_positions is not None:
+            states = states.flatten(0, 1)[sentence_positions]  # (sentences, hidden_size)
         return SummaryOutput(self.classifier(self.dropout(states)).squeeze(-1), encoder)
 
-    def scores(
-        self,
-        input_ids: Tensor,
-        sentence_positions: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        packing: Packing | None = None,
-    ) -> Tensor:
-        """The logits of ``forward``, (sentences,), alone (see ``BertModel.read``)."""
-        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, sentence_positions, packing)
-        return self.classifier(self.dropout(encoder.last_hidden_state)).squeeze(-1)
-
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
+    def losses(self, batch: Batch) -> dict[str, Loss]:
         """The loss of a batch: each sentence is a yes or no of its own.
 
         Args:
-            batch: input_ids, token_type_ids, attention_mask (batch, seq); sentence_positions and labels (sentences,): 1
-                for a sentence of the summary, else 0.
+            batch: selects the [CLS] of sentences. Its "labels" are (sentences,), 1 for a sentence of the summary, else
+                0.
         """
-        logits = self.scores(
-            batch["input_ids"], batch["sentence_positions"], batch["token_type_ids"], batch["attention_mask"],
-            packing_in(batch),
-        )  # fmt: skip
-        return {"sentence": binary_cross_entropy(logits, batch["labels"])}
+        return {"sentence": binary_cross_entropy(self(**batch.inputs).logits, batch.labels["labels"])}
 
     @staticmethod
-    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(batch: Batch) -> dict[str, int]:
         """How many sentences the loss of ``batch`` will count, known before the forward pass."""
-        return {"sentence": batch["labels"].numel()}
+        return {"sentence": batch.labels["labels"].numel()}

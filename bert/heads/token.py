@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.packing import Packing, packing_in
+from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -46,43 +47,25 @@ class BertForTokenClassification(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        selected: Tensor | None = None,
     ) -> TokenOutput:
         """Takes what BertModel takes."""
-        encoder = self.bert(input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states)
+        encoder = self.bert(
+            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
+            selected=selected,
+        )  # fmt: skip
         return TokenOutput(self.classifier(self.dropout(encoder.last_hidden_state)), encoder)
 
-    def scores(
-        self,
-        input_ids: Tensor,
-        word_positions: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        packing: Packing | None = None,
-    ) -> Tensor:
-        """The logits of ``forward`` at some tokens alone, (words, labels) (see ``BertModel.read``).
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """The loss of a batch over its words; special tokens and the later pieces of a word have none.
 
         Args:
-            input_ids, token_type_ids, attention_mask: (batch, seq), as BertModel takes them.
-            word_positions: (words,) integers: the first pieces of words, numbered row by row through the batch
-                (row * seq + position).
+            batch: selects the first pieces of words. Its "labels" are (words,) integers, or IGNORE_INDEX.
         """
-        encoder = self.bert.read(input_ids, token_type_ids, attention_mask, word_positions, packing)
-        return self.classifier(self.dropout(encoder.last_hidden_state))
-
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Loss]:
-        """The loss of a batch: that of its words; special tokens and the later pieces of a word have none.
-
-        Args:
-            batch: input_ids, token_type_ids, attention_mask (batch, seq); word_positions (words,), see ``scores``; and
-                labels (words,): integers, IGNORE_INDEX where a word has none.
-        """
-        logits = self.scores(
-            batch["input_ids"], batch["word_positions"], batch["token_type_ids"], batch["attention_mask"],
-            packing_in(batch),
-        )  # fmt: skip
-        return {"tagging": cross_entropy(logits, batch["labels"])}
+        return {"tagging": cross_entropy(self(**batch.inputs).logits, batch.labels["labels"])}
 
     @staticmethod
-    def label_counts(batch: dict[str, Tensor]) -> dict[str, int]:
+    def label_counts(batch: Batch) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
-        return {"tagging": int((batch["labels"] != IGNORE_INDEX).sum())}
+        return {"tagging": int((batch.labels["labels"] != IGNORE_INDEX).sum())}

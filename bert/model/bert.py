@@ -6,27 +6,37 @@ import torch
 from torch import Tensor, nn
 
 from bert.config import BertConfig
-from bert.model.attention import attention_bias
 from bert.model.embeddings import Embeddings
 from bert.model.encoder import Encoder
-from bert.model.packing import Packing, choose, find_packing
+from bert.model.sequences import Padding, Sequences
 
 
 @dataclass(frozen=True)
 class BertOutput:
-    """What BertModel gives back.
+    """What BertModel gives back for a padded batch. For sequences end to end, (batch, seq) is (tokens,) throughout.
 
-    last_hidden_state: (batch, seq, hidden_size), the encoder's output for each token; (chosen, hidden_size) from
-        ``read``.
-    pooler_output: (batch, hidden_size), the state of [CLS] after the pooler; None in a model without one.
-    hidden_states: where asked for, num_hidden_layers + 1 tensors (batch, seq, hidden_size), the embeddings first.
-    attentions: where asked for, num_hidden_layers tensors (batch, heads, seq, seq) of attention weights.
+    Attributes:
+        last_hidden_state: (batch, seq, hidden_size), the encoder's output, 0 at padding; or (selected, hidden_size).
+        pooler_output: (batch, hidden_size), the state of [CLS] after the pooler; None in a model without one.
+        hidden_states: if asked for, num_hidden_layers + 1 tensors (batch, seq, hidden_size), the embeddings first.
+        attentions: if asked for, of each layer the weights (batch, heads, seq, seq), 0 at padding; for sequences end to
+            end, a list of (heads, length, length).
     """
 
     last_hidden_state: Tensor
     pooler_output: Tensor | None
     hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
+    attentions: tuple | None = None
+
+    def padded(self, padding: Padding) -> "BertOutput":
+        """The same, with the batch's padding put back."""
+        states, attentions = self.hidden_states, self.attentions
+        return BertOutput(
+            padding.pad(self.last_hidden_state),
+            self.pooler_output,
+            None if states is None else tuple(padding.pad(each) for each in states),
+            None if attentions is None else tuple(padding.pad_attention(each) for each in attentions),
+        )
 
 
 class Pooler(nn.Module):
@@ -41,7 +51,7 @@ class Pooler(nn.Module):
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, first_states: Tensor) -> Tensor:
-        """The last states of the first tokens (batch, hidden_size) -> (batch, hidden_size)"""
+        """The last states of the first tokens (sequences, hidden_size) -> (sequences, hidden_size)"""
         return torch.tanh(self.dense(first_states))
 
 
@@ -69,88 +79,60 @@ class BertModel(nn.Module):
         attention_mask: Tensor | None = None,
         return_attention: bool = False,
         return_hidden_states: bool = False,
+        sequences: Sequences | None = None,
+        positions: Tensor | None = None,
+        selected: Tensor | None = None,
     ) -> BertOutput:
-        """
+        """Takes sequences end to end, or a padded batch, which is unpadded at the door and padded at the exit.
+
         Args:
-            input_ids: (batch, seq) token ids.
-            token_type_ids: (batch, seq), 0 in segment A and 1 in segment B. None means all A.
+            input_ids: (batch, seq) token ids; with ``sequences``, (tokens,).
+            token_type_ids: the same shape, 0 in segment A and 1 in segment B. None means all A.
             attention_mask: (batch, seq), 1 or True at real tokens, 0 or False at padding. None means no padding.
-            return_attention: fill ``attentions``; runs the written-out attention instead of the fused kernel.
+            return_attention: fill ``attentions``, from the plain form of attention.
             return_hidden_states: fill ``hidden_states``.
+            sequences: which tokens belong together. None: the batch is padded.
+            positions: (tokens,) of each token in its sequence. None: 0, 1, 2, ...
+            selected: (selected,) indices of tokens: the last layer is computed for these and each [CLS] alone. None:
+                all. Neither of the two is for a padded batch.
 
         Raises:
-            ValueError: where seq is above max_position_embeddings, or attention_mask has another shape than input_ids.
+            ValueError: if a sequence is longer than max_position_embeddings, or attention_mask has another shape than
+                input_ids.
         """
-        _check_shape(attention_mask, input_ids)
-        embeddings = self.embeddings(input_ids, token_type_ids)
-        bias = attention_bias(attention_mask, embeddings.dtype)
-        last_hidden_state, hidden_states, attentions = self.encoder(
-            embeddings, bias, return_attention, return_hidden_states
-        )
-        return BertOutput(
-            last_hidden_state=last_hidden_state,
-            pooler_output=None if self.pooler is None else self.pooler(last_hidden_state[:, 0]),
-            hidden_states=hidden_states if return_hidden_states else None,
-            attentions=attentions if return_attention else None,
-        )
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(input_ids)
+        self.check_length(input_ids.shape[1] if sequences is None else sequences.longest)
+        if sequences is None:
+            padding = Padding.of_mask(attention_mask, input_ids)
+            output = self.forward(
+                padding.unpad(input_ids), padding.unpad(token_type_ids), None, return_attention, return_hidden_states,
+                padding.sequences, padding.columns,
+            )  # fmt: skip
+            return output.padded(padding)
 
-    def read(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        only_at: Tensor | None = None,
-        packing: Packing | None = None,
-    ) -> BertOutput:
-        """``forward`` for a head that reads the last states of a few tokens: those of ``only_at``, and the pooler's.
+        if positions is None:
+            positions = sequences.positions(len(input_ids))
+        computed, first = selected, sequences.first
+        if selected is not None and self.pooler is not None:
+            computed = torch.cat([first, selected])  # the pooler reads the first token of each sequence
+        states, hidden_states, attentions = self.encoder(
+            self.embeddings(input_ids, token_type_ids, positions), sequences, computed, return_attention,
+            return_hidden_states,
+        )  # fmt: skip
+        pooler_output = None
+        if self.pooler is not None:
+            pooler_output = self.pooler(states[first] if selected is None else states[: len(first)])
+            states = states if selected is None else states[len(first) :]
+        return BertOutput(states, pooler_output, hidden_states, attentions)
 
-        The last layer is then computed for these tokens alone, and padding is left out where that pays
-        (``find_packing``).
-
-        Args:
-            input_ids, token_type_ids, attention_mask: as ``forward`` takes them.
-            only_at: (chosen,) integers: the tokens whose last states are wanted, numbered row by row through the batch
-                (row * seq + position). None: no more than the pooler needs.
-            packing: how to lay the real tokens end to end, all of ``only_at`` and of [CLS] among them. None: it is
-                found from attention_mask, for which a GPU has to wait until all that it was given to do is done.
-
-        Returns:
-            last_hidden_state (chosen, hidden_size), and pooler_output.
-
-        Raises:
-            ValueError: as ``forward``.
-        """
-        if only_at is None:
-            only_at = input_ids.new_empty(0)
-        _check_shape(attention_mask, input_ids)
-        (batch, seq), device = input_ids.shape, input_ids.device
-        pooled = 0 if self.pooler is None else batch  # what the pooler reads: each [CLS]
-        places = torch.cat([torch.arange(0, pooled * seq, seq, device=device), only_at])
-        if packing is None and attention_mask is not None:
-            if attention_mask.all():
-                attention_mask = None  # without padding the scores need nothing added
-            packing = find_packing(attention_mask)
-            if packing is not None and not attention_mask.flatten()[places].all():
-                packing = None  # a packed batch has no padding, and here some is asked for
-        # The CPU computes a token once that is asked for twice; a GPU would have to wait to know their number.
-        places, numbers = places.unique(return_inverse=True) if device.type == "cpu" else (places, None)
-        embeddings = self.embeddings(input_ids, token_type_ids, packing)
-        bias = attention_bias(attention_mask, embeddings.dtype)
-        states, _, _ = self.encoder(embeddings, bias, packing=packing, chosen=choose(places, batch, seq, packing))
-        if numbers is not None:
-            states = states[numbers]
-        return BertOutput(
-            last_hidden_state=states[pooled:],
-            pooler_output=None if self.pooler is None else self.pooler(states[:pooled]),
-        )
-
-
-def _check_shape(attention_mask: Tensor | None, input_ids: Tensor) -> None:
-    if attention_mask is not None and attention_mask.shape != input_ids.shape:
-        raise ValueError(
-            f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}: both are "
-            f"(batch, seq)"
-        )
+    def check_length(self, length: int) -> None:
+        """Raises a ValueError if the position embeddings end before a sequence of this length does."""
+        if length > self.config.max_position_embeddings:
+            raise ValueError(
+                f"the sequences are {length} tokens long, but this model has {self.config.max_position_embeddings} "
+                f"position embeddings (max_position_embeddings): shorten them"
+            )
 
 
 def initialize_weights(module: nn.Module, config: BertConfig) -> None:

@@ -1,15 +1,12 @@
-"""The encoder: layers of self-attention and feed-forward, each with dropout, a residual and LayerNorm after it."""
+"""The encoder: layers of self-attention and feed-forward, each with dropout, a residual sum and LayerNorm after it."""
 
-import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from bert.config import BertConfig
-from bert.model.attention import SelfAttention
+from bert.model.attention import MultiHeadAttention
 from bert.model.dropout import Dropout
 from bert.model.feed_forward import FeedForward
-from bert.model.layer_norm import LayerNorm
-from bert.model.packing import Chosen, Packing
+from bert.model.sequences import Sequences
 
 
 class EncoderLayer(nn.Module):
@@ -19,81 +16,62 @@ class EncoderLayer(nn.Module):
     ``modeling.py``; later models moved it before the sublayer.
     """
 
-    compiled_method = "forward"  # by --compile, as one program for all layers
-
     def __init__(self, config: BertConfig):
         super().__init__()
-        self.attention = SelfAttention(config)
-        self.attention_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attention = MultiHeadAttention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
-        self,
-        hidden_states: Tensor,
-        bias: Tensor | None = None,
+        self, from_states: Tensor, to_states: Tensor, from_sequences: Sequences, to_sequences: Sequences,
         return_attention: bool = False,
-        packing: Packing | None = None,
-        chosen: Chosen | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """(batch, seq, hidden_size), or packed (tokens, hidden_size) -> the same shape, or (chosen, hidden_size) where
-        some tokens are chosen; and the attention weights where asked (see SelfAttention).
-        """
-        attended, weights = self.attention(hidden_states, bias, return_attention, packing, chosen)
-        if chosen is not None:
-            hidden_states = chosen.take(hidden_states)
-        hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
-        transformed = self.feed_forward(hidden_states)
-        return self.feed_forward_norm(hidden_states + self.dropout(transformed)), weights
+    ) -> tuple[Tensor, list[Tensor] | None]:  # fmt: skip
+        """Arguments and results as ``MultiHeadAttention`` has them: (queries, hidden_size), and perhaps the weights."""
+        attended, weights = self.attention(
+            from_states, to_states, from_sequences, to_sequences, return_attention=return_attention
+        )
+        states = self.attention_norm(from_states + self.dropout(attended))
+        return self.feed_forward_norm(states + self.dropout(self.feed_forward(states))), weights
 
 
 class Encoder(nn.Module):
-    """The stack of ``num_hidden_layers`` layers.
-
-    Attributes:
-        recomputes: whether a layer keeps nothing but its input for the backward pass, which computes the layer once
-            more, to the same numbers: much less memory, for one more forward pass. Source: Chen et al. 2016,
-            "Training Deep Nets with Sublinear Memory Cost", also known as gradient checkpointing.
-    """
+    """The stack of ``num_hidden_layers`` layers."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))
-        self.recomputes = False
 
     def forward(
-        self,
-        hidden_states: Tensor,
-        bias: Tensor | None = None,
-        return_attention: bool = False,
+        self, states: Tensor, sequences: Sequences, selected: Tensor | None = None, return_attention: bool = False,
         return_hidden_states: bool = False,
-        packing: Packing | None = None,
-        chosen: Chosen | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[list[Tensor], ...] | None]:  # fmt: skip
         """
         Args:
-            hidden_states: (batch, seq, hidden_size), or packed (tokens, hidden_size): the embeddings.
-            bias: (batch, 1, 1, seq) of ``attention_bias``, or None.
-            return_attention, return_hidden_states: fill what is returned second and third.
-            packing: how the tokens are packed, or None where they are not.
-            chosen: the tokens that the last layer is computed for; None: all.
+            states: (tokens, hidden_size), the embeddings.
+            sequences: which tokens belong together.
+            selected: (selected,) indices: the last layer is computed for these tokens alone. They attend to every token
+                of their sequence. In pretraining they are a sixth of the tokens, in classification [CLS] alone.
+            return_attention, return_hidden_states: fill the third and the second result.
 
         Returns:
-            The last layer's output, shaped as they are, or (chosen, hidden_size). Then, where asked for and else empty,
-            all hidden states from the embeddings to that output, and each layer's attention weights (batch, heads, seq,
-            seq).
+            The last layer's states, (tokens, hidden_size) or (selected, hidden_size). Then, if asked for, all states
+            from the embeddings to these, and each layer's attention weights (see ``MultiHeadAttention``).
         """
-        all_hidden_states, all_weights = [hidden_states], []
+        all_states, all_weights = [states], []
         for layer in self.layers:
-            chosen_here = chosen if layer is self.layers[-1] else None
-            inputs = (hidden_states, bias, return_attention, packing, chosen_here)
-            if self.recomputes and torch.is_grad_enabled():
-                hidden_states, weights = checkpoint(layer, *inputs, use_reentrant=False)
+            if selected is None or layer is not self.layers[-1]:
+                states, weights = layer(states, states, sequences, sequences, return_attention)
             else:
-                hidden_states, weights = layer(*inputs)
-            if return_hidden_states:
-                all_hidden_states.append(hidden_states)
-            if return_attention:
-                all_weights.append(weights)
-        return hidden_states, tuple(all_hidden_states if return_hidden_states else ()), tuple(all_weights)
+                indices, order = selected.sort()
+                from_sequences = sequences.select(indices)
+                states, weights = layer(states[indices], states, from_sequences, sequences, return_attention)
+                states = states[order.argsort()]
+            all_states += [states] if return_hidden_states else []
+            all_weights += [weights] if return_attention else []
+        return (
+            states,
+            tuple(all_states) if return_hidden_states else None,
+            tuple(all_weights) if return_attention else None,
+        )

@@ -1,4 +1,4 @@
-"""The position-wise feed-forward network (Vaswani et al. 2017, section 3.3), with GELU in the place of ReLU."""
+"""The position-wise feed-forward network (Vaswani et al. 2017, section 3.3), with GELU instead of ReLU."""
 
 from torch import Tensor, nn
 
@@ -14,8 +14,8 @@ class FeedForward(nn.Module):
     """Two layers applied to every token alone: up to intermediate_size, GELU, down to hidden_size.
 
     Source: Devlin et al. 2018, section 3 (GELU, and four times hidden_size); ``modeling.py``, ``transformer_model``.
-    A departure: what ``modeling.py`` computes under the name "gelu" is the tanh approximation since 2019; here, as in
-    transformers, "gelu" is the exact one, and "gelu_new" the approximation. They differ by less than 0.0005.
+    A departure: since 2019 ``modeling.py`` computes the tanh approximation under the name "gelu". Here, as in
+    transformers, "gelu" is exact and "gelu_new" is the approximation. They differ by less than 0.0005.
     """
 
     def __init__(self, config: BertConfig):
@@ -24,6 +24,6 @@ class FeedForward(nn.Module):
         self.activation = gelu(config.hidden_act)
         self.output = nn.Linear(config.intermediate_size, config.hidden_size)
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        """(batch, seq, hidden_size) -> (batch, seq, hidden_size)"""
-        return self.output(self.activation(self.intermediate(hidden_states)))
+    def forward(self, states: Tensor) -> Tensor:
+        """(tokens, hidden_size) -> (tokens, hidden_size)"""
+        return self.output(self.activation(self.intermediate(states)))

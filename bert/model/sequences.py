@@ -8,40 +8,11 @@ exception: it must know which tokens belong together. ``Sequences`` says that an
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-
-@dataclass(frozen=True)
-class Padding:
-    """The places of tokens in a padded batch.
-
-        padded (batch, seq)                 tokens
-
-        [CLS]  good  [SEP]   .     .
-        [CLS]  not   bad    [SEP]  .        [CLS] good [SEP] [CLS] not bad [SEP] [CLS] well [SEP]
-        [CLS]  well  [SEP]   .     .
-
-    Attributes:
-        indices: (tokens,) int64, ascending: row * seq + column of each token.
-        batch: the number of rows.
-        seq: the number of columns.
-    """
-
-    indices: Tensor
-    batch: int
-    seq: int
-
-    def pad(self, states: Tensor, value: float = 0.0) -> Tensor:
-        """(tokens, ...) -> (batch, seq, ...), with ``value`` at padding."""
-        padded = states.new_full((self.batch * self.seq, *states.shape[1:]), value)
-        return padded.index_copy(0, self.indices, states).unflatten(0, (self.batch, self.seq))
-
-    def unpad(self, padded: Tensor) -> Tensor:
-        """(batch, seq, ...) -> (tokens, ...)"""
-        return padded.flatten(0, 1).index_select(0, self.indices)
 
 
 @dataclass(frozen=True)
@@ -63,7 +34,7 @@ class Sequences:
 
     @property
     def first(self) -> Tensor:
-        """(sequences,) the index of the first token of each sequence, [CLS]."""
+        """(sequences,) the index of each sequence's first token, [CLS]."""
         return self.boundaries[:-1]
 
     @property
@@ -72,7 +43,7 @@ class Sequences:
         return self.boundaries.diff()
 
     def positions(self, tokens: int) -> Tensor:
-        """(tokens,) the position of each token in its own sequence: 0, 1, 2, 0, 1, 2, 3, 0, 1, 2."""
+        """(tokens,) the position of each token in its sequence: 0, 1, 2, 0, 1, 2, 3, 0, 1, 2 above."""
         starts = self.first.repeat_interleave(self.lengths, output_size=tokens)
         return torch.arange(tokens, device=starts.device) - starts
 
@@ -80,15 +51,81 @@ class Sequences:
         """The same sequences, of selected tokens alone.
 
         Args:
-            indices: (selected,) the tokens, ascending; each sequence's first one may be there twice.
+            indices: (selected,) ascending. A token may be there several times.
         """
-        boundaries = torch.searchsorted(indices, self.boundaries, out_int32=True)
-        return Sequences(boundaries, min(self.longest + 1, len(indices)))
+        return Sequences(torch.searchsorted(indices, self.boundaries, out_int32=True), len(indices))
+
+    @cached_property
+    def padding(self) -> "Padding":
+        """The places of the tokens in a padded batch: a row for each sequence, as long as the longest."""
+        longest = int(self.lengths.max()) if len(self.lengths) else 0
+        is_token = torch.arange(longest, device=self.boundaries.device) < self.lengths[:, None]
+        return Padding(is_token.flatten().nonzero().squeeze(1), *is_token.shape)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """The places of tokens in a padded batch.
+
+        (batch, seq)                        (tokens,)
+
+        [CLS]  good  [SEP]   .     .
+        [CLS]  not   bad    [SEP]  .        [CLS] good [SEP] [CLS] not bad [SEP] [CLS] well [SEP]
+        [CLS]  well  [SEP]   .     .
+
+    Attributes:
+        indices: (tokens,) int64, row * seq + column of each token, ascending.
+        batch, seq: the number of rows and of columns.
+    """
+
+    indices: Tensor
+    batch: int
+    seq: int
+
+    @classmethod
+    def of_mask(cls, attention_mask: Tensor | None, input_ids: Tensor) -> "Padding":
+        """The places of a batch's real tokens. A row without any is read as its first token of padding alone.
+
+        Args:
+            attention_mask: (batch, seq), 0 at padding; None: there is none.
+            input_ids: (batch, seq)
+
+        Raises:
+            ValueError: if the two shapes differ.
+        """
+        if attention_mask is None:
+            return cls(torch.arange(input_ids.numel(), device=input_ids.device), *input_ids.shape)
+        if attention_mask.shape != input_ids.shape:
+            raise ValueError(
+                f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}: both are "
+                f"(batch, seq)"
+            )
+        is_token = attention_mask != 0
+        is_token[:, 0] |= ~is_token.any(dim=1)
+        return cls(is_token.flatten().nonzero().squeeze(1), *input_ids.shape)
 
     @property
-    def padding(self) -> Padding:
-        """The places of the tokens if each sequence had a row of its own, as long as the longest."""
-        lengths = self.lengths
-        longest = int(lengths.max()) if len(lengths) else 0
-        is_token = torch.arange(longest, device=lengths.device) < lengths[:, None]
-        return Padding(is_token.flatten().nonzero().squeeze(1), len(lengths), longest)
+    def columns(self) -> Tensor:
+        """(tokens,)"""
+        return self.indices % self.seq
+
+    @property
+    def sequences(self) -> Sequences:
+        """Each row as a sequence."""
+        return Sequences.of_lengths(torch.bincount(self.indices // self.seq, minlength=self.batch), self.seq)
+
+    def pad(self, states: Tensor, value: float = 0.0) -> Tensor:
+        """(tokens, ...) -> (batch, seq, ...), with ``value`` at padding."""
+        padded = states.new_full((self.batch * self.seq, *states.shape[1:]), value)
+        return padded.index_copy(0, self.indices, states).unflatten(0, (self.batch, self.seq))
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """(batch, seq, ...) -> (tokens, ...)"""
+        return padded.flatten(0, 1).index_select(0, self.indices)
+
+    def pad_attention(self, weights: list[Tensor]) -> Tensor:
+        """Of each sequence (heads, length, length) -> (batch, heads, seq, seq), with 0 at padding."""
+        padded = weights[0].new_zeros(self.batch, self.seq, self.seq, len(weights[0]))
+        for row, columns in enumerate(self.columns.split(self.sequences.lengths.tolist())):
+            padded[row, columns[:, None], columns] = weights[row].permute(1, 2, 0)
+        return padded.permute(0, 3, 1, 2)

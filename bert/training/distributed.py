@@ -37,12 +37,6 @@ class Processes:
         """Whether this process is the one that prints and writes."""
         return self.rank == 0
 
-    def on_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The batch where it is computed on. A GPU takes it from pinned memory, for which nobody waits."""
-        if self.device.type == "cuda":
-            return {name: values.pin_memory().to(self.device, non_blocking=True) for name, values in batch.items()}
-        return {name: values.to(self.device) for name, values in batch.items()}
-
     def sum(self, values: Tensor) -> Tensor:
         """The elementwise sum of ``values`` over all processes, on each of them. Waits for all."""
         if self.world_size == 1:

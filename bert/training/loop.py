@@ -15,13 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from bert.heads.batch import Batch
 from bert.training.distributed import Processes
 from bert.training.health import Health, check_scale
 from bert.training.precision import Precision
 from bert.training.schedule import linear_schedule
 from bert.training.sums import Sums
-
-Batch = dict[str, Tensor]
 
 
 class Update(Protocol):
@@ -93,7 +92,7 @@ def training_step(
     """
     total = torch.zeros((), device=processes.device)
     for number, batch in enumerate(micro_batches, start=1):
-        batch = processes.on_device(batch)
+        batch = batch.to(processes.device)
         with _synchronised(losses, number == len(micro_batches)):
             with precision.autocast():
                 by_name = losses(batch)
@@ -218,7 +217,7 @@ def mean_losses(
     model.eval()
     sums = Sums()
     for batch in batches:
-        batch = processes.on_device(batch)
+        batch = batch.to(processes.device)
         with precision.autocast():
             sums.add(model.losses(batch))
     model.train(was_training)
@@ -256,7 +255,7 @@ def _agree(model: nn.Module, update: Update, processes: Processes, stop_requests
     counts = [model.label_counts(batch) for batch in update.micro_batches]
     names = list(counts[0])
     mine = [sum(count[name] for count in counts) for name in names]
-    mine.append(sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches))
+    mine.append(sum(len(batch.input_ids) for batch in update.micro_batches))
     mine += stop_requests.values()
     everyones = processes.sum(torch.tensor(mine, dtype=torch.int64)).tolist()
     asked = zip(stop_requests, everyones[len(names) + 1 :], strict=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from bert.heads.batch import Batch
 from data.corpus.tokenized import TokenizedCorpus
-from data.pretraining.layout import IGNORE_INDEX
 
 
-def unigram_baseline(shards: TokenizedCorpus, batches: Iterable[dict]) -> tuple[float, float]:
+def unigram_baseline(shards: TokenizedCorpus, batches: Iterable[Batch]) -> tuple[float, float]:
     """The loss and accuracy of guessing every masked piece of ``batches`` from how frequent pieces are.
 
     The frequencies are those of the training documents, with one added to each, so that no piece is impossible.
@@ -19,8 +19,7 @@ def unigram_baseline(shards: TokenizedCorpus, batches: Iterable[dict]) -> tuple[
     """
     counts = shards.training_counts + 1
     log_probabilities = np.log(counts / counts.sum())
-    labels = np.concatenate([batch["masked_labels"].numpy() for batch in batches] or [np.zeros(0, np.int64)])
-    labels = labels[labels != IGNORE_INDEX]
+    labels = np.concatenate([batch.labels["masked_labels"].numpy() for batch in batches] or [np.zeros(0, np.int64)])
     if len(labels) == 0:
         return float("nan"), float("nan")
     return float(-log_probabilities[labels].mean()), float((labels == counts.argmax()).mean())

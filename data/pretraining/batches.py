@@ -14,10 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bert.errors import InputError
+from bert.heads.batch import Batch
 from bert.randomness import shuffled
+from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.held_out import HeldOutDocuments, TrainingDocuments
 from data.corpus.tokenized import TokenizedCorpus
-from data.pretraining.layout import Batch, InputLayout
+from data.pretraining.layout import InputLayout
 from data.pretraining.sentence_pairs import EXAMPLE, plan_examples
 
 TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a fraction of a second
@@ -77,8 +79,6 @@ class PretrainingBatches:
         process, processes: which part of each batch is this process's.
         accumulate: micro-batches in an update.
         position: ``Update.position`` of the update after which to go on; None: from the beginning.
-        packed: every micro-batch says how it is laid end to end, for a GPU, and is max_length long; otherwise it is as
-            long as its longest example, rounded up to a multiple of 8.
 
     What is in a micro-batch is said at ``InputLayout.batch``.
 
@@ -90,7 +90,7 @@ class PretrainingBatches:
     def __init__(
         self,
         shards: TokenizedCorpus,
-        tokenizer,
+        tokenizer: Tokenizer,
         batch_size: int,
         max_length: int,
         seed: int,
@@ -100,7 +100,6 @@ class PretrainingBatches:
         processes: int = 1,
         accumulate: int = 1,
         position: tuple[int, int, int] | None = None,
-        packed: bool = False,
     ):
         share = accumulate * processes
         if batch_size < 1 or batch_size % share:
@@ -112,7 +111,7 @@ class PretrainingBatches:
         if nsp:
             _require_pairs(shards, self._documents.count)
         self._shards = shards
-        self._layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, packed, nsp)
+        self._layout = InputLayout(shards, tokenizer, whole_word_masking, nsp)
         self._batch_size, self._max_length, self._seed, self._nsp = batch_size, max_length, seed, nsp
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = Position(0, 0, 0) if position is None else Position(*position)
@@ -185,7 +184,7 @@ class PretrainingBatches:
 
 def evaluation_batches(
     shards: TokenizedCorpus,
-    tokenizer,
+    tokenizer: Tokenizer,
     batch_size: int,
     max_length: int,
     nsp: bool = True,
@@ -193,7 +192,6 @@ def evaluation_batches(
     process: int = 0,
     processes: int = 1,
     max_examples: int | None = None,
-    packed: bool = False,
 ) -> Iterator[Batch]:
     """One pass over the held-out documents: the same examples with the same masks every time.
 
@@ -218,7 +216,7 @@ def evaluation_batches(
         document_of = np.searchsorted(ends, examples["chunk"], side="right")
         examples = examples[_occurrence(document_of) < most_of_one]
     examples = examples[:max_examples][process::processes]
-    layout = InputLayout(shards, tokenizer, max_length, whole_word_masking, packed, nsp)
+    layout = InputLayout(shards, tokenizer, whole_word_masking, nsp)
     for first in range(0, len(examples), batch_size):
         yield layout.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
 

@@ -1,14 +1,15 @@
-"""The masked language model's loss, taken slice by slice of the vocabulary.
+"""The masked language model's loss on the CPU, one slice of the vocabulary after another.
 
-A token's scores are as many as the vocabulary has pieces, and hundreds of tokens have a label: written out as a table
-they are the largest tensor of an update (73 MB for 600 tokens and 30,522 pieces), of which cross-entropy and its
-gradient make two more. A slice of it stays in the processor's cache from the product to the sums, and what the gradient
-needs is kept once:
+A token has as many scores as the vocabulary has pieces, and hundreds of tokens have a label. As one table the scores
+are the largest tensor of an update (73 MB for 600 tokens and 30,522 pieces), and cross-entropy and its gradient make
+two more. A slice stays in the processor's cache from the product to the sums, and the gradient's part is kept once:
 
                     pieces 0 ... 1,023   1,024 ... 2,047   ...
     states (count)  [ logits        ]  [ logits      ]         each is made, reduced to its maximum and the sum of its
                       max, sum           max, sum              exponentials, and kept as exponentials for the gradient
 """
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -22,26 +23,19 @@ SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by 
 
 
 def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
-    """``cross_entropy(F.linear(states, word_embeddings, bias), labels)``.
+    """``bert.heads.loss.vocabulary_cross_entropy``: in slices in float32 on the CPU.
 
-    In float32 on the CPU it is computed slice by slice; on a GPU, in 16 bits or where it is compiled, as it stands
-    above. The one difference: in slices a label counts as right that shares the highest score with others. On a GPU
-    the vocabulary is filled up to a multiple of 64 with pieces that cannot be: its matrix units read 8 numbers of 16
-    bits at a time, and 30,522, which is no multiple of 8, takes a slower kernel.
-
-    Args:
-        states: (count, hidden_size)
-        word_embeddings: (vocab_size, hidden_size)
-        bias: (vocab_size,)
-        labels: (count,) integers below vocab_size, or IGNORE_INDEX.
+    One difference: in slices a label counts as correct if it shares the highest score with others. On a GPU the
+    vocabulary is filled up to a multiple of 64 with impossible pieces. Its matrix units read 8 numbers of 16 bits at a
+    time, and 30,522, which is no multiple of 8, takes a slower kernel.
     """
-    in_float32 = states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    in_slices = states.device.type == "cpu" and in_float32 and not torch.compiler.is_compiling()
     if states.is_cuda:
         missing = -len(bias) % ROWS_TOGETHER
         word_embeddings, bias = F.pad(word_embeddings, (0, 0, 0, missing)), F.pad(bias, (0, missing), value=-torch.inf)
-    if not in_slices:
         return cross_entropy(F.linear(states, word_embeddings, bias), labels)
+    in_float32 = states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    if not in_float32 or torch.compiler.is_compiling():
+        return NotImplemented
     total, correct = SlicedCrossEntropy.apply(states, word_embeddings, bias, labels, SLICE, torch.is_grad_enabled())
     return Loss(total, (labels != IGNORE_INDEX).sum(), correct)
 
@@ -52,8 +46,8 @@ class SlicedCrossEntropy(torch.autograd.Function):
     With the scores z of a token and its label y the loss is log(sum(exp(z))) - z[y]; the gradient of z is softmax(z),
     less 1 at y.
 
-    Its arguments are those of ``vocabulary_cross_entropy``, then the pieces in a slice, and whether there will be a
-    gradient (inside of forward PyTorch no longer says).
+    Takes what ``vocabulary_cross_entropy`` takes, then the pieces in a slice, and whether there will be a gradient
+    (inside forward PyTorch no longer says).
     """
 
     @staticmethod
@@ -77,7 +71,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
         log_sum = highest + (sums * (maxima - highest[:, None]).exp()).sum(dim=1).log()
         of_label = at_label.gather(1, (labels // size)[:, None])[:, 0]
         correct = ((of_label >= highest) & has_label).sum()
-        to_softmax = (maxima - log_sum[:, None]).exp()  # what makes a slice's exponentials probabilities
+        to_softmax = (maxima - log_sum[:, None]).exp()  # turns a slice's exponentials into probabilities
         ctx.save_for_backward(states, word_embeddings, labels, has_label, to_softmax, *exponentials)
         ctx.size = size
         ctx.mark_non_differentiable(correct)
@@ -87,7 +81,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient: Tensor, _):
         states, word_embeddings, labels, has_label, to_softmax, *exponentials = ctx.saved_tensors
-        weight = (gradient * has_label)[:, None]  # (count, 1): 0 for what has no label
+        weight = (gradient * has_label)[:, None]  # (count, 1): 0 without a label
         at_label = -weight * states
         bias_gradient = states.new_empty(len(word_embeddings))
         embedding_gradient = torch.empty_like(word_embeddings)
@@ -103,6 +97,6 @@ class SlicedCrossEntropy(torch.autograd.Function):
         return states_gradient, embedding_gradient, bias_gradient, None, None, None
 
 
-def _slices(word_embeddings: Tensor, bias: Tensor, size: int):
-    """Each slice of the vocabulary: its first piece's number, its rows of the table, its part of the bias."""
+def _slices(word_embeddings: Tensor, bias: Tensor, size: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Of each slice: its first piece, its rows of the table, its part of the bias."""
     return zip(range(0, len(bias), size), word_embeddings.split(size), bias.split(size))

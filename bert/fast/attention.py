@@ -1,0 +1,102 @@
+"""Attention of all sequences at once, instead of one after another.
+
+``varlen`` on a GPU of the year 2020 or later, in 16 bits: FlashAttention-2 (Dao 2023) on sequences end to end.
+``padded`` everywhere else: the sequences as the rows of a padded batch. Nothing is copied if they are equally long.
+"""
+
+import math
+from functools import cache
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.attention.varlen import varlen_attn
+
+from bert.model.dropout import dropout
+from bert.model.sequences import Padding, Sequences
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, from_sequences: Sequences, to_sequences: Sequences,
+    dropout_probability: float = 0.0, causal: bool = False, return_attention: bool = False,
+) -> tuple[Tensor, None]:  # fmt: skip
+    """``bert.model.attention.attend``, without the attention weights."""
+    if return_attention:
+        return NotImplemented
+    kernel = attend_varlen if has_varlen_kernel(query) else attend_padded
+    return kernel(query, key, value, from_sequences, to_sequences, dropout_probability, causal), None
+
+
+def has_varlen_kernel(query: Tensor) -> bool:
+    """Whether FlashAttention computes it: on a GPU since Ampere, in 16 bits, head sizes up to 256 in steps of 8."""
+    dim = query.shape[-1]
+    is_16_bits = query.dtype in (torch.float16, torch.bfloat16)
+    return query.is_cuda and is_16_bits and dim % 8 == 0 and dim <= 256 and _is_ampere(query.device)
+
+
+@cache
+def _is_ampere(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def attend_varlen(
+    query: Tensor, key: Tensor, value: Tensor, from_sequences: Sequences, to_sequences: Sequences,
+    dropout_probability: float, causal: bool,
+) -> Tensor:  # fmt: skip
+    """Nothing is computed for padding, since there is none; nothing is counted, since that would synchronise."""
+    boundaries = (from_sequences.boundaries, to_sequences.boundaries, from_sequences.longest, to_sequences.longest)
+    if dropout_probability == 0 and not causal:
+        return varlen_attn(query, key, value, *boundaries)
+    # varlen_attn has no dropout; the operator that it calls does.
+    attended, *_ = torch.ops.aten._flash_attention_forward(
+        query, key, value, *boundaries, dropout_probability, is_causal=causal, return_debug_mask=False
+    )
+    return attended
+
+
+def attend_padded(
+    query: Tensor, key: Tensor, value: Tensor, from_sequences: Sequences, to_sequences: Sequences,
+    dropout_probability: float, causal: bool,
+) -> Tensor:  # fmt: skip
+    """The equation on (batch, heads, seq, dim), with a mask that hides the padding."""
+    from_padding, to_padding = from_sequences.padding, to_sequences.padding
+    query, key, value = (
+        rearrange(pad(states, padding), "batch seq heads dim -> batch heads seq dim")
+        for states, padding in ((query, from_padding), (key, to_padding), (value, to_padding))
+    )
+    mask = attention_mask(from_sequences, to_sequences, causal)
+    # PyTorch's fused kernel never stores the (seq, seq) weights. On the CPU it has no dropout, and what PyTorch does
+    # there instead is slower than the equation.
+    if dropout_probability > 0 and not query.is_cuda:
+        scores = query @ key.mT / math.sqrt(query.shape[-1])  # (batch, heads, queries, keys)
+        scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+        attended = dropout(scores.softmax(dim=-1), dropout_probability) @ value
+    else:
+        attended = F.scaled_dot_product_attention(query, key, value, mask, dropout_probability)
+    attended = rearrange(attended, "batch heads seq dim -> batch seq heads dim")
+    return attended.flatten(0, 1) if is_full(from_padding) else from_padding.unpad(attended)
+
+
+def pad(states: Tensor, padding: Padding) -> Tensor:
+    """``padding.pad``, without a copy if there is no padding."""
+    return states.unflatten(0, (padding.batch, padding.seq)) if is_full(padding) else padding.pad(states)
+
+
+def is_full(padding: Padding) -> bool:
+    """Whether no row is shorter than another."""
+    return len(padding.indices) == padding.batch * padding.seq
+
+
+def attention_mask(from_sequences: Sequences, to_sequences: Sequences, causal: bool) -> Tensor | None:
+    """(batch, 1, 1 or queries, keys) bool, True if a query may attend to a key; None: each may attend to all."""
+    if is_full(to_sequences.padding) and not causal:
+        return None
+    lengths = to_sequences.lengths
+    keys = torch.arange(to_sequences.padding.seq, device=lengths.device)
+    mask = rearrange(keys < lengths[:, None], "batch keys -> batch 1 1 keys")
+    if causal:
+        queries = torch.arange(from_sequences.padding.seq, device=lengths.device)
+        last_key = queries + (lengths - from_sequences.lengths)[:, None]  # (batch, queries)
+        mask = mask & (keys <= rearrange(last_key, "batch queries -> batch 1 queries 1"))
+    return mask
