@@ -4,11 +4,11 @@ import json
 import random
 
 import pytest
-
-from benchmarks import from_nothing
 from data.tasks.classification import read_examples
 from data.tasks.known import KNOWN_TASKS
 from finetuning.kinds import SINGLE
+
+from benchmarks import from_nothing
 from tests.conftest import make_documents
 
 

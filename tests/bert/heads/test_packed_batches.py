@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from data.tasks.batches import packed
 
 from bert.config import BertConfig
 from bert.heads.relation import BertForRelationExtraction
@@ -9,7 +10,6 @@ from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.summary import BertForExtractiveSummarization
 from bert.heads.token import BertForTokenClassification
 from bert.model import bert as bert_module
-from data.tasks.batches import packed
 
 CONFIG = BertConfig(
     vocab_size=101, hidden_size=48, num_hidden_layers=3, num_attention_heads=3, intermediate_size=56,

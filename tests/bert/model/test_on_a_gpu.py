@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from bert.model.packed_attention import packed_attention
+from bert.model.packing import Packing, find_packing
 
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
 from bert.model.attention import scaled_dot_product_attention
-from bert.model.packed_attention import packed_attention
-from bert.model.packing import Packing, find_packing
 from bert.training.compilation import compiled_parts
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

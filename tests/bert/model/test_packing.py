@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+from bert.model.packing import Packing, find_packing, lacks_packed_attention
 
 import bert.model.bert
 from bert.config import BertConfig
 from bert.model.bert import BertModel
-from bert.model.packing import Packing, find_packing, lacks_packed_attention
 
 CONFIG = BertConfig(
     vocab_size=50, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
