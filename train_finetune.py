@@ -38,10 +38,10 @@ from bert.tasks.task import Task
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
-from bert.training.loop import Schedule
-from bert.training.optimizer import make_optimizer
-from bert.training.run import Run, Say, alone_in, assemble, how_to_go_on, printer, run_script
-from bert.training.schedule import steps_of_run
+from bert.training.loop import train
+from bert.training.run import Run, assemble
+from bert.training.schedule import Schedule, steps_of_run
+from bert.training.script import Log, how_to_go_on, lock, make_log, run_script
 from bert.training.settings import refuse_other_run, save_settings
 from data.prefetch import prefetch
 from finetuning.best import Best
@@ -58,21 +58,21 @@ def main(command_line: list[str] | None = None) -> int:
 
 def finetune(settings: FinetuningSettings, processes: Processes) -> int:
     """Reads the task once and trains on it: once, from several seeds, or from a random start besides."""
-    say = printer(processes)
+    log = make_log(processes)
     tokenizer = processes.on_all(lambda: find_tokenizer(settings))
-    reading = processes.on_all(lambda: read_task(settings, tokenizer, say))
+    reading = processes.on_all(lambda: read_task(settings, tokenizer, log))
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
-    with alone_in(settings.output, processes):
+    with lock(settings.output, processes):
         for name, part in parts.items():
-            ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, say)
+            ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, log)
             if reports[name] is None:
-                say(how_to_go_on("train_finetune.py", settings.output))
+                log(how_to_go_on("train_finetune.py", settings.output))
                 return 130 if ended == "interrupted" else 0
         if processes.is_main_process and len(reports) > 1:
-            summarize(settings, reports, say)
-    say(next_commands(settings))
+            summarize(settings, reports, log)
+    log(next_commands(settings))
     return 0
 
 
@@ -82,7 +82,7 @@ def finetune_once(
     reading: Reading,
     tokenizer: Tokenizer,
     processes: Processes,
-    say: Say,
+    log: Log,
 ) -> tuple[str, dict[str, Any] | None]:
     """One run, from a checkpoint to a report.
 
@@ -96,17 +96,16 @@ def finetune_once(
     task = reading.task
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
-    model = processes.on_all(lambda: make_model(settings, task, say)).to(processes.device)
-    optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
-    if settings.layer_decay != 1:
-        decay_learning_rate_by_layer(optimizer, model, settings.layer_decay)
+    model = processes.on_all(lambda: make_model(settings, task, log)).to(processes.device)
     identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint}
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
-    run = assemble(settings, model, optimizer, processes, say, identity)
+    run = assemble(settings, model, processes, log, identity)
+    if settings.layer_decay != 1:
+        decay_learning_rate_by_layer(run.optimizer, model, settings.layer_decay)
     best, saved = Best(), None
     if settings.resume:
-        best = processes.on_all(lambda: resume(run))
+        best = resume(run)
     training = processes.on_all(lambda: TaskBatches(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.world_size, settings.accumulate, run.progress.position,
@@ -119,23 +118,25 @@ def finetune_once(
         if settings.output != whole_settings.output:
             save_settings(directory, settings)
         write_json(directory / "task.json", how_to_predict(reading))
-    say(describe(settings, run, task, schedule, training.updates_per_epoch))
+    log(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
-            reporter.record(**run.facts)
+            reporter.record(**run.metadata)
 
         def evaluate() -> str | None:
             """Measures on the validation set, and saves the model if it is the best so far."""
-            evaluation = task.evaluate(model, "dev", run.precision, processes)
+            with run.evaluation():
+                evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
             is_best = best.update(evaluation.metrics[reading.metric], run.progress.step, epoch)
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
-            reporter.say(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
+            reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
             reporter.draw_curves()
             if is_best:
+                weights = run.weights()
                 if processes.is_main_process:
-                    save_checkpoint(directory, model, tokenizer)
+                    save_checkpoint(directory, model, tokenizer, weights)
                 checkpoint()  # a resumed run finds the model that the state calls the best
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
 
@@ -148,11 +149,11 @@ def finetune_once(
 
         ended = "stopped early"
         if not best.patience_exhausted(settings.early_stopping):
-            ended = run.train(prefetch(training), schedule, reporter, evaluate, checkpoint)
+            ended = train(run, prefetch(training), schedule, reporter.report, evaluate, checkpoint)
         if ended == "finished":
             evaluate()
             checkpoint()  # once more, for the best of all
-    run.say_how_it_ended(ended)
+    run.log_end(ended)
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
@@ -185,7 +186,7 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:
     return load_tokenizer(settings.checkpoint)
 
 
-def make_model(settings: FinetuningSettings, task: Task, say: Say) -> nn.Module:
+def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     """The checkpoint's encoder with the task's head. The head starts untrained unless the checkpoint has it."""
     checkpoint = settings.checkpoint
     config = load_config(checkpoint)
@@ -226,7 +227,7 @@ def make_model(settings: FinetuningSettings, task: Task, say: Say) -> nn.Module:
         initialize_weights(model.get_submodule(name), config)
     reinitialize_top_layers(model.bert, settings.reinitialize_layers)
     if found is not None and task.head_name not in asked:
-        say(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
+        log(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
     return model
 
 
@@ -256,14 +257,15 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
     all processes but the main one.
     """
     task = reading.task
-    run.model.load_state_dict(load_checkpoint(run.directory, task.kind.head).state_dict())
-    evaluations = {
-        name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
-        for name in ("dev", "test")
-        if name in task.sets
-    }
+    run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
+    with run.evaluation():
+        evaluations = {
+            name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
+            for name in ("dev", "test")
+            if name in task.sets
+        }
     for name, evaluation in evaluations.items():
-        run.say(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
+        run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
     facts = {
         "task": settings.task or settings.train or "built-in", "checkpoint": settings.checkpoint,
         "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
@@ -273,7 +275,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         "too_long": {name: part.too_long for name, part in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
         "dropout": run.model.config.hidden_dropout_prob,
-        "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.facts,
+        "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.metadata,
     }  # fmt: skip
     if not run.processes.is_main_process:
         return facts

@@ -1,13 +1,13 @@
-"""How fast text becomes shards, and shards become masked batches.
+"""How fast text becomes a tokenized corpus, and a tokenized corpus becomes masked batches.
 
     python -m benchmarks.data_pipeline
     python -m benchmarks.data_pipeline --megabytes 60 --json results.json
 
-The text is the unlabelled IMDb reviews of the folder that the environment variable BERT_DATA names, with the published
-vocabulary beside them; without it, the built-in corpus and a vocabulary learned from it. Masking is set beside
-transformers' collator, where that is installed, on the same sequences of ids; it only pads and masks, while ours also
-plans the pairs, reads the ids from the shards and joins them; they take turns, and the medians are shown. (Its
-whole-word masking needs offsets into the text.)
+The text is the unlabelled IMDb reviews in the folder that the environment variable BERT_DATA names, with the published
+vocabulary. Without the variable it is the built-in corpus, with a vocabulary learned from it. If transformers is
+installed, its collator takes turns with ours on the same sequences of ids. The table shows medians. The collator only
+pads and masks. Ours also plans the pairs, reads the ids from the corpus and joins them. (The collator's whole-word
+masking needs offsets into the text.)
 """
 
 import argparse
@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
 from data.corpus.held_out import TrainingDocuments
@@ -35,12 +36,8 @@ from data.text.corpora import read_documents
 from data.text.python_docs import read_python_docs
 
 SHAPES = ((32, 128), (256, 128), (64, 512))
-VARIANTS = {
-    "whole words": {"whole_word_masking": True},
-    "end to end, as for a GPU": {"packed": True},
-    "single segments": {"nsp": False},
-}
-TURNS, SECONDS = 5, 1.0  # of the batches' cases, and of each turn
+VARIANTS = {"whole words": {"whole_word_masking": True}, "single segments": {"nsp": False}}
+TURNS, SECONDS = 5, 1.0  # turns in a case of batches, and seconds in a turn
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,13 +48,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
 
-    name, documents, tokenizer = _corpus(options.megabytes)
+    name, documents, tokenizer = _text(options.megabytes)
     with tempfile.TemporaryDirectory() as directory:
-        rows = list(_text_to_shards(documents, tokenizer, Path(directory), options.processes))
-        shards = write_corpus(documents(), tokenizer, Path(directory) / "shards")
-        rows += _shards_to_batches(shards, tokenizer)
+        rows = list(_text_to_corpus(documents, tokenizer, Path(directory), options.processes))
+        corpus = write_corpus(documents(), tokenizer, Path(directory) / "corpus")
+        rows += _corpus_to_batches(corpus, tokenizer)
 
-    print(f"{name}: {len(shards.tokens):,} pieces; one core, but where the case says otherwise\n")
+    print(f"{name}: {len(corpus.tokens):,} pieces; one core, unless the case says otherwise\n")
     print(f"{'case':58} {'ours':>12} {'theirs':>12} {'ratio':>6}  unit")
     for row in rows:
         theirs = "" if row["theirs"] is None else f"{row['theirs']:,.1f}"
@@ -72,8 +69,8 @@ def _row(case: str, ours: float, theirs: float | None = None, unit: str = "real 
     return {"case": case, "precision": None, "ours": ours, "theirs": theirs, "unit": unit, "ratio": ratio}
 
 
-def _corpus(megabytes: float) -> tuple[str, Callable[[], Iterator[list[str]]], WordPieceTokenizer]:
-    """Its name, a function that reads it from the beginning, and a tokenizer for it."""
+def _text(megabytes: float) -> tuple[str, Callable[[], Iterator[list[str]]], WordPieceTokenizer]:
+    """The text's name, a function that reads it from the beginning, and its tokenizer."""
     folder = os.environ.get("BERT_DATA")
     if folder is None:
         documents = list(_first(read_python_docs(), megabytes))
@@ -97,41 +94,43 @@ def _bytes(documents: Iterable[list[str]]) -> int:
     return sum(len(sentence.encode()) + 1 for document in documents for sentence in document)
 
 
-def _text_to_shards(documents, tokenizer, directory: Path, processes: int) -> Iterator[dict]:
+def _text_to_corpus(
+    documents: Callable[[], Iterator[list[str]]], tokenizer: Tokenizer, directory: Path, processes: int
+) -> Iterator[dict]:
     megabytes = _bytes(documents()) / 1e6
     started = time.perf_counter()
     for _ in documents():
         pass
-    yield _row("read a corpus and split its sentences", megabytes / (time.perf_counter() - started), unit="MB/s")
+    yield _row("read text and split its sentences", megabytes / (time.perf_counter() - started), unit="MB/s")
     for count in sorted({1, processes}):
         started = time.perf_counter()
         write_corpus(documents(), tokenizer, directory / str(count), processes=count)
         speed = megabytes / (time.perf_counter() - started)
-        yield _row(f"corpus to shards, {count} worker process{'es' * (count > 1)}", speed, unit="MB/s")
+        yield _row(f"text to tokenized corpus, {count} worker process{'es' * (count > 1)}", speed, unit="MB/s")
 
 
-def _shards_to_batches(shards: TokenizedCorpus, tokenizer) -> Iterator[dict]:
-    training = TrainingDocuments(shards.number_of_documents, shards.held_out)
-    documents = training.numbers(np.arange(training.count))
+def _corpus_to_batches(corpus: TokenizedCorpus, tokenizer: Tokenizer) -> Iterator[dict]:
+    training = TrainingDocuments(corpus.number_of_documents, corpus.held_out)
+    documents = training.corpus_indices(np.arange(training.count))
     started = time.perf_counter()
-    planned = len(plan_examples(shards, documents, training, 128, seed=0, epoch=0))
+    planned = len(plan_examples(corpus, documents, training, 128, seed=0, epoch=0))
     yield _row("plan sentence pairs of 128", planned / (time.perf_counter() - started), unit="examples/s")
     for batch_size, max_length in SHAPES:
         shape = f"{batch_size} x {max_length}"
-        batches = PretrainingBatches(shards, tokenizer, batch_size, max_length, seed=0)
+        batches = PretrainingBatches(corpus, tokenizer, batch_size, max_length, seed=0)
         streams = [_tokens_of(batches)]
         if (theirs := _their_tokens(batches, tokenizer)) is not None:
             streams.append(theirs)
-        yield _row(f"shards to masked batches, {shape}", *_in_turns(*streams))
+        yield _row(f"corpus to masked batches, {shape}", *_in_turns(*streams))
         for name, how in VARIANTS.items():
-            batches = PretrainingBatches(shards, tokenizer, batch_size, max_length, seed=0, **how)
-            yield _row(f"shards to masked batches, {shape}, {name}", *_in_turns(_tokens_of(batches)))
-    with contextlib.closing(prefetch(PretrainingBatches(shards, tokenizer, 32, 128, seed=0))) as batches:
+            batches = PretrainingBatches(corpus, tokenizer, batch_size, max_length, seed=0, **how)
+            yield _row(f"corpus to masked batches, {shape}, {name}", *_in_turns(_tokens_of(batches)))
+    with contextlib.closing(prefetch(PretrainingBatches(corpus, tokenizer, 32, 128, seed=0))) as batches:
         yield _row("the first of these through a background thread", *_in_turns(_tokens_of(batches)))
 
 
 def _in_turns(*streams: Iterator[int]) -> list[float]:
-    """Tokens per second of each stream, whose items are numbers of tokens: the medians of turns."""
+    """The median tokens per second of each stream. A stream's items are numbers of tokens."""
     speeds: list[list[float]] = [[] for _ in streams]
     for stream in streams:
         next(stream)
@@ -145,13 +144,13 @@ def _in_turns(*streams: Iterator[int]) -> list[float]:
 
 
 def _tokens_of(updates: Iterable) -> Iterator[int]:
-    """The real tokens of each update, padding not counted; planning and all else is done meanwhile."""
+    """The number of tokens in each update. To get it, the update is planned and made."""
     for update in updates:
-        yield sum(int(batch["attention_mask"].sum()) for batch in update.micro_batches)
+        yield sum(len(batch.input_ids) for batch in update.micro_batches)
 
 
-def _their_tokens(batches: PretrainingBatches, tokenizer) -> Iterator[int] | None:
-    """The same of transformers' collator, given our examples as lists of ids; None where it is not installed."""
+def _their_tokens(batches: PretrainingBatches, tokenizer: Tokenizer) -> Iterator[int] | None:
+    """The same with transformers' collator, on our examples as lists of ids; None if it is not installed."""
     try:
         import transformers
     except ImportError:
@@ -164,11 +163,9 @@ def _their_tokens(batches: PretrainingBatches, tokenizer) -> Iterator[int] | Non
     examples = []
     for update in islice(batches, 20):
         [batch] = update.micro_batches
-        lengths = batch["attention_mask"].sum(dim=1).tolist()
-        names = ("input_ids", "token_type_ids")
-        examples.append(
-            [{name: batch[name][row, :length].tolist() for name in names} for row, length in enumerate(lengths)]
-        )
+        lengths = batch.sequences.lengths.tolist()
+        rows = zip(batch.input_ids.split(lengths), batch.token_type_ids.split(lengths))
+        examples.append([{"input_ids": ids.tolist(), "token_type_ids": types.tolist()} for ids, types in rows])
 
     def tokens() -> Iterator[int]:
         for features in cycle(examples):

@@ -1,13 +1,13 @@
-"""How fast texts become vectors, ours beside transformers': same weights, same texts, same precision, in one run.
+"""How fast texts become vectors, ours beside transformers: same weights, texts and precision, in one run.
 
     python -m benchmarks.inference
     python -m benchmarks.inference --cases mini --json results.json
 
-Each side starts from the texts: film reviews of the folder that the environment variable BERT_DATA names, cut to 256
-tokens, and ends with the mean of each text's last states. Ours is ``bert.commands.embed.embed``, as
-``python -m bert embed`` calls it. Theirs is the tokenizer and model of transformers in batches of 32: once in the
-order of the texts, as its documentation does it, and once sorted by length, as sentence-transformers does it, with the
-better of its attentions; and sorted, by ``torch.compile``.
+The texts are film reviews in the folder that the environment variable BERT_DATA names, cut to 256 tokens. Each side
+starts from the texts and ends with the mean of each text's last states. Ours is ``bert.commands.embed.embed``, as in
+``python -m bert embed``. Theirs is the tokenizer and model of transformers in batches of 32, with the better of its
+attentions. They run in the order of the texts, as in its documentation, and sorted by length, as in
+sentence-transformers. Sorted, they also run with ``torch.compile``.
 """
 
 import os
@@ -30,7 +30,7 @@ from data.text.corpora import read_documents
 
 MAX_LENGTH, BATCH_SIZE = 256, 32
 TEXTS = {"mini": 256, "base": 48}
-GPU_TIMES = 32  # as many texts for a GPU
+GPU_TIMES = 32  # as many texts on a GPU
 ORDERS = ("as they come", "sorted")
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(given.threads)
     folder = os.environ.get("BERT_DATA")
     if folder is None:
-        raise SystemExit("the environment variable BERT_DATA names no folder; the reviews in it are what is embedded")
+        raise SystemExit("the environment variable BERT_DATA names no folder; this benchmark embeds the reviews in it")
     cases = {
         f"{size}, embedding reviews, up to {MAX_LENGTH} tokens": partial(
             _embedding, size=size, folder=Path(folder), device=torch.device(given.device), seconds=given.seconds
@@ -71,8 +71,8 @@ def _embedding(case: str, size: str, folder: Path, device: torch.device, seconds
     lengths = [min(len(ids) + 2, MAX_LENGTH) for ids in tokenizer.encode_batch(texts)]
     operations = encoder_operations(getattr(BertConfig, size)(), lengths)
     mfu = operations / ours.median / (product.operations / turns[PRODUCT].median)
-    written = {order: [f"{peer}, {order}" for peer in PEERS if peer != "compiled"] for order in ORDERS}
-    best = [min(names, key=lambda name: turns[name].median) for names in written.values()]
+    uncompiled = {order: [f"{peer}, {order}" for peer in PEERS if peer != "compiled"] for order in ORDERS}
+    best = [min(names, key=lambda name: turns[name].median) for names in uncompiled.values()]
     rows = [
         speed_row(
             f"{case}; theirs {name}", "fp32", "real tokens/s", ours, turns[name], sum(lengths), mfu=mfu,
@@ -80,7 +80,7 @@ def _embedding(case: str, size: str, folder: Path, device: torch.device, seconds
         )
         for name in (*best, "compiled, sorted")
     ]  # fmt: skip
-    theirs = min(turns[name].peak for names in written.values() for name in names)
+    theirs = min(turns[name].peak for names in uncompiled.values() for name in names)
     return [*rows, memory_row(case, "fp32", ours.peak, theirs)]
 
 
@@ -96,7 +96,7 @@ def make_ours(size: str, vocabulary: Path, texts: list[str], device: torch.devic
 
 
 def make_theirs(peer: str, order: str, size: str, vocabulary: Path, texts: list[str], device: torch.device) -> Work:
-    """The same with transformers, as one of PEERS, in one of ORDERS."""
+    """The same with transformers: one of PEERS, in one of ORDERS."""
     import transformers  # only here: it takes seconds
 
     model = their_model("BertModel", new_model(size, device), peer).eval()
@@ -105,14 +105,14 @@ def make_theirs(peer: str, order: str, size: str, vocabulary: Path, texts: list[
 
     @torch.inference_mode()
     def work() -> np.ndarray:
-        places = list(range(len(texts)))
+        indices = list(range(len(texts)))
         if order == "sorted":
-            places.sort(key=lambda place: len(texts[place]))
+            indices.sort(key=lambda index: len(texts[index]))
         vectors = torch.zeros(len(texts), hidden_size)
         for first in range(0, len(texts), BATCH_SIZE):
-            chosen = places[first : first + BATCH_SIZE]
+            chosen = indices[first : first + BATCH_SIZE]
             batch = tokenizer(
-                [texts[place] for place in chosen], padding=True, truncation=True, max_length=MAX_LENGTH,
+                [texts[index] for index in chosen], padding=True, truncation=True, max_length=MAX_LENGTH,
                 return_tensors="pt",
             ).to(device)  # fmt: skip
             states, mask = model(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""What the benchmarks of the model share: contestants that take turns in one run, medians, a row, a table."""
+"""The model's benchmarks share this: contestants take turns in one run; medians make rows of a table."""
 
 import argparse
 import gc
@@ -17,20 +17,16 @@ from typing import Any
 import torch
 
 Work = Callable[[], Any]
-PRODUCT = "a large matrix product"  # the contestant whose rate MFU is reckoned from
+PRODUCT = "a large matrix product"  # MFU (model FLOPs utilisation) is a share of this contestant's rate
 
 
 @dataclass
 class Turns:
-    """What a contestant showed.
+    """A contestant's measurements."""
 
-    seconds: of each turn; result: what its work gave before the turns; peak: the most bytes that it held at a time,
-    without what was imported before it was made.
-    """
-
-    seconds: list[float] = field(default_factory=list)
-    result: Any = None
-    peak: int = 0
+    seconds: list[float] = field(default_factory=list)  # of each turn
+    result: Any = None  # what its work returned before the turns
+    peak: int = 0  # the most bytes that it held at a time, without the modules imported before
 
     @property
     def median(self) -> float:
@@ -40,16 +36,15 @@ class Turns:
 def take_turns(
     makers: dict[str, Callable[[], Work]], device: torch.device, seconds: float, imports: tuple[str, ...] = ()
 ) -> dict[str, Turns]:
-    """Contestants do their work one after the other, and again, so that what else the machine does slows all of them.
+    """Contestants work in turns, so that other load on the machine slows all of them.
 
-    On the CPU each lives in a process of its own, so that none has to do with the memory that another has left behind;
-    on a GPU, whose memory PyTorch keeps for itself, they share this one.
+    On the CPU each has its own process, so that none reuses memory that another has freed. On a GPU they share this
+    process, since PyTorch keeps a GPU's memory.
 
     Args:
-        makers: each is called once and makes the work to be measured, which is run once before, unmeasured. For the
-            CPU they are picklable.
-        seconds: how long to measure each of them, on average; and at least five times.
-        imports: modules that are imported before anything is measured.
+        makers: each is called once and makes the work, which runs once unmeasured. For the CPU they must be picklable.
+        seconds: how long to measure each contestant on average, and at least five turns.
+        imports: modules to import before anything is measured.
     """
     contestant = _Here if device.type == "cuda" else _InAProcess
     contestants: dict[str, _Here | _InAProcess] = {}
@@ -81,7 +76,7 @@ class _Here:
         self._own, self._more = torch.cuda.memory_allocated() - before, 0
 
     def take_turn(self) -> float:
-        gc.collect()  # now, and not in a turn
+        gc.collect()  # now, not in a turn
         torch.cuda.reset_peak_memory_stats()
         before, started = torch.cuda.memory_allocated(), time.perf_counter()
         self._work()
@@ -144,17 +139,17 @@ def _serve(make: Callable[[], Work], imports: tuple[str, ...], threads: int, pip
 
 
 def _memory_status(name: str) -> int:
-    """Bytes that this process holds now (VmRSS), or held at most (VmHWM; getrusage's begins with its parent's)."""
+    """The bytes that this process holds now (VmRSS) or held at most (VmHWM; getrusage counts the parent's too)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
-# ---- what the machine has to give ----
+# ---- the machine's own speed ----
 
 
 @dataclass(frozen=True)
 class MatrixProduct:
-    """Makes a contestant: products of two large matrices, the rate of which a model's is set against (MFU)."""
+    """Makes a contestant: products of two large matrices. A model's rate is compared with theirs (MFU)."""
 
     device: torch.device
     precision: torch.dtype
@@ -169,7 +164,7 @@ class MatrixProduct:
 
     @property
     def operations(self) -> int:
-        """Of a turn."""
+        """Floating-point operations of a turn."""
         return self.times * 2 * self.size**3
 
     def __call__(self) -> Work:
@@ -186,8 +181,9 @@ class MatrixProduct:
 
 
 def speed_row(case: str, precision: str, unit: str, ours: Turns, theirs: Turns, amount: float, **more: object) -> dict:
-    """``amount`` per second (for example tokens) by the medians of the turns, and their ratio. spread: the middle half
-    of the ratios turn by turn, which is another thing than the ratio of the medians, and need not have it inside.
+    """``amount`` per second (for example tokens) by the medians of the turns, and their ratio.
+
+    ``spread`` is the middle half of the ratios turn by turn. The ratio of the medians may lie outside.
     """
     ratios = sorted(their / our for our, their in zip(ours.seconds, theirs.seconds))
     quarter = len(ratios) // 4
@@ -199,7 +195,7 @@ def speed_row(case: str, precision: str, unit: str, ours: Turns, theirs: Turns, 
 
 
 def memory_row(case: str, precision: str, ours: int, theirs: int) -> dict:
-    """The peaks, in MB; less is better."""
+    """The peaks in MB; less is better."""
     return {
         "case": f"{case}, peak memory", "precision": precision, "ours": ours / 1e6, "theirs": theirs / 1e6,
         "unit": "MB (less is better)", "ratio": ours / theirs,
@@ -207,7 +203,7 @@ def memory_row(case: str, precision: str, ours: int, theirs: int) -> dict:
 
 
 def options(description: str) -> argparse.ArgumentParser:
-    """The flags that the benchmarks of the model share."""
+    """The flags that the model's benchmarks share."""
     parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the CPU")
@@ -231,7 +227,7 @@ def line(each: dict) -> str:
 
 
 def run_cases(cases: dict[str, Callable[[str], list[dict]]], given: argparse.Namespace) -> None:
-    """Measures the cases that were asked for, printing each as it comes; as JSON too where a file is given."""
+    """Measures the requested cases. Prints each row at once, and writes them as JSON if a file is given."""
     device = torch.device(given.device)
     print(f"{given.threads} threads, torch {torch.__version__}, {device}\n{HEADER}", flush=True)
     rows = []
@@ -240,5 +236,5 @@ def run_cases(cases: dict[str, Callable[[str], list[dict]]], given: argparse.Nam
             for each in measure(case):
                 rows.append(each)
                 print(line(each), flush=True)
-                if given.json:  # at once: a benchmark may be stopped on the way
+                if given.json:  # at once: a benchmark may be stopped before its end
                     given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")

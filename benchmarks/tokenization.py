@@ -1,13 +1,12 @@
-"""Our tokenizers beside the libraries': speed, memory, and on how many texts the ids differ.
+"""Our tokenizers beside the libraries': speed, memory, and how many texts have different ids.
 
     BERT_DATA=path/to/the/data python -m benchmarks.tokenization                # everything, about ten minutes
     BERT_DATA=path/to/the/data python -m benchmarks.tokenization --only speed   # or ids, or trainer
 
-needs requirements-dev.txt, and the real text that the environment variable BERT_DATA names. Speed is measured on the
-16.5 MB of positive IMDb training reviews, lists of strings in and lists of ids out: cold is the first time that a new
-process encodes them, warm the second, each the best of three processes. (Our workers live for one call, so that with
-two processes the second time is nearly as cold as the first.) Memory is the peak of the whole process, interpreter,
-texts and ids included, and of its workers.
+Needs requirements-dev.txt, and the text folder in the environment variable BERT_DATA. Speed is measured on the 16.5 MB
+of positive IMDb training reviews: lists of strings in, lists of ids out. Cold is the first time in a new process, warm
+the second, each the best of three processes. (Our workers live for one call. So with two processes, the second time is
+nearly as cold as the first.) Memory is the peak of the whole process: interpreter, texts, ids and workers.
 """
 
 import argparse
@@ -53,7 +52,7 @@ def reviews(data: Path, labels: str = "01") -> Iterator[str]:
 
 
 def corpora(data: Path) -> dict[str, list[str]]:
-    """Every data set's texts, by name: sentences, paragraphs or reviews, as its lines hold them."""
+    """The texts of every data set, by its name: the sentences, paragraphs or reviews of its lines."""
 
     def lines(*parts: str) -> list[str]:
         return [line for line in (data.joinpath(*parts)).read_text(encoding="utf-8").split("\n") if line]
@@ -77,7 +76,7 @@ def corpora(data: Path) -> dict[str, list[str]]:
     return texts
 
 
-# ---- the tokenizers: each a function that makes another, which encodes a batch -----------------------------
+# ---- the tokenizers: each function makes a function that encodes a batch ----------------------------------
 
 
 def our_wordpiece(vocabulary: Path, processes: int, lowercase: bool = True) -> Encode:
@@ -118,7 +117,7 @@ def their_sentencepiece(model: Path, processes: int) -> Encode:
 
 
 def measure(make: Callable[[Path, int], Encode], model: Path, processes: int, data: Path) -> tuple[float, float, float]:
-    """MB/s cold and warm, and peak memory in MB, of encoding the positive reviews."""
+    """Encoding the positive reviews: MB/s cold and warm, and peak memory in MB."""
     texts = list(reviews(data, labels="1"))
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     encode = make(model, processes)
@@ -133,14 +132,14 @@ def measure(make: Callable[[Path, int], Encode], model: Path, processes: int, da
 
 
 def peak_memory(workers: int = 0) -> float:
-    """The most MB that this process ever had, and, for each worker, the most that any of them had."""
+    """The peak memory of this process in MB. For each worker, it adds the peak of the largest."""
     unit = 1e6 if sys.platform == "darwin" else 1e3
     largest_worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit + workers * largest_worker
 
 
 def in_a_process_of_its_own(function: Callable, *arguments):
-    """The function's result, from a process that has done nothing before and in which nothing is warm."""
+    """The function's result, from a new process in which nothing is warm."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_result, args=(sender, function, arguments))
@@ -194,7 +193,7 @@ def ids_table(data: Path, vocabulary: Path, models: dict[str, Path]) -> None:
 
 
 def train_ours(data: Path, size: int) -> tuple[list[str], float, float]:
-    """A vocabulary learned from the reviews as they are read, the seconds it took, and peak memory."""
+    """A vocabulary learned from the reviews, the seconds that it took, and peak memory."""
     start = time.perf_counter()
     vocabulary = train_wordpiece(reviews(data), size)
     return vocabulary, time.perf_counter() - start, peak_memory()
@@ -214,13 +213,13 @@ def train_rust(data: Path, size: int) -> tuple[list[str], float, float]:
 
 
 def pieces_per_character(data: Path, vocabulary: list[str]) -> float:
-    """How well the vocabulary compresses 5,000 of the unlabelled reviews, which it was not learned from."""
+    """How well the vocabulary compresses 5,000 unlabelled reviews, from which it was not learned."""
     texts = corpora(data)["imdb/unsup"][:5000]
     return sum(map(len, WordPieceTokenizer(vocabulary).encode_batch(texts))) / sum(map(len, texts))
 
 
 def trainer_table(data: Path) -> None:
-    # All in processes of their own: a new one starts from its parent's peak memory.
+    # Each in a process of its own; a new process starts from its parent's peak memory.
     print(f"{'learned from 32 MB of reviews':32}{'size':>8}{'seconds':>9}{'peak MB':>9}{'pieces/character':>18}")
     for size in (8000, 30522):
         for name, train in (("ours", train_ours), ("tokenizers", train_rust)):
@@ -230,7 +229,7 @@ def trainer_table(data: Path) -> None:
 
 
 def write_models(data: Path, directory: str) -> None:
-    """SentencePiece models of 8,000 pieces, learned from English reviews, German captions and Chinese paragraphs."""
+    """SentencePiece models of 8,000 pieces, from English reviews, German captions and Chinese paragraphs."""
     texts = corpora(data)
     mixture = [*texts["imdb/train"][:4000], *texts["multi30k/de"], *texts["xquad/zh"]]
     for model_type in MODEL_TYPES:
@@ -239,7 +238,7 @@ def write_models(data: Path, directory: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", choices=["speed", "ids", "trainer"], help="one table instead of all three")
     options = parser.parse_args(arguments)
     if "BERT_DATA" not in os.environ:

@@ -1,28 +1,33 @@
-"""How fast a training step is, ours beside transformers': same weights, same batch, same precision, in one run.
+"""How fast a training step is, ours beside transformers: same weights, batch and precision, in one run.
 
     python -m benchmarks.training_step
     python -m benchmarks.training_step --cases mini --seconds 60 --json results.json
 
-A pretraining step is the whole of it: forward, the two losses, backward, clipping, AdamW, with dropout 0.1. Ours is
-``bert.training.loop.training_step`` as the scripts call it, not compiled, with its labels at chosen positions; theirs
-is ``BertForPreTraining``, whose labels stand at all positions, with torch's AdamW, fused: as written, with the better
-of its eager and sdpa attentions, and by ``torch.compile``; it gets no attention mask, since the rows are full, and a
-mask of ones would keep it from its fastest kernel when it is compiled. In a fine-tuning step both get the same SST-2
-sentences (of the folder that the environment variable BERT_DATA names), 32 in random order.
+A pretraining step is forward, the two losses, backward, clipping and AdamW, with dropout 0.1. Ours is
+``bert.training.loop.training_step`` as the scripts call it, not compiled, with labels at the masked tokens only.
+Theirs is ``BertForPreTraining`` with torch's fused AdamW and labels at all positions. It runs with eager and with sdpa
+attention, of which the faster counts, and with ``torch.compile``. It gets no attention mask, since the rows are full. A
+mask of ones would keep the compiled model from its fastest kernel. In a fine-tuning step both get the same SST-2
+sentences (in the folder that the environment variable BERT_DATA names), 32 in random order.
 
-On a GPU the cases are others, in bf16: both sides as written and by ``torch.compile``, and ours with both of its
-presets, *faithful* and *fast*, which drops out no attention weights. Theirs does. A turn is ten updates there, so that
+On a GPU there are other cases, all in bf16. Both sides run with and without ``torch.compile``, ours with both of
+its presets. *fast* has no dropout of attention weights; *faithful* and theirs do. A turn is ten updates there, so that
 the host can be ahead of the GPU, as in training.
 """
 
+import argparse
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from bert.training.health import Health
+from bert.training.sums import Sums
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.measuring import (
     PRODUCT,
@@ -37,38 +42,36 @@ from benchmarks.measuring import (
 from benchmarks.operations import encoder_operations, pretraining_operations
 from bert.checkpoints.huggingface import to_huggingface_name
 from bert.config import BertConfig
+from bert.heads.batch import Batch, sequences_of
+from bert.heads.loss import IGNORE_INDEX
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
-from bert.tokenization.long_texts import fit_texts
+from bert.tasks.classification.read import read_examples
+from bert.tasks.options import Columns
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
-from bert.training.health import Health
 from bert.training.loop import Losses, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
 from bert.training.precision import DTYPES, Precision, choose_precision
-from bert.training.sums import Sums
-from data.packing import lay_end_to_end
-from data.tasks.batches import input_batch
-from data.tasks.classification import Columns, read_examples
 
 SHAPES = {"mini": (32, 128), "base": (8, 128)}
 SST2_BATCHES = {"mini": 8, "base": 3}  # of 32 sentences, in a turn
 GPU_SHAPES = (("base", 256, 128), ("base", 64, 512), ("large", 32, 512))
 GPU_UPDATES = 10  # in a turn
 MASKED = 0.15
-PEERS = ("eager", "sdpa", "compiled")  # transformers as written, with either attention, and by torch.compile
-TRANSFORMERS = ("transformers.models.bert.modeling_bert",)  # so that its own memory is not counted
+PEERS = ("eager", "sdpa", "compiled")  # transformers with eager attention, with sdpa, and with torch.compile
+TRANSFORMERS = ("transformers.models.bert.modeling_bert",)  # imported first, so that its memory is not counted
 
-Batch = dict[str, torch.Tensor]
+TheirBatch = dict[str, Tensor]
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = options(__doc__)
     parser.add_argument(
-        "--precisions", nargs="+", choices=("fp32", "bf16"), help="of the CPU's pretraining steps (default: both where "
-        "it computes in bf16, and else fp32: emulated, a step in bf16 takes minutes)",
+        "--precisions", nargs="+", choices=("fp32", "bf16"), help="of the CPU's pretraining steps (default: both if "
+        "it computes in bf16, otherwise fp32; with emulated bf16 a step takes minutes)",
     )  # fmt: skip
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -76,8 +79,8 @@ def main(arguments: list[str] | None = None) -> None:
     run_cases(_on_a_gpu(given, device) if device.type == "cuda" else _on_a_cpu(given, device), given)
 
 
-def _on_a_cpu(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
-    """Each case by its name: a function that measures it."""
+def _on_a_cpu(given: argparse.Namespace, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+    """The cases by name, each with the function that measures it."""
     cases = {}
     computes_in_bf16 = choose_precision("auto", device).name == "bf16"
     for size, (batch_size, length) in SHAPES.items():
@@ -90,22 +93,22 @@ def _on_a_cpu(given, device: torch.device) -> dict[str, Callable[[str], list[dic
     return cases
 
 
-def _on_a_gpu(given, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
+def _on_a_gpu(given: argparse.Namespace, device: torch.device) -> dict[str, Callable[[str], list[dict]]]:
     return {
         f"{size}, pretraining step, {batch_size} x {length}, {how}": partial(
             _presets, size=size, batch_size=batch_size, length=length, device=device, seconds=given.seconds,
             compiled=how == "compiled",
         )
         for size, batch_size, length in GPU_SHAPES
-        for how in ("as written", "compiled")
+        for how in ("eager", "compiled")
     }  # fmt: skip
 
 
 # ---- the two sides ----
 
 
-def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
-    """One update of ours on each batch, as the scripts make it."""
+def our_steps(model: torch.nn.Module, batches: Sequence[Batch], precision: str, device: torch.device) -> Work:
+    """Makes one of our updates on each batch, as the scripts do."""
     how = Precision(precision, device.type, "benchmark")
     optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
     losses, counts = Losses(model.train()), [model.label_counts(batch) for batch in batches]
@@ -120,14 +123,15 @@ def our_steps(model: torch.nn.Module, batches: list[Batch], precision: str, devi
     return work
 
 
-def their_steps(model: torch.nn.Module, batches: list[Batch], precision: str, device: torch.device) -> Work:
-    """One update of theirs on each batch: a training loop as their documentation writes it."""
-    optimizer, processes = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True), Processes(0, 1, device)
+def their_steps(model: torch.nn.Module, batches: Sequence[TheirBatch], precision: str, device: torch.device) -> Work:
+    """Makes one of their updates on each batch: the training loop of their documentation."""
+    optimizer = torch.optim.AdamW(parameter_groups(model), lr=1e-4, fused=True)
     model.train()
 
     def work() -> None:
         for batch in batches:
-            batch = processes.on_device(batch)
+            if device.type == "cuda":
+                batch = {name: values.pin_memory().to(device, non_blocking=True) for name, values in batch.items()}
             with torch.autocast(device.type, DTYPES[precision], enabled=precision != "fp32"):
                 loss = model(**batch).loss
             loss.backward()
@@ -139,13 +143,13 @@ def their_steps(model: torch.nn.Module, batches: list[Batch], precision: str, de
 
 
 def their_model(kind: str, ours: torch.nn.Module, peer: str) -> torch.nn.Module:
-    """Their model of a kind with our weights in it, as one of PEERS."""
+    """Their model of a kind with our weights, as one of PEERS."""
     import transformers  # only here: it takes seconds
 
     attention = "sdpa" if peer == "compiled" else peer
     config = transformers.BertConfig(**ours.config.to_dict(), attn_implementation=attention)
     model = getattr(transformers, kind)(config)
-    prefix = "" if kind != "BertModel" else "bert."  # names are translated with the part of a model that they are in
+    prefix = "" if kind != "BertModel" else "bert."  # the translation needs whole names
     weights = {
         to_huggingface_name(prefix + name).removeprefix(prefix): values for name, values in ours.state_dict().items()
     }
@@ -159,30 +163,30 @@ def their_model(kind: str, ours: torch.nn.Module, peer: str) -> torch.nn.Module:
 # ---- cases ----
 
 
-def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tuple[Batch, Batch]:
-    """The same full rows of random ids, labels at 15 % of them, in our form and in theirs."""
+def pretraining_batches(config: BertConfig, batch_size: int, length: int) -> tuple[Batch, TheirBatch]:
+    """The same full rows of random ids, with labels at 15 % of them: our form and theirs."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(5, config.vocab_size, (batch_size, length), generator=generator)
     types = (torch.arange(length) >= length // 2).long().expand(batch_size, length).contiguous()
-    mask, next_sentence = torch.ones_like(ids), torch.randint(0, 2, (batch_size,), generator=generator)
+    next_sentence = torch.randint(0, 2, (batch_size,), generator=generator)
     order = torch.randperm(batch_size * length, generator=generator)
-    places = order[: masked_in(batch_size * length)].sort().values
-    labels = torch.randint(5, config.vocab_size, (len(places),), generator=generator)
-    everywhere = torch.full((batch_size * length,), -100).index_copy(0, places, labels).view(batch_size, length)
-    inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
-    return (
-        inputs | {"masked_positions": places, "masked_labels": labels, "next_sentence_labels": next_sentence},
-        {"input_ids": ids, "token_type_ids": types, "labels": everywhere, "next_sentence_label": next_sentence},
-    )
+    masked = order[: masked_in(batch_size * length)].sort().values
+    labels = torch.randint(5, config.vocab_size, (len(masked),), generator=generator)
+    everywhere = torch.full((batch_size * length,), IGNORE_INDEX).index_copy(0, masked, labels).view(batch_size, length)
+    ours = Batch(
+        ids.flatten(), types.flatten(), sequences_of([length] * batch_size), selected=masked,
+        labels={"masked_labels": labels, "next_sentence_labels": next_sentence},
+    )  # fmt: skip
+    return ours, {"input_ids": ids, "token_type_ids": types, "labels": everywhere, "next_sentence_label": next_sentence}
 
 
 def masked_in(tokens: int) -> int:
-    """How many of a batch's tokens have a label."""
+    """How many of so many tokens have a label."""
     return round(MASKED * tokens)
 
 
 def make_pretraining(contestant: str, size: str, precision: str, device: torch.device) -> Work:
-    """A pretraining step of "ours", of "ours, recomputing", or of one of PEERS."""
+    """A pretraining step of "ours", "ours, recomputing" or one of PEERS."""
     config = getattr(BertConfig, size)()
     ours, theirs = pretraining_batches(config, *SHAPES[size])
     torch.manual_seed(0)
@@ -203,52 +207,56 @@ def _pretraining(case: str, size: str, precision: str, device: torch.device, sec
     return _contest(case, precision, makers, batch_size * length, device, seconds, operations)
 
 
-def make_finetuning(
-    contestant: str, size: str, inputs: list, labels: list[int], pad_token_id: int, device: torch.device
-) -> Work:
-    """Fine-tuning steps on sentences in batches of 32, of "ours" or of one of PEERS."""
-    batches = [
-        input_batch(inputs[first : first + 32], pad_token_id) | {"labels": torch.tensor(labels[first : first + 32])}
-        for first in range(0, len(inputs), 32)
-    ]
+def finetuning_batch(ids: list[list[int]], labels: list[int]) -> tuple[Batch, TheirBatch]:
+    """The same sentences: our form, and theirs, padded to the longest. ([PAD] has the id 0.)"""
+    rows = [np.array(row) for row in ids]
+    ours = Batch.of(rows, [np.zeros_like(row) for row in rows], selected=[], labels=np.array(labels))
+    input_ids = pad_sequence([torch.tensor(row) for row in ids], batch_first=True)
+    mask = pad_sequence([torch.ones(len(row), dtype=torch.int64) for row in ids], batch_first=True)
+    types = torch.zeros_like(input_ids)
+    return ours, {
+        "input_ids": input_ids, "token_type_ids": types, "attention_mask": mask, "labels": torch.tensor(labels),
+    }  # fmt: skip
+
+
+def make_finetuning(contestant: str, size: str, ids: list[list[int]], labels: list[int], device: torch.device) -> Work:
+    """Fine-tuning steps of "ours" or one of PEERS, on sentences in batches of 32."""
+    ours, theirs = zip(
+        *(finetuning_batch(ids[first : first + 32], labels[first : first + 32]) for first in range(0, len(ids), 32))
+    )
     torch.manual_seed(0)
     model = BertForSequenceClassification(getattr(BertConfig, size)())
     if contestant in PEERS:
-        return their_steps(their_model("BertForSequenceClassification", model, contestant), batches, "fp32", device)
+        return their_steps(their_model("BertForSequenceClassification", model, contestant), theirs, "fp32", device)
     keep_freed_memory()  # as the scripts do
-    return our_steps(model, batches, "fp32", device)
+    return our_steps(model, ours, "fp32", device)
 
 
 def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> list[dict]:
     folder = os.environ.get("BERT_DATA")
     if folder is None:
-        print(f"{case}: left out, since BERT_DATA names no folder with SST-2")
+        print(f"{case}: left out: BERT_DATA names no folder with SST-2")
         return []
     tokenizer = WordPieceTokenizer.from_file(Path(folder) / "vocab" / "bert-base-uncased.txt")
     training = Path(folder) / "glue" / "SST-2" / "train.tsv"
-    examples = read_examples(training, Columns("sentence", label="label"), "single_label_classification")
+    examples = list(read_examples(training, Columns("sentence", label="label")))
     chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * SST2_BATCHES[size]]
-    inputs = [parts[0] for parts in fit_texts(tokenizer, [examples[row].first for row in chosen], None, 128).inputs]
+    ids = [tokenizer(examples[row].first, max_length=128).input_ids for row in chosen]
     labels = [int(examples[row].label) for row in chosen]
-    makers = {
-        name: partial(make_finetuning, name, size, inputs, labels, tokenizer.pad_token_id, device)
-        for name in ("ours", *PEERS)
-    }
-    lengths = [len(each.input_ids) for each in inputs]
-    operations = 3 * encoder_operations(getattr(BertConfig, size)(), lengths, read_of_each=1)
+    makers = {name: partial(make_finetuning, name, size, ids, labels, device) for name in ("ours", *PEERS)}
+    lengths = list(map(len, ids))
+    operations = 3 * encoder_operations(getattr(BertConfig, size)(), lengths, selected_of_each=1)
     return _contest(case, "fp32", makers, sum(lengths), device, seconds, operations)
 
 
 def _presets(
     case: str, size: str, batch_size: int, length: int, device: torch.device, seconds: float, compiled: bool
 ) -> list[dict]:
-    """Both of our presets on a GPU, laid end to end as the loader does it, beside their sdpa attention."""
+    """Both of our presets on a GPU, beside their sdpa attention."""
     config = getattr(BertConfig, size)()
     ours, theirs = pretraining_batches(config, batch_size, length)
-    places, boundaries = lay_end_to_end(np.ones((batch_size, length), bool))
-    ours |= {"packed_places": torch.from_numpy(places), "packed_boundaries": torch.from_numpy(boundaries)}
     presets = {"ours, faithful": config, "ours, fast": config.replace(attention_probs_dropout_prob=0.0)}
-    torch.compiler.reset()  # each case makes programs of its own, and there is a limit to all that a process has
+    torch.compiler.reset()  # each case compiles its own graphs, and a process may only have so many
 
     def new_model(config: BertConfig) -> BertForPreTraining:
         torch.manual_seed(0)
@@ -267,7 +275,7 @@ def _presets(
     peer = "compiled" if compiled else "sdpa"
     makers = {name: partial(make_ours, how) for name, how in presets.items()} | {peer: partial(make_theirs, peer)}
     tokens = batch_size * length
-    operations = pretraining_operations(config, batch_size, length, masked_in(tokens), device.type)
+    operations = pretraining_operations(config, batch_size, length, masked_in(tokens))
     with contextlib.ExitStack() as programs:
         return _contest(case, "bf16", makers, GPU_UPDATES * tokens, device, seconds, GPU_UPDATES * operations)
 
@@ -276,14 +284,15 @@ def _contest(
     case: str, precision: str, makers: dict[str, Callable[[], Work]], tokens: int, device: torch.device,
     seconds: float, operations: float,
 ) -> list[dict]:  # fmt: skip
-    """Ours, each of them, beside the best of theirs as written, and beside theirs compiled; and the peaks of memory,
-    which a compiler's own would make unlike.
+    """Each of ours beside the best of theirs uncompiled, and beside theirs compiled; and the peaks of memory.
+
+    The compiled peer's peak does not count: it includes the compiler's own memory.
     """
     product = MatrixProduct(device, DTYPES[precision])
     turns = take_turns(makers | {PRODUCT: product}, device, seconds, TRANSFORMERS)
     rate = product.operations / turns[PRODUCT].median
-    written = [name for name in turns if name in PEERS and name != "compiled"]
-    best = [min(written, key=lambda name: turns[name].median)] if written else []
+    uncompiled = [name for name in turns if name in PEERS and name != "compiled"]
+    best = [min(uncompiled, key=lambda name: turns[name].median)] if uncompiled else []
     rows = []
     for name, ours in turns.items():
         if not name.startswith("ours"):
@@ -294,7 +303,7 @@ def _contest(
                 f"{which}; theirs {peer}", precision, "real tokens/s", ours, turns[peer], tokens,
                 medians={each: turn.median for each, turn in turns.items()}, mfu=operations / ours.median / rate,
             ))  # fmt: skip
-        theirs = min(turns[peer].peak for peer in (written or ["compiled"]))
+        theirs = min(turns[peer].peak for peer in (uncompiled or ["compiled"]))
         rows.append(memory_row(which, precision, ours.peak, theirs))
     return rows
 

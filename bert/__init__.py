@@ -1,10 +1,11 @@
 """BERT (Devlin et al. 2018), written from scratch in PyTorch, to be read, run and taken apart.
 
-The public names are imported when they are first used (PEP 562), so that the worker processes that
-tokenize a corpus, which need ``bert.tokenization`` alone, do not each load PyTorch.
+A public name is imported when it is first used (PEP 562). The workers that tokenize a corpus need
+``bert.tokenization`` only, and so do not load PyTorch.
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOME = {
     "BertConfig": "bert.config",
@@ -24,14 +25,14 @@ _HOME = {
     "load_tokenizer": "bert.checkpoints.vocabulary",
     "InputError": "bert.errors",
 }
-__all__ = list(_HOME)
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll] (the table is complete when it runs)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'bert' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

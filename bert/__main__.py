@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import sys
+from typing import Any
 
 from bert.errors import InputError
 from bert.files.terminal import orderly, printing_failed, silence_stdout
@@ -17,42 +18,50 @@ from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
 from bert.training.settings import finite, positive
 
+# PyTorch takes seconds to load. So only the functions that run a command import it: --help and errors in the flags
+# come at once.
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
+    """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
+    given = make_parser().parse_args(arguments)
+    with orderly():
+        return _run(given)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; its result has the command's function as ``function``."""
     parser = argparse.ArgumentParser(
         prog="python -m bert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     fill_mask = commands.add_parser("fill-mask", help="the most probable pieces for each [MASK] in a text")
-    fill_mask.add_argument("run", help="the directory of a pretraining run, or of a Hugging Face BERT")
+    fill_mask.add_argument("run", help="the directory of a pretraining run or of a Hugging Face BERT")
     fill_mask.add_argument("text", help="with [MASK] for each blank")
     fill_mask.set_defaults(function=run_fill_mask)
-    tokenize = commands.add_parser("tokenize", help="a text's pieces, ids and offsets, lined up under it")
+    tokenize = commands.add_parser("tokenize", help="a text's pieces, ids and offsets, aligned below it")
     tokenize.add_argument("run", help="a directory with a vocabulary")
     tokenize.add_argument("text")
     tokenize.set_defaults(function=run_tokenize)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
-    predict.add_argument("run", help="the directory of a fine-tuning run, or of a Hugging Face BERT classifier")
+    predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
     predict.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
-    predict.add_argument("--output", metavar="FILE", help="where to write (to the terminal)")
-    predict.add_argument("--summary-sentences", type=positive, metavar="N", help="of a summary, at most")
-    predict.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead")
+    predict.add_argument("--output", metavar="FILE", help="the file to write (default: the terminal)")
+    predict.add_argument("--summary-sentences", type=positive, metavar="N", help="most sentences of a summary")
+    predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
     add_reading_arguments(predict)
     predict.set_defaults(function=run_predict)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
     embed.add_argument("run", help="a directory with a checkpoint")
     embed.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
     embed.add_argument("output", help="the .npy file to write")
-    embed.add_argument("--pooling", choices=("mean", "cls"), default="mean", help="of a text's tokens (mean)")
+    embed.add_argument("--pooling", choices=("mean", "cls"), default="mean", help="of a text's tokens (default: mean)")
     embed.add_argument(
-        "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0 the embeddings, 1 the first, -1 the last"
+        "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
     add_reading_arguments(embed)
     embed.set_defaults(function=run_embed)
-    given = parser.parse_args(arguments)
-    with orderly():
-        return _run(given)
+    return parser
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -62,7 +71,7 @@ def _run(given: argparse.Namespace) -> int:
     except InputError as error:
         print(f"python -m bert {given.command}: error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read the output has read enough
+    except BrokenPipeError:  # the reader of the output has read enough
         silence_stdout()
     except OSError as error:
         if not is_disk_full(error):
@@ -77,50 +86,38 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where in a file the texts stand, and how they become inputs: by default as in the run's training data."""
+    """Which columns hold the texts, and how texts become inputs. The defaults are the run's training settings."""
     parser.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1")
-    parser.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
+    parser.add_argument("--text-pair-column", metavar="NAME", help="the column of the second texts, for pairs")
     parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
-    parser.add_argument("--max-length", type=int, metavar="N", help="tokens of an input, at most")
-    parser.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of others")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(a GPU where there is one)")
+    parser.add_argument("--max-length", type=int, metavar="N", help="most tokens of an input")
+    parser.add_argument("--long-texts", choices=LONG_TEXTS, help="how to shorten longer texts")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
+    )
 
 
-def reading_given(given: argparse.Namespace) -> dict:
-    """The reading's settings that were given, and None for the others."""
+def reading_given(given: argparse.Namespace) -> dict[str, Any]:
+    """The reading settings; None for each that was not given."""
     names = ("text_column", "text_pair_column", "header", "max_length", "long_texts")
     return {name: getattr(given, name, None) for name in (*names, "summary_sentences", "null_threshold")}
 
 
-def refuse_to_write_over_input(given: argparse.Namespace) -> None:
-    """
-    Raises:
-        InputError: where the output is the file that is read.
-    """
-    both_are_there = given.output is not None and os.path.exists(given.output) and os.path.exists(given.file)
-    if both_are_there and os.path.samefile(given.output, given.file):
-        raise InputError(f"{given.output} is the file of the texts, which would be lost; name another output")
+def refuse_to_write_over_input(output: str | None, file: str) -> None:
+    """Raises an InputError if the output is the input file."""
+    if output is not None and os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
+        raise InputError(f"{output} is the file of the texts, which would be lost; name another output")
 
 
 def run_fill_mask(given: argparse.Namespace) -> None:
-    """Prints the top five for each blank."""
-    from bert.checkpoints.directory import load_checkpoint
-    from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-    from bert.commands.fill_mask import fill_mask
-    from bert.heads.pretraining import BertForPreTraining
+    """Prints the five most probable pieces for each blank."""
+    from bert.commands.fill_mask import print_fillings
 
-    # Neither is read here, and what was pretrained without next sentence prediction may have none.
-    model = load_checkpoint(given.run, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
-    tokenizer = load_tokenizer(given.run)
-    check_vocabulary_fits(tokenizer, model.config, given.run)
-    for number, fillings in enumerate(fill_mask(model, tokenizer, given.text), start=1):
-        print(f"[MASK] {number}:")
-        for filling in fillings:
-            print(f"  {filling.probability:6.1%}  {filling.piece}")
+    print_fillings(given.run, given.text)
 
 
 def run_tokenize(given: argparse.Namespace) -> None:
-    """Prints how a text is cut."""
+    """Prints the pieces of a text, aligned with it."""
     from bert.checkpoints.vocabulary import load_tokenizer
     from bert.commands.alignment import aligned_pieces
 
@@ -128,12 +125,12 @@ def run_tokenize(given: argparse.Namespace) -> None:
 
 
 def run_predict(given: argparse.Namespace) -> None:
-    """Writes predictions, to a file as a whole, to the terminal as they come."""
+    """Writes predictions: to a file as a whole, to the terminal as they come."""
     from bert.commands.predict import predict_file
     from bert.files.whole import atomic_file
     from bert.training.distributed import start_processes
 
-    refuse_to_write_over_input(given)
+    refuse_to_write_over_input(given.output, given.file)
     with start_processes(given.device) as processes:
         if given.output is None:
             predict_file(given.run, given.file, sys.stdout.buffer, reading_given(given), processes.device)
@@ -143,11 +140,11 @@ def run_predict(given: argparse.Namespace) -> None:
 
 
 def run_embed(given: argparse.Namespace) -> None:
-    """Writes vectors, and says how many."""
+    """Writes vectors, and prints the shape of their array."""
     from bert.commands.embed import embed_file
     from bert.training.distributed import start_processes
 
-    refuse_to_write_over_input(given)
+    refuse_to_write_over_input(given.output, given.file)
     with start_processes(given.device) as processes:
         shape = embed_file(
             given.run, given.file, given.output, reading_given(given), given.pooling, given.layers, processes.device

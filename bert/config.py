@@ -1,28 +1,29 @@
-"""BertConfig: the numbers that make a BERT, under the names that ``bert_config.json`` gives them."""
+"""BertConfig: the sizes of a BERT, under the names of ``bert_config.json``."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from bert.errors import InputError
 from bert.files.whole import read_json_object
 
-# The names that published configurations use for the two forms of GELU (Hendrycks & Gimpel 2016):
-# the exact one, x * Phi(x), and the tanh approximation of it.
+# The names in published configurations for the two forms of GELU (Hendrycks & Gimpel 2016): the exact one,
+# x * Phi(x), and its tanh approximation.
 EXACT_GELU = ("gelu",)
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
-LARGEST = 2**24  # of any size: beyond all models, and products of two of them are still exact
+LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is still exact
 
 
 @dataclass(frozen=True)
 class BertConfig:
     """The shape of a BERT model and its dropout. Defaults are BERT-base, uncased.
 
-    Source: Devlin et al. 2018, section 3 (L, H, A are ``num_hidden_layers``, ``hidden_size``,
-    ``num_attention_heads``); the keys are those of google-research/bert ``modeling.py`` and, for
-    ``layer_norm_eps``, of Hugging Face's ``config.json``.
+    Source: Devlin et al. 2018, section 3. Its L, H, A are ``num_hidden_layers``, ``hidden_size``,
+    ``num_attention_heads``. The keys are from google-research/bert, ``modeling.py``; ``layer_norm_eps`` is from Hugging
+    Face's ``config.json``.
 
     Raises:
-        InputError: where a value cannot make a model.
+        InputError: if no model has such a value.
     """
 
     vocab_size: int = 30_522
@@ -40,14 +41,14 @@ class BertConfig:
 
     def __post_init__(self):
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is float and type(value) is int and abs(value) <= LARGEST:
+            value, kind = getattr(self, field.name), type(field.default)
+            if kind is float and type(value) is int and abs(value) <= LARGEST:
                 object.__setattr__(self, field.name, value := float(value))
-            if type(value) is not field.type:
-                raise InputError(f"{field.name} is {value!r}: a BERT configuration needs {field.type.__name__} here")
-            if field.type is int and value < 1:
+            if type(value) is not kind:
+                raise InputError(f"{field.name} is {value!r}: a BERT configuration needs {kind.__name__} here")
+            if kind is int and value < 1:
                 raise InputError(f"{field.name} is {value}: it must be at least 1")
-            if field.type is int and value > LARGEST:
+            if kind is int and value > LARGEST:
                 raise InputError(f"{field.name} is above {LARGEST:,}: no model is that large")
         if self.hidden_size % self.num_attention_heads:
             raise InputError(
@@ -56,7 +57,7 @@ class BertConfig:
             )
         if self.hidden_act not in EXACT_GELU + TANH_GELU:
             raise InputError(
-                f"hidden_act is {self.hidden_act!r}: BERT's is 'gelu' (exact); 'gelu_new' is the tanh approximation"
+                f"hidden_act is {self.hidden_act!r}: 'gelu' (exact) or 'gelu_new' (tanh approximation) was expected"
             )
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
@@ -69,9 +70,9 @@ class BertConfig:
 
     @classmethod
     def of_size(cls, num_hidden_layers: int, hidden_size: int, **changes) -> "BertConfig":
-        """A configuration of BERT's proportions: heads of 64 dimensions, a feed-forward part four times as wide."""
-        proportions = {"num_attention_heads": hidden_size // 64, "intermediate_size": 4 * hidden_size}
-        return cls(num_hidden_layers=num_hidden_layers, hidden_size=hidden_size, **(proportions | changes))
+        """A configuration of BERT's proportions: heads of 64 dimensions, intermediate_size = 4 * hidden_size."""
+        sizes: dict[str, Any] = {"num_attention_heads": hidden_size // 64, "intermediate_size": 4 * hidden_size}
+        return cls(num_hidden_layers=num_hidden_layers, hidden_size=hidden_size, **(sizes | changes))
 
     @classmethod
     def tiny(cls, **changes) -> "BertConfig":
@@ -105,10 +106,10 @@ class BertConfig:
 
     @classmethod
     def from_dict(cls, values: dict, source: str = "the configuration") -> "BertConfig":
-        """The configuration in a dictionary. Keys that say nothing about the model's shape are passed over.
+        """The configuration in a dictionary. Keys that do not concern the model's shape are ignored.
 
         Raises:
-            InputError: where a key asks for a model that is not the BERT of the paper, or a value is no good.
+            InputError: if a key asks for a model other than the paper's BERT, or a value is wrong.
         """
         required = {
             "model_type": ("bert",),
@@ -133,7 +134,7 @@ class BertConfig:
         """Reads a ``bert_config.json`` (Google) or a ``config.json`` (Hugging Face, or ours).
 
         Raises:
-            InputError: where there is no such file, or it does not describe a BERT.
+            InputError: if there is no such file, or it does not describe a BERT.
         """
         return cls.from_dict(read_json_object(path), source=str(path))
 

@@ -1,1 +1,1 @@
-"""Files to batches: everything that is read, cut into documents and examples, and made into tensors."""
+"""Files to batches: read text, cut it into documents and examples, and make tensors."""

@@ -1,4 +1,4 @@
-"""Batches made ready while the model is at work on the ones before."""
+"""Makes the next batches while the model computes the present one."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -9,10 +9,10 @@ Item = TypeVar("Item")
 
 
 def prefetch(items: Iterable[Item], ahead: int = 4) -> Iterator[Item]:
-    """The same items, of which up to ``ahead`` are made in a background thread before they are asked for.
+    """The same items. A background thread makes up to ``ahead`` of them before they are asked for.
 
-    An exception of ``items`` is raised where its item would have come. The thread ends with the iterator: when it
-    is exhausted, closed, or no longer referred to.
+    An exception of ``items`` is raised in place of its item. The thread ends with the iterator: when it is exhausted,
+    closed, or no longer referred to.
     """
     queue: Queue = Queue(ahead)
     stop = threading.Event()

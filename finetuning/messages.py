@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bert.tasks.task import Task
-from bert.training.loop import Schedule
 from bert.training.run import Run
+from bert.training.schedule import Schedule
 from finetuning.settings import FinetuningSettings, kind_of
 
 
@@ -26,7 +26,7 @@ def describe(settings: FinetuningSettings, run: Run, task: Task, schedule: Sched
         f"Task:   {len(training.examples):,} training examples, {others}{labels}.\n"
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.\n"
-        f"Device: {run.facts_in_words}."
+        f"Device: {run.description}."
     )
 
 

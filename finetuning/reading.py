@@ -12,7 +12,7 @@ from bert.tasks.kinds import IN_WINDOWS
 from bert.tasks.options import Columns, Options
 from bert.tasks.task import Kind, Task
 from bert.tokenization.tokenizer import Tokenizer
-from bert.training.run import Say
+from bert.training.script import Log
 from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
 from finetuning.known_tasks import KNOWN_TASKS, KnownTask, find_file
@@ -30,7 +30,7 @@ class Reading:
     columns: Columns  # of the files that the model will predict for
 
 
-def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, say: Say) -> Reading:
+def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> Reading:
     """Reads the examples of the task, and makes the model's inputs of them.
 
     Raises:
@@ -38,14 +38,14 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, say: Say) -> R
     """
     kind, known = kind_of(settings.problem, settings.task), KNOWN_TASKS.get(settings.task or "")
     columns = columns_of(settings, known)
-    sets = read_sets(settings, kind, known, columns, say)
+    sets = read_sets(settings, kind, known, columns, log)
     # Labels are found before examples are held out: one of them may have a label that no other has.
     source, examples = sets["train"]
     labels = None if kind.find_labels is None else kind.find_labels(examples, source)
     if "dev" not in sets:
         training, dev = kind.hold_out(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
-        say(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
+        log(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
     metric = check_metric(settings.metric or (known.metric if known else None), kind, labels)
     options = Options(
         settings.max_length,
@@ -61,7 +61,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, say: Say) -> R
         if part.too_long:
             fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
             flags = "--max-length" if kind.long_text_handling else "--max-length, --long-texts"
-            say(
+            log(
                 f"Note: {part.too_long:,} of the {len(part.examples):,} {name} texts are longer than "
                 f"{settings.max_length} tokens and {kind.long_text_handling or fate}; see {flags}."
             )
@@ -86,7 +86,7 @@ def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns
     return columns._replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None, columns: Columns, say: Say) -> Sets:
+def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None, columns: Columns, log: Log) -> Sets:
     """The examples of the files that the flags name, of the known task's files, or else of the built-in task."""
     files = {}
     if known is not None:
@@ -103,9 +103,9 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
             warnings.simplefilter("always")
             sets = {name: (str(path), list(kind.read(path, columns, True))) for name, path in files.items()}
         for warning in caught:
-            say(f"Note: {warning.message}.")
+            log(f"Note: {warning.message}.")
         return sets
-    say("Which library does a passage of documentation come from? Reading the passages.")
+    log("Which library does a passage of documentation come from? Reading the passages.")
     training, dev = library_examples(read_named_python_docs(settings.workers))
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}
 

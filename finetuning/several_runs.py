@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bert.tasks.report import write_json
-from bert.training.run import Say
+from bert.training.script import Log
 from finetuning.messages import in_words
 from finetuning.settings import FinetuningSettings
 
@@ -31,7 +31,7 @@ def parts_of(settings: FinetuningSettings) -> dict[str, FinetuningSettings]:
     return parts
 
 
-def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], say: Say) -> None:
+def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], log: Log) -> None:
     """Writes the means and standard deviations over seeds, for each start, to the ``report.json`` of the whole run."""
     summary: dict[str, Any] = {"runs": list(reports)}
     for start in ("pretrained", "random"):
@@ -45,10 +45,10 @@ def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], 
                 measured[name] = {metric: statistics.mean(each) for metric, each in values.items()}
                 if len(chosen) > 1:
                     measured[f"{name}_spread"] = {metric: statistics.stdev(each) for metric, each in values.items()}
-                    say(f"{start} start, {name}, mean of {len(chosen)} seeds: {in_words(measured[name])}")
-                    say(f"    standard deviation: {in_words(measured[f'{name}_spread'])}")
+                    log(f"{start} start, {name}, mean of {len(chosen)} seeds: {in_words(measured[name])}")
+                    log(f"    standard deviation: {in_words(measured[f'{name}_spread'])}")
                 elif settings.compare:
-                    say(f"{start} start, {name}: {in_words(measured[name])}")
+                    log(f"{start} start, {name}: {in_words(measured[name])}")
         summary |= measured if start == "pretrained" or not settings.compare else {"random_start": measured}
     own = reports.get("", {})
     write_json(Path(settings.output) / "report.json", own | summary)

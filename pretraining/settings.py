@@ -66,7 +66,7 @@ class PretrainingSettings(TrainingSettings):
 DEFAULT_SIZE = "tiny"
 # How each size departs from the paper's recipe. A smaller model stands a larger learning rate and needs a shorter run.
 # The two smallest depart further, for runs of minutes or hours. They have no dropout, which costs time (Geiping &
-# Goldstein 2022). Their initial weights are larger: 0.02 suits the width of BERT-base, and 0.02 * sqrt(768 / 128) = 0.05
+# Goldstein 2022). Their initial weights are larger. 0.02 suits the width of BERT-base; 0.02 * sqrt(768 / 128) = 0.05
 # gives tiny's layers outputs of the same size. Their position embeddings start as sinusoids. After 1,000 steps of tiny
 # that is 0.08 nats better (training loss, one run each).
 # Only tiny's recipe was run to its end. The recipes of mini, small and medium are a place to start from.

@@ -4,6 +4,7 @@ import random
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 # Tiny tensors on contended cores are hundreds of times slower with more threads than one.
 torch.set_num_threads(1)
@@ -30,3 +31,9 @@ def corpus(tmp_path):
     path = tmp_path / "corpus.txt"
     path.write_text("\n\n".join("\n".join(document) for document in make_documents(60)) + "\n", encoding="utf-8")
     return path
+
+
+def weights_of(run) -> dict[str, tuple]:
+    """Each tensor of a run's ``model.safetensors``, to be compared bit for bit: its dtype, shape and bytes."""
+    weights = load_file(run / "model.safetensors")
+    return {name: (weight.dtype, weight.shape, weight.numpy().tobytes()) for name, weight in weights.items()}

@@ -23,7 +23,7 @@ import train_finetune
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
-from bert.files.whole import held
+from bert.files.whole import lock_directory
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.span import BertForQuestionAnswering
@@ -34,7 +34,7 @@ from bert.tasks.classification.task import ClassificationTask
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
 from bert.training.state import load_newest_state
-from tests.conftest import WORDS
+from tests.conftest import WORDS, weights_of
 
 ROOT = Path(__file__).parent.parent
 CONFIG = BertConfig(
@@ -83,7 +83,7 @@ def report_of(run) -> dict:
 
 
 def same_bytes(a, b) -> bool:
-    return (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
+    return weights_of(a) == weights_of(b)
 
 
 @pytest.fixture(scope="module")
@@ -271,9 +271,9 @@ def test_a_finished_run_remembers_its_last_evaluation(folder, tmp_path, monkeypa
     monkeypatch.setattr(ClassificationTask, "evaluate", scripted)
     flags = ["--checkpoint", folder / "checkpoint", "--train", folder / "train.tsv", "--dev", folder / "dev.tsv"]
     assert finetune(*flags, *SMALL_RUN, "--output", run) == 0
-    best = (run / "model.safetensors").read_bytes()
+    best = weights_of(run)
     assert finetune("--output", run, "--resume", "--epochs", 3) == 0
-    assert (run / "model.safetensors").read_bytes() == best
+    assert weights_of(run) == best
     assert json.loads((run / "report.json").read_text())["best_epoch"] == 2
 
 
@@ -369,7 +369,7 @@ def test_behind_a_closed_pipe_it_trains_to_the_end(given, tmp_path):
 def test_two_processes_are_not_at_work_in_one_run(finished, tmp_path, capsys):
     shutil.copytree(finished, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
-    with held(tmp_path / "run"):
+    with lock_directory(tmp_path / "run"):
         message = error_of(capsys, "--output", tmp_path / "run", "--resume", "--max-steps", 200, "--learning-rate", 1)
     assert "another process is at work there" in message
     assert before == {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
@@ -535,7 +535,7 @@ def test_bad_data_is_one_sentence_and_leaves_nothing(folder, tmp_path, capsys):
     cases = [
         ([("the king", "damp")], ["dev.tsv", "line 2", "'damp'", "dry, wet"]),
         ([(" ", "wet")], ["dev.tsv", "line 2", "empty"]),
-        ([("the king",)], ["dev.tsv", "line 2", "1 field where 2"]),
+        ([("the king",)], ["dev.tsv", "line 2", "1 field, not 2"]),
     ]
     train = write_tsv(tmp_path / "train.tsv", good)
     dev = tmp_path / "dev.tsv"

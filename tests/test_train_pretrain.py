@@ -23,7 +23,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.state import load_newest_state
 from pretraining import planning
-from tests.conftest import make_documents
+from tests.conftest import make_documents, weights_of
 
 ROOT = Path(__file__).parent.parent
 SMALL_RUN = [
@@ -51,7 +51,7 @@ def weights(run) -> dict[str, torch.Tensor]:
 
 
 def same_bytes(a, b) -> bool:
-    return (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
+    return weights_of(a) == weights_of(b)
 
 
 @pytest.fixture(scope="module")
@@ -227,10 +227,10 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
     line = command(*arguments, "--output", runs["four_sharded"], "--shard-optimizer", processes=4)
     subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
-    by_four = (runs["four_sharded"] / "model.safetensors").read_bytes()
+    by_four = weights_of(runs["four_sharded"])
     (runs["four_sharded"] / "training_state" / "step-00000006.pt").write_bytes(b"")  # so that step 4 is the newest
     assert pretrain("--resume", "--output", runs["four_sharded"], "--no-shard-optimizer") == 0
-    assert (runs["four_sharded"] / "model.safetensors").read_bytes() != by_four  # made anew, with other rounding
+    assert weights_of(runs["four_sharded"]) != by_four  # made anew, with other rounding
 
     epochs = [line["epoch"] for line in read_log(runs["whole"] / "log.jsonl") if "epoch" in line]
     assert (epochs[0], epochs[-1]) == (0, 1)
@@ -404,7 +404,7 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "facts.json").write_text("{}")
     message = error_of(capsys, *new, *SMALL_RUN, "--shards", tmp_path / "mine")
-    assert "facts.json: is not of shards" in message
+    assert "facts.json: is not of a tokenized corpus" in message
 
 
 def test_of_both_limits_the_sooner_ends_the_run(corpus, tmp_path):

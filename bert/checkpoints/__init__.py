@@ -1,1 +1,1 @@
-"""Files <-> parameters: the only room that knows foreign formats."""
+"""Files to parameters and back; the only room that knows foreign formats."""

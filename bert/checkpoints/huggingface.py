@@ -1,8 +1,7 @@
-"""Hugging Face's names for BERT's parameters and for a head's labels, and ours.
+"""Hugging Face's names for BERT's parameters and a head's labels, and ours.
 
-Ours follow the paper's parts (``encoder.layers.0.attention.query``); theirs are those of the first TensorFlow code
-(``encoder.layer.0.attention.self.query``). The tables below are read from left to right to save and from right to
-left to load.
+Our names follow the paper's parts: ``encoder.layers.0.attention.query``. Theirs come from the first TensorFlow code:
+``encoder.layer.0.attention.self.query``. Read the tables below from left to right to save, from right to left to load.
 """
 
 import re
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from bert.errors import InputError
 
-# Ours, theirs. The first part that matches the beginning of a name is exchanged for the other.
+# Ours, theirs. The first part that a name begins with is exchanged.
 _LAYER_PARTS = [
     ("attention.query", "attention.self.query"),
     ("attention.key", "attention.self.key"),
@@ -29,7 +28,7 @@ _OTHER_PARTS = [
     ("masked_language_model.bias", "cls.predictions.bias"),
     ("next_sentence.classifier", "cls.seq_relationship"),
 ]
-# Copies of other parameters, which some versions write and others do not.
+# Copies of other parameters. Some versions write them, others do not.
 _DECODER_WEIGHT, _DECODER_BIAS = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"
 _WORD_EMBEDDINGS = "bert.embeddings.word_embeddings.weight"
 
@@ -47,7 +46,7 @@ def to_huggingface_name(name: str) -> str:
 
 
 def from_huggingface_name(name: str) -> str:
-    """Our name of a parameter, from the one that transformers gives it, today or long ago.
+    """Our name of a parameter, from transformers' name, today's or an old one.
 
     >>> from_huggingface_name("encoder.layer.3.output.LayerNorm.gamma")
     'bert.encoder.layers.3.feed_forward_norm.weight'
@@ -64,11 +63,11 @@ def from_huggingface_name(name: str) -> str:
 
 
 def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tensor]:
-    """A checkpoint's weights under our names, without what is no parameter or a copy of one.
+    """A checkpoint's parameters under our names, each once. Entries that are not parameters are dropped.
 
     Raises:
-        InputError: where two names are of one weight, or the decoder of the masked-language-model head is not the word
-            embeddings' copy.
+        InputError: if two names are of one weight. Also if the masked-language-model head's decoder differs from the
+            word embeddings.
     """
     weights = {name: weight for name, weight in weights.items() if not name.endswith("embeddings.position_ids")}
     decoder_weight, decoder_bias = weights.pop(_DECODER_WEIGHT, None), weights.pop(_DECODER_BIAS, None)
@@ -81,42 +80,42 @@ def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tenso
         ours.setdefault("masked_language_model.bias", decoder_bias)
     if decoder_weight is not None and _WORD_EMBEDDINGS in ours and not decoder_weight.equal(ours[_WORD_EMBEDDINGS]):
         raise InputError(
-            f"{source}: {_DECODER_WEIGHT} differs from the word embeddings; in BERT the two are one and the same, "
+            f"{source}: {_DECODER_WEIGHT} differs from the word embeddings; in BERT the two are the same, "
             f"so this checkpoint is of another model"
         )
     return ours
 
 
 def labels_to_huggingface(labels: tuple[str, ...], problem_type: str | None) -> dict:
-    """The entries of ``config.json`` that tell transformers of a head's labels.
+    """The entries of ``config.json`` that give transformers a head's labels.
 
     >>> labels_to_huggingface(("no", "yes"), None)
     {'id2label': {'0': 'no', '1': 'yes'}, 'label2id': {'no': 0, 'yes': 1}}
     """
     entries = {
-        "id2label": {str(number): label for number, label in enumerate(labels)},
-        "label2id": {label: number for number, label in enumerate(labels)},
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
     }
     return entries if problem_type is None else entries | {"problem_type": problem_type}
 
 
 def labels_from_huggingface(config: dict, source: str) -> tuple[list[str] | None, str | None]:
-    """The labels that a ``config.json`` names, or None, and the type of their problem, or None.
+    """The labels and the problem type that a ``config.json`` names; None for each that it does not name.
 
-    A checkpoint of transformers that says no type trains, with a single label, a regression.
+    As in transformers, a single label without a problem type means regression.
 
     Raises:
-        InputError: where the labels are not numbered from 0 without a gap.
+        InputError: if the labels are not numbered from 0 without a gap.
     """
-    names, number = config.get("id2label"), config.get("num_labels")
+    names, count = config.get("id2label"), config.get("num_labels")
     problem_type = config.get("problem_type")
-    if names is None and type(number) is int and 0 < number < 1_000_000:
-        names = {str(place): f"LABEL_{place}" for place in range(number)}
+    if names is None and type(count) is int and 0 < count < 1_000_000:
+        names = {str(index): f"LABEL_{index}" for index in range(count)}
     if names is None:
         return None, problem_type
-    if not isinstance(names, dict) or names.keys() != {str(place) for place in range(len(names))} or not names:
+    if not isinstance(names, dict) or names.keys() != {str(index) for index in range(len(names))} or not names:
         raise InputError(f"{source}: id2label does not name the labels 0, 1, 2, ...; it is {str(names)[:80]}")
-    labels = [str(names[str(place)]) for place in range(len(names))]
+    labels = [str(names[str(index)]) for index in range(len(names))]
     return labels, problem_type or ("regression" if len(labels) == 1 else None)
 
 

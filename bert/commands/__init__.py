@@ -1,1 +1,1 @@
-"""What ``python -m bert`` does: one file for each command."""
+"""The commands of ``python -m bert``, a file for each."""

@@ -1,4 +1,4 @@
-"""A text with its pieces, ids and offsets lined up under it, for a reader who wants to see it happen.
+"""A text with its pieces, ids and offsets aligned below it.
 
 text      | Una     ffa     ble   | !
 pieces    | una     ##ffa   ##ble | !
@@ -17,8 +17,8 @@ _LABEL_WIDTH = max(map(len, _ROWS)) + 3
 def aligned_pieces(tokenizer: Tokenizer, text: str, width: int = 100) -> str:
     """Four rows for as many pieces as fit into ``width`` columns, then four more, until the text is done.
 
-    A bar stands before the first piece of each word. The text's row shows what each piece was made from, so
-    that white space, and whatever else was dropped between pieces, is not seen; offsets are start:end.
+    A bar stands before the first piece of each word. The text's row shows the source of each piece; white space and
+    other characters dropped between pieces are not shown. Offsets are start:end.
     """
     pieces = tokenizer.pieces(text)
     blocks: list[list[str]] = []
@@ -39,7 +39,7 @@ def aligned_pieces(tokenizer: Tokenizer, text: str, width: int = 100) -> str:
 
 
 def _printable(text: str) -> str:
-    """``text`` with escapes in place of what a terminal would obey, or cannot show."""
+    """``text`` with escapes for characters that a terminal would obey or cannot show."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
@@ -47,7 +47,7 @@ def _printable(text: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal ``text`` takes: two for East Asian wide characters, none for marks."""
+    """How many columns of a terminal ``text`` takes: two for East Asian wide characters, none for combining marks."""
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text

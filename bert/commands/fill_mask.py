@@ -1,38 +1,53 @@
-"""Filling in blanks: what the masked language model was trained to do, asked of one text."""
+"""Filling in blanks: the masked language model's own task, on one text."""
 
 from dataclasses import dataclass
 
 import torch
 
+from bert.checkpoints.directory import load_checkpoint
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
+from bert.tokenization.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
 class Filling:
-    """A piece that may stand in a blank, and the model's probability of it."""
+    """A piece for a blank, and its probability."""
 
     piece: str
     probability: float
 
 
-@torch.inference_mode()
-def fill_mask(model: BertForPreTraining, tokenizer, text: str, top: int = 5) -> list[list[Filling]]:
-    """The most probable pieces for each ``[MASK]`` in a text, in the text's order, the most probable first.
+def print_fillings(directory: str, text: str) -> None:
+    """Loads a model and prints the five most probable pieces for each ``[MASK]`` in a text."""
+    # The pooler and next sentence prediction are not used here. A model pretrained without them may lack both.
+    model = load_checkpoint(directory, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
+    tokenizer = load_tokenizer(directory)
+    check_vocabulary_fits(tokenizer, model.config, directory)
+    for number, fillings in enumerate(fill_mask(model, tokenizer, text), start=1):
+        print(f"[MASK] {number}:")
+        for filling in fillings:
+            print(f"  {filling.probability:6.1%}  {filling.piece}")
 
-    Each blank is filled without knowing what is put into the others, as in pretraining. Only special tokens are never
-    suggested; their share of the probability is not given to the others.
+
+@torch.inference_mode()
+def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: int = 5) -> list[list[Filling]]:
+    """The most probable pieces for each ``[MASK]``: the blanks in the text's order, the most probable piece first.
+
+    As in pretraining, each blank is filled without knowledge of the others' fillings. Special tokens are never
+    suggested; their probability is not shared out among the others.
 
     Raises:
-        InputError: where the text has no ``[MASK]``, or is longer than the model can take in.
+        InputError: if the text has no ``[MASK]``, or is longer than the model can read.
     """
     encoding = tokenizer(text)
     longest = model.config.max_position_embeddings
     if len(encoding) > longest:
         raise InputError(f"the text is {len(encoding):,} tokens long, and this model reads {longest:,}; shorten it")
-    positions = [place for place, token in enumerate(encoding.input_ids) if token == tokenizer.mask_token_id]
+    positions = [position for position, token in enumerate(encoding.input_ids) if token == tokenizer.mask_token_id]
     if not positions:
-        raise InputError("the text has no blank: write [MASK] where a word is to be filled in")
+        raise InputError("the text has no blank: write [MASK] in place of a word")
     device = next(model.parameters()).device
     model.eval()
     output = model(

@@ -1,47 +1,47 @@
-"""Values of a JSON object, each checked to be what a task needs there."""
+"""Values of a JSON object, each checked to be of the type that a task needs."""
 
 from typing import Any
 
 from bert.errors import InputError
 
 
-def value_of(values: dict[str, Any], key: str, place: str) -> Any:
-    """What stands under a key.
+def value_of(values: dict[str, Any], key: str, source: str) -> Any:
+    """The value under a key; ``source`` names the object in errors.
 
     Raises:
-        InputError: where there is no such key; it names those that there are.
+        InputError: if there is no such key; it names the keys that there are.
     """
     if key not in values:
         keys = ", ".join(name[:80] for name in list(values)[:20]) or "none"
-        raise InputError(f"{place}: has no key {key!r}; its keys are {keys}")
+        raise InputError(f"{source}: has no key {key!r}; its keys are {keys}")
     return values[key]
 
 
-def text_of(values: dict[str, Any], key: str, place: str) -> str:
+def text_of(values: dict[str, Any], key: str, source: str) -> str:
     """The text under a key.
 
     Raises:
-        InputError: where it is missing, no text, or blank.
+        InputError: if it is missing, not a string, or blank.
     """
-    value = value_of(values, key, place)
+    value = value_of(values, key, source)
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{place}: {key!r} is {_shown(value)}; a text that is not empty was expected")
+        raise InputError(f"{source}: {key!r} is {_shown(value)}; a text that is not empty was expected")
     return value
 
 
-def texts_of(values: dict[str, Any], key: str, place: str, at_least: int) -> tuple[str, ...]:
+def texts_of(values: dict[str, Any], key: str, source: str, at_least: int) -> tuple[str, ...]:
     """The list of texts under a key.
 
     Raises:
-        InputError: where it is missing, no list, too short, or holds what is no text or blank.
+        InputError: if it is missing, not a list, or too short. Also if a value is not a string, or is blank.
     """
-    value = value_of(values, key, place)
+    value = value_of(values, key, source)
     if not isinstance(value, list) or len(value) < at_least:
-        raise InputError(f"{place}: {key!r} is {_shown(value)}; a list of at least {at_least} was expected")
+        raise InputError(f"{source}: {key!r} is {_shown(value)}; a list of at least {at_least} was expected")
     for number, text in enumerate(value):
         if not isinstance(text, str) or not text.strip():
             raise InputError(
-                f"{place}: {key!r} holds {_shown(text)} as its number {number}, counted from 0; a text that is not "
+                f"{source}: {key!r} holds {_shown(text)} as its number {number}, counted from 0; a text that is not "
                 f"empty was expected"
             )
     return tuple(value)

@@ -5,7 +5,7 @@
     an object in each line (``.jsonl``, ``.json``)      columns are its keys
     a text in each line (``.txt``)                      a single column, "text"
 
-All are UTF-8. A byte-order mark is dropped, and the line ends of Windows are line ends.
+All are UTF-8. A byte-order mark is dropped. Windows' line ends are line ends.
 """
 
 import csv
@@ -18,32 +18,29 @@ from bert.errors import InputError
 from bert.files.whole import COMPRESSIONS, open_to_read, parse_json
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
-LONGEST_LINE = 1 << 24  # bytes; no text is longer that a model could take in, and a hostile file must not fill memory
+LONGEST_LINE = 1 << 24  # bytes, more than any model can read: a hostile file must not fill memory
 
 
 class Row(NamedTuple):
-    """line: where in the file the row begins, from 1; values: those of the columns asked for, in their order: texts,
-    or in JSON lines whatever stands there.
-    """
+    """A row of a table."""
 
-    line: int
-    values: tuple[Any, ...]
+    line: int  # on which the row begins, from 1
+    values: tuple[Any, ...]  # of the columns asked for, in their order: strings, or any value from JSON
 
 
 def read_rows(
     path: str | Path, columns: Mapping[str, str], header: bool = True, damaged: list[int] | None = None
 ) -> Iterator[Row]:
-    """The rows of a table, streamed. Blank lines are passed over, but in ``.txt``, where each line is a text.
+    """The rows of a table, as a stream. Blank lines are skipped, except in ``.txt``: there each line is a text.
 
     Args:
-        columns: the columns to read: a flag, which errors name, to the name of a column, or to its number from 1.
-        header: whether the first row of a TSV or CSV file names the columns; without it they have numbers alone.
-        damaged: where given, rows of TSV or CSV with another number of fields than the first are passed over, and their
-            lines added to it.
+        columns: the columns to read: a flag, which errors name, to a column's name or its number from 1.
+        header: whether the first row of a TSV or CSV file names the columns. Without it they only have numbers.
+        damaged: a list for the lines of damaged TSV and CSV rows, which are then skipped. Damaged rows have another
+            number of fields than the first.
 
     Raises:
-        InputError: where the file cannot be read, has no such column, or, without ``damaged``, a row has not as many
-            fields as the others.
+        InputError: if the file cannot be read or has no such column. Without ``damaged``, also if a row is damaged.
     """
     path = Path(path)
     kind = table_format(path)
@@ -57,10 +54,10 @@ def read_rows(
 def read_texts(
     path: str | Path, text_column: str, text_pair_column: str | None = None, header: bool = True
 ) -> Iterator[tuple[str, str | None]]:
-    """The texts of a table, or the pairs of texts: (first, second), second None where there is no second column.
+    """The texts or pairs of texts of a table: (first, second). Without a second column ``second`` is None.
 
     Raises:
-        InputError: as ``read_rows``, and where a table has no rows, or what stands in a column is no text.
+        InputError: as ``read_rows``, and if the table has no rows or a value is not a string.
     """
     columns = {"--text-column": text_column}
     if text_pair_column is not None:
@@ -69,26 +66,26 @@ def read_texts(
     for line, values in read_rows(path, columns, header):
         for flag, value in zip(columns, values):
             if not isinstance(value, str):
-                raise InputError(f"{path}: line {line}: a text was expected, and there is {value!r} ({flag})")
+                raise InputError(f"{path}: line {line}: a text was expected, not {value!r} ({flag})")
         empty = False
         yield values[0], values[1] if len(values) > 1 else None
     if empty:
-        raise InputError(f"{path}: holds no texts; rows of them were expected")
+        raise InputError(f"{path}: holds no texts; rows of texts were expected")
 
 
 def tsv_line(fields: Iterable[Any]) -> str:
-    """Fields as a line of TSV: what would end a field or a line becomes a space; fractions have six digits."""
+    """Fields as a line of TSV. White space inside a field becomes a space; fractions have six digits."""
     texts = (f"{field:.6f}" if isinstance(field, float) else str(field) for field in fields)
     return "\t".join(" ".join(text.split()) for text in texts) + "\n"
 
 
 def table_format(path: str | Path) -> str:
-    """The format of a file, by the end of its name without a compression: "tsv", "csv", "jsonl" or "txt".
+    """The format of a file: "tsv", "csv", "jsonl" or "txt". It is the end of the name, without a compression's.
 
     Raises:
-        InputError: where the name has none of the ends that are known, or is a directory's.
+        InputError: if the end of the name is not known, or the path is a directory.
     """
-    if os.path.isdir(path):  # Path.is_dir would raise where a name is too long
+    if os.path.isdir(path):  # Path.is_dir raises if a name is too long
         raise InputError(f"{path}: is a directory; the file of a table was expected")
     name = Path(str(path).removesuffix(Path(path).suffix)) if Path(path).suffix.lower() in COMPRESSIONS else Path(path)
     kind = FORMATS.get(name.suffix.lower())
@@ -100,11 +97,11 @@ def table_format(path: str | Path) -> str:
 def _read_fields(
     path: Path, columns: Mapping[str, str], header: bool, rows: Iterator, damaged: list[int] | None
 ) -> Iterator[Row]:
-    names, places, width = None, None, 0
+    names, indices, width = None, None, 0
     for line, fields in rows:
-        if places is None:
+        if indices is None:
             names, width = (fields if header else None), len(fields)
-            places = [_place(path, flag, column, names, width) for flag, column in columns.items()]
+            indices = [_index(path, flag, column, names, width) for flag, column in columns.items()]
             if header:
                 continue
         if len(fields) != width and damaged is not None:
@@ -112,27 +109,27 @@ def _read_fields(
             continue
         if len(fields) != width:
             raise InputError(
-                f"{path}: line {line}: has {_counted(len(fields), 'field')} where {width} were expected, as in the "
+                f"{path}: line {line}: has {_counted(len(fields), 'field')}, not {width} as in the "
                 f"first line; mend or remove the row"
             )
-        yield Row(line, tuple(fields[place] for place in places))
-    if places is None:
+        yield Row(line, tuple(fields[index] for index in indices))
+    if indices is None:
         raise InputError(f"{path}: is empty; a table was expected")
 
 
-def _place(path: Path, flag: str, column: str, names: list[str] | None, width: int) -> int:
-    """Where in a row a column stands, from 0."""
+def _index(path: Path, flag: str, column: str, names: list[str] | None, width: int) -> int:
+    """The index of a column in a row, from 0."""
     if names is not None and names.count(column) > 1:
         raise InputError(
-            f"{path}: has {names.count(column)} columns named {column!r}; rename all but one, or give the number of "
-            f"the one that is meant: {flag}"
+            f"{path}: has {names.count(column)} columns named {column!r}; rename all but one, or give the column's "
+            f"number: {flag}"
         )
     if names is not None and column in names:
         return names.index(column)
     if len(column) < 10 and column.isdecimal() and 1 <= int(column) <= width:
         return int(column) - 1
     if names is None:
-        found = f"no header was expected, so that its columns are the numbers 1 to {width}"
+        found = f"no header was expected, so its columns are the numbers 1 to {width}"
     else:
         found = f"its columns are {_listed(names)}"
     raise InputError(f"{path}: has no column {column!r}: {found}; name one of them: {flag}")
@@ -179,10 +176,10 @@ def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
 
 
 def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) of each line of a file of JSON lines; blank lines are passed over.
+    """(line, object) for each line of a file of JSON lines; blank lines are skipped.
 
     Raises:
-        InputError: where the file cannot be read, a line is no JSON object, or there is none.
+        InputError: if the file cannot be read, has no object, or a line is not a JSON object.
     """
     empty = True
     for line, text in read_lines(path):
@@ -201,21 +198,20 @@ def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """(number, text without its end) of each line of a file, plain or compressed.
+    """(line number from 1, text without its line end) for each line of a file, plain or compressed.
 
     Raises:
-        InputError: where the file cannot be read or is not UTF-8.
+        InputError: if the file cannot be read or is not UTF-8.
     """
     path = Path(path)
-    if not os.path.exists(path):  # Path.exists raises where a name is too long
+    if not os.path.exists(path):  # Path.exists raises if a name is too long
         raise InputError(f"{path}: no such file; a table of texts was expected")
     with open_to_read(path) as file:
         number = 1
         while content := file.readline(LONGEST_LINE):
             if number == 1 and content.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise InputError(
-                    f"{path}: line 1: UTF-16, where UTF-8 was expected; convert it, for example with iconv -f "
-                    f"UTF-16 -t UTF-8"
+                    f"{path}: line 1: is UTF-16, not UTF-8; convert it, for example with iconv -f UTF-16 -t UTF-8"
                 )
             if len(content) == LONGEST_LINE:
                 raise InputError(f"{path}: line {number}: is longer than {LONGEST_LINE:,} bytes; is it a text?")

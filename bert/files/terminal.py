@@ -1,4 +1,4 @@
-"""A program's manners: printing that does not end it, and an end that leaves nothing half-written."""
+"""Printing that does not end a program, and an end that leaves nothing half-written."""
 
 import contextlib
 import os
@@ -10,15 +10,16 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def orderly() -> Iterator[None]:
-    """Inside the block, printing fails for no character: what the terminal's encoding lacks is written as an escape;
-    and where there is no standard output at all, nothing is printed. SIGTERM ends a program of a single process by way
-    of its ``finally`` clauses, which remove temporary files, with exit code 143. (Of several it ends each at once: one
-    that waits for another would not come to its clauses.)
+    """Keeps printing and SIGTERM from ending the program badly, inside the block.
+     A character that the terminal's encoding lacks is written as an escape. Without a standard output nothing is
+    printed. SIGTERM ends a program of one process through its ``finally`` clauses, which remove temporary files. The
+    exit code is 143. It ends one of several processes at once: waiting for the others, it might never reach its
+    clauses.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started the program, as by >&-
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (as long as the program)
+        if stream is None:  # the shell closed it, as with >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open until the program ends)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
@@ -27,7 +28,7 @@ def orderly() -> Iterator[None]:
     def end(number, frame):
         if os.getpid() == process:
             raise SystemExit(128 + number)
-        signal.signal(number, signal.SIG_DFL)  # a worker process that has the handler from its parent ends at once
+        signal.signal(number, signal.SIG_DFL)  # a forked worker has this handler from its parent, and ends at once
         os.kill(os.getpid(), number)
 
     before = signal.getsignal(signal.SIGTERM)
@@ -42,9 +43,7 @@ def orderly() -> Iterator[None]:
 
 
 def print_line(sentence: str) -> None:
-    """Prints a sentence at once. Where nobody reads any more, as behind a closed pipe, nothing more is printed, and the
-    program goes on.
-    """
+    """Prints a sentence at once. Once the reader has closed the pipe, nothing more is printed; the program goes on."""
     try:
         print(sentence, flush=True)
     except BrokenPipeError:
@@ -52,12 +51,12 @@ def print_line(sentence: str) -> None:
 
 
 def silence_stdout() -> None:
-    """Lets nothing more be printed, not even what Python still holds and would write, and fail at, when it ends."""
+    """Prints nothing more, not even the output that Python still buffers and would fail to write at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def printing_failed(error: OSError) -> str:
-    """The sentence for an error that the operating system gave while something was printed."""
-    return f"what is printed cannot be written ({error.strerror or error}); print it to another place"
+    """The sentence for an OSError while something was printed."""
+    return f"the output cannot be written ({error.strerror or error}); print it to another place"

@@ -1,5 +1,7 @@
-"""Files that are either whole or not there: all that this project writes goes through here, but for what grows line by
-line (log.jsonl, TensorBoard's events). What it reads may be compressed.
+"""Files that are whole or not there.
+
+Only logs that grow line by line (log.jsonl, TensorBoard's events) are not written through here. Files that we read
+may be compressed.
 """
 
 import bz2
@@ -18,19 +20,19 @@ from typing import IO, Any
 from bert.errors import InputError
 
 COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-LONGEST_JSON = 1 << 30  # bytes, decompressed: a hostile file must not fill memory
+LONGEST_JSON = 1 << 30  # bytes after decompression: a hostile file must not fill memory
 
 
 @contextlib.contextmanager
 def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
     """Opens a binary file that appears under ``path`` only when the block has ended well.
 
-    The bytes go to a temporary name beside it, are synced to the disk, and the name is changed in one step: after a
-    crash, a kill or a full disk, ``path`` holds the old file or the new one, never a part. A link stays a link, to the
-    new file. What is no file, as a pipe or /dev/null, is written to as it is.
+    The bytes go to a temporary file beside it. It is synced to the disk, then renamed in one step. After a crash, a
+    kill or a full disk, ``path`` holds the old file or the new one, never a part. A link stays a link, to the new file.
+    A pipe or a device such as /dev/null is written to directly.
 
     Raises:
-        InputError: where the disk is full or the place cannot be written to; nothing is left behind.
+        InputError: if the disk is full or ``path`` cannot be written to. Nothing is left behind.
     """
     temporary = None
     try:
@@ -38,14 +40,14 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
             with open(path, "wb") as file:
                 yield file
             return
-        path = Path(os.path.realpath(path))  # of /dev/stdout, it might name a pipe that is nowhere in the file system
+        path = Path(os.path.realpath(path))  # only now: a pipe behind /dev/stdout has no real path
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with open(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that their owner alone can read
+        os.chmod(temporary, 0o666 & ~_umask())  # a file of mkstemp can be read by its owner only
         os.replace(temporary, path)
         temporary = None
         sync_directory(path.parent)
@@ -59,42 +61,43 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
 def write_atomically(path: str | Path, content: bytes | str) -> None:
     """Writes ``content`` (text as UTF-8) to ``path``, whole or not at all (see ``atomic_file``).
 
-    What UTF-8 cannot hold, as a byte in a file's name that is no character, is written as an escape (``\\udce9``).
+    A character that UTF-8 cannot hold becomes an escape (``\\udce9``). A file's name may have such stray bytes.
     """
     with atomic_file(path) as file:
         file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def writing_failed(path: str | Path, error: OSError) -> str:
-    """The sentence for an error that the operating system gave while ``path`` was written."""
+    """The sentence for an OSError while ``path`` was written."""
     if is_disk_full(error):
-        return f"{path}: the disk is full; what was there before is kept. Make room, or write to another place"
+        return f"{path}: the disk is full; the file that was there is kept. Make room, or write to another place"
     return f"{path}: cannot be written ({error.strerror or error}); write to another place, or mend its permissions"
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the operating system found no room, on the disk or in the user's share of it."""
+    """Whether the disk, or the user's quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def held(directory: str | Path) -> Iterator[None]:
-    """Inside the block no other process holds the directory, which is made where it is not there, and removed again
-    where nothing was written to it. (Systems that have no locks of that kind, flock, let others in.)
+def lock_directory(directory: str | Path) -> Iterator[None]:
+    """Inside the block no other process can lock the directory.
+
+    It is made if need be, and removed again if it is empty at the end. Systems without ``flock`` lock nothing.
 
     Raises:
-        InputError: where another process holds it, or it cannot be made.
+        InputError: if another process has locked it, or it cannot be made.
     """
     directory = Path(directory)
-    made = [place for place in (directory, *directory.parents) if not os.path.exists(place)]
+    made = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
     descriptor = None
     try:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            descriptor = _locked(directory)
+            descriptor = _lock(directory)
         except BlockingIOError:
             raise InputError(
-                f"{directory}: another process is at work there; wait for its end, or name another place"
+                f"{directory}: another process is at work there; wait for its end, or name another directory"
             ) from None
         except OSError as error:
             raise InputError(writing_failed(directory, error)) from None
@@ -102,13 +105,13 @@ def held(directory: str | Path) -> Iterator[None]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
-        for place in made:
-            with contextlib.suppress(OSError):  # it holds something, and so do those above it
-                place.rmdir()
+        for path in made:
+            with contextlib.suppress(OSError):  # it is not empty
+                path.rmdir()
 
 
-def _locked(directory: Path) -> int | None:
-    """A descriptor of the directory that holds a lock until it is closed; None where there are no such locks."""
+def _lock(directory: Path) -> int | None:
+    """A descriptor of the directory, which locks it until it is closed. None if the system has no such locks."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -120,12 +123,12 @@ def _locked(directory: Path) -> int | None:
         os.close(descriptor)
         if isinstance(error, BlockingIOError):
             raise
-        return None  # as on some network file systems
+        return None  # some network file systems have no locks
     return descriptor
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes a change of names in ``directory`` survive a loss of power."""
+    """Makes a renaming in ``directory`` survive a loss of power."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -135,10 +138,10 @@ def sync_directory(directory: Path) -> None:
 
 @contextlib.contextmanager
 def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
-    """Opens a binary file, whose bytes are decompressed where its name ends in ``.gz``, ``.xz`` or ``.bz2``.
+    """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
 
     Raises:
-        InputError: where it cannot be opened, or read in the block, or is not in the form that its name says.
+        InputError: if it cannot be opened or read, or is not in the form that its name says.
     """
     kind = Path(path).suffix.lower()
     try:
@@ -157,7 +160,7 @@ def read_json_object(path: str | Path) -> dict:
     """The object in a JSON file, plain or compressed.
 
     Raises:
-        InputError: where there is no such file, or it holds no JSON object.
+        InputError: if there is no such file, or it holds no JSON object.
     """
     try:
         with open_to_read(path) as file:
@@ -173,11 +176,11 @@ def read_json_object(path: str | Path) -> dict:
 
 
 def parse_json(text: str) -> Any:
-    """What a text of JSON says.
+    """The value of a JSON text.
 
     Raises:
-        ValueError, RecursionError: where it is none; or where an escape in it is half of a character (a lone
-            surrogate), which no file of UTF-8 could hold.
+        ValueError, RecursionError: if it is not JSON. Half a character as an escape (a lone surrogate) is not JSON
+            here: no UTF-8 file can hold it.
     """
     values = json.loads(text)
     if "\\u" in text:

@@ -1,1 +1,1 @@
-"""Text to ids and back: WordPiece, written out, and a reader of SentencePiece's models."""
+"""From text to ids and back; no PyTorch here."""

@@ -1,7 +1,7 @@
 """From pieces to a model's input: ``[CLS] first [SEP] second [SEP]``, cut to length, or in windows.
 
-Devlin et al. 2018, figure 2; what is cut, and how windows lie, is as in the Rust library
-``tokenizers`` (``TruncationParams``). Both tokenizers of this project end here.
+The input is Devlin et al. 2018, figure 2. Truncation and windows are as in the Rust library ``tokenizers``
+(``TruncationParams``). Both tokenizers of this project end here.
 """
 
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ TRUNCATIONS = ("longest_first", "only_first", "only_second")
 
 
 class Pieces(NamedTuple):
-    """A text cut into pieces: three lists of the same length."""
+    """A text in pieces: three lists of the same length."""
 
     ids: list[int]
-    offsets: list[tuple[int, int]]  # text[start:end] is what the piece was made from
-    word_ids: list[int]  # the index of the word that the piece is a part of
+    offsets: list[tuple[int, int]]  # the piece was made from text[start:end]
+    word_ids: list[int]  # the index of the piece's word
 
     def cut(self, start: int, end: int) -> "Pieces":
         """The pieces from ``start`` up to, not including, ``end``."""
@@ -26,21 +26,18 @@ class Pieces(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the model is given for one text or pair of texts: lists of the same length, one entry a position.
+    """A model's input for one text or pair of texts: lists of the same length, one entry per position.
 
-    At the positions of the ``[CLS]`` and ``[SEP]`` that were added, ``offsets``, ``word_ids`` and
-    ``sequence_ids`` are None: they come from nowhere in the text.
+    ``[CLS]`` and ``[SEP]`` come from no text. There ``offsets``, ``word_ids`` and ``sequence_ids`` are None.
 
     Attributes:
-        input_ids: ids of the pieces, ``[CLS]`` and ``[SEP]`` included.
+        input_ids: ids of the pieces, with ``[CLS]`` and ``[SEP]``.
         token_type_ids: 0 up to the first ``[SEP]``, 1 after it.
-        offsets: (start, end): the piece was made from ``text[start:end]``, in characters of its own text
-            (the first or the second), or of its own word where the text came as a list of words.
-        word_ids: the index of the word that the piece is a part of, counted in its own text; where the text
-            came as a list of words, the index in that list. The first piece of a word is the one whose
-            word_id differs from the one before.
-        sequence_ids: 0 for pieces of the first text, 1 for pieces of the second. In question answering the
-            context's pieces are those with a 1.
+        offsets: (start, end): the piece was made from ``text[start:end]``. They count characters in its own text
+            (first or second). If the text is a list of words, they count in its own word.
+        word_ids: the index of the piece's word in its own text, or in the list of words. At a word's first piece it
+            differs from the one before.
+        sequence_ids: 0 for pieces of the first text, 1 for the second. In question answering, 1 is the context.
     """
 
     input_ids: list[int] = field(default_factory=list)
@@ -78,8 +75,8 @@ def join_pair(first: Pieces, second: Pieces | None, cls_token_id: int, sep_token
 def lengths_after_truncation(first: int, second: int, room: int, truncation: str) -> tuple[int, int]:
     """How many pieces of each text to keep, so that both fit into ``room`` pieces.
 
-    "longest_first" takes pieces from whichever text is longer, and when both are longer than half of the
-    room leaves each its half; the odd one goes to the text that was longer, or to the second:
+    "longest_first" takes pieces from the longer text. If both are longer than half of the room, each gets half. The
+    odd piece goes to the longer text, or to the second if both were as long:
 
     >>> lengths_after_truncation(10, 3, 9, "longest_first")
     (6, 3)
@@ -87,7 +84,7 @@ def lengths_after_truncation(first: int, second: int, room: int, truncation: str
     (4, 5)
 
     Raises:
-        InputError: where cutting the one text that may be cut cannot make both fit.
+        InputError: if cutting only one text cannot make both fit.
     """
     if truncation not in TRUNCATIONS:
         raise ValueError(f"truncation is {truncation!r}; it must be one of {', '.join(TRUNCATIONS)}")
@@ -101,7 +98,7 @@ def lengths_after_truncation(first: int, second: int, room: int, truncation: str
     kept = room - (second if truncation == "only_first" else first)
     if kept <= 0:
         raise InputError(
-            f"the pair has {first} and {second} pieces, and there is room for {room}: {truncation!r} cannot "
+            f"the pair has {first} and {second} pieces, but there is room for {room}: {truncation!r} cannot "
             "make it fit; raise the maximum length, or truncate the longest first"
         )
     return (kept, second) if truncation == "only_first" else (first, kept)
@@ -111,17 +108,17 @@ def room_for_pieces(max_length: int, is_pair: bool) -> int:
     """How many pieces fit beside ``[CLS]`` and ``[SEP]``.
 
     Raises:
-        InputError: where not even the special tokens fit.
+        InputError: if even the special tokens do not fit.
     """
     room = max_length - (3 if is_pair else 2)
     if room < 0:
         special = max_length - room
-        raise InputError(f"the maximum length is {max_length}, and [CLS] and [SEP] alone take {special}; raise it")
+        raise InputError(f"the maximum length is {max_length}, but [CLS] and [SEP] alone take {special}; raise it")
     return room
 
 
 def truncated(first: Pieces, second: Pieces | None, max_length: int, truncation: str) -> tuple[Pieces, Pieces | None]:
-    """The beginnings of both texts that fit into ``max_length`` together with their special tokens."""
+    """The beginnings of both texts that fit into ``max_length``, special tokens included."""
     second_length = 0 if second is None else len(second.ids)
     room = room_for_pieces(max_length, is_pair=second is not None)
     keep_first, keep_second = lengths_after_truncation(len(first.ids), second_length, room, truncation)
@@ -129,17 +126,17 @@ def truncated(first: Pieces, second: Pieces | None, max_length: int, truncation:
 
 
 def window_bounds(length: int, size: int, overlap: int) -> list[tuple[int, int]]:
-    """Windows of ``size`` pieces that together cover ``length`` pieces, neighbours sharing ``overlap``.
+    """Windows of ``size`` pieces that together cover ``length`` pieces; neighbours share ``overlap``.
 
     >>> window_bounds(10, 5, 2)
     [(0, 5), (3, 8), (6, 10)]
 
     Raises:
-        InputError: where it takes several, and a window would not move on.
+        InputError: if several windows are needed but they would not move on.
     """
     if length > size and not 0 <= overlap < size:
         raise InputError(
-            f"windows have room for {max(size, 0)} pieces of a text, and neighbours share {overlap}: each must hold "
+            f"windows have room for {max(size, 0)} pieces of a text, but neighbours share {overlap}: each must hold "
             f"more than it shares; raise the maximum length"
         )
     bounds = [(0, min(size, length))]
@@ -155,7 +152,7 @@ def windows_over_pair(
     """The last text (the second, or the only one) in windows, each beside the whole first text.
 
     Raises:
-        InputError: where the first text leaves no room for a window that moves on.
+        InputError: if the first text leaves no room for a window that moves on.
     """
     context = first if second is None else second
     size = room_for_pieces(max_length, is_pair=second is not None) - (0 if second is None else len(first.ids))

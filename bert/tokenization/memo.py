@@ -1,9 +1,8 @@
-"""A dictionary that works out what it lacks, and forgets everything when it is full.
+"""A dictionary that computes missing values, and forgets all when it is full.
 
-Language repeats itself: of the 2.8 million white-space separated chunks in 16 MB of film reviews,
-nine in ten have been seen before. A tokenizer that remembers what it made of each is therefore as
-fast as a dictionary is. The bound keeps a stream of chunks that never repeat (random strings,
-hashes, an attack) from filling the memory.
+Text repeats itself. 16 MB of film reviews have 2.8 million chunks between white space; nine in ten are repetitions.
+So a tokenizer with a memo is as fast as a dictionary. The limit protects memory from chunks that never repeat, such
+as hashes or an attack.
 """
 
 from collections.abc import Callable
@@ -12,12 +11,11 @@ from collections.abc import Callable
 class Memo(dict):
     """Maps a key to ``compute(key)``, remembering at most ``limit`` results.
 
-    ``memo[key]`` is the only way in that computes; since the look-up of a key that is there never
-    leaves C, ``map(memo.__getitem__, keys)`` is the fastest loop that Python has.
+    Only ``memo[key]`` computes. A look-up of a known key never leaves C. So ``map(memo.__getitem__, keys)`` is Python's
+    fastest loop.
 
-    A full memo is emptied rather than trimmed: what is frequent is back at once, and no look-up pays
-    for the book-keeping of which entry is the oldest. Strings longer than ``longest_key`` are computed
-    each time, so that a few endless words cannot fill the memory either.
+    A full memo is emptied. Frequent keys are soon back, and no look-up pays for tracking the oldest entry. A string
+    longer than ``longest_key`` is never remembered, or a few endless words could fill the memory.
     """
 
     def __init__(self, compute: Callable, limit: int, longest_key: int | None = None):

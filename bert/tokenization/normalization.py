@@ -1,32 +1,34 @@
 """From raw text to words: clean, set Chinese apart, strip accents, lower-case, split punctuation.
 
-These are the rules of ``BasicTokenizer`` in google-research/bert's ``tokenization.py``, as the Rust
-library ``tokenizers`` (``BertNormalizer`` and ``BertPreTokenizer``) applies them, since that is what
-checkpoints are used with today. Where the two differ this follows Rust: private-use code points are
-dropped (Google's code keeps them), accents can be stripped without lower-casing and the other way
-about, and lower-casing knows no final sigma. A code point that Unicode has not assigned, an emoji newer
-than the tables say, is an ordinary character, and its word becomes ``[UNK]``.
+The rules are those of ``BasicTokenizer`` in google-research/bert, ``tokenization.py``. Checkpoints are used today
+with the Rust library ``tokenizers`` (``BertNormalizer``, ``BertPreTokenizer``). If the two differ, we follow Rust:
 
-Every step takes and gives pairs (character, origin): ``origin`` is the index, in the original text,
-of the character that this one comes from. So after any number of steps each piece can still be found
-in the text that the user typed:
+- private-use code points are dropped; Google's code keeps them;
+- accents can be stripped without lower-casing, and the reverse;
+- lower-casing knows no final sigma.
+
+A code point that Unicode has not assigned, such as a newer emoji, is an ordinary character. Its word becomes
+``[UNK]``.
+
+Every step takes and gives pairs (character, origin). ``origin`` is the index of its source character in the original
+text. So each piece can be found again in the text that the user typed:
 
     "Crème!"    clean, strip accents, lower-case     c r e m e !
                 origins                              0 1 2 3 4 5
 
-Departures from the Rust library, whose tables of Unicode categories are those of about 2015. A code point
-assigned or moved since has the category that Python's ``unicodedata`` gives it; Rust treats it as it was
-then, the unassigned as ordinary characters. In Unicode 14, Python 3.11's, that makes about 760 differences:
+Departures from the Rust library. Its tables of Unicode categories date from about 2015. Code points assigned or moved
+since have the category of Python's ``unicodedata`` here; in Rust they have the old one, and unassigned ones are
+ordinary characters. With Unicode 14 (Python 3.11) about 760 code points differ:
 
-- combining marks (Mn; 384): stripped here with the accents, kept there;
-- punctuation (P; 104): split off here, part of the word there;
-- format characters (Cf; 13, such as U+08E2): dropped here, kept there;
-- the Chinese characters U+2B820..U+2B91F (256), where CJK extension E begins: set apart here, as in Google's
-  code; the Rust source has the block begin at U+2B920, a slip of one digit;
-- U+166D and U+1734, moved out of P and Mn since, and U+11938, whose canonical decomposition is new;
-- U+1715, U+1193D, U+16FF0 and U+16FF1, which now have a place among other marks: sorted here, not there.
+- 384 combining marks (Mn) are stripped here with the accents. Rust keeps them.
+- 104 punctuation characters (P) are split off here. In Rust they are part of the word.
+- 13 format characters (Cf), such as U+08E2, are dropped here. Rust keeps them.
+- 256 Chinese characters, U+2B820..U+2B91F, are set apart here, as in Google's code. CJK extension E begins there.
+  The Rust source begins the block at U+2B920, a slip of one digit.
+- U+166D and U+1734 have left P and Mn since. U+11938 has a new canonical decomposition.
+- U+1715, U+1193D, U+16FF0 and U+16FF1 now have a place among other marks. They are sorted only here.
 
-The other way about, upper-case letters assigned since Python's tables are lower-cased by Rust alone.
+In the other direction, upper-case letters newer than Python's tables are lower-cased only by Rust.
 """
 
 import unicodedata
@@ -35,11 +37,11 @@ from itertools import groupby
 
 from bert.tokenization.memo import Memo
 
-# (character, index of the character of the original text that it comes from)
+# (character, index of its source character in the original text)
 Character = tuple[str, int]
 
-# google-research/bert, tokenization.py, _is_chinese_char: the ideographs of CJK, which are written
-# without spaces. Hangul, Hiragana and Katakana are not among them: Korean has spaces.
+# google-research/bert, tokenization.py, _is_chinese_char: the CJK ideographs, which are written without spaces. Hangul,
+# Hiragana and Katakana are not among them: Korean has spaces.
 _CHINESE_BLOCKS = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -52,36 +54,36 @@ _CHINESE_BLOCKS = (
 )
 _CONTROL_CATEGORIES = ("Cc", "Cf", "Co", "Cs")  # not Cn: unassigned is an ordinary character
 _SPACE_CATEGORIES = ("Zs", "Zl", "Zp")
-# Control characters at which ``str.split`` splits a text, but BERT, which drops them, does not.
+# ``str.split`` splits a text at these control characters. BERT drops them and does not split.
 SPLIT_IN_PYTHON_ALONE = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
-_REPLACEMENT_CHARACTER = "\ufffd"  # what a decoder writes for bytes that it could not read
+_REPLACEMENT_CHARACTER = "\ufffd"  # decoders write it for bytes that they cannot read
 
 
 def is_whitespace(character: str) -> bool:
-    """Tab, line feed, carriage return and Unicode's separators; other controls are no white space."""
+    """Tab, line feed, carriage return and Unicode's separators. Other controls are not white space."""
     return character in "\t\n\r" or unicodedata.category(character) in _SPACE_CATEGORIES
 
 
 def is_control(character: str) -> bool:
-    """Control, format, private-use and surrogate code points, which text cannot be read from."""
+    """Control, format, private-use and surrogate code points: nothing to read."""
     return character not in "\t\n\r" and unicodedata.category(character) in _CONTROL_CATEGORIES
 
 
 def is_punctuation(character: str) -> bool:
-    """Unicode's punctuation, and every visible ASCII character that is no letter or digit: $ + < = ..."""
+    """Unicode's punctuation, and every visible ASCII character except letters and digits: $ + < = ..."""
     if character.isascii():
         return character.isprintable() and not character.isalnum() and character != " "
     return unicodedata.category(character).startswith("P")
 
 
 def is_chinese(character: str) -> bool:
-    """An ideograph of the CJK blocks (which Japanese and Korean texts hold too)."""
+    """An ideograph of the CJK blocks. Japanese and Korean texts have them too."""
     code_point = ord(character)
     return any(first <= code_point <= last for first, last in _CHINESE_BLOCKS)
 
 
 def clean(characters: Iterable[Character]) -> Iterator[Character]:
-    """Drop control characters and replacement characters; make every white space a plain space."""
+    """Drops control characters and replacement characters; every white space becomes a plain space."""
     for character, origin in characters:
         if is_whitespace(character):
             yield " ", origin
@@ -90,7 +92,7 @@ def clean(characters: Iterable[Character]) -> Iterator[Character]:
 
 
 def set_chinese_apart(characters: Iterable[Character]) -> Iterator[Character]:
-    """A space before and after each Chinese character, which makes each a word of its own."""
+    """Puts a space before and after each Chinese character, so each is a word of its own."""
     for character, origin in characters:
         if is_chinese(character):
             yield from ((" ", origin), (character, origin), (" ", origin))
@@ -99,10 +101,10 @@ def set_chinese_apart(characters: Iterable[Character]) -> Iterator[Character]:
 
 
 def decompose(characters: Iterable[Character]) -> Iterator[Character]:
-    """Unicode's canonical decomposition (NFD): a letter, then its accents in their canonical order.
+    """Unicode's canonical decomposition (NFD): a letter, then its accents in canonical order.
 
-    Marks that stand in another order are sorted. Which origin a sorted mark then has follows the Rust
-    library: origins stay in the order of the text, whatever mark has moved to their place.
+    Marks in another order are sorted, but not their origins. As in the Rust library, origins stay in the order of the
+    text.
     """
     decomposed = []  # (part, whether it is the first part of its character)
     origins = []
@@ -121,35 +123,34 @@ def decompose(characters: Iterable[Character]) -> Iterator[Character]:
 
 
 def drop_accents(characters: Iterable[Character]) -> Iterator[Character]:
-    """Without the combining marks that take no room of their own (category Mn)."""
+    """Drops combining marks that take no room of their own (category Mn)."""
     return (item for item in characters if unicodedata.category(item[0]) != "Mn")
 
 
 def lower(characters: Iterable[Character]) -> Iterator[Character]:
-    """Lower case, character by character: a Greek sigma at the end of a word is as any other sigma."""
+    """Lower-cases each character alone: a Greek sigma at the end of a word is like any other."""
     for character, origin in characters:
         for part in character.lower():
             yield part, origin
 
 
 class Normalizer:
-    """Splits text into normalized words.
+    """Splits text into normalized words, in two ways.
 
-    Two ways to the same words: ``words_with_origins`` applies the steps above one by one, and ``words``
-    applies them once per distinct code point, remembers what became of it, and then leaves all the work
-    to ``str.translate``.
+    ``words_with_origins`` applies the steps above one by one. ``words`` applies them once per distinct code point and
+    remembers the result. ``str.translate`` does the rest, so it is faster. The words are the same.
     """
 
     def __init__(self, lowercase: bool, strip_accents: bool, split_chinese: bool):
         self.lowercase = lowercase
         self.strip_accents = strip_accents
         self.split_chinese = split_chinese
-        # Code point -> what it becomes, with spaces around what is a word of its own. The bound is
-        # there for text that runs through all of Unicode.
+        # Code point -> its normalized form, with spaces around a character that is a word of its own. The limit is for
+        # text that runs through all of Unicode.
         self._becomes = Memo(self._normalized_alone, limit=1 << 16)
 
     def normalized(self, text: str) -> Iterator[Character]:
-        """The characters that ``text`` becomes, each with its origin, before it is split into words."""
+        """The normalized characters of ``text``, each with its origin, before it is split into words."""
         characters = clean(zip(text, range(len(text))))
         if self.split_chinese:
             characters = set_chinese_apart(characters)
@@ -187,7 +188,7 @@ class Normalizer:
         """
         text = text.translate(self._becomes)
         if self.strip_accents and not text.isascii():
-            # What is left of the marks (those that do take room) in their canonical order.
+            # Sorts the remaining marks (those that take room) into canonical order.
             text = unicodedata.normalize("NFD", text)
         return text.split()
 

@@ -1,11 +1,10 @@
-"""The five pieces that stand for something other than text.
+"""The five pieces that do not stand for text.
 
-BERT (Devlin et al. 2018, section 3) opens every input with ``[CLS]``, closes every segment with
-``[SEP]``, hides words behind ``[MASK]``, fills up short rows with ``[PAD]``; ``[UNK]`` stands for a
-word that the vocabulary cannot spell.
+``[CLS]`` opens every input. ``[SEP]`` closes every segment. ``[MASK]`` hides a word. ``[PAD]`` fills up short rows.
+``[UNK]`` is a word that the vocabulary cannot spell. Source: Devlin et al. 2018, section 3.
 """
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 
-# The order in which a freshly learned vocabulary starts, so that padding is id 0.
+# A learned vocabulary starts in this order, so padding is id 0.
 SPECIAL_TOKENS = (PAD, UNK, CLS, SEP, MASK)

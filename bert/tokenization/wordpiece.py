@@ -1,14 +1,14 @@
 """WordPiece: the tokenizer that BERT was published with.
 
-Schuster and Nakajima 2012; Devlin et al. 2018, section 3; google-research/bert, ``tokenization.py``.
-A text is split into words (``normalization.py``), and each word into pieces: the longest that it begins
-with and the vocabulary has, then the longest that goes on from there, and so on to its end. A piece
-that goes on with a word is written with ``##`` before it:
+A text is split into words (``normalization.py``), and each word into pieces. The first piece is the word's longest
+beginning that the vocabulary has. The next one is the longest that goes on from there, and so on. A piece that goes
+on with a word starts with ``##``:
 
     unaffable  ->  un ##aff ##able
 
-The ids are those of the Rust library ``tokenizers`` (``BertWordPieceTokenizer``), but for the code
-points that the docstring of ``normalization.py`` names.
+The ids are the Rust library's (``tokenizers``, ``BertWordPieceTokenizer``). The docstring of ``normalization.py``
+names the exceptions. Sources: Schuster and Nakajima 2012; Devlin et al. 2018, section 3; google-research/bert,
+``tokenization.py``.
 """
 
 import re
@@ -21,30 +21,29 @@ from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
 from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
+from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
-from bert.tokenization.tokenizer import Tokenizer
 
 CONTINUATION = "##"
-# Longer words are [UNK], which also bounds the work for a word. As in the Rust library; google-research/bert has 200.
+# Longer words are [UNK], which bounds the work per word. As in the Rust library; google-research/bert has 200.
 MAX_WORD_LENGTH = 100
 _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
 _SPECIAL_TOKEN = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 
 
-class WordPieceTokenizer(Tokenizer):
+class WordPieceTokenizer(PieceTokenizer):
     """Text to ids of WordPiece's pieces, and back.
 
-    Special tokens that stand in a text, such as a ``[MASK]`` that a user typed, are never split or
-    lower-cased, wherever they stand.
+    A special token in a text, such as a ``[MASK]`` that a user typed, is never split or lower-cased.
 
     Args:
-        vocabulary: the pieces, by id; it must hold the five special tokens.
-        lowercase: whether text is lower-cased; as the vocabulary was learned.
+        vocabulary: the pieces, by id, with the five special tokens.
+        lowercase: whether text is lower-cased; it must agree with the vocabulary.
         strip_accents: whether accents are stripped; None follows ``lowercase``.
         split_chinese: whether each Chinese character is a word.
 
     Raises:
-        InputError: where a special token is missing or a piece is there twice.
+        InputError: if a special token is missing or a piece is there twice.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class WordPieceTokenizer(Tokenizer):
         super().__init__(vocabulary)
         if len(self._ids) < len(self.vocabulary):
             repeated = next(piece for piece, count in Counter(self.vocabulary).items() if count > 1)
-            raise InputError(f"the piece {repeated!r} is there twice in the vocabulary; each piece has one id")
+            raise InputError(f"the piece {repeated!r} is in the vocabulary twice; each piece has one id")
         self.lowercase = lowercase
         self.strip_accents = lowercase if strip_accents is None else strip_accents
         self.split_chinese = split_chinese
@@ -80,32 +79,31 @@ class WordPieceTokenizer(Tokenizer):
         strip_accents: bool | None = None,
         split_chinese: bool = True,
     ) -> "WordPieceTokenizer":
-        """The tokenizer whose vocabulary is in ``path``: one piece a line, ids by line.
+        """The tokenizer with the vocabulary in ``path``: one piece per line, ids by line.
 
         Raises:
-            InputError: where the file is not a vocabulary, naming the file and the line.
+            InputError: if the file is not a vocabulary; it names the file and the line.
         """
         return cls(read_vocabulary(path), lowercase, strip_accents, split_chinese)
 
     def __reduce__(self):
-        # What has been memoized is not sent to other processes: they are faster at computing it anew.
+        # Other processes compute the memos anew: that is faster than sending them.
         return type(self), (self.vocabulary, self.lowercase, self.strip_accents, self.split_chinese)
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
 
-        The fast way: the text is split at white space, and what each chunk becomes is remembered. It gives
-        the ids that ``pieces`` gives, since no rule of BERT's looks across a white space.
+        The fast way: it splits the text at white space and remembers the ids of each chunk. They are the ids of
+        ``pieces``, since none of BERT's rules looks across white space.
         """
         if any(map(text.__contains__, SPLIT_IN_PYTHON_ALONE)):
             cleaned = text.translate(_DROP_SPLIT_IN_PYTHON_ALONE)
-            if _SPECIAL_TOKEN.search(cleaned):  # perhaps not one before a character was dropped from it
+            if _SPECIAL_TOKEN.search(cleaned):  # dropping a character may have made a special token
                 return self.pieces(text).ids
             text = cleaned
         return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, text.split())))
 
     def pieces(self, text: str) -> Pieces:
-        """The pieces of ``text``, with their offsets and words; no special tokens added."""
         pieces = Pieces([], [], [])
         word_id = 0
         for start, part, is_special in _split_at_special_tokens(text):
@@ -124,10 +122,10 @@ class WordPieceTokenizer(Tokenizer):
         return pieces
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """The text that reads as these pieces do: continuations joined, no space before punctuation.
+        """The text that these pieces spell: continuations joined, no space before punctuation.
 
-        What lower-casing, accent stripping and white space were is lost. The rules are those of the Rust
-        library's decoder (``decoders.WordPiece``).
+        Case, accents and white space that normalization removed stay lost. The rules are from the Rust library
+        (``decoders.WordPiece``).
         """
         skipped = self.special_token_ids if skip_special_tokens else ()
         decoded = []
@@ -140,10 +138,7 @@ class WordPieceTokenizer(Tokenizer):
         return "".join(decoded)
 
     def match_longest_first(self, word: str) -> tuple[int, ...]:
-        """The ids of the pieces of a normalized word.
-
-        Where some part of it has no piece, the whole word is ``[UNK]``.
-        """
+        """The ids of the pieces of a normalized word. If any part of it has no piece, the whole word is ``[UNK]``."""
         if len(word) > MAX_WORD_LENGTH:
             return (self.unk_token_id,)
         ids = []
@@ -160,7 +155,7 @@ class WordPieceTokenizer(Tokenizer):
         return tuple(ids)
 
     def _spans(self, word: str) -> list[tuple[int, int, int]]:
-        """For each piece of a normalized word its id, and where in the word it starts and ends."""
+        """(id, start, end) of each piece of a normalized word."""
         ids = self._ids_of_word[word]
         if ids == (self.unk_token_id,):
             return [(self.unk_token_id, 0, len(word))]
@@ -181,7 +176,7 @@ class WordPieceTokenizer(Tokenizer):
         return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, words)))
 
 
-# Rust's decoder undoes these within one piece and the space before it.
+# Rust's decoder replaces these within one piece and the space before it.
 _DECODED_WITHOUT_SPACE = (
     (" .", "."),
     (" ?", "?"),
@@ -198,7 +193,7 @@ _DECODED_WITHOUT_SPACE = (
 
 
 def _split_at_special_tokens(text: str) -> list[tuple[int, str, bool]]:
-    """The parts of ``text`` between special tokens, and these: (start, part, whether it is special)."""
+    """The special tokens in ``text`` and the parts between them: (start, part, whether it is special)."""
     parts, start = [], 0
     for match in _SPECIAL_TOKEN.finditer(text):
         parts.append((start, text[start : match.start()], False))
@@ -211,12 +206,12 @@ def _split_at_special_tokens(text: str) -> list[tuple[int, str, bool]]:
 def read_vocabulary(path: str | Path) -> list[str]:
     """The pieces in a ``vocab.txt``, by id.
 
-    As the Rust library reads it: lines end with a line feed, and white space at the end of a line (a
-    carriage return, say) is not part of the piece. A byte-order mark is dropped.
+    As in the Rust library, a line ends with a line feed. White space at its end, such as a carriage return, is dropped.
+    So is a byte-order mark.
 
     Raises:
-        InputError: where there is no such file, it is not UTF-8, or a line is blank or there twice,
-            naming the file and the line.
+        InputError: if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names the
+            file and the line.
     """
     try:
         content = Path(path).read_bytes()
@@ -247,7 +242,7 @@ def read_vocabulary(path: str | Path) -> list[str]:
     missing = [token for token in SPECIAL_TOKENS if token not in line_of]
     if missing:
         raise InputError(
-            f"{path}: none of its {len(lines)} lines is {' or '.join(missing)}; BERT needs the pieces "
+            f"{path}: its {len(lines)} lines lack {' and '.join(missing)}; BERT needs the pieces "
             f"{' '.join(SPECIAL_TOKENS)}"
         )
     return list(line_of)

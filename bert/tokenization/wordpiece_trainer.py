@@ -1,29 +1,27 @@
 """Learns a WordPiece vocabulary from text.
 
-It starts with single characters, and again and again joins the two neighbouring pieces that are most
-worth joining, in every word of the corpus at once, until the vocabulary is full:
+We start with single characters. Again and again we join the pair of neighbouring pieces that is most worth joining.
+We join it in every word at once, and stop when the vocabulary is full:
 
     h ##u ##g ##s,  h ##u ##g,  b ##u ##n     ##u ##g is in two words:  join
     h ##ug ##s,     h ##ug,     b ##u ##n     h ##ug is in two words:   join
     hug ##s,        hug,        b ##u ##n
 
-What "most worth" means is where two methods part.
+Two methods differ in "most worth joining".
 
-- **Likelihood** (Schuster and Nakajima 2012, the first WordPiece): the pair whose joining raises the
-  likelihood of the corpus most under a unigram model of the pieces, roughly count(ab) * log(count(ab) *
-  total / (count(a) * count(b))). Often taught as the ratio count(ab) / (count(a) * count(b)), which
-  is something else: it prefers the rarest pairs there are.
-- **Frequency** (Sennrich et al. 2016, byte-pair encoding): the pair that is there most often.
+- **Likelihood** (Schuster and Nakajima 2012, the first WordPiece): the pair that raises the corpus's likelihood most.
+  The likelihood is a unigram model's: roughly count(ab) * log(count(ab) * total / (count(a) * count(b))). It is often
+  taught as the ratio count(ab) / (count(a) * count(b)). But the ratio prefers the rarest pairs.
+- **Frequency** (Sennrich et al. 2016, byte-pair encoding): the most frequent pair.
 
-Google never published the trainer of BERT's vocabulary. This one goes by frequency, as the Rust library
-``tokenizers`` does: each join then saves the most pieces that one join can, and what a vocabulary is for
-is to write text in few pieces.
+Google never published the trainer of BERT's vocabulary. Like the Rust library ``tokenizers``, we go by frequency.
+Each join then saves as many pieces as one join can. That is a vocabulary's purpose: text in few pieces.
 
-And one step more. The tokenizer takes the longest piece first and does not go the way of the joins, so many
-pieces that were steps on that way are never used: 1,574 of 30,522 for 32 MB of film reviews, each a row of
-the embeddings that no gradient ever reaches. Therefore a fifth more pieces are joined than were asked for,
-the corpus is tokenized with them, and those used least are dropped: 0.4 % fewer pieces for held-out reviews
-at 30,522, and 1 % fewer at 8,000, than by frequency alone.
+Then comes one more step. The tokenizer takes the longest piece first and does not follow the joins. Many pieces that
+were only steps to longer ones are never used: 1,574 of 30,522 for 32 MB of film reviews. Each would be a row of the
+embeddings without any gradient. So we join a fifth more pieces than were asked for. We tokenize the corpus with all,
+and drop the least used. Other reviews then need fewer pieces than with frequency alone: 0.4 % fewer for 30,522
+pieces, 1 % fewer for 8,000.
 """
 
 import warnings
@@ -37,13 +35,13 @@ from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH, WordPieceTokenizer
 
-# Distinct chunks and words that are counted before room is made, about 150 bytes each.
+# Most distinct chunks and words that are counted before rare ones are dropped; about 150 bytes each.
 _MOST_CHUNKS = 1_000_000
 _MOST_WORDS = 2_000_000
-# Pieces of a single character (a word's first, or a later one) that a vocabulary may always have; beyond these, they
-# are at most a half of it, so that rare characters of a noisy corpus leave room for words.
+# A vocabulary may always have this many pieces of one character, first in a word or later. More may fill at most half
+# of it. Rare characters of a noisy corpus must leave room for words.
 _ALPHABET = 1000
-# How many pieces are joined for each that is kept. On film reviews 1.2 compressed best of 1.05 to 1.5.
+# How many pieces are joined per piece kept. On film reviews 1.2 compressed best of 1.05 to 1.5.
 _SURPLUS = 1.2
 
 Pair = tuple[str, str]
@@ -59,23 +57,21 @@ def train_wordpiece(
 ) -> list[str]:
     """A vocabulary of ``vocab_size`` pieces: ``[PAD] [UNK] [CLS] [SEP] [MASK]``, characters, joined pieces.
 
-    Args:
-        texts: read once, one at a time; they are never held together.
-        vocab_size: how many pieces to learn, special tokens included. A corpus too small for as many
-            gives as many as it can, and a warning.
-        lowercase, strip_accents, split_chinese: as the tokenizer that will use the vocabulary has them.
-        min_frequency: a character or a pair that is there less often becomes no piece.
+    The result depends only on the words and their counts: no order of texts or dictionaries changes it. (If a corpus
+    has more than two million distinct words, its rarest are dropped on the way.)
 
-    The result is a function of the words and how often each is there: neither the order of the texts nor
-    that of any dictionary changes it. (But for corpora of more than two million distinct words, whose
-    rarest are forgotten on the way.)
+    Args:
+        texts: read once, one at a time.
+        vocab_size: how many pieces to learn, special tokens included. A corpus too small gives fewer, and a warning.
+        lowercase, strip_accents, split_chinese: the settings of the tokenizer that will use the vocabulary.
+        min_frequency: a rarer character or pair becomes no piece.
 
     Raises:
-        InputError: where there are no words to learn from, or no room for any piece.
+        InputError: if there are no words to learn from, or no room for any piece.
     """
     if vocab_size <= len(SPECIAL_TOKENS):
         raise InputError(
-            f"a vocabulary of {vocab_size} pieces was asked for, and the special tokens alone are "
+            f"a vocabulary of {vocab_size} pieces was asked for, but the special tokens alone are "
             f"{len(SPECIAL_TOKENS)}; ask for more"
         )
     strip_accents = lowercase if strip_accents is None else strip_accents
@@ -83,14 +79,12 @@ def train_wordpiece(
     size = vocab_size - len(SPECIAL_TOKENS)
     alphabet = choose_alphabet(words, min(size, max(_ALPHABET, size // 2)), min_frequency)
     if not alphabet:
-        raise InputError(
-            f"no character is there {min_frequency} times in the corpus; a vocabulary needs more text than that"
-        )
+        raise InputError(f"no character occurs {min_frequency} times in the corpus; a vocabulary needs more text")
     pieces = join_pairs(words, alphabet, round(_SURPLUS * size), min_frequency)
     pieces = keep_most_used(words, pieces, alphabet, size)
     if len(SPECIAL_TOKENS) + len(pieces) < vocab_size:
         warnings.warn(
-            f"the corpus is too small for a vocabulary of {vocab_size} pieces: no other pair of pieces is there "
+            f"the corpus is too small for a vocabulary of {vocab_size} pieces: no other pair of pieces occurs "
             f"{min_frequency} times; this vocabulary has {len(SPECIAL_TOKENS) + len(pieces)}",
             stacklevel=2,
         )
@@ -98,8 +92,8 @@ def train_wordpiece(
 
 
 def count_words(texts: Iterable[str], normalizer: Normalizer) -> Counter[str]:
-    """How often each normalized word is in ``texts``; without those so long that they can only be ``[UNK]``."""
-    chunks: Counter[str] = Counter()  # separated by white space; each distinct one is normalized once
+    """The count of each normalized word in ``texts``. Words so long that they are always ``[UNK]`` are left out."""
+    chunks: Counter[str] = Counter()  # between white space; each distinct one is normalized once
     words: Counter[str] = Counter()
 
     def normalize_chunks() -> None:
@@ -126,7 +120,7 @@ def count_words(texts: Iterable[str], normalizer: Normalizer) -> Counter[str]:
 
 
 def split_into_characters(word: str) -> list[str]:
-    """The pieces that every word starts as.
+    """The pieces that a word starts as.
 
     >>> split_into_characters("hug")
     ['h', '##u', '##g']
@@ -135,7 +129,7 @@ def split_into_characters(word: str) -> list[str]:
 
 
 def choose_alphabet(words: Counter[str], limit: int, min_frequency: int) -> list[str]:
-    """The ``limit`` most frequent single characters, as a word's first and as a later one, in order."""
+    """The ``limit`` most frequent characters, sorted. A word's first character and later ones are different pieces."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for piece in split_into_characters(word):
@@ -146,12 +140,11 @@ def choose_alphabet(words: Counter[str], limit: int, min_frequency: int) -> list
 
 
 def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequency: int) -> list[str]:
-    """``alphabet``, and after it what joining the most frequent pair again and again makes, up to ``size`` pieces.
+    """``alphabet``, then the pieces that joining the most frequent pairs makes, up to ``size`` pieces.
 
-    Counts are kept up to date rather than made anew: a join changes only the words that hold the pair. The
-    heap holds counts as they were when an entry was made; one that comes up with another count than its
-    pair has by now is put back with the new one. Of pairs as frequent as each other the first in the
-    alphabet is joined.
+    Counts are updated, not made anew: a join changes only the words that hold the pair. A heap entry keeps the count of
+    its time. If the count has changed since, the entry is put back with the new one. Of equally frequent pairs, the
+    first in alphabetical order is joined.
     """
     known = set(alphabet)
     spelled: list[list[str]] = []
@@ -161,7 +154,7 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
     for word, count in words.items():
         pieces = split_into_characters(word)
         if not known.issuperset(pieces):
-            continue  # the tokenizer will make it [UNK], whatever is joined
+            continue  # the tokenizer makes it [UNK], whatever is joined
         for pair in pairwise(pieces):
             pair_counts[pair] += count
             words_with[pair].add(len(spelled))
@@ -199,7 +192,7 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
 
 
 def keep_most_used(words: Counter[str], pieces: list[str], alphabet: list[str], size: int) -> list[str]:
-    """The ``size`` of ``pieces`` that tokenizing the words uses most, and all of ``alphabet``; in the order given."""
+    """``size`` pieces in the given order: all of ``alphabet``, and those most used in tokenizing the words."""
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *pieces])
     uses: Counter[str] = Counter()
     for word, count in words.items():

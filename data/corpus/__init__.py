@@ -1,1 +1,1 @@
-"""The tokenized corpus: made once from the text, and then read as if it were in memory."""
+"""The tokenized corpus: made once from the text, then read as if it were in memory."""

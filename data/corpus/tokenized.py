@@ -1,56 +1,56 @@
 """The tokenized corpus on disk: made once, in parallel, and then read as if it were in memory.
 
-    tokens.bin           the pieces of all sentences, end to end           uint16, or uint32 for a large vocabulary
-    sentence_starts.bin  where each sentence starts in them, and the end   int64
-    document_starts.bin  where each document starts in the sentences, ...  int64
-    held_out.bin         the numbers of the documents that are held out    int64, ascending
-    training_counts.bin  how often each piece occurs in the other ones     int64, one for each piece
-    facts.json           what made them, how many of each, and checksums
+    tokens.bin           the ids of all sentences, end to end           uint16, or uint32 for a large vocabulary
+    sentence_starts.bin  the first token of each sentence, and the end  int64
+    document_starts.bin  the first sentence of each document, ...       int64
+    held_out.bin         the indices of the held-out documents          int64, ascending
+    training_counts.bin  how often each id occurs in the others         int64, one for each id
+    facts.json           metadata: what made them, lengths, checksums
 
-Little-endian, without headers, memory-mapped: a corpus may be larger than the memory. facts.json is removed
-first and written last, so that files without it are the leavings of a crash, and those with it are whole.
+Little-endian, without headers, memory-mapped: a corpus may be larger than the memory. ``write_corpus`` removes the
+metadata first and writes it last. So files without metadata are the remains of a crash, and files with it are whole.
 """
 
 import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from bert.errors import InputError
 from bert.files.whole import atomic_file, read_json_object, write_atomically, writing_failed
+from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.held_out import is_held_out
 from data.corpus.tokenizing import TokenizedDocuments, tokenize_documents
 
 _FORMAT = 1
-_FACTS = "facts.json"
+_METADATA = "facts.json"
 _SMALL, _LARGE, _COUNT = "<u2", "<u4", "<i8"
 _TYPES = {
     "tokens": (_SMALL, _LARGE), "sentence_starts": (_COUNT,), "document_starts": (_COUNT,), "held_out": (_COUNT,),
     "training_counts": (_COUNT,),
 }  # fmt: skip
-_NAMES = tuple(_TYPES)
 
 
 @dataclass(frozen=True)
 class TokenizedCorpus:
-    """A tokenized corpus; the arrays are read-only and memory-mapped.
+    """A tokenized corpus. The arrays are read-only and memory-mapped.
 
     Attributes:
-        tokens: (tokens,) ids of pieces, no special tokens added.
+        tokens: (tokens,) ids, no special tokens added.
         sentence_starts: (sentences + 1,) int64: sentence s is tokens[sentence_starts[s] : sentence_starts[s + 1]].
             No sentence is empty.
-        document_starts: (documents + 1,) int64: document d is the sentences document_starts[d] up to, not
-            including, document_starts[d + 1]. No document is empty.
-        held_out: int64, ascending: the numbers of the documents that are kept out of the training.
-        training_counts: (vocab_size,) int64: how often each piece occurs in the other documents.
-        checksum: of all of them; another corpus, or another vocabulary, has another.
+        document_starts: (documents + 1,) int64: document d is the sentences from document_starts[d] to
+            document_starts[d + 1], this one not included. No document is empty.
+        held_out: (held_out,) int64, ascending: the indices of the held-out documents.
+        training_counts: (vocab_size,) int64: how often each id occurs in the other documents.
+        checksum: of all arrays; another corpus or another vocabulary has another checksum.
     """
 
     tokens: np.ndarray
@@ -70,87 +70,101 @@ class TokenizedCorpus:
 
 
 def write_corpus(
-    documents: Iterable[list[str]], tokenizer, directory: str | Path, processes: int = 1, fingerprint: str = ""
+    documents: Iterable[list[str]],
+    tokenizer: Tokenizer,
+    directory: str | Path,
+    processes: int = 1,
+    fingerprint: str = "",
 ) -> TokenizedCorpus:
     """Tokenizes ``documents`` into ``directory`` and opens the result.
 
-    TokenizedCorpus that are there already, made of a corpus with this fingerprint by this tokenizer, are opened as they
-    are, and ``documents`` is not read. The result does not depend on ``processes``.
+    If the directory holds a tokenized corpus with this fingerprint and tokenizer already, it is opened as it is, and
+    ``documents`` is not read. The result does not depend on ``processes``.
 
     Args:
         documents: each a list of sentences (``data.text.corpora``, ``data.text.python_docs``).
-        tokenizer: one of ``bert.tokenization``.
-        directory: made if it is not there; shards in it of another corpus or tokenizer are replaced.
-        processes: workers that tokenize, besides this one, which reads and writes; with 1, it tokenizes as well.
-        fingerprint: of the corpus; an empty one never matches.
+        tokenizer: cuts the sentences.
+        directory: made if missing; a tokenized corpus in it that differs is replaced.
+        processes: workers that tokenize, besides this process, which reads and writes. With 1 it tokenizes as well.
+        fingerprint: of the text; an empty one never matches.
 
     Raises:
-        InputError: where the corpus cannot be read or holds no text, or the disk is full.
+        InputError: if the text cannot be read or has no token, or if the disk is full.
     """
     directory = Path(directory)
-    fingerprint = fingerprint and _fingerprint(fingerprint, tokenizer)
-    if fingerprint and _is_made_of(directory, fingerprint):
-        return open_corpus(directory)
-    _refuse_other_facts(directory)
+    if fingerprint:
+        fingerprint = hashlib.sha256(f"{fingerprint} {tokenizer.fingerprint}".encode()).hexdigest()
+        if _is_made_of(directory, fingerprint):
+            return open_corpus(directory)
+    _refuse_other_metadata(directory)
     try:
-        (directory / _FACTS).unlink(missing_ok=True)
-        for leaving in directory.glob(".*.bin.*.tmp"):  # of a run that was killed while it wrote
-            leaving.unlink(missing_ok=True)
-    except OSError as error:  # a file in the directory's place, say
+        (directory / _METADATA).unlink(missing_ok=True)
+        for temporary in directory.glob(".*.bin.*.tmp"):  # left by a run that was killed while it wrote
+            temporary.unlink(missing_ok=True)
+    except OSError as error:  # for example, a file has the directory's name
         raise InputError(writing_failed(directory, error)) from None
     token_type = _SMALL if tokenizer.vocab_size <= 1 << 16 else _LARGE
     with ExitStack() as stack:
-        tokenized = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
-        files = {name: stack.enter_context(atomic_file(directory / f"{name}.bin")) for name in _NAMES}
-        facts = _write(tokenized, directory, files, token_type, tokenizer.vocab_size)
-    write_atomically(directory / _FACTS, json.dumps({"format": _FORMAT, "fingerprint": fingerprint, **facts}, indent=1))
+        parts = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
+        arrays = {}
+        for name in _TYPES:
+            path = directory / f"{name}.bin"
+            file = stack.enter_context(atomic_file(path))
+            arrays[name] = _GrowingArray(path, file, token_type if name == "tokens" else _COUNT)
+        _write_arrays(parts, arrays, tokenizer.vocab_size)
+    metadata = {
+        "format": _FORMAT,
+        "fingerprint": fingerprint,
+        "documents": arrays["document_starts"].length - 1,
+        "sentences": arrays["sentence_starts"].length - 1,
+        "files": {name: array.metadata() for name, array in arrays.items()},
+    }
+    write_atomically(directory / _METADATA, json.dumps(metadata, indent=1))
     return open_corpus(directory)
 
 
 def open_corpus(directory: str | Path) -> TokenizedCorpus:
-    """The shards in ``directory``, memory-mapped.
+    """The tokenized corpus in ``directory``, memory-mapped.
 
     Raises:
-        InputError: where a file is missing, or is not what ``write_corpus`` wrote.
+        InputError: if a file is missing, or is not as ``write_corpus`` wrote it.
     """
     directory = Path(directory)
-    facts = read_json_object(directory / _FACTS)
+    metadata = read_json_object(directory / _METADATA)
     arrays, checksums = {}, []
     try:
-        if facts["format"] != _FORMAT:
+        if metadata["format"] != _FORMAT:
             raise InputError(
-                f"{directory}: shards of format {facts['format']}, where {_FORMAT} was expected; remove them, and they "
-                "are made anew"
+                f"{directory}: a tokenized corpus of format {metadata['format']}; {_FORMAT} was expected. Remove it, "
+                "and it is made anew"
             )
-        for name in _NAMES:
-            stored = facts["files"][name]
+        for name in _TYPES:
+            stored = metadata["files"][name]
             arrays[name] = _open_array(directory / f"{name}.bin", stored["type"], stored["length"], stored["crc32"])
             checksums.append(f"{stored['crc32']:08x}")
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{directory / _FACTS}: lacks {error}; remove {directory}, and it is made anew") from None
+        raise InputError(f"{directory / _METADATA}: lacks {error}; remove {directory}, and it is made anew") from None
     return TokenizedCorpus(**arrays, checksum="-".join(checksums))
 
 
 def _open_array(path: Path, stored_type: str, length: int, checksum: int) -> np.ndarray:
+    remedy = f"remove {path.parent}, and it is made anew"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; remove {path.parent}, and it is made anew")
+        raise InputError(f"{path}: no such file; {remedy}")
     if stored_type not in _TYPES[path.stem] or type(length) is not int:
         raise TypeError(f"{path.stem} of a known type and length")
-    wanted = np.dtype(stored_type).itemsize * length
-    if path.stat().st_size != wanted:
-        raise InputError(
-            f"{path}: {path.stat().st_size:,} bytes, where {wanted:,} were written; remove {path.parent}, and it is "
-            "made anew"
-        )
+    expected = np.dtype(stored_type).itemsize * length
+    if path.stat().st_size != expected:
+        raise InputError(f"{path}: has {path.stat().st_size:,} bytes, but {expected:,} were written; {remedy}")
     if _checksum(path) != checksum:
-        raise InputError(f"{path}: is damaged (its checksum differs); remove {path.parent}, and it is made anew")
+        raise InputError(f"{path}: is damaged (its checksum differs); {remedy}")
     if length == 0:
-        return np.zeros(0, stored_type)  # there is nothing to map
+        return np.zeros(0, stored_type)  # an empty file cannot be mapped
     return np.memmap(path, stored_type, mode="r").view(np.ndarray)
 
 
 def _checksum(path: Path) -> int:
-    """Read, not mapped: what is mapped counts as this process's memory."""
+    """Reads the file instead of mapping it: mapped pages count as this process's memory."""
     checksum = 0
     with open(path, "rb") as file:
         while part := file.read(1 << 22):
@@ -158,64 +172,25 @@ def _checksum(path: Path) -> int:
     return checksum
 
 
-def _fingerprint(corpus: str, tokenizer) -> str:
-    return hashlib.sha256(f"{corpus} {tokenizer.fingerprint}".encode()).hexdigest()
-
-
-def _refuse_other_facts(directory: Path) -> None:
+def _refuse_other_metadata(directory: Path) -> None:
     """
     Raises:
-        InputError: where the directory has facts and no shards: they are somebody else's.
+        InputError: if the directory has a facts.json without our arrays: it is somebody else's file.
     """
-    path = directory / _FACTS
-    if os.path.isfile(path) and not any(os.path.exists(directory / f"{name}.bin") for name in _NAMES):
-        raise InputError(f"{path}: is not of shards, and would be replaced; name another directory (--shards)")
+    path = directory / _METADATA
+    if os.path.isfile(path) and not any(os.path.exists(directory / f"{name}.bin") for name in _TYPES):
+        raise InputError(
+            f"{path}: is not of a tokenized corpus, and would be replaced; name another directory (--shards)"
+        )
 
 
 def _is_made_of(directory: Path, fingerprint: str) -> bool:
     try:
-        return read_json_object(directory / _FACTS).get("fingerprint") == fingerprint and bool(open_corpus(directory))
+        return read_json_object(directory / _METADATA).get("fingerprint") == fingerprint and bool(
+            open_corpus(directory)
+        )
     except InputError:
         return False
-
-
-def _write(
-    tokenized: Iterable[TokenizedDocuments], directory: Path, files: dict, token_type: str, vocab_size: int
-) -> dict:
-    """Writes the arrays as their parts come, and returns their facts."""
-    types = dict.fromkeys(_NAMES, _COUNT) | {"tokens": token_type}
-    arrays = {name: _GrowingArray(directory / f"{name}.bin", files[name], types[name]) for name in _NAMES}
-    arrays["sentence_starts"].append(np.zeros(1, np.int64))
-    arrays["document_starts"].append(np.zeros(1, np.int64))
-    counts = np.zeros(vocab_size, np.int64)
-    held_out: list[int] = []
-    read = 0  # documents of the corpus so far; those without a single piece are not in the store
-    for part in tokenized:
-        tokens_before, sentences_before = arrays["tokens"].length, arrays["sentence_starts"].length - 1
-        documents_before = arrays["document_starts"].length - 1
-        kept = part.document_lengths > 0
-        numbers = read + np.flatnonzero(kept)
-        read += len(kept)
-        sentence_ends = np.cumsum(part.sentence_lengths)
-        document_ends = np.cumsum(part.document_lengths[kept])
-        arrays["tokens"].append(part.tokens)
-        arrays["sentence_starts"].append(tokens_before + sentence_ends)
-        arrays["document_starts"].append(sentences_before + document_ends)
-        counts += np.bincount(part.tokens, minlength=vocab_size)
-        for place in [place for place, number in enumerate(numbers.tolist()) if is_held_out(number)]:
-            held_out.append(documents_before + place)
-            first, end = document_ends[place] - part.document_lengths[kept][place], document_ends[place]
-            first_token, end_token = np.append(0, sentence_ends)[[first, end]]
-            counts -= np.bincount(part.tokens[first_token:end_token], minlength=vocab_size)
-    if arrays["tokens"].length == 0:
-        raise InputError("the corpus holds no text that the tokenizer makes a piece of; text was expected")
-    arrays["held_out"].append(np.array(held_out, np.int64))
-    arrays["training_counts"].append(counts)
-    return {
-        "documents": arrays["document_starts"].length - 1,
-        "sentences": arrays["sentence_starts"].length - 1,
-        "files": {name: array.facts() for name, array in arrays.items()},
-    }
 
 
 class _GrowingArray:
@@ -225,13 +200,38 @@ class _GrowingArray:
         self.path, self.file, self.type, self.length, self.checksum = path, file, stored_type, 0, 0
 
     def append(self, part: np.ndarray) -> None:
-        content = part.astype(self.type, copy=False)
+        content = part.astype(self.type, copy=False).data
         try:
             self.file.write(content)
-        except OSError as error:  # several files are open, and this is the one that could not be written
+        except OSError as error:  # several files are open; only here do we know which one failed
             raise InputError(writing_failed(self.path, error)) from error
         self.checksum = zlib.crc32(content, self.checksum)
         self.length += len(content)
 
-    def facts(self) -> dict:
+    def metadata(self) -> dict[str, Any]:
         return {"type": self.type, "length": self.length, "crc32": self.checksum}
+
+
+def _write_arrays(parts: Iterable[TokenizedDocuments], arrays: Mapping[str, _GrowingArray], vocab_size: int) -> None:
+    """Writes the arrays part by part, as the tokenized documents come."""
+    arrays["sentence_starts"].append(np.zeros(1, np.int64))
+    arrays["document_starts"].append(np.zeros(1, np.int64))
+    training_counts = np.zeros(vocab_size, np.int64)
+    documents_read = 0  # including documents without a token, which are dropped
+    for part in parts:
+        tokens_before, sentences_before = arrays["tokens"].length, arrays["sentence_starts"].length - 1
+        documents_before = arrays["document_starts"].length - 1
+        kept = np.flatnonzero(part.document_lengths)
+        document_lengths = part.document_lengths[kept]  # (documents,) in sentences
+        # The index among all documents decides, not the index among those kept.
+        held_out = np.array([is_held_out(documents_read + index) for index in kept.tolist()], bool)  # (documents,)
+        token_held_out = np.repeat(np.repeat(held_out, document_lengths), part.sentence_lengths)  # (tokens,)
+        arrays["tokens"].append(part.tokens)
+        arrays["sentence_starts"].append(tokens_before + np.cumsum(part.sentence_lengths))
+        arrays["document_starts"].append(sentences_before + np.cumsum(document_lengths))
+        arrays["held_out"].append(documents_before + np.flatnonzero(held_out))
+        training_counts += np.bincount(part.tokens[~token_held_out], minlength=vocab_size)
+        documents_read += len(part.document_lengths)
+    if arrays["tokens"].length == 0:
+        raise InputError("the corpus holds no text that the tokenizer makes a piece of; text was expected")
+    arrays["training_counts"].append(training_counts)

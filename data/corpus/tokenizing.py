@@ -1,8 +1,8 @@
-"""Text to pieces for a whole corpus: in several processes, in order, and in bounded memory.
+"""Tokenizes a whole corpus: in several processes, in order, and in bounded memory.
 
-    documents -> tasks of some 200,000 characters -> worker processes -> arrays of pieces, in the order of the tasks
+    documents -> tasks of some 200,000 characters -> worker processes -> arrays of ids, in the order of the tasks
 
-At most a few tasks for each worker are under way at a time, whatever the size of the corpus.
+Each worker has a few tasks at a time, whatever the size of the corpus.
 """
 
 import multiprocessing
@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain
@@ -21,33 +21,34 @@ from typing import NamedTuple
 import numpy as np
 
 from bert.errors import InputError
+from bert.tokenization.tokenizer import Tokenizer
 
 _CHARACTERS_PER_TASK = 200_000
-_TASKS_PER_WORKER = 3  # one at work, and others so that it need not wait
+_TASKS_PER_WORKER = 3  # one at work, and others so that the worker need not wait
 
 
 class TokenizedDocuments(NamedTuple):
-    """Some documents as pieces. Sentences without a single one are dropped; documents may thus be empty."""
+    """Some documents as ids. Sentences without a token are dropped, so a document may be empty."""
 
     tokens: np.ndarray  # ids, end to end
-    sentence_lengths: np.ndarray  # in pieces
+    sentence_lengths: np.ndarray  # in tokens
     document_lengths: np.ndarray  # in sentences
 
 
 @contextmanager
 def tokenize_documents(
-    documents: Iterable[list[str]], tokenizer, token_type: str, processes: int
+    documents: Iterable[list[str]], tokenizer: Tokenizer, token_type: str, processes: int
 ) -> Iterator[Iterator[TokenizedDocuments]]:
-    """The documents tokenized, some at a time, in order; the worker processes end with the context.
+    """Tokenizes the documents, some at a time, in order. The worker processes end with the context.
 
     Args:
         documents: each a list of sentences.
-        tokenizer: one of ``bert.tokenization``; it is sent to the workers.
-        token_type: of the arrays of ids, such as "<u2".
+        tokenizer: is sent to the workers.
+        token_type: the ids' type, such as "<u2".
         processes: how many workers; with one, this process does the work.
 
     Raises:
-        InputError: where a worker was killed.
+        InputError: if a worker was killed.
     """
     tasks = _tasks(documents)
     if processes <= 1:
@@ -77,8 +78,10 @@ def _tasks(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:
         yield task
 
 
-def _in_order(pool: ProcessPoolExecutor, tasks: Iterable, most_pending: int) -> Iterator[TokenizedDocuments]:
-    pending: deque = deque()
+def _in_order(
+    pool: ProcessPoolExecutor, tasks: Iterable[list[list[str]]], most_pending: int
+) -> Iterator[TokenizedDocuments]:
+    pending: deque[Future[TokenizedDocuments]] = deque()
     for task in tasks:
         pending.append(pool.submit(_tokenize_in_worker, task))
         if len(pending) >= most_pending:
@@ -87,19 +90,19 @@ def _in_order(pool: ProcessPoolExecutor, tasks: Iterable, most_pending: int) -> 
         yield pending.popleft().result()
 
 
-def _tokenize(tokenizer, token_type: str, documents: list[list[str]]) -> TokenizedDocuments:
+def _tokenize(tokenizer: Tokenizer, token_type: str, documents: list[list[str]]) -> TokenizedDocuments:
     encoded = tokenizer.encode_batch(list(chain.from_iterable(documents)))
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))  # (sentences,)
     tokens = np.fromiter(chain.from_iterable(encoded), token_type, int(lengths.sum()))
-    document_of = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
+    document_of = np.repeat(np.arange(len(documents)), [len(document) for document in documents])  # (sentences,)
     document_lengths = np.bincount(document_of[lengths > 0], minlength=len(documents))
     return TokenizedDocuments(tokens, lengths[lengths > 0], document_lengths)
 
 
-_worker_settings: tuple = ()  # of a worker process: its tokenizer and type of token
+_worker_settings: tuple[Tokenizer, str]  # in a worker process: its tokenizer and the ids' type
 
 
-def _start_worker(tokenizer, token_type: str) -> None:
+def _start_worker(tokenizer: Tokenizer, token_type: str) -> None:
     global _worker_settings
     _worker_settings = (tokenizer, token_type)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that reads and writes
@@ -107,8 +110,9 @@ def _start_worker(tokenizer, token_type: str) -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next task for ever."""
-    multiprocessing.parent_process().join()
+    """Ends a worker whose parent was killed: it would wait for its next task for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
     os._exit(1)
 
 

@@ -1,1 +1,1 @@
-"""From a corpus of plain text to masked batches for pretraining."""
+"""From a tokenized corpus to masked batches for pretraining."""

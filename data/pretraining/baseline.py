@@ -1,4 +1,4 @@
-"""How well the masked pieces can be guessed without reading the text: what a pretrained model has to beat."""
+"""Guesses the masked tokens without reading the text. A pretrained model has to beat these guesses."""
 
 from collections.abc import Iterable
 
@@ -8,16 +8,16 @@ from bert.heads.batch import Batch
 from data.corpus.tokenized import TokenizedCorpus
 
 
-def unigram_baseline(shards: TokenizedCorpus, batches: Iterable[Batch]) -> tuple[float, float]:
-    """The loss and accuracy of guessing every masked piece of ``batches`` from how frequent pieces are.
+def unigram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tuple[float, float]:
+    """The loss and accuracy of guessing each masked token of ``batches`` by frequency alone.
 
-    The frequencies are those of the training documents, with one added to each, so that no piece is impossible.
+    We count tokens in the training documents and add one to each count. So no token is impossible.
 
     Returns:
-        The cross-entropy in nats of the unigram distribution, and the accuracy of always naming the most frequent
-        piece. (nan, nan) where there is no label.
+        The cross-entropy of the unigram distribution, in nats. And the accuracy of always naming the most frequent
+        token. Both are nan if there is no label.
     """
-    counts = shards.training_counts + 1
+    counts = corpus.training_counts + 1
     log_probabilities = np.log(counts / counts.sum())
     labels = np.concatenate([batch.labels["masked_labels"].numpy() for batch in batches] or [np.zeros(0, np.int64)])
     if len(labels) == 0:

@@ -1,10 +1,9 @@
-"""TokenizedCorpus to batches: what the training loop and the evaluation take.
+"""A tokenized corpus to batches, for training and for validation.
 
-    shards -> a window of documents -> its examples, in random order -> a batch of them -> masked tensors
+    corpus -> a window of documents -> its examples, in random order -> a batch of them -> masked tensors
 
-An epoch passes over the training documents in random order, a window of them at a time: memory and the time
-before the first batch are the same for a corpus of any size, and to go on from a place in the middle of an
-epoch, one window is planned anew.
+An epoch passes over the training documents in random order, one window of them at a time. So a corpus of any size takes
+the same memory and the same time before the first batch. To resume in the middle of an epoch, we plan one window anew.
 """
 
 from collections.abc import Iterator
@@ -22,14 +21,14 @@ from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.layout import InputLayout
 from data.pretraining.sentence_pairs import EXAMPLE, plan_examples
 
-TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 pieces, planned in a fraction of a second
+TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 tokens, planned in a fraction of a second
 
 _DOCUMENT_ORDER = 300  # names the random order of an epoch's documents
 _EVALUATION_SEED = 0
 
 
 class Position(NamedTuple):
-    """Where the next update begins: with example ``offset`` of the window."""
+    """The next update begins with example ``offset`` of the window."""
 
     epoch: int
     window: int
@@ -37,23 +36,23 @@ class Position(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """The examples of an update that this process has, for messages."""
+    """This process's examples of an update, for messages."""
 
     epoch: int
     chunks: list[int]
 
     def __str__(self) -> str:
-        return f"of epoch {self.epoch} that begin at the tokens {', '.join(map(str, self.chunks))} of the shards"
+        return f"of epoch {self.epoch} that begin at the tokens {', '.join(map(str, self.chunks))} of the corpus"
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one update of the weights is computed from.
+    """The data of one update of the weights.
 
     Attributes:
         micro_batches: this process's part of the batch, in as many parts as it accumulates.
-        position: (epoch, window, offset) where the next update begins; ``PretrainingBatches`` resumes from it.
-        examples: which they are.
+        position: (epoch, window, offset) of the next update; ``PretrainingBatches`` resumes from it.
+        examples: names this process's examples.
     """
 
     micro_batches: list[Batch]
@@ -64,32 +63,31 @@ class Update:
 class PretrainingBatches:
     """The updates of a pretraining run, epoch after epoch without end.
 
-    The global batch of an update is the same examples with the same masks whatever the number of processes and
-    of accumulated micro-batches; each process has its own part of it. The last examples of an epoch, too few for
-    a batch, are left out; the next epoch has another order.
+    The global batch of an update does not depend on the number of processes and micro-batches: it has the same examples
+    with the same masks. Each process has its own part. An epoch leaves out its last examples if they are too few for a
+    batch. The next epoch has another order.
 
     Args:
-        shards: the tokenized corpus, of which the held-out documents are not used.
-        tokenizer: what it was tokenized with.
+        corpus: the tokenized corpus; its held-out documents are not used.
+        tokenizer: the corpus was tokenized with it.
         batch_size: examples in an update, over all processes and micro-batches.
         max_length: the most positions in an input, special tokens included.
         seed: names all the random numbers.
         nsp: sentence pairs with a label for next-sentence prediction, or single segments.
-        whole_word_masking: whether a word's pieces are masked together.
-        process, processes: which part of each batch is this process's.
+        whole_word_masking: whether the tokens of a word are masked together.
+        process, processes: this process's rank, and the world size.
         accumulate: micro-batches in an update.
-        position: ``Update.position`` of the update after which to go on; None: from the beginning.
+        position: resumes after the update with this ``Update.position``; None: from the beginning.
 
-    What is in a micro-batch is said at ``InputLayout.batch``.
+    ``InputLayout.batch`` describes a micro-batch.
 
     Raises:
-        InputError: where the batch cannot be shared out evenly, the corpus is too small for it, or has no sentence
-            pairs.
+        InputError: if the batch cannot be shared evenly, or the corpus is too small for it or has no sentence pairs.
     """
 
     def __init__(
         self,
-        shards: TokenizedCorpus,
+        corpus: TokenizedCorpus,
         tokenizer: Tokenizer,
         batch_size: int,
         max_length: int,
@@ -107,22 +105,22 @@ class PretrainingBatches:
                 f"--batch-size {batch_size} cannot be shared evenly among {processes} processes with {accumulate} "
                 f"micro-batches each: use a multiple of {share}, such as {max(1, -(-batch_size // share)) * share}"
             )
-        self._documents = TrainingDocuments(shards.number_of_documents, shards.held_out)
+        self._documents = TrainingDocuments(corpus.number_of_documents, corpus.held_out)
         if nsp:
-            _require_pairs(shards, self._documents.count)
-        self._shards = shards
-        self._layout = InputLayout(shards, tokenizer, whole_word_masking, nsp)
+            _require_pairs(corpus, self._documents.count)
+        self._corpus = corpus
+        self._layout = InputLayout(corpus, tokenizer, whole_word_masking, nsp)
         self._batch_size, self._max_length, self._seed, self._nsp = batch_size, max_length, seed, nsp
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = Position(0, 0, 0) if position is None else Position(*position)
-        tokens_of_document = len(shards.tokens) / shards.number_of_documents
+        tokens_of_document = len(corpus.tokens) / corpus.number_of_documents
         self._windows = max(1, round(self._documents.count * tokens_of_document / TOKENS_PER_WINDOW))
         self._examples_of_first_window = len(self._plan_window(0, 0))
         self._require_a_batch()
 
     @property
     def updates_per_epoch(self) -> int:
-        """About how many; exactly so for the first epoch of a corpus that is a single window."""
+        """About how many. The number is exact for the first epoch of a corpus with a single window."""
         return max(1, self._examples_of_first_window * self._windows // self._batch_size)
 
     def __iter__(self) -> Iterator[Update]:
@@ -136,7 +134,7 @@ class PretrainingBatches:
     def _batches_of_epoch(self, start: Position) -> Iterator[tuple[np.ndarray, Position]]:
         """Batches of examples, each with the position at which the next one begins."""
         offset = start.offset
-        waiting = np.zeros(0, EXAMPLE)  # of earlier windows, too few for a batch
+        waiting = np.zeros(0, EXAMPLE)  # from earlier windows, too few for a batch
         for window in range(start.window, self._windows):
             planned = self._plan_window(start.epoch, window)[offset:]
             examples = np.concatenate([waiting, planned])
@@ -150,10 +148,10 @@ class PretrainingBatches:
     def _plan_window(self, epoch: int, window: int) -> np.ndarray:
         first = window * self._documents.count // self._windows
         end = (window + 1) * self._documents.count // self._windows
-        ranks = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
+        indices = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
         return plan_examples(
-            self._shards,
-            self._documents.numbers(ranks),
+            self._corpus,
+            self._documents.corpus_indices(indices),
             self._documents,
             self._max_length,
             self._seed,
@@ -166,7 +164,8 @@ class PretrainingBatches:
         parts = parts[self._process * self._accumulate :][: self._accumulate]
         micro_batches = [self._layout.batch(part, self._seed, position.epoch) for part in parts]
         chunks = np.concatenate(parts)["chunk"].tolist()
-        return Update(micro_batches, tuple(position), Examples(position.epoch, chunks))
+        plain_position = (position.epoch, position.window, position.offset)  # torch.load refuses classes of ours
+        return Update(micro_batches, plain_position, Examples(position.epoch, chunks))
 
     def _require_a_batch(self) -> None:
         examples = self._examples_of_first_window
@@ -183,7 +182,7 @@ class PretrainingBatches:
 
 
 def evaluation_batches(
-    shards: TokenizedCorpus,
+    corpus: TokenizedCorpus,
     tokenizer: Tokenizer,
     batch_size: int,
     max_length: int,
@@ -195,34 +194,37 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """One pass over the held-out documents: the same examples with the same masks every time.
 
-    The arguments are those of ``PretrainingBatches``; each process has its own batches, of which the last may be
-    smaller. ``max_examples`` takes at most that many of them, over all processes, from as many documents in random
-    order as it takes, and at most a twentieth of them from each: a single document, which may be most of what is held
-    out, would otherwise speak for all. A corpus of fewer than three documents holds out none, and there is no batch.
+    The arguments are as for ``PretrainingBatches``. Each process has its own batches; its last may be smaller. A corpus
+    of fewer than three documents holds out none, and there is no batch.
+
+    Args:
+        max_examples: at most so many, over all processes, of documents in random order. At most a twentieth comes from
+            each document: otherwise a single long document could be most of them.
     """
-    held_out = HeldOutDocuments(shards.held_out)
-    # Where a single document is held out, random sentences can only come from the others.
-    others = held_out if held_out.count > 1 else TrainingDocuments(shards.number_of_documents, shards.held_out)
-    ranks = shuffled(np.arange(held_out.count), held_out.count, _EVALUATION_SEED, 0, _DOCUMENT_ORDER)
-    documents = held_out.numbers(ranks)
-    most_of_one = None if max_examples is None else -(-max_examples // 20)
-    if most_of_one is not None:
-        boundaries = shards.sentence_starts[shards.document_starts[np.stack([documents, documents + 1])]]
+    held_out = HeldOutDocuments(corpus.held_out)
+    # If a single document is held out, random sentences can only come from the training documents.
+    others = held_out if held_out.count > 1 else TrainingDocuments(corpus.number_of_documents, corpus.held_out)
+    indices = shuffled(np.arange(held_out.count), held_out.count, _EVALUATION_SEED, 0, _DOCUMENT_ORDER)
+    documents = held_out.corpus_indices(indices)
+    if max_examples is None:
+        examples = plan_examples(corpus, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
+    else:
+        most_of_one = -(-max_examples // 20)
+        boundaries = corpus.sentence_starts[corpus.document_starts[np.stack([documents, documents + 1])]]
         tokens_so_far = np.cumsum(np.minimum(boundaries[1] - boundaries[0], most_of_one * max_length))
         documents = documents[: np.searchsorted(tokens_so_far, max_examples * max_length) + 1]
-    examples = plan_examples(shards, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
-    if most_of_one is not None:
-        ends = shards.sentence_starts[shards.document_starts[1:]]
+        examples = plan_examples(corpus, documents, others, max_length, _EVALUATION_SEED, 0, nsp)
+        ends = corpus.sentence_starts[corpus.document_starts[1:]]
         document_of = np.searchsorted(ends, examples["chunk"], side="right")
-        examples = examples[_occurrence(document_of) < most_of_one]
-    examples = examples[:max_examples][process::processes]
-    layout = InputLayout(shards, tokenizer, whole_word_masking, nsp)
+        examples = examples[_occurrence(document_of) < most_of_one][:max_examples]
+    examples = examples[process::processes]
+    layout = InputLayout(corpus, tokenizer, whole_word_masking, nsp)
     for first in range(0, len(examples), batch_size):
         yield layout.batch(examples[first : first + batch_size], _EVALUATION_SEED, 0)
 
 
 def _occurrence(values: np.ndarray) -> np.ndarray:
-    """How often each value has been there before: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
+    """How often each value occurred before: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
     order = np.argsort(values, kind="stable")
     _, firsts, counts = np.unique(values[order], return_index=True, return_counts=True)
     occurrence = np.empty(len(values), np.int64)
@@ -230,15 +232,15 @@ def _occurrence(values: np.ndarray) -> np.ndarray:
     return occurrence
 
 
-def _require_pairs(shards: TokenizedCorpus, training_documents: int) -> None:
+def _require_pairs(corpus: TokenizedCorpus, training_documents: int) -> None:
     if training_documents < 2:
         raise InputError(
             "the corpus has a single document to train on, and next-sentence prediction takes its random sentences "
             "from another one: use more text, separate documents by blank lines, or train without that task: --no-nsp"
         )
-    if len(shards.sentence_starts) == len(shards.document_starts):
+    if len(corpus.sentence_starts) == len(corpus.document_starts):
         raise InputError(
-            f"each of the corpus's {shards.number_of_documents:,} documents is a single sentence, so that no sentence "
+            f"each of the corpus's {corpus.number_of_documents:,} documents is a single sentence, so that no sentence "
             "ever follows another: separate documents, not sentences, by blank lines, or train without next-sentence "
             "prediction: --no-nsp"
         )

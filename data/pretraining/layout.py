@@ -1,4 +1,4 @@
-"""Examples to batches: the place of each piece, which pieces are masked, which tokens belong together."""
+"""Examples to batches: lays out the tokens of each example, masks some, and puts all end to end."""
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ class InputLayout:
     def __init__(self, corpus: TokenizedCorpus, tokenizer: Tokenizer, whole_word_masking: bool, nsp: bool):
         if tokenizer.vocab_size != corpus.vocab_size:
             raise InputError(
-                f"the shards were made with a vocabulary of {corpus.vocab_size:,} pieces, and this one has "
-                f"{tokenizer.vocab_size:,}; use the vocabulary that they were made with, or make them anew"
+                f"the corpus was tokenized with a vocabulary of {corpus.vocab_size:,} pieces, and this one has "
+                f"{tokenizer.vocab_size:,}; use the corpus's vocabulary, or tokenize it anew"
             )
         self._tokens = corpus.tokens
         self._vocab_size = tokenizer.vocab_size
@@ -37,13 +37,13 @@ class InputLayout:
         """The examples (of type ``EXAMPLE``) as a micro-batch.
 
         Returns:
-            A batch that selects the masked pieces. Its labels are masked_labels (masked,), the pieces before masking;
-            and with NSP next_sentence_labels (sequences,), 0 if B follows A, 1 if B is random.
+            A batch that selects the masked tokens. Its labels are masked_labels (masked,), the ids before masking. With
+            NSP it also has next_sentence_labels (sequences,): 0 if B follows A, 1 if B is random.
         """
         a_lengths = examples["a_end"] - examples["a_start"]
         b_lengths = examples["b_end"] - examples["b_start"]
         lengths = a_lengths + b_lengths + (3 if self._nsp else 2)
-        # Masking works on rows of one length; the padding goes once it is done.
+        # Masking works on rows of one length. Afterwards we drop the padding.
         input_ids = np.full((len(examples), int(lengths.max())), self._pad, np.int64)
         for row, (_, a_start, a_end, b_start, b_end, _) in zip(input_ids, examples.tolist(), strict=True):
             first_sep = 1 + a_end - a_start

@@ -1,19 +1,19 @@
 """Documents to examples: which sentences stand together in one input of BERT.
 
-Devlin et al. 2018, appendix A.2; google-research/bert, ``create_pretraining_data.py``. A pass over a document
-takes its sentences in order, until there are ``target`` pieces or the document ends; cuts that chunk at a
-random sentence into A and the rest; and lets A be followed by
+Devlin et al. 2018, appendix A.2; google-research/bert, ``create_pretraining_data.py``. A pass over a document takes its
+sentences in order. They make a chunk when there are ``target`` tokens or the document ends. We cut the chunk at a
+random sentence into A and the rest. B is then
 
-    the rest                                                (label 0: B is what follows)
+    the rest                                                (label 0: B follows A)
     or, in half of the cases, sentences of another document (label 1: B is random); the rest then begins the
-                                                            next chunk. Of a chunk of one sentence there is no
-                                                            rest: its B is always random
+                                                            next chunk. A chunk of one sentence has no rest:
+                                                            its B is always random
 
-and drops pieces from the ends until both fit. Neither sentences nor pieces are copied: an example is two
-ranges of the store's tokens. All documents of a window are planned at once, one example of each at a time.
+In the end we drop tokens from the ends of A and B until both fit. Nothing is copied: an example is two ranges of the
+corpus's tokens. We plan all documents of a window at once, one example of each at a time.
 
-The distributions are those of the reference; the numbers drawn are not. Each is a function of the seed, the
-epoch, and where the document or the chunk starts in the store.
+The distributions are the same as the reference's, but other numbers are drawn. Each is a function of the seed, the
+epoch, and the start of the document or chunk in the corpus.
 """
 
 from enum import IntEnum
@@ -28,10 +28,14 @@ from data.corpus.tokenized import TokenizedCorpus
 SHORTEST_MAX_LENGTH = 8
 _SHORT_SEQUENCE_PROBABILITY = 0.1
 
-# chunk: the token at which the example's chunk begins, which names the example within an epoch; a_start and a_end,
-# b_start and b_end: the ranges of the store's tokens that are A and B (B is empty without next-sentence
-# prediction); is_random: the label.
-EXAMPLE = np.dtype([(name, np.int64) for name in ("chunk", "a_start", "a_end", "b_start", "b_end", "is_random")])
+EXAMPLE = np.dtype([
+    ("chunk", np.int64),  # the first token of the example's chunk; it names the example within an epoch
+    ("a_start", np.int64),  # A is tokens[a_start:a_end] of the corpus
+    ("a_end", np.int64),
+    ("b_start", np.int64),  # likewise B; it is empty without next-sentence prediction
+    ("b_end", np.int64),
+    ("is_random", np.int64),  # the label
+])  # fmt: skip
 
 Documents = TrainingDocuments | HeldOutDocuments
 
@@ -39,7 +43,7 @@ Documents = TrainingDocuments | HeldOutDocuments
 def check_max_length(max_length: int) -> None:
     """
     Raises:
-        InputError: where inputs of this length have no room for text.
+        InputError: if inputs of this length have no room for text.
     """
     if max_length < SHORTEST_MAX_LENGTH:
         raise InputError(
@@ -63,7 +67,7 @@ class _Draw(IntEnum):
 
 
 def plan_examples(
-    shards: TokenizedCorpus,
+    corpus: TokenizedCorpus,
     documents: np.ndarray,
     others: Documents,
     max_length: int,
@@ -74,30 +78,30 @@ def plan_examples(
     """The examples of one pass over ``documents``, in random order.
 
     Args:
-        shards: the tokenized corpus.
-        documents: (n,) numbers of the documents to pass over.
+        corpus: the tokenized corpus.
+        documents: (n,) indices of the documents to pass over.
         others: the documents that random sentences come from.
-        max_length: positions of an input, special tokens included.
+        max_length: the most positions of an input, special tokens included.
         seed, epoch: name the random numbers.
-        next_sentence_prediction: pairs; without it, examples are whole sentences of one document.
+        next_sentence_prediction: makes pairs. Without it, an example is whole sentences of one document.
 
     Returns: (examples,) of type ``EXAMPLE``.
 
     Raises:
-        InputError: where max_length is too small, or there is no other document for random sentences.
+        InputError: if max_length is too small.
     """
     check_max_length(max_length)
     if next_sentence_prediction:
-        examples = _plan_pairs(shards, documents, others, max_length - 3, (seed, epoch))
+        examples = _plan_pairs(corpus, documents, others, max_length - 3, (seed, epoch))
     else:
-        examples = _plan_single_segments(shards, documents, max_length - 2, (seed, epoch))
+        examples = _plan_single_segments(corpus, documents, max_length - 2, (seed, epoch))
     return examples[np.argsort(random_bits(seed, epoch, _Draw.ORDER, examples["chunk"]))]
 
 
 def _plan_pairs(
-    shards: TokenizedCorpus, documents: np.ndarray, others: Documents, longest: int, name: tuple
+    corpus: TokenizedCorpus, documents: np.ndarray, others: Documents, longest: int, name: tuple[int, int]
 ) -> np.ndarray:
-    token_at, sentence_at = shards.sentence_starts, shards.document_starts
+    token_at, sentence_at = corpus.sentence_starts, corpus.document_starts
     target = _target_lengths(documents, longest, name)
     sentence = sentence_at[documents]  # the next one of each document
     document_end = sentence_at[documents + 1]
@@ -109,8 +113,8 @@ def _plan_pairs(
         a_end = sentence + random_integers(1, np.maximum(sentences - 1, 1), *name, _Draw.A_SENTENCES, chunk)
         is_random = (sentences == 1) | (random_fractions(*name, _Draw.IS_RANDOM, chunk) < 0.5)
 
-        # The reference draws a document up to ten times until it is another one; here it always is.
-        other = _other_documents(others, documents, (*name, _Draw.OTHER_DOCUMENT, chunk))
+        # The reference draws up to ten times until the document is another one. Ours always is another.
+        other = _other_documents(others, documents, name, chunk)
         other_end = sentence_at[other + 1]
         random_first = random_integers(sentence_at[other], other_end - 1, *name, _Draw.OTHER_SENTENCE, chunk)
         random_target = token_at[random_first] + target - (token_at[a_end] - chunk)
@@ -132,14 +136,15 @@ def _plan_pairs(
     return np.concatenate(planned)
 
 
-def _plan_single_segments(shards: TokenizedCorpus, documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
-    """As many whole sentences as fit into the target length; a sentence longer than that is cut.
+def _plan_single_segments(
+    corpus: TokenizedCorpus, documents: np.ndarray, longest: int, name: tuple[int, int]
+) -> np.ndarray:
+    """As many whole sentences as fit into the target length. A longer sentence is cut.
 
-    Source: Liu et al. 2019 (RoBERTa), section 4.2, "DOC-SENTENCES", but for the batch size, which stays the same.
-
-    What is cut off begins the next example, so that an epoch has every token once.
+    The rest of a cut sentence begins the next example, so that an epoch has every token once. Source: Liu et al. 2019
+    (RoBERTa), section 4.2, "DOC-SENTENCES"; but our batch size stays the same.
     """
-    token_at, sentence_at = shards.sentence_starts, shards.document_starts
+    token_at, sentence_at = corpus.sentence_starts, corpus.document_starts
     target = _target_lengths(documents, longest, name)
     token = token_at[sentence_at[documents]]  # the next one of each document
     document_end = token_at[sentence_at[documents + 1]]
@@ -156,25 +161,25 @@ def _plan_single_segments(shards: TokenizedCorpus, documents: np.ndarray, longes
     return np.concatenate(planned)
 
 
-def _target_lengths(documents: np.ndarray, longest: int, name: tuple) -> np.ndarray:
-    """How many pieces to aim at, once for each pass over a document: one pass in ten aims at fewer."""
+def _target_lengths(documents: np.ndarray, longest: int, name: tuple[int, int]) -> np.ndarray:
+    """The length to aim at, one for each pass over a document. One pass in ten aims at a shorter one."""
     short = random_integers(2, longest, *name, _Draw.SHORT_LENGTH, documents)
     is_short = random_fractions(*name, _Draw.IS_SHORT, documents) < _SHORT_SEQUENCE_PROBABILITY
     return np.where(is_short, short, longest)
 
 
-def _other_documents(others: Documents, documents: np.ndarray, name: tuple) -> np.ndarray:
-    """A document of ``others`` for each of ``documents``, and never itself."""
-    own_rank = others.ranks(documents)
-    rank = random_integers(0, others.count - 2, *name)
-    return others.numbers(rank + (rank >= own_rank))
+def _other_documents(others: Documents, documents: np.ndarray, name: tuple[int, int], chunk: np.ndarray) -> np.ndarray:
+    """A random document of ``others`` for each of ``documents``, never the document itself."""
+    own_index = others.own_indices(documents)
+    other_index = random_integers(0, others.count - 2, *name, _Draw.OTHER_DOCUMENT, chunk)
+    return others.corpus_indices(other_index + (other_index >= own_index))  # skips the document itself
 
 
-def _truncate(examples: np.ndarray, longest: int, name: tuple) -> None:
-    """Drops pieces, one at a time, from a random end of the longer side (of B, if they are equal).
+def _truncate(examples: np.ndarray, longest: int, name: tuple[int, int]) -> None:
+    """Drops tokens, one at a time, from a random end of the longer side (of B, if they are equal).
 
-    How many each side loses is no matter of chance: first the longer side loses what it has more, then B and A
-    lose one in turn. How many of these from the front is: as many as coins show heads, tossed once for each.
+    Each side's loss is certain: first the longer side loses its surplus, then B and A lose one in turn. Only the end is
+    random: we toss a coin for each lost token, and each head drops one from the front.
     """
     a_length = examples["a_end"] - examples["a_start"]
     b_length = examples["b_end"] - examples["b_start"]

@@ -1,1 +1,1 @@
-"""From files of text to documents, and from documents to sentences."""
+"""Text files to documents, and documents to sentences."""

@@ -1,22 +1,16 @@
 """The built-in corpus: the documentation that every Python installation with numpy and torch carries.
 
-No download, and nobody's text in the repository. The documents are
-
-- the docstrings of a module, for each module of the standard library, of numpy and of torch, and
-- an article of the language reference, as ``help()`` shows it (``pydoc_data/topics.py``).
-
-They are found in source files by the parser, ``ast``; no module is imported. A docstring is taken as it stands,
-examples and lists of parameters included: its prose is split into sentences, and a line of code is one of its own.
+It needs no download, and the repository holds nobody's text. A document is all docstrings of one module of the standard
+library, numpy or torch. Articles of the language reference, as ``help()`` shows them, are documents as well
+(``pydoc_data/topics.py``). The parser, ``ast``, finds docstrings in source files; no module is imported.
 """
 
 import ast
 import gc
 import hashlib
 import importlib.util
-import inspect
 import multiprocessing
 import os
-import re
 import sys
 import sysconfig
 import warnings
@@ -25,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from data.text.sentences import split_sentences
+from data.text.docstrings import docstring_sentences
 
 _LIBRARIES = ("numpy", "torch")
 _NOT_DOCUMENTATION = frozenset({"test", "tests", "testing", "idle_test", "site-packages", "__pycache__"})
@@ -47,11 +41,11 @@ def read_python_docs(processes: int = 1) -> Iterator[list[str]]:
 
 
 def read_named_python_docs(processes: int = 1) -> Iterator[PythonDocument]:
-    """The documents of the built-in corpus with the library that each comes from.
+    """The documents of the built-in corpus, each with its library.
 
-    A docstring that occurs twice is kept where it occurs first: torch and numpy repeat themselves, and a
-    document held out of the training would otherwise be no test. Files that cannot be read or parsed are
-    left out, and so are documents of fewer than two sentences.
+    Only the first copy of a docstring is kept. Torch and numpy repeat themselves, and a held-out document that is also
+    in the training would be no test. Files that cannot be read or parsed are left out, and so are documents of fewer
+    than two sentences.
 
     Args:
         processes: how many to parse with; the result is the same.
@@ -69,71 +63,12 @@ def read_named_python_docs(processes: int = 1) -> Iterator[PythonDocument]:
 
 
 def python_docs_fingerprint() -> str:
-    """A string that changes when a file of the built-in corpus does."""
-    facts = [sys.version]
+    """A string that changes with the files of the built-in corpus."""
+    metadata: list[object] = [sys.version]
     for _, _, path in _source_files():
         status = os.stat(path)
-        facts.append((str(path), status.st_size, status.st_mtime_ns))
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-
-def docstring_sentences(docstring: str) -> list[str]:
-    """The sentences of a docstring or a topic; headings, list items and lines of code stand alone.
-
-    >>> docstring_sentences("Returns the sum,\\nor 0.  See x.\\n\\n>>> add(1, 2)\\n3\\n\\nParameters\\n----------\\n")
-    ['Returns the sum, or 0.', 'See x.', '>>> add(1, 2)', '3', 'Parameters']
-    """
-    sentences = []
-    for paragraph, is_prose in _paragraphs(inspect.cleandoc(docstring)):
-        found = split_sentences(_without_markup(paragraph)) if is_prose else [" ".join(paragraph.split())]
-        sentences += [sentence for sentence in found if _WORD.search(sentence)]
-    return sentences
-
-
-_MARKUP = re.compile(
-    r":[\w:+-]+:`[~!]?([^`<]*?)(?:\s*<[^`]*>)?`"  # :func:`name`, :ref:`text <target>`
-    r"|``(.+?)``"
-    r"|`([^`<>]+?)(?:\s*<[^`>]*>)?`_{0,2}"  # `name`, `text <https://...>`_
-    r"|\*\*(\S(?:[^*]*\S)?)\*\*"
-    r"|(?<!\w)\*(\w+)\*(?!\w)"
-)
-_WORD = re.compile(r"\w")
-_LIST_ITEM = re.compile(r"\A(?:[-*+•]|\d+[.)]|\(\d+\)|#\.)\s+")
-_UNDERLINE = re.compile(r"([-=~^\"'*+#.`])\1{2,}\s*\Z")
-
-
-def _paragraphs(docstring: str) -> Iterator[tuple[str, bool]]:
-    """(text, whether it is prose): lines of prose that belong together, joined; each line of code alone."""
-    paragraph: list[str] = []
-    indentation = 0
-    code_below: int | None = None  # the indentation of the line that ended in "::", below which there is code
-    in_doctest = False
-    for line in [*docstring.expandtabs().splitlines(), ""]:
-        text = line.strip()
-        indented = len(line) - len(line.lstrip())
-        if text and code_below is not None and indented <= code_below:
-            code_below = None
-        is_underline = _UNDERLINE.match(text) is not None
-        in_doctest = bool(text) and (in_doctest or text.startswith(">>>")) and not is_underline
-        is_code = bool(text) and (in_doctest or code_below is not None)
-        item = _LIST_ITEM.match(text)
-        if paragraph and (not text or is_code or is_underline or item or indented != indentation):
-            yield " ".join(paragraph), True
-            paragraph = []
-        indentation = indented
-        if is_code:
-            yield text, False
-        elif text and not is_underline:
-            if text.endswith("::"):
-                code_below = indented
-            if item:  # its further lines stand under its text, not under its mark
-                text = text[item.end() :]
-                indentation += item.end()
-            paragraph.append(text)
-
-
-def _without_markup(text: str) -> str:
-    return _MARKUP.sub(lambda match: next(group for group in match.groups() if group is not None), text)
+        metadata.append((str(path), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(repr(metadata).encode()).hexdigest()
 
 
 def _modules(processes: int) -> Iterator[tuple[str, str, list[list[str]]]]:
@@ -142,7 +77,7 @@ def _modules(processes: int) -> Iterator[tuple[str, str, list[list[str]]]]:
     paths = [path for _, _, path in files]
     if processes > 1:
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        # Syntax trees are many small objects and no cycles: looking for cycles takes a sixth of the time.
+        # Syntax trees are many small objects without cycles; looking for cycles takes a sixth of the time.
         with ProcessPoolExecutor(processes, context, gc.disable) as pool:
             found = list(pool.map(_read_docstrings, paths, chunksize=16))
     else:
@@ -201,7 +136,7 @@ def _docstrings(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _attached_docstrings(call: ast.Call) -> Iterator[tuple[str, str]]:
-    """Documentation of functions written in C, as torch and numpy attach it: ``add_docstr(torch.abs, "...")``."""
+    """Docstrings that torch and numpy attach to functions written in C: ``add_docstr(torch.abs, "...")``."""
     function = getattr(call.func, "id", getattr(call.func, "attr", ""))
     if function in _DOCSTRING_CALLS:
         for node in ast.walk(call):

@@ -1,8 +1,7 @@
 """Running text to sentences, by rule.
 
-A sentence ends at a stop (one or more of ``. ! ?`` or an ellipsis), after the quotes and brackets that
-close behind it, where white space follows and the next word may begin a sentence. The rules say where a
-stop is *not* an end:
+A stop is one or more of ``. ! ?`` or an ellipsis, with the quotes and brackets that close after it. It ends a sentence
+if white space follows and the next word may begin a sentence. The rules list stops that do *not* end a sentence:
 
     Mr. Smith    e.g. this        an abbreviation that another word always follows
     No. 5        pp. 3-4          an abbreviation before a number
@@ -38,20 +37,20 @@ _WIDE_STOPS = "。！？｡"
 _STOPS = ".!?…" + _WIDE_STOPS
 _CLOSING = "\"'”’»›)]}」』）】〉》"
 _OPENING = "\"'“‘«‹([{¿¡「『（【〈《`*_–—-"
-# A run of stops is tried from its first alone, so that a long one costs a single look; and the pattern begins
-# with a set of characters, which is what makes the search for the next one fast.
+# A run of stops matches from its first stop only, so that a long run is scanned once. And the pattern begins with a
+# set of characters, which makes the search for the next stop fast.
 _BOUNDARY = re.compile(
     rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])"
-    rf"(?:[{_STOPS}]*+(?<=[{_WIDE_STOPS}])[{re.escape(_CLOSING)}]*+\s*+"  # wide stops, what closes behind them
+    rf"(?:[{_STOPS}]*+(?<=[{_WIDE_STOPS}])[{re.escape(_CLOSING)}]*+\s*+"  # wide stops and what closes after them
     rf"|[.!?…]*+[{re.escape(_CLOSING)}]*+(?P<space>\s++))"  # or others, then white space
 )
 _NEXT_WORD = re.compile(rf"[{re.escape(_OPENING)}]*+(\w*+)")
 _LETTERS_WITH_STOPS = re.compile(r"(?:\w\.)+\w\Z")
-_LONGEST_ABBREVIATION = 20  # characters before a stop that are looked at
+_LONGEST_ABBREVIATION = 20  # characters before a stop that are read
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of ``text``, in order, stripped of white space; none of them is empty.
+    """The sentences of ``text``, in order, stripped of white space. No sentence is empty.
 
     >>> split_sentences('Mr. J. Smith paid $3.50. "Too much!" he said. Was it?')
     ['Mr. J. Smith paid $3.50.', '"Too much!" he said.', 'Was it?']
@@ -68,7 +67,9 @@ def split_sentences(text: str) -> list[str]:
 
 def _ends_a_sentence(text: str, start: int, boundary: re.Match) -> bool:
     """Whether the stop and white space of ``boundary`` end the sentence that began at ``start``."""
-    next_word = _NEXT_WORD.match(text, boundary.end())[1]
+    found = _NEXT_WORD.match(text, boundary.end())
+    assert found is not None  # the pattern matches the empty string too
+    next_word = found[1]
     if next_word[:1].islower() or (not next_word and text[boundary.end() : boundary.end() + 1] in _STOPS):
         return False
     stop = boundary.start()

@@ -1,20 +1,19 @@
-"""The run from nothing, small: what is held out is in no other text, and every part is measured."""
+"""A small run from nothing: held-out reviews are in no other text, and every part is measured."""
 
 import json
 import random
 
 import pytest
-from data.tasks.classification import read_examples
-from data.tasks.known import KNOWN_TASKS
-from finetuning.kinds import SINGLE
 
 from benchmarks import from_nothing
+from bert.tasks.classification.read import read_examples
+from finetuning.known_tasks import KNOWN_TASKS
 from tests.conftest import make_documents
 
 
 @pytest.fixture
 def imdb(tmp_path, monkeypatch):
-    """Reviews of a few sentences, good and bad by a word; some stand there twice, and among the unlabelled ones."""
+    """Short reviews; one word makes each good or bad. Some occur twice, and also among the unlabelled ones."""
     generator = random.Random(0)
     rows = []
     for number, sentences in enumerate(make_documents(200, seed=1)):
@@ -30,19 +29,17 @@ def imdb(tmp_path, monkeypatch):
     return folder
 
 
-def test_what_is_held_out_is_in_no_other_text(imdb, tmp_path):
+def test_held_out_reviews_are_in_no_other_text(imdb, tmp_path):
     texts, train, dev = (tmp_path / name for name in ("texts.txt", "train.tsv", "dev.tsv"))
     from_nothing.split_reviews(imdb, texts, train, dev, None)
-    sets = [
-        {example.first for example in read_examples(path, KNOWN_TASKS["imdb"].columns, SINGLE)} for path in (train, dev)
-    ]
+    sets = [{example.first for example in read_examples(path, KNOWN_TASKS["imdb"].columns)} for path in (train, dev)]
     assert len(sets[1]) > 10
     assert not sets[0] & sets[1]
     lines = set(texts.read_text().splitlines())
     assert sets[0] < lines
     assert not lines & sets[1]
     from_nothing.split_reviews(imdb, texts, train, dev, 20)
-    assert len(read_examples(train, KNOWN_TASKS["imdb"].columns, SINGLE)) == 20
+    assert len(list(read_examples(train, KNOWN_TASKS["imdb"].columns))) == 20
 
 
 def test_a_whole_run_measures_each_part(imdb, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Contestants: each in a process of its own, in turns, with what it gave, how long it took and what it held."""
+"""Contestants run in turns, each in its own process: results, times and memory."""
 
 import time
 from functools import partial

@@ -1,5 +1,6 @@
-"""The operations that MFU is reckoned from are those that PyTorch counts while the model runs."""
+"""The operations for MFU are the ones that PyTorch counts while the model runs."""
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -7,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.operations import encoder_operations, pretraining_operations
 from benchmarks.training_step import pretraining_batches
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.model.bert import BertModel
@@ -32,30 +34,28 @@ def test_of_a_pretraining_step():
         sum(loss.sum for loss in model.losses(batch).values()).backward()
 
     next_sentence = pooler(8) + 2 * 8 * CONFIG.hidden_size * 2
-    masked = len(batch["masked_positions"])
+    masked = len(batch.selected)
     unseen = 2 * masked * CONFIG.hidden_size * CONFIG.vocab_size  # PyTorch does not count products added in place
     expected = pretraining_operations(CONFIG, 8, 32, masked) + 3 * next_sentence
-    # Some [CLS] are masked as well, and computed once where two are reckoned; where rows differ in how many tokens are
-    # read, the shorter ones are filled up in attention.
+    # Rows differ in their number of selected tokens, and attention pads them.
     assert counted(step) + unseen == pytest.approx(expected, rel=0.01)
 
 
-def test_of_texts_of_which_one_token_is_read():
+def test_of_texts_with_one_selected_token():
     model = BertForSequenceClassification(CONFIG, num_labels=2).train()
     lengths = [9, 9, 9, 9]
-    ids = torch.full((4, 9), 7)
-    batch = {"input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": torch.ones_like(ids)}
-    batch["labels"] = torch.zeros(4, dtype=torch.long)
+    rows = [np.full(length, 7) for length in lengths]
+    batch = Batch.of(rows, [np.zeros_like(row) for row in rows], selected=[], labels=np.zeros(4, np.int64))
     head = pooler(4) + 2 * 4 * CONFIG.hidden_size * 2
 
     def step():
         sum(loss.sum for loss in model.losses(batch).values()).backward()
 
-    assert counted(step) == 3 * (encoder_operations(CONFIG, lengths, read_of_each=1) + head)
+    assert counted(step) == 3 * (encoder_operations(CONFIG, lengths, selected_of_each=1) + head)
 
 
 def test_of_the_whole_forward_pass():
     model = BertModel(CONFIG, with_pooler=False).eval()
     ids = torch.full((3, 20), 7)
-    # With the attention written out, whose products are counted.
+    # PyTorch counts the products of attention's plain form.
     assert counted(lambda: model(ids, return_attention=True)) == encoder_operations(CONFIG, [20] * 3)

@@ -1,1 +1,1 @@
-"""The other tokenizer: SentencePiece (Kudo & Richardson 2018), read and applied by our own code."""
+"""SentencePiece (Kudo & Richardson 2018): the other tokenizer, in our own code."""

@@ -1,12 +1,12 @@
 """Byte-pair encoding: neighbours are merged, the best merge first, until no two make a piece.
 
-Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units";
-google/sentencepiece, ``src/bpe_model.cc``. A piece's score is minus the rank at which it was learned:
-what was learned first is merged first, and of equal scores the leftmost.
+A piece's score is minus the rank at which it was learned. So the first learned is merged first. Of equal scores the
+leftmost wins.
 
     ▁ l o w e r   ->   ▁ lo w e r   ->   ▁ lo w er   ->   ▁ low er   ->   ▁low er
 
-Candidates wait in a heap, so that a text of n characters takes n log n time.
+Candidates wait in a heap, so n characters take n log n time. Sources: Sennrich et al. 2016, "Neural Machine
+Translation of Rare Words with Subword Units"; google/sentencepiece, ``src/bpe_model.cc``.
 """
 
 from heapq import heappop, heappush
@@ -30,8 +30,8 @@ class BytePairSegmenter:
         self._symbols = Symbols(piece for piece, kind in zip(model.pieces, model.kinds) if kind == Kind.USER_DEFINED)
 
     def segment(self, text: str) -> list[tuple[int, int, int]]:
-        """The pieces of a normalized text: id, and where it starts and ends. They cover the text."""
-        # A symbol is named by where it starts; ends[start] is -1 once it is merged into the one before.
+        """(id, start, end) of each piece of a normalized text. The pieces cover the text."""
+        # A symbol is known by its start; ends[start] is -1 once it is merged into the symbol before.
         starts, is_frozen = self._single_symbols(text)
         ends = [-1] * len(text)
         previous = {}
@@ -39,7 +39,7 @@ class BytePairSegmenter:
             ends[start] = end
             previous[end] = start
         candidates: list[tuple[float, int, int, int]] = []
-        halves: dict[str, tuple[int, int]] = {}  # how an unused piece was made: lengths of its two parts
+        halves: dict[str, tuple[int, int]] = {}  # the lengths of the two parts of an unused piece
 
         def consider(left: int | None, right: int) -> None:
             """Queues the merge of two neighbours, if it makes a piece."""
@@ -57,7 +57,7 @@ class BytePairSegmenter:
         while candidates:
             _, left, right, end = heappop(candidates)
             if ends[left] != right or ends[right] != end:
-                continue  # one of the two has been merged otherwise since
+                continue  # one of the two has been merged into another symbol since
             ends[left], ends[right] = end, -1
             previous[end] = left
             consider(previous.get(left), left)
@@ -71,7 +71,7 @@ class BytePairSegmenter:
         return pieces
 
     def _single_symbols(self, text: str) -> tuple[list[int], set[int]]:
-        """Where each symbol starts before any merge, and which of them are user-defined and so never merged."""
+        """The start of each symbol before any merge, and which of them are user-defined: these are never merged."""
         starts, is_frozen = [], set()
         start = 0
         while start < len(text):
@@ -85,7 +85,7 @@ class BytePairSegmenter:
     def _without_unused(
         self, text: str, start: int, end: int, halves: dict[str, tuple[int, int]]
     ) -> list[tuple[int, int, int]]:
-        """The symbol from ``start`` to ``end``, or, of a piece that is not to be used, the parts it was made from."""
+        """The symbol from ``start`` to ``end``. An unused piece is replaced by the parts that it was made from."""
         pieces = []
         pending = [(start, end)]
         while pending:

@@ -1,15 +1,14 @@
-"""Encoding a text chunk by chunk, the chunks being what stands between spaces, and remembering each.
+"""The fast way to encode: cut a text at its spaces, and remember the ids of each chunk.
 
-This is the fast way; the way to read is ``SentencePieceTokenizer.tokenize``, which treats a text as a
-whole. Both give the same ids. For most models no piece reaches over a space, and no rule of
-normalization sees one, so every chunk can be treated alone, and most have been seen before:
+``SentencePieceTokenizer.tokenize``, the way to read, takes a text as a whole. Both give the same ids. In most models
+no piece contains a space except at its start, and no normalization rule reads one. Then each chunk can be encoded
+alone, and most chunks have been seen before:
 
     "to be  or not"  ->  "to" "be" "" "or" "not"  ->  ▁to | ▁be | | ▁or | ▁no t
 
-One thing does reach over spaces: a unigram model's sum of scores, kept in float32, whose rounding
-decides between cuts that are nearly as good as each other ("...." into ".." ".." or "..." "."). Such chunks
-are found by the margin of their best cut, and are cut again with the true sum before them: by those pieces alone
-that such cuts are made of, since all others are out of the running.
+One thing does cross spaces: a unigram model's float32 sum of scores. Its rounding decides between almost equally good
+cuts. One is "...." into ".." ".." or "..." ".". We find such chunks by their best cut's margin. They are cut again
+after the true sum before them. This only needs the pieces of the almost equally good cuts.
 """
 
 import re
@@ -24,24 +23,23 @@ from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, Sentenc
 from bert.tokenization.sentencepiece.normalizer import Normalizer, pattern_of_run
 from bert.tokenization.sentencepiece.unigram import LOWEST_SUM, Step, UnigramSegmenter, best_cut_of_steps
 
-# A piece: its id, and where in the normalized text it starts and ends.
+# (id, start, end) of a piece in the normalized text
 Piece = tuple[int, int, int]
 
 _REMEMBERED_CHUNKS = 1 << 18
 _REMEMBERED_DOUBTS = 1 << 15
-_LONGEST_REMEMBERED = 64  # characters; longer chunks are rarely seen again, and an endless one fills the memory
-# In front of a chunk: it begins the text, and no space is added to it. No chunk has a space in it.
+_LONGEST_REMEMBERED = 64  # characters: longer chunks are rarely seen again, and an endless one fills the memory
+# Before a chunk that begins the text and gets no space. (No chunk contains a space.)
 _BARE = " "
-# Rounding to float32 changes a sum by no more than this share of it.
+# Rounding to float32 changes a sum by at most this share of it.
 _ROUNDING = 2.0**-24
 
 
 def can_be_cut_at_spaces(model: SentencePieceModel, normalizer: Normalizer) -> bool:
-    """Whether chunks between spaces can be normalized and cut into pieces each by itself.
-
-    They can when "▁" is a piece, so that nothing unknown reaches over it; when it occurs at the
-    beginning of pieces alone; and when neither a rule nor a user-defined symbol has a space in it. Scores
-    above zero, which are no log-probabilities, would make the sums of a unigram model grow without bound.
+    """Whether each chunk between spaces can be normalized and cut into pieces alone.
+     "▁" must be a piece, so that nothing unknown crosses it. It must only occur at the beginning of pieces. No rule and
+    no user-defined symbol may contain a space. No score may be above zero: with such scores, which are no
+    log-probabilities, a unigram model's sums would grow without limit.
     """
     settings = model.normalizer
     if model.whitespace_as_suffix or not settings.escape_whitespaces or not normalizer.leaves_spaces_alone:
@@ -65,9 +63,9 @@ class ChunkEncoder:
     """Encodes texts chunk by chunk with a byte-pair model.
 
     Args:
-        model: a model for which ``can_be_cut_at_spaces``.
-        normalizer: what prepares its texts.
-        cut: what cuts a normalized text into the pieces whose ids are the result.
+        model: it must satisfy ``can_be_cut_at_spaces``.
+        normalizer: of the model.
+        cut: cuts a normalized text into its final pieces.
     """
 
     def __init__(self, model: SentencePieceModel, normalizer: Normalizer, cut: Callable[[str], list[Piece]]):
@@ -81,27 +79,27 @@ class ChunkEncoder:
         self._ids_of_chunk = Memo(self._ids_of_new_chunk, _REMEMBERED_CHUNKS, _LONGEST_REMEMBERED)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of the pieces of ``text``, which has no "▁" in it."""
+        """The ids of the pieces of ``text``, which must not contain "▁"."""
         return self._joined(self._chunks(text))
 
     def _joined(self, chunks: list[str]) -> list[int]:
         return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, chunks)))
 
     def _chunks(self, text: str) -> list[str]:
-        """What stands between spaces, each to be looked up in the memo."""
+        """The chunks between spaces, as keys of the memo."""
         if not text:
             return []
         chunks = text.split(" ")
         if not self._adds_space:
-            # Every chunk has its space, but for the first that something is left of.
-            for place, chunk in enumerate(chunks):
+            # Every chunk has a space before it, except the first that leaves anything.
+            for index, chunk in enumerate(chunks):
                 if not self._removes_spaces or self._normalized(chunk):
-                    chunks[place] = _BARE + chunk
+                    chunks[index] = _BARE + chunk
                     break
         return chunks
 
     def _normalized(self, chunk: str) -> str:
-        """The chunk as it stands in the normalized text, with the "▁" that is part of it."""
+        """The chunk in the normalized text, with its "▁"."""
         if self._is_plain(chunk):
             return SPACE_MARK + chunk.translate(self._plain_characters)
         if chunk.startswith(_BARE):
@@ -115,10 +113,10 @@ class ChunkEncoder:
 
 
 class UnigramChunkEncoder(ChunkEncoder):
-    """Encodes texts chunk by chunk with a unigram model, minding the sum of scores.
+    """Encodes texts chunk by chunk with a unigram model, allowing for the rounded sum of scores.
 
-    Every addition is off by no more than ``_ROUNDING`` times the sum so far, all the text before included, and a
-    cut of n characters adds at most n times. A margin too small against that leaves the chunk in doubt.
+    Each addition errs by at most ``_ROUNDING`` times the sum so far, from the text's start. A cut of n characters adds
+    at most n times. If a chunk's margin is too small against that, the chunk is in doubt.
     """
 
     def __init__(
@@ -133,11 +131,11 @@ class UnigramChunkEncoder(ChunkEncoder):
         self._finish = finish
         self._scores = np.array(segmenter.scores, np.float32)
         self._largest_score = max(map(abs, segmenter.scores))
-        # Above this, no cut of a remembered chunk brings a sum down to where the segmenter starts anew.
+        # Above this, no cut of a remembered chunk takes a sum down to where the segmenter restarts.
         self._lowest_safe_sum = LOWEST_SUM + _LONGEST_REMEMBERED * self._largest_score
         self._most_pieces = int(max(-self._lowest_safe_sum, 0) / self._largest_score)
         self._steps_of_chunk = Memo(self._steps_of_new_chunk, _REMEMBERED_DOUBTS)
-        # By b: the chunks that are in doubt in some text of fewer than 2 ** b pieces. The last is for any text.
+        # At index b: the chunks in doubt in some text of fewer than 2 ** b pieces. The last is for any text.
         levels = int(-2 * LOWEST_SUM / self._largest_score).bit_length() + 1
         self._doubtful: list[set[str]] = [set() for _ in range(levels)]
 
@@ -161,18 +159,23 @@ class UnigramChunkEncoder(ChunkEncoder):
         return self._encode_with_sum(chunks)
 
     def _decided(self, chunks: list[str], parts: list[list[int]], in_doubt: set[str]) -> tuple[list[int], int]:
-        """The ids of the pieces, and how many pieces have been added up: more than ids where a run of unknown ones has
-        a single id. ``parts`` has the ids of each chunk, right but for the chunks in doubt, which all such runs are.
+        """The ids of the pieces, and how many pieces were added up. A run of unknown pieces has only one id.
+
+        Args:
+            chunks: of a text.
+            parts: the ids of each chunk; right, except perhaps for chunks in doubt. All runs of unknown pieces are in
+                doubt.
+            in_doubt: the chunks that are in doubt.
         """
         ids: list[int] = []
         total, start = 0.0, 0  # the sum of the scores of ids[:start]
-        joined = 0  # pieces that are in a run with the one before
+        joined = 0  # pieces in a run with the one before
         for chunk, part in zip(chunks, parts):
             if chunk not in in_doubt:
                 ids += part
                 continue
             scores = np.append(np.float32(total), self._scores[ids[start:]])
-            total = np.add.accumulate(scores)[-1]  # one after the other, each sum rounded to float32
+            total = np.add.accumulate(scores)[-1]  # one by one, each sum rounded to float32
             normalized, steps = self._steps_of_chunk[chunk]
             pieces, total = best_cut_of_steps(steps, len(normalized), total)
             finished = self._finish(normalized, pieces)
@@ -182,10 +185,10 @@ class UnigramChunkEncoder(ChunkEncoder):
         return ids, len(ids) + joined
 
     def _encode_with_sum(self, chunks: list[str]) -> list[int]:
-        """The same for texts of any length, in which the sum may start anew, with chunks of any length."""
+        """The ids for texts and chunks of any length; in a long text the sum may restart."""
         scores, doubtful = self._segmenter.scores, self._doubtful[-1]
         ids: list[int] = []
-        total = array("f", [0.0])  # what is stored in it is rounded to float32
+        total = array("f", [0.0])  # storing rounds to float32
         for chunk in chunks:
             if len(chunk) <= _LONGEST_REMEMBERED and abs(total[0]) < -self._lowest_safe_sum:
                 remembered = self._ids_of_chunk[chunk]
@@ -200,7 +203,7 @@ class UnigramChunkEncoder(ChunkEncoder):
         return ids
 
     def _steps_of_new_chunk(self, chunk: str) -> tuple[str, list[Step]]:
-        """The chunk's text, and the pieces of all cuts that rounding might prefer in some text."""
+        """The chunk's normalized text, and the pieces of all cuts that rounding might prefer in some text."""
         normalized = self._normalized(chunk)
         tolerance = 4 * max(len(normalized), 1) * _ROUNDING * -LOWEST_SUM
         return normalized, self._segmenter.near_best_steps(normalized, tolerance)
@@ -211,10 +214,10 @@ class UnigramChunkEncoder(ChunkEncoder):
         ids = [token_id for token_id, _, _ in self._finish(normalized, pieces)]
         additions = max(len(normalized), 1)
         if additions <= _LONGEST_REMEMBERED and ids == [token_id for token_id, _, _ in pieces]:
-            # In a text of more pieces than this, the rounding of two cuts' sums can differ by the margin.
+            # In a text of more pieces, rounding can change the difference of two cuts' sums by the margin.
             doubtful_from = margin / (4 * additions * _ROUNDING * self._largest_score) - additions
         else:
-            doubtful_from = 0.0  # its scores cannot be told from the ids: a run of unknown pieces is one, or is bytes
+            doubtful_from = 0.0  # the ids do not tell the scores: unknown pieces are joined, or spelled in bytes
         for bits, chunks_in_doubt in enumerate(self._doubtful):
             if doubtful_from < 1 << bits:
                 chunks_in_doubt.add(chunk)

@@ -1,15 +1,14 @@
-"""Reading a SentencePiece ``.model`` file: a protocol buffer with the pieces and how text was treated.
+"""Reading a SentencePiece ``.model`` file: a protocol buffer with the pieces and the rules for text.
 
-The message is ``ModelProto`` of google/sentencepiece, ``src/sentencepiece_model.proto``. A protocol
-buffer is a row of fields, each a key and a value. The key is a number that says which field it is
-(its upper bits) and how the value is written (its lowest three): as a varint, as 4 or 8 bytes, or as
-a length and that many bytes, which may hold a message in their turn:
+The message is ``ModelProto`` in google/sentencepiece, ``src/sentencepiece_model.proto``. A protocol buffer is a row of
+fields, each a key and a value. The key's upper bits are the field's number. Its lowest three say how the value is
+written: as a varint, as 4 or 8 bytes, or as a length and that many bytes. These bytes may be a message again:
 
     0a 0e | 0a 05 e2 96 81 61 6e | 15 00 00 80 bf | ...
     field 1, 14 bytes: a piece
             field 1, 5 bytes: "▁an"    field 2, 4 bytes: its score, -1.0
 
-Fields that we do not need are skipped, as the format asks; nothing in a file is ever executed.
+Fields that we do not need are skipped, as the format asks. Nothing in a file is ever executed.
 """
 
 import math
@@ -18,26 +17,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from bert.errors import InputError
 
-# What a model writes for a space, so that text can be put together again: "▁", LOWER ONE EIGHTH BLOCK.
+# A model writes "▁" (LOWER ONE EIGHTH BLOCK) for a space. So text can be put together again.
 SPACE_MARK = "\u2581"
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-# The library refuses pieces as long as this, and so bounds the work for one.
+# The library refuses pieces of this length, which bounds the work per piece.
 _MAX_PIECE_BYTES = 8000
 
 
 class Kind(IntEnum):
-    """What a piece is (``ModelProto.SentencePiece.Type``)."""
+    """The kind of a piece (``ModelProto.SentencePiece.Type``)."""
 
     NORMAL = 1
-    UNKNOWN = 2  # stands for what has no piece
+    UNKNOWN = 2  # for text without a piece
     CONTROL = 3  # never in a text: [CLS], [SEP]
-    USER_DEFINED = 4  # always one piece, wherever it stands in a text
-    UNUSED = 5  # takes part in merges, but is taken apart again
-    BYTE = 6  # <0x00> to <0xFF>: spells what has no piece
+    USER_DEFINED = 4  # always one piece, anywhere in a text
+    UNUSED = 5  # takes part in merges, but is split again
+    BYTE = 6  # <0x00> to <0xFF>: spells text without a piece
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class NormalizerSettings:
     """How text is prepared (``NormalizerSpec``).
 
     Attributes:
-        character_map: the compiled rules of ``sentencepiece_normalizer.CharacterMap``; empty for none.
-        add_dummy_prefix: whether a text starts with a space, so that its first word is like the others.
-        remove_extra_whitespaces: whether spaces at the ends go, and runs of them become one.
+        character_map: the compiled rules (see ``normalizer.CharacterMap``); empty for none.
+        add_dummy_prefix: whether a text gets a space at its start, so that its first word is like the others.
+        remove_extra_whitespaces: whether spaces at the ends are dropped and runs of spaces become one.
         escape_whitespaces: whether spaces are written as ``SPACE_MARK``.
     """
 
@@ -59,17 +59,17 @@ class NormalizerSettings:
 
 @dataclass(frozen=True)
 class SentencePieceModel:
-    """What a ``.model`` file says.
+    """The content of a ``.model`` file.
 
     Attributes:
-        pieces, scores, kinds: of each piece, by id. Scores are float32 values: log-probabilities of a
-            unigram model, minus the rank of the merge of a byte-pair model.
-        is_unigram: whether it is a unigram model; else it is a byte-pair model.
-        byte_fallback: whether what has no piece is spelled in bytes.
+        pieces, scores, kinds: of each piece, by id. A unigram model's scores are log-probabilities. A byte-pair model's
+            are minus the rank of the merge. All are float32 values.
+        is_unigram: whether it is a unigram model or a byte-pair model.
+        byte_fallback: whether text without a piece is spelled in bytes.
         whitespace_as_suffix: whether spaces belong to the word before them.
         unknown_surface: what the unknown piece is decoded to.
         normalizer: how a text is prepared before it is cut.
-        denormalizer: what is done to a decoded text; None for nothing.
+        denormalizer: how a decoded text is changed; None: not at all.
     """
 
     pieces: list[str]
@@ -84,7 +84,7 @@ class SentencePieceModel:
 
     @property
     def unknown_id(self) -> int:
-        """The id of the piece that stands for what has no piece."""
+        """The id of the unknown piece."""
         return self.kinds.index(Kind.UNKNOWN)
 
 
@@ -92,7 +92,7 @@ def read_model_bytes(path: str | Path) -> bytes:
     """The content of a ``.model`` file.
 
     Raises:
-        InputError: where it cannot be read.
+        InputError: if it cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -104,7 +104,7 @@ def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
     """The model in the bytes of a ``.model`` file; ``source`` names them in errors.
 
     Raises:
-        InputError: where they are not a SentencePiece model of a type that we know, or contradict themselves.
+        InputError: if they are not a SentencePiece model of a type that we know, or contradict themselves.
     """
     try:
         return _parse_model(data)
@@ -116,21 +116,19 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     pieces: list[str] = []
     scores: list[float] = []
     kinds: list[Kind] = []
-    # A message that is there twice is one message with the fields of both, so their bytes can be joined.
+    # Two messages of one field are one message with the fields of both. So their bytes can be joined.
     parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
-    for number, wire_type, value in _fields(data):
-        if number == 1 and wire_type == _LENGTH:
-            piece, score, kind = _parse_piece(value, token_id=len(pieces))
+    for field in _fields(data):
+        if field.number == 1 and field.wire_type == _LENGTH:
+            piece, score, kind = _parse_piece(field.content, token_id=len(pieces))
             pieces.append(piece)
             scores.append(score)
             kinds.append(kind)
-        elif number in parts and wire_type == _LENGTH:
-            parts[number].append(value)
-    messages = {number: b"".join(values) for number, values in parts.items()}
-    trainer = {
-        number: value for number, wire_type, value in _fields(messages[2]) if (number, wire_type) in _TRAINER_FIELDS
-    }
-    model_type = trainer.get(3, 1)
+        elif field.number in parts and field.wire_type == _LENGTH:
+            parts[field.number].append(field.content)
+    messages = {number: b"".join(contents) for number, contents in parts.items()}
+    integers, contents = _by_number(messages[2])  # of TrainerSpec
+    model_type = integers.get(3, 1)
     if model_type not in (1, 2):
         raise InputError(f"its model type is {_MODEL_TYPES.get(model_type, model_type)}, which this reader lacks")
     model = SentencePieceModel(
@@ -138,9 +136,9 @@ def _parse_model(data: bytes) -> SentencePieceModel:
         scores=scores,
         kinds=kinds,
         is_unigram=model_type == 1,
-        byte_fallback=bool(trainer.get(35, 0)),
-        whitespace_as_suffix=bool(trainer.get(24, 0)),
-        unknown_surface=_decoded(trainer.get(44, b" \xe2\x81\x87 "), "the unknown piece's surface"),
+        byte_fallback=bool(integers.get(35, 0)),
+        whitespace_as_suffix=bool(integers.get(24, 0)),
+        unknown_surface=_decoded(contents.get(44, b" \xe2\x81\x87 "), "the unknown piece's surface"),
         normalizer=_parse_normalizer(messages[3]),
         denormalizer=_parse_normalizer(messages[5]) if messages[5] else None,
     )
@@ -148,20 +146,18 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     return model
 
 
-# (field, how it is written) of TrainerSpec: model_type, treat_whitespace_as_suffix, byte_fallback, unk_surface
-_TRAINER_FIELDS = {(3, _VARINT), (24, _VARINT), (35, _VARINT), (44, _LENGTH)}
 _MODEL_TYPES = {3: "word", 4: "char"}
 
 
 def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:
     piece, score, kind = b"", 0.0, int(Kind.NORMAL)
-    for number, wire_type, value in _fields(data):
-        if number == 1 and wire_type == _LENGTH:
-            piece = value
-        elif number == 2 and wire_type == _FOUR_BYTES:
-            (score,) = struct.unpack("<f", value)
-        elif number == 3 and wire_type == _VARINT:
-            kind = value
+    for field in _fields(data):
+        if field.number == 1 and field.wire_type == _LENGTH:
+            piece = field.content
+        elif field.number == 2 and field.wire_type == _FOUR_BYTES:
+            (score,) = struct.unpack("<f", field.content)
+        elif field.number == 3 and field.wire_type == _VARINT:
+            kind = field.integer
     if not piece or b"\0" in piece or len(piece) >= _MAX_PIECE_BYTES:
         raise InputError(f"its piece {token_id} is empty, holds a zero byte or is longer than {_MAX_PIECE_BYTES} bytes")
     if not math.isfinite(score):
@@ -172,20 +168,17 @@ def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:
 
 
 def _parse_normalizer(data: bytes) -> NormalizerSettings:
-    values: dict[int, bytes | int] = {}
-    for number, wire_type, value in _fields(data):
-        if (number, wire_type) in ((2, _LENGTH), (3, _VARINT), (4, _VARINT), (5, _VARINT)):
-            values[number] = value
+    integers, contents = _by_number(data)
     return NormalizerSettings(
-        values.get(2, b""), bool(values.get(3, 1)), bool(values.get(4, 1)), bool(values.get(5, 1))
+        contents.get(2, b""), bool(integers.get(3, 1)), bool(integers.get(4, 1)), bool(integers.get(5, 1))
     )
 
 
 def _check(model: SentencePieceModel) -> None:
-    """What the library checks too: that pieces are found by their strings, and bytes are complete.
+    """Makes the library's checks: pieces are found by their strings, and byte pieces are complete.
 
     Raises:
-        InputError: where they are not.
+        InputError: if one fails.
     """
     if not model.pieces:
         raise InputError("it has no pieces")
@@ -216,19 +209,35 @@ def _decoded(data: bytes, name: str) -> str:
         raise InputError(f"{name} is not UTF-8") from None
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """The fields of a message: number, how it is written, and value (an integer for a varint, else bytes).
+class _Field(NamedTuple):
+    """A field of a message."""
+
+    number: int
+    wire_type: int
+    integer: int = 0  # the value of a varint
+    content: bytes = b""  # the value of any other type
+
+
+def _by_number(data: bytes) -> tuple[dict[int, int], dict[int, bytes]]:
+    """The integers and the byte strings of a message, each by field number. Of repeated fields the last counts."""
+    fields = list(_fields(data))
+    integers = {field.number: field.integer for field in fields if field.wire_type == _VARINT}
+    return integers, {field.number: field.content for field in fields if field.wire_type == _LENGTH}
+
+
+def _fields(data: bytes) -> Iterator[_Field]:
+    """The fields of a message.
 
     Raises:
-        InputError: where the bytes are not a row of fields.
+        InputError: if the bytes are not a row of fields.
     """
     position = 0
     while position < len(data):
         key, position = _varint(data, position)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
-            value, position = _varint(data, position)
-            yield number, wire_type, value
+            integer, position = _varint(data, position)
+            yield _Field(number, wire_type, integer=integer)
             continue
         if wire_type == _LENGTH:
             length, position = _varint(data, position)
@@ -238,12 +247,12 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
             raise InputError(f"byte {position} is not the start of a field")
         if number == 0 or position + length > len(data):
             raise InputError(f"it is damaged or cut off: a field of {length} bytes at byte {position} of {len(data)}")
-        yield number, wire_type, data[position : position + length]
+        yield _Field(number, wire_type, content=data[position : position + length])
         position += length
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """The integer at ``position``, seven bits a byte, the lowest first, and where it ends."""
+    """The integer at ``position`` (seven bits per byte, the lowest first) and its end."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):

@@ -1,8 +1,8 @@
-"""How SentencePiece prepares a text: a map of characters, and white space made visible.
+"""How SentencePiece prepares a text: characters are mapped, and white space becomes visible.
 
-google/sentencepiece, ``src/normalizer.cc``. A model brings its own normalization with it, compiled
-from rules such as "ﬁ -> fi" (NFKC), "<control> -> nothing" or "U+3000 -> space" (nmt), "A -> a" (cf).
-It does not depend on the Unicode tables of whoever reads it.
+A model brings its own normalization, compiled from rules: "ﬁ -> fi" (NFKC), "<control> -> nothing" or
+"U+3000 -> space" (nmt), "A -> a" (cf). It does not depend on the reader's Unicode tables. Source:
+google/sentencepiece, ``src/normalizer.cc``.
 
     "  Hello\\tﬁne  world"  ->  "▁Hello▁fine▁world"
 """
@@ -17,23 +17,21 @@ import numpy as np
 from bert.errors import InputError
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, NormalizerSettings
 
-# What stands in for bytes that are not UTF-8. Python keeps such bytes from undecodable names and the like as
-# lone surrogates; written out, each is three bytes, and each of them is replaced.
+# The replacement for bytes that are not UTF-8. Python keeps such bytes, from undecodable names and the like, as lone
+# surrogates. Each takes three bytes in UTF-8, and each byte is replaced.
 _LONE_SURROGATE_REPLACED = "\ufffd" * 3
-# Rules longer than this many bytes do not occur (the longest of NFKC has 33); it bounds the check of a file.
+# Longer rules do not occur (NFKC's longest has 33 bytes); it bounds the check of a file.
 _MAX_RULE_BYTES = 256
-# First characters of rules that are remembered: most of what any language uses.
+# This many first characters of rules are remembered: most that any language uses.
 _MAX_REMEMBERED = 1 << 16
 
 
 class CharacterMap:
-    """Rules that replace a few characters by others: of those that match at a place, the longest holds.
-
-    The rules are the paths of a trie over UTF-8 bytes, stored as a double array (Aoe 1989, in the layout of
-    darts-clone): one integer a node, and the child by a byte is at ``base ^ byte``, where ``base`` is
-    ``node ^ offset`` with the offset that is packed into the node's integer. A node is that child only if
-    its label is the byte. Where a rule ends, the child by byte 0 holds the place of its replacement in
-    a row of zero-terminated strings.
+    """Rules that replace a few characters by others. Of the rules that match at a position, the longest holds.
+     The rules are the paths of a trie over UTF-8 bytes. It is stored as a double array (Aoe 1989, in the layout of
+    darts-clone). A node is one integer. The offset packed into it gives its base: ``base = node ^ offset``. A node's
+    child by a byte is at ``base ^ byte``, if the label there is the byte. If a rule ends at a node, its child by byte 0
+    holds the index of the replacement. Replacements are zero-terminated strings in a row.
 
         bit 31           10                9   8         7      0
         | offset                    | scale | ends here | label  |
@@ -42,7 +40,7 @@ class CharacterMap:
         data: the size of the array in bytes (4 bytes, the lowest first), the array, the replacements.
 
     Raises:
-        InputError: where an array leads out of itself or out of the replacements.
+        InputError: if an array leads out of itself or out of the replacements.
     """
 
     def __init__(self, data: bytes):
@@ -53,33 +51,33 @@ class CharacterMap:
         self._replacements = data[4 + size :]
         offset = (units >> 10) << ((units & 0x200) >> 6)
         bases = np.arange(len(units)) ^ offset.astype(np.int64)
-        # A unit that holds the place of a replacement has its highest bit set, and so is no byte's child.
+        # A unit with the index of a replacement has its highest bit set. So it is no byte's child.
         labels = (units & 0x800000FF).astype(np.int64)
         ends_here = (units & 0x100).astype(bool)
         nodes = _reachable_nodes(bases, labels)
         self._check_replacements(units, bases[nodes & ends_here])
         self._units, self._bases, self._labels = units.tolist(), bases.tolist(), labels.tolist()
         self._node_of_first: dict[str, int | None] = {}
-        # Whether no rule sees a space or writes a mark. Then a text can be cut at its spaces before
-        # normalization, and each part normalized alone.
+        # Whether no rule reads a space or writes a mark. Then a text can be cut at its spaces before normalization, and
+        # each part normalized alone.
         self.leaves_spaces_alone = not (
             np.any(nodes & (labels == ord(" "))) or SPACE_MARK.encode() in self._replacements
         )
 
     def _check_replacements(self, units: np.ndarray, leaves: np.ndarray) -> None:
-        places = units[leaves[leaves < len(units)]] & 0x7FFFFFFF
-        if np.any(leaves >= len(units)) or np.any(places >= len(self._replacements)):
+        indices = units[leaves[leaves < len(units)]] & 0x7FFFFFFF
+        if np.any(leaves >= len(units)) or np.any(indices >= len(self._replacements)):
             raise InputError("its normalization rules lead out of the file")
-        first_bytes = np.frombuffer(self._replacements, np.uint8)[places]
+        first_bytes = np.frombuffer(self._replacements, np.uint8)[indices]
         try:
             self._replacements.decode("utf-8")
         except UnicodeDecodeError:
-            raise InputError("its normalization rules write what is not UTF-8") from None
+            raise InputError("its normalization rules write bytes that are not UTF-8") from None
         if np.any(first_bytes & 0xC0 == 0x80):
             raise InputError("its normalization rules write half a character")
 
     def longest_rule(self, text: str, start: int) -> tuple[str, int] | None:
-        """The replacement by the longest rule that matches at ``start``, and where the match ends."""
+        """The replacement by the longest rule that matches at ``start``, and the match's end."""
         first = text[start]
         try:
             node = self._node_of_first[first]
@@ -103,7 +101,7 @@ class CharacterMap:
         return any(self._step(node, character) is not None for node in nodes for character in characters)
 
     def _step(self, node: int, character: str) -> int | None:
-        """The node that is reached from ``node`` by the bytes of a character."""
+        """The node reached from ``node`` by the bytes of a character."""
         for byte in character.encode("utf-8", "surrogatepass"):
             node = self._bases[node] ^ byte
             if node >= len(self._labels) or self._labels[node] != byte:
@@ -111,15 +109,14 @@ class CharacterMap:
         return node
 
     def _replacement(self, node: int) -> str:
-        place = self._units[self._bases[node]] & 0x7FFFFFFF
-        return self._replacements[place : self._replacements.index(0, place)].decode("utf-8")
+        index = self._units[self._bases[node]] & 0x7FFFFFFF
+        return self._replacements[index : self._replacements.index(0, index)].decode("utf-8")
 
 
 def _reachable_nodes(bases: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Which units are nodes of the trie: a mask.
+    """Which units are nodes of the trie, as a mask.
 
-    Works level by level over the whole array at once: a unit is a node when some node's base leads to it
-    by its own label.
+    It works level by level over the whole array. A unit is a node if some node's base leads to it by its own label.
     """
     size = len(bases)
     is_labelled = (labels > 0) & (labels < 256)
@@ -139,12 +136,12 @@ def _reachable_nodes(bases: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 class Normalizer:
-    """Prepares text as a model asks.
+    """Prepares text as a model's settings ask.
 
     Args:
-        settings: what the model asks.
-        whitespace_as_suffix: whether the space that is added goes to the end of the text.
-        user_defined: pieces that are kept as they are, wherever they stand.
+        settings: of the model.
+        whitespace_as_suffix: whether the added space goes to the end of the text.
+        user_defined: pieces that are kept as they are, anywhere in a text.
     """
 
     def __init__(
@@ -166,7 +163,7 @@ class Normalizer:
         return other
 
     def normalize(self, text: str) -> tuple[str, list[int]]:
-        """The prepared text, and for each of its characters, and its end, the place in ``text`` it is from.
+        """The prepared text, and an index in ``text`` for each of its characters and for its end.
 
         >>> Normalizer(NormalizerSettings()).normalize("to  be")
         ('▁to▁be', [0, 0, 1, 2, 4, 5, 6])
@@ -189,7 +186,7 @@ class Normalizer:
         while position < len(text):
             run = self._plain_run.match(text, position)
             if run is not None:
-                # All but the last of a run of plain characters; a rule may look at that one and what comes after.
+                # All but the last of a run of plain characters: a rule may begin with the last one.
                 end = run.end() - 1
                 written.append(text[position:end].translate(self.plain_characters))
                 origins.extend(range(position, end))
@@ -205,7 +202,7 @@ class Normalizer:
             position = after
         normalized = "".join(written).replace(" ", space)
         if settings.remove_extra_whitespaces:
-            # The library drops marks that stood in the text itself, too.
+            # Like the library, this also drops marks of the text itself.
             normalized = normalized.rstrip(space)
             if len(normalized) < len(origins):
                 position = origins[len(normalized)]
@@ -217,10 +214,9 @@ class Normalizer:
         return normalized, origins
 
     def _find_plain_characters(self) -> dict[int, str]:
-        """What each plain character becomes in a word of nothing but those, for ``str.translate``.
-
-        Plain is a printable ASCII character that starts no user-defined symbol and becomes one character that
-        is not white space. Where a rule looks at two of them, none is plain. Most words hold nothing else.
+        """The replacement of each plain character in a word of plain characters only, for ``str.translate``.
+         Plain characters are printable ASCII. They start no user-defined symbol, and become one character other than
+        white space. If a rule begins with two of them, none is plain. Most words have plain characters only.
         """
         characters = [chr(code) for code in range(ord("!"), 0x7F)]
         if self._character_map is not None and self._character_map.has_rule_of_two(characters):
@@ -234,7 +230,7 @@ class Normalizer:
         return plain
 
     def _prefix(self, text: str, start: int) -> tuple[str, int]:
-        """What the character at ``start`` (and perhaps some after it) becomes, and where what it replaces ends."""
+        """The replacement of the character at ``start``, perhaps with some after it, and the replaced part's end."""
         if self._user_defined and (end := self._user_defined.end_of_match(text, start)) is not None:
             return text[start:end], end
         if self._character_map is not None and (rule := self._character_map.longest_rule(text, start)):
@@ -246,13 +242,13 @@ class Normalizer:
 
 
 def pattern_of_run(characters: Iterable[int]) -> str:
-    """A regular expression for one or more of the characters; it matches nothing where there are none."""
+    """A regular expression for one or more of the characters; it matches nothing if there are none."""
     escaped = "".join(re.escape(chr(code)) for code in characters)
     return f"[{escaped}]+" if escaped else "(?!)"
 
 
 class Symbols:
-    """Strings that are never taken apart; of those that match at a place, the longest holds."""
+    """Strings that are never split. Of those that match at a position, the longest holds."""
 
     def __init__(self, symbols: Iterable[str]):
         by_first: dict[str, list[str]] = {}
@@ -267,7 +263,7 @@ class Symbols:
         return character in self._patterns
 
     def end_of_match(self, text: str, start: int) -> int | None:
-        """Where the symbol that starts at ``start`` ends; None where none does."""
+        """The end of the symbol that starts at ``start``; None if none does."""
         pattern = self._patterns.get(text[start])
         match = pattern and pattern.match(text, start)
         return match.end() if match else None

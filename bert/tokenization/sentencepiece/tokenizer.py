@@ -1,14 +1,14 @@
-"""SentencePiece: a tokenizer that takes a text as a row of characters, its spaces among them.
+"""SentencePiece: a tokenizer for which spaces are characters like any other.
 
-Kudo and Richardson 2018, "SentencePiece"; google/sentencepiece, ``src/sentencepiece_processor.cc``.
-A space is written as "▁" and belongs to the word that it stands before. No language's idea of a word is
-needed, and the text can be put together again:
+A space is written as "▁" and belongs to the word after it. So we need no language's idea of a word, and can put the
+text together again:
 
     "Hello world."  ->  ▁Hello ▁wor ld .  ->  "Hello world."
 
-Three steps, a file each: the text is normalized (``sentencepiece_normalizer.py``), and cut by a unigram
-model (``unigram.py``) or a byte-pair model (``byte_pair.py``); what has no piece becomes the unknown
-piece, or its bytes. Ids and decoded texts are those of the library on any text.
+Three steps, a file each. ``normalizer.py`` normalizes the text. ``unigram.py`` or ``byte_pair.py`` cuts it, by the
+kind of the model. Here, a part without a piece becomes the unknown piece, or its bytes. Ids and decoded texts are the
+library's on any text. Sources: Kudo and Richardson 2018, "SentencePiece"; google/sentencepiece,
+``src/sentencepiece_processor.cc``.
 """
 
 import re
@@ -18,14 +18,14 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
+from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model, read_model_bytes
 from bert.tokenization.sentencepiece.normalizer import Normalizer
 from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
-from bert.tokenization.tokenizer import Tokenizer
 
-# What models call the special tokens of BERT, as BERT, as ALBERT, and as RoBERTa and its like do.
+# The names of BERT's special tokens in models: BERT's, ALBERT's, and RoBERTa's.
 _SPECIAL_NAMES = {
     "padding": ("[PAD]", "<pad>"),
     "beginning": ("[CLS]", "<cls>", "<s>"),
@@ -34,31 +34,30 @@ _SPECIAL_NAMES = {
 }
 
 
-class SentencePieceTokenizer(Tokenizer):
+class SentencePieceTokenizer(PieceTokenizer):
     """Text to ids of a SentencePiece model's pieces, and back.
 
-    A control symbol such as ``[CLS]`` that stands in a text is text like any other, as with the library; a
-    user-defined symbol is found wherever it stands. ``[MASK]`` is of the second kind in the models that
-    ``train_sentencepiece`` trains, so that users can type it.
+    As in the library, a control symbol in a text, such as ``[CLS]``, is ordinary text. A user-defined symbol is found
+    anywhere. ``train_sentencepiece`` makes ``[MASK]`` user-defined, so that users can type it.
 
-    The ids of special tokens are found by their usual names. A model without them encodes and decodes, and
-    an ``InputError`` says what is missing once one is needed.
+    Special tokens are found by their usual names. A model without them encodes and decodes. If one is needed, an
+    ``InputError`` says what is missing.
 
     Args:
         model_bytes: the content of a ``.model`` file.
-        source: what errors call it.
+        source: its name in errors.
 
     Attributes:
-        model_bytes: as given; a file of them is the model again.
-        continues_word: by id, whether the piece goes on with a word: it does not start with "▁" and is no
+        model_bytes: as given; written to a file, they are the model again.
+        continues_word: by id, whether the piece goes on with a word. Then it does not start with "▁" and is not a
             special token.
 
     Raises:
-        InputError: where the bytes are not a SentencePiece model.
+        InputError: if the bytes are not a SentencePiece model.
     """
 
     def __init__(self, model_bytes: bytes, source: str = "the model"):
-        # Tokenizer.__init__ asks for BERT's special tokens; here each is asked for when it is needed.
+        # PieceTokenizer.__init__ demands all special tokens. Here each is demanded when it is needed.
         self.model_bytes = model_bytes
         self._source = source
         model = self._model = parse_model(model_bytes, source)
@@ -69,7 +68,7 @@ class SentencePieceTokenizer(Tokenizer):
             self._denormalizer = None if model.denormalizer is None else Normalizer(model.denormalizer)
         except InputError as error:
             raise InputError(f"{source}: {error}; a SentencePiece .model file was expected") from None
-        self._chunks = None  # the fast way, for models that have one
+        self._chunks = None  # the fast way, if the model allows it
         if model.is_unigram:
             self._segmenter = UnigramSegmenter(model)
             if can_be_cut_at_spaces(model, self._normalizer):
@@ -78,7 +77,7 @@ class SentencePieceTokenizer(Tokenizer):
             self._segmenter = BytePairSegmenter(model)
             if can_be_cut_at_spaces(model, self._normalizer):
                 self._chunks = ChunkEncoder(model, self._normalizer, self._segment)
-        # Of a control symbol and a piece of the same name, the control symbol goes by it.
+        # If a control symbol and a piece have the same name, the name means the control symbol.
         is_reserved = [kind in (Kind.UNKNOWN, Kind.CONTROL, Kind.BYTE) for kind in model.kinds]
         self._ids = {piece: i for i, piece in enumerate(model.pieces) if not is_reserved[i]}
         self._ids |= {piece: i for i, piece in enumerate(model.pieces) if is_reserved[i]}
@@ -100,22 +99,17 @@ class SentencePieceTokenizer(Tokenizer):
         """The tokenizer in a ``.model`` file.
 
         Raises:
-            InputError: where it cannot be read or is not a SentencePiece model, naming the file.
+            InputError: if it cannot be read or is not a SentencePiece model; it names the file.
         """
         return cls(read_model_bytes(path), str(path))
 
-    @classmethod
-    def from_bytes(cls, model_bytes: bytes) -> "SentencePieceTokenizer":
-        """The tokenizer in the content of a ``.model`` file."""
-        return cls(model_bytes)
-
     def __reduce__(self):
-        # What has been memoized is not sent to other processes: they are faster at computing it anew.
+        # Other processes compute the memos anew: that is faster than sending them.
         return type(self), (self.model_bytes,)
 
     @property
     def pad_token_id(self) -> int:
-        """The id of ``[PAD]``, with which short rows are filled up."""
+        """The id of ``[PAD]``, which fills up short rows."""
         return self._special_id("padding")
 
     @property
@@ -134,7 +128,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self._special_id("mask")
 
     def _name_of(self, role: str) -> str | None:
-        """What the model calls a special token; None where it has none."""
+        """The model's name of a special token; None if it has none."""
         return next((name for name in _SPECIAL_NAMES[role] if name in self._ids), None)
 
     def _special_id(self, role: str) -> int:
@@ -149,17 +143,16 @@ class SentencePieceTokenizer(Tokenizer):
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
 
-        The fast way, chunk by chunk, where the model allows it; it gives the ids of the pieces that
-        ``tokenize`` gives.
+        If the model allows it, this goes the fast way, chunk by chunk. The ids are the same.
         """
         if self._chunks is not None and SPACE_MARK not in text:
             return self._chunks.encode(text)
         return [token_id for token_id, _, _ in self._segment(self._normalizer.normalize(text)[0])]
 
     def tokenize(self, text: str) -> list[str]:
-        """The pieces of ``text`` as strings; what has no piece appears as itself. No special tokens added.
+        """The pieces of ``text`` as strings; no special tokens added. A part without a piece appears as itself.
 
-        Put in a row they are the normalized text (where nothing is spelled in bytes).
+        Joined, they are the normalized text, unless something is spelled in bytes.
         """
         normalized, _ = self._normalizer.normalize(text)
         return [
@@ -169,10 +162,9 @@ class SentencePieceTokenizer(Tokenizer):
 
     def pieces(self, text: str) -> Pieces:
         """The pieces of ``text``, with their offsets and words; no special tokens added.
-
-        Offsets are those of the library, but for the white space around a piece, which is left out:
-        ``text[start:end]`` of "▁world" is "world". Where one character became several pieces (its bytes,
-        say), the last of them has it, and the others are empty.
+         Offsets are the library's, but without the white space around a piece: ``text[start:end]`` of "▁world" is
+        "world". One character may become several pieces, such as its bytes. Then the last one has it, and the others
+        are empty.
         """
         normalized, origins = self._normalizer.normalize(text)
         pieces = Pieces([], [], [])
@@ -191,34 +183,33 @@ class SentencePieceTokenizer(Tokenizer):
         return pieces
 
     def _pieces_of(self, text: str | Sequence[str]) -> Pieces:
-        """The pieces of a model's input: without the "▁" that stands alone before a ``[MASK]``.
-
-        In training, ``[MASK]`` takes the place of "▁Paris", the "▁" included. In "I love [MASK]" the library finds
-        "▁" and "[MASK]", which the model has never seen side by side.
+        """The pieces of a model's input: without a "▁" that stands alone before a ``[MASK]``.
+         In training, ``[MASK]`` replaces "▁Paris", including the "▁". In "I love [MASK]" the library finds "▁" and
+        "[MASK]". The model has never seen these side by side.
         """
         pieces = super()._pieces_of(text)
-        mark, mask = self._ids.get(SPACE_MARK), self._ids.get(self._name_of("mask"))
-        if mask is None or mask not in pieces.ids:
+        mark, name = self._ids.get(SPACE_MARK), self._name_of("mask")
+        if name is None or self._ids[name] not in pieces.ids:
             return pieces
         following = [*pieces.ids[1:], None]
-        kept = [pair != (mark, mask) for pair in zip(pieces.ids, following)]
-        return Pieces(*(list(compress(column, kept)) for column in pieces))
+        kept = [pair != (mark, self._ids[name]) for pair in zip(pieces.ids, following)]
+        ids, offsets, word_ids = pieces
+        return Pieces(list(compress(ids, kept)), list(compress(offsets, kept)), list(compress(word_ids, kept)))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """The text that these pieces spell, as the library gives it.
-
-        Control symbols leave nothing, unless ``skip_special_tokens`` is false: then they leave their names.
-        Unknown pieces leave " ⁇ " (or what the model says), bytes that are not UTF-8 a replacement character.
+        """The text that these pieces spell, as in the library.
+         Control symbols leave nothing; with ``skip_special_tokens`` false they leave their names. Unknown pieces leave
+        " ⁇ ", or the model's own sign. Bytes that are not UTF-8 leave a replacement character.
 
         Raises:
-            IndexError: where there is no piece with such an id.
+            IndexError: if there is no piece with such an id.
         """
         written: list[str] = []
-        pending = bytearray()  # what byte pieces spell, up to the next other piece
+        pending = bytearray()  # the bytes of byte pieces, up to the next other piece
         drops_space = self._model.normalizer.add_dummy_prefix or self._model.normalizer.remove_extra_whitespaces
         is_empty = True
         for token_id in ids:
-            # The library looks the string up again, and so takes a piece for the control symbol of the same name.
+            # The library looks the string up again. So it takes a piece for the control symbol of the same name.
             piece = self.id_to_token(token_id)
             kind = self._model.kinds[self._ids[piece]]
             if kind == Kind.BYTE:
@@ -235,7 +226,7 @@ class SentencePieceTokenizer(Tokenizer):
             else:
                 if is_empty and drops_space and piece.startswith(SPACE_MARK):
                     piece = piece[1:]
-                    # One space was added; or, where all that stood first were removed, all are dropped here.
+                    # One space was added. But if the model removes all leading spaces, we drop them all.
                     drops_space = self._model.normalizer.remove_extra_whitespaces
                 piece = piece.replace(SPACE_MARK, " ")
             written.append(piece)
@@ -245,10 +236,10 @@ class SentencePieceTokenizer(Tokenizer):
         return text if self._denormalizer is None else self._denormalizer.normalize(text)[0]
 
     def _spans(self, text: str, normalized: str) -> list[Piece]:
-        """The pieces, and where they stand in the normalized text: the lengths of those from ``encode`` say it."""
+        """(id, start, end) of each piece in the normalized text. The ids of ``encode`` give the lengths."""
         ids = self.encode(text)
         if not self._without_length.isdisjoint(ids):
-            return self._segment(normalized)  # the length of what is unknown is not in its id
+            return self._segment(normalized)  # an unknown piece's id does not tell its length
         ends = list(accumulate(len(self.vocabulary[token_id]) for token_id in ids))
         return list(zip(ids, [0, *ends], ends))
 
@@ -256,7 +247,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self._finish(normalized, self._segmenter.segment(normalized))
 
     def _finish(self, normalized: str, pieces: list[Piece]) -> list[Piece]:
-        """The pieces, with what is unknown spelled in bytes or, without such pieces, each run of it as one."""
+        """Spells unknown pieces in bytes. If the model has no byte pieces, joins each run of unknown pieces."""
         finished: list[Piece] = []
         for token_id, start, end in pieces:
             if token_id == self.unk_token_id and self._byte_ids is not None:
@@ -270,6 +261,6 @@ class SentencePieceTokenizer(Tokenizer):
         return finished
 
 
-def _text_of_bytes(data: bytes) -> str:
-    """The UTF-8 text; each byte that belongs to no character becomes a replacement character."""
+def _text_of_bytes(data: bytearray) -> str:
+    """The UTF-8 text; a byte that belongs to no character becomes a replacement character."""
     return re.sub("[\udc80-\udcff]", "\ufffd", data.decode("utf-8", "surrogateescape"))

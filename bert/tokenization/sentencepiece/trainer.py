@@ -1,8 +1,8 @@
 """Learns a SentencePiece model from text, with the sentencepiece library.
 
-Kudo 2018, section 3.2: a unigram model starts with very many pieces, and those whose loss lowers the
-likelihood of the corpus least are dropped, until few enough remain. Sennrich et al. 2016: a byte-pair
-model starts with characters, and the most frequent pair of pieces becomes a piece, until there are enough.
+Kudo 2018, section 3.2: a unigram model starts with very many pieces. The pieces that the corpus's likelihood needs
+least are dropped, until few enough remain. Sennrich et al. 2016: a byte-pair model starts with characters. The most
+frequent pair of pieces becomes a piece, until there are enough.
 """
 
 import io
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from bert.errors import InputError
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
 
-# Longer texts are cut, at a space where there is one; the library would leave them out.
+# Longer texts are cut, at a space if there is one. The library would leave them out.
 _LONGEST_TEXT = 4000  # characters
 _MODEL_TYPES = ("unigram", "bpe")
 
@@ -25,28 +25,26 @@ def train_sentencepiece(
     normalization: str = "nmt_nfkc",
     max_texts: int = 1_000_000,
 ) -> bytes:
-    """A model of ``vocab_size`` pieces: ``[PAD] [UNK] [CLS] [SEP] [MASK]``, then those that were learned.
-
-    The first four are control symbols, which no text can spell. ``[MASK]`` is a user-defined symbol: a user may
-    type it, and it is one piece wherever it stands. The library is run on one thread, without any sampling,
-    and so the same texts give the same model.
+    """A model of ``vocab_size`` pieces: ``[PAD] [UNK] [CLS] [SEP] [MASK]``, then the learned ones.
+     The first four are control symbols, which no text can spell. ``[MASK]`` is a user-defined symbol: a user may type
+    it, and it is one piece anywhere. The library runs on one thread, without sampling: the same texts give the same
+    model.
 
     Args:
         texts: read once, one at a time; the library holds them in memory.
-        vocab_size: how many pieces to learn, special tokens included. A corpus too small for as many gives as
-            many as it can, and a warning.
+        vocab_size: how many pieces to learn, special tokens included. A corpus too small gives fewer, and a warning.
         model_type: "unigram" or "bpe".
-        normalization: rules of the library: "nmt_nfkc", "nfkc", "nmt_nfkc_cf" and "nfkc_cf" (which also
+        normalization: rules of the library: "nmt_nfkc", "nfkc", "nmt_nfkc_cf" and "nfkc_cf" (these two also
             lower-case), or "identity".
-        max_texts: how many texts, from the first on, are learned from.
+        max_texts: learn from the first ``max_texts`` texts.
 
     Returns:
         the content of a ``.model`` file.
 
     Raises:
-        InputError: where there is no text, or ``vocab_size`` is too small for the special tokens and characters.
+        InputError: if there is no text, or ``vocab_size`` is too small for the special tokens and characters.
     """
-    import sentencepiece  # heavier than all else in this folder; only training needs it
+    import sentencepiece  # only training needs it, and it takes long to load
 
     if model_type not in _MODEL_TYPES:
         raise ValueError(f"model_type is {model_type!r}; it must be one of {', '.join(_MODEL_TYPES)}")
@@ -99,7 +97,7 @@ def train_sentencepiece(
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The lines of a text, and longer ones in parts; without what the library cannot read."""
+    """The lines of a text, long ones in parts, without characters that the library cannot read."""
     for line in text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ").splitlines():
         while len(line) > _LONGEST_TEXT:
             end = line.rfind(" ", 1, _LONGEST_TEXT)

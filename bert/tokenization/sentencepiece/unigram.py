@@ -1,14 +1,14 @@
 """Unigram segmentation: of all ways to cut a text into pieces, the most probable.
 
-Kudo 2018, "Subword Regularization", section 3.1; google/sentencepiece, ``src/unigram_model.cc``
-(``EncodeOptimized``). Pieces are independent of each other, so the log-probability of a cut is the
-sum of its pieces' scores, and the best cut is found from left to right (Viterbi 1967): the best one
-that ends at a place is the best one that ends where its last piece starts, and that piece.
+Pieces are independent, so the log-probability of a cut is the sum of its pieces' scores. The best cut is found from
+left to right (Viterbi 1967). The best cut up to an index ends with some piece. Before that piece stands the best cut
+up to its start.
 
     ▁ h e l l o         best ends:  ▁|-2.1  ▁he|-6.0  ▁hell|-9.9  ▁hello|-7.5   ->  ▁hello
 
-Sums are kept in float32, as the library keeps them (version 0.2.3). Near-ties are decided by that rounding,
-and so depend on the size of the sum: on all the text before.
+Sums are kept in float32, as in the library (version 0.2.3). Its rounding decides near-ties. So they depend on the
+size of the sum, and thus on all the text before. Sources: Kudo 2018, "Subword Regularization", section 3.1;
+google/sentencepiece, ``src/unigram_model.cc`` (``EncodeOptimized``).
 """
 
 import math
@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from bert.tokenization.sentencepiece.model_file import Kind, SentencePieceModel
 
 _UNKNOWN_PENALTY = 10.0
-# Below this the library takes the sum at hand off all that it still needs, and goes on from zero.
+# Below this, the library subtracts the present sum from all sums that it still needs, and restarts from zero.
 LOWEST_SUM = -100_000.0
-# Leaves of the trie of pieces: a key that is no character.
+# The key of a leaf of the trie of pieces; no character is empty.
 _PIECE_ID = ""
 _NO_PIECE: dict = {}
-# A piece that may stand in a cut: where it starts, its id, its score, where it ends.
+# (start, id, score, end) of a piece that may be in a cut
 Step = tuple[int, int, float, int]
 
 
@@ -32,7 +32,7 @@ class UnigramSegmenter:
 
     def __init__(self, model: SentencePieceModel):
         normal_scores = [score for score, kind in zip(model.scores, model.kinds) if kind == Kind.NORMAL]
-        lowest = min(normal_scores, default=3.4028234663852886e38)  # without one, the library has float32's largest
+        lowest = min(normal_scores, default=3.4028234663852886e38)  # the library's default: float32's largest
         self.unknown_id = model.unknown_id
         self.scores = list(model.scores)
         self.scores[self.unknown_id] = _float32(lowest - _UNKNOWN_PENALTY)
@@ -41,7 +41,7 @@ class UnigramSegmenter:
             if kind not in (Kind.NORMAL, Kind.USER_DEFINED):
                 continue
             if kind == Kind.USER_DEFINED:
-                # So good that it is chosen before all pieces of a real model; the longer the better, in bytes.
+                # Better than any piece of a real model, so it is always chosen. Longer ones (in bytes) are better.
                 self.scores[token_id] = _float32(0.1 * (len(piece.encode()) - 1))
             node = self._trie
             for character in piece:
@@ -49,22 +49,22 @@ class UnigramSegmenter:
             node[_PIECE_ID] = token_id
 
     def segment(self, text: str) -> list[tuple[int, int, int]]:
-        """The pieces of a normalized text: id, and where it starts and ends. They cover the text."""
+        """(id, start, end) of each piece of a normalized text. The pieces cover the text."""
         return self.best_cut(text, 0.0)[0]
 
     def best_cut(self, text: str, score_before: float) -> tuple[list[tuple[int, int, int]], float]:
-        """The pieces of ``text``, as ``segment`` gives them, and the score: the sum of theirs and the one before.
+        """The pieces of ``text``, as from ``segment``, and the sum of ``score_before`` and their scores.
 
         Args:
-            text: a normalized text, or a part of one at whose start no piece goes on.
-            score_before: the score of the parts before it.
+            text: a normalized text, or a part of one. A piece must start at its start.
+            score_before: the sum of the scores of the parts before it.
         """
         length = len(text)
-        best = array("f", [-math.inf]) * (length + 1)  # what is stored in it is rounded to float32
+        best = array("f", [-math.inf]) * (length + 1)  # storing rounds to float32
         best[0] = score_before
         last_id, last_start = array("i", [-1]) * (length + 1), array("q", [-1]) * (length + 1)
         rounded = array("f", [0.0])
-        furthest = 0  # where the longest piece so far ends
+        furthest = 0  # the end of the pieces so far
         for start in range(length):
             if best[start] < LOWEST_SUM:
                 taken_off = best[start]
@@ -79,9 +79,9 @@ class UnigramSegmenter:
         return _backtrack(last_id, last_start), best[length]
 
     def best_cut_with_margin(self, text: str) -> tuple[list[tuple[int, int, int]], float]:
-        """The pieces of ``text`` as its scores have it, without rounding, and by how much they beat any other cut.
+        """The best cut of ``text`` without rounding, and by how much its score beats any other cut.
 
-        Made for many short texts: it is ``best_cut`` without its calls, and with lists.
+        Made for many short texts: ``best_cut`` without its calls, and with lists.
         """
         length = len(text)
         best, margins = [-math.inf] * (length + 1), [math.inf] * (length + 1)
@@ -92,7 +92,7 @@ class UnigramSegmenter:
             score_here, margin_here = best[start], margins[start]
             node = trie.get(text[start], _NO_PIECE)
             end = start + 1
-            token_id = node.get(_PIECE_ID, unknown_id)  # the one character, whether it is a piece or not
+            token_id = node.get(_PIECE_ID, unknown_id)  # of the single character, a piece or not
             while True:
                 if token_id is not None:
                     gain = score_here + scores[token_id] - best[end]
@@ -112,8 +112,9 @@ class UnigramSegmenter:
         return _backtrack(last_id, last_start), margins[length]
 
     def near_best_steps(self, text: str, tolerance: float) -> list[Step]:
-        """The pieces of all cuts of ``text`` whose scores come within ``tolerance`` of the best, in the order in which
-        ``best_cut`` tries them. ``best_cut_of_steps`` chooses among them, as often as it is asked to.
+        """The pieces of all cuts whose scores are within ``tolerance`` of the best, in the order of ``best_cut``.
+
+        ``best_cut_of_steps`` chooses among them, as often as needed.
         """
         length, scores = len(text), self.scores
         steps = [
@@ -121,7 +122,7 @@ class UnigramSegmenter:
             for start in range(length)
             for token_id, end in self._pieces_at(text, start)
         ]
-        before, after = [0.0] + [-math.inf] * length, [-math.inf] * length + [0.0]  # best scores up to a place, from it
+        before, after = [0.0] + [-math.inf] * length, [-math.inf] * length + [0.0]  # best scores to an index, from it
         for start, _, score, end in steps:
             before[end] = max(before[end], before[start] + score)
         for start, _, score, end in reversed(steps):
@@ -130,7 +131,7 @@ class UnigramSegmenter:
         return [step for step in steps if before[step[0]] + step[2] + after[step[3]] >= enough]
 
     def _pieces_at(self, text: str, start: int) -> list[tuple[int, int]]:
-        """The pieces that start at ``start``, from the shortest on: id, and where it ends."""
+        """(id, end) of the pieces that start at ``start``, the shortest first."""
         found = []
         node = self._trie
         for end in range(start, len(text)):
@@ -141,15 +142,14 @@ class UnigramSegmenter:
             if token_id is not None:
                 found.append((token_id, end + 1))
         if not found or found[0][1] > start + 1:
-            found.append((self.unknown_id, start + 1))  # a character that is no piece may stand alone as unknown
+            found.append((self.unknown_id, start + 1))  # a character without a piece is an unknown piece
         return found
 
 
 def best_cut_of_steps(steps: list[Step], length: int, score_before: float) -> tuple[list[tuple[int, int, int]], float]:
-    """``UnigramSegmenter.best_cut`` of a text of this length by the steps alone that may be part of it.
-
-    A step that is left out belongs to no cut that rounding could make the best, and so changes neither the choice nor
-    the sum; as long as no sum is below ``LOWEST_SUM``.
+    """``UnigramSegmenter.best_cut`` of a text of this length, from a list of candidate steps.
+     A missing step must be in no cut that rounding could make the best. Then the cut and the sum are the same, as long
+    as no sum is below ``LOWEST_SUM``.
     """
     best = array("f", [-math.inf]) * (length + 1)
     best[0] = score_before
@@ -164,7 +164,7 @@ def best_cut_of_steps(steps: list[Step], length: int, score_before: float) -> tu
 
 
 def _backtrack(last_id: Sequence[int], last_start: Sequence[int]) -> list[tuple[int, int, int]]:
-    """The pieces of the best cut, from what the last piece of the best cut up to each place is."""
+    """The pieces of the best cut, from the last piece of the best cut up to each index."""
     pieces = []
     end = len(last_id) - 1
     while end > 0:

@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from bert.checkpoints.directory import checkpoint_labels, load_checkpoint, load_config, save_checkpoint
@@ -14,6 +15,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
+from tests.conftest import weights_of
 
 CONFIG = BertConfig(11, 6, 2, 2, 5, max_position_embeddings=7)
 
@@ -39,12 +41,19 @@ def test_what_is_saved_comes_back(model, directory):
     assert all(parameter.requires_grad for parameter in loaded.parameters())
 
 
-def test_the_same_weights_are_the_same_bytes(model, directory):
-    files = set()
-    for number in range(8):
-        save_checkpoint(directory / str(number), model)
-        files.add((directory / str(number) / "model.safetensors").read_bytes())
-    assert len(files) == 1
+def test_the_same_weights_are_saved_bit_for_bit_with_the_same_checksum(model, directory):
+    def checksum():
+        with safe_open(directory / "model.safetensors", framework="pt") as file:
+            return file.metadata()["sha256"]
+
+    weights, before = weights_of(directory), checksum()
+    save_checkpoint(directory, model)
+    assert (weights_of(directory), checksum()) == (weights, before)
+    weight = model.bert.pooler.dense.weight.data
+    weight[0, 0] = torch.nextafter(weight[0, 0], weight[0, 1])  # the control: a single bit
+    save_checkpoint(directory, model)
+    assert weights_of(directory) != weights
+    assert checksum() != before
 
 
 def test_the_encoder_alone_can_be_loaded_saved_and_loaded(model, directory, tmp_path):
@@ -93,7 +102,7 @@ def test_an_unexpected_or_misshapen_weight_is_named(model, directory):
     with pytest.raises(InputError, match=r"unexpected: bert\.encoder\.layers\.1.* and 11 more"):
         load_checkpoint(directory, BertForPreTraining)
     (directory / "config.json").write_text(json.dumps(config | {"vocab_size": 12}))
-    expected = r"word_embeddings\.weight \(11, 6\) where \(12, 6\)"
+    expected = r"word_embeddings\.weight \(11, 6\), not \(12, 6\)"
     with pytest.raises(InputError, match=expected):
         load_checkpoint(directory, BertForPreTraining)
 
@@ -204,7 +213,7 @@ def test_a_head_that_is_missing_or_of_other_labels_is_named_and_may_start_fresh_
     save_checkpoint(tmp_path / "three", fresh)
     again = load_checkpoint(tmp_path / "three", BertForSequenceClassification, ("classifier",), num_labels=3)
     assert again.classifier.weight.equal(fresh.classifier.weight)  # what fits is kept
-    with pytest.raises(InputError, match=r"of another shape: .*classifier\.weight \(3, 6\) where \(2, 6\)"):
+    with pytest.raises(InputError, match=r"of another shape: .*classifier\.weight \(3, 6\), not \(2, 6\)"):
         load_checkpoint(tmp_path / "three", BertForSequenceClassification, labels=["a", "b"])
     two = load_checkpoint(tmp_path / "three", BertForSequenceClassification, ("classifier",), labels=["a", "b"])
     assert two.classifier.weight.shape == (2, 6)

@@ -22,6 +22,7 @@ from bert.heads.span import BertForQuestionAnswering
 from bert.heads.token import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from tests.ragged import ragged
 
 # Three shapes in which no two numbers agree that should not; the last with the other GELU.
 CONFIGS = [
@@ -52,6 +53,12 @@ def random_inputs(config, seed=1):
     token_type_ids = (torch.arange(11) > 4).long().expand(4, -1)
     attention_mask = (torch.arange(11)[None] < torch.tensor([11, 7, 5, 1])[:, None]).long()
     return {"input_ids": input_ids, "token_type_ids": token_type_ids, "attention_mask": attention_mask}
+
+
+def assert_close_at_tokens(mine, yours, inputs):
+    """Padding has states of 0 here, and in transformers some that nobody reads."""
+    is_token = inputs["attention_mask"].bool()
+    torch.testing.assert_close(mine[is_token], yours[is_token], rtol=0, atol=1e-5)
 
 
 def test_every_name_goes_there_and_back():
@@ -89,10 +96,10 @@ def test_a_saved_directory_loads_in_transformers_with_nothing_missing_and_gives_
     with torch.no_grad():
         a = ours(**inputs, return_hidden_states=True)
         b = theirs.eval()(**inputs, output_hidden_states=True)
-    torch.testing.assert_close(a.prediction_logits, b.prediction_logits, rtol=0, atol=1e-5)
+    assert_close_at_tokens(a.prediction_logits, b.prediction_logits, inputs)
     torch.testing.assert_close(a.next_sentence_logits, b.seq_relationship_logits, rtol=0, atol=1e-5)
     for mine, yours in zip(a.encoder.hidden_states, b.hidden_states, strict=True):
-        torch.testing.assert_close(mine, yours, rtol=0, atol=1e-5)
+        assert_close_at_tokens(mine, yours, inputs)
     assert a.prediction_logits.std() > 0.1  # the control: there is something to compare
 
 
@@ -108,19 +115,19 @@ def test_what_transformers_saves_loads_here_and_gives_the_same_numbers(transform
     if kind == "BertForPreTraining":
         a = load_checkpoint(tmp_path, BertForPreTraining)(**inputs)
         b = theirs(**inputs)
-        torch.testing.assert_close(a.prediction_logits, b.prediction_logits, rtol=0, atol=1e-5)
+        assert_close_at_tokens(a.prediction_logits, b.prediction_logits, inputs)
         torch.testing.assert_close(a.next_sentence_logits, b.seq_relationship_logits, rtol=0, atol=1e-5)
     elif kind == "BertModel":
         for return_attention in (False, True):
             a = load_checkpoint(tmp_path, BertModel)(**inputs, return_attention=return_attention)
             b = theirs(**inputs)
-            torch.testing.assert_close(a.last_hidden_state, b.last_hidden_state, rtol=0, atol=1e-5)
+            assert_close_at_tokens(a.last_hidden_state, b.last_hidden_state, inputs)
             torch.testing.assert_close(a.pooler_output, b.pooler_output, rtol=0, atol=1e-5)
     else:  # it has neither a pooler nor a next-sentence head: allowed by name only
         with pytest.raises(InputError, match=r"missing: bert\.pooler\.dense\.bias"):
             load_checkpoint(tmp_path, BertForPreTraining)
         model = load_checkpoint(tmp_path, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
-        torch.testing.assert_close(model(**inputs).prediction_logits, theirs(**inputs).logits, rtol=0, atol=1e-5)
+        assert_close_at_tokens(model(**inputs).prediction_logits, theirs(**inputs).logits, inputs)
 
 
 HEADS = [
@@ -133,11 +140,11 @@ HEADS = [
 ]
 
 
-def scores(output):
-    """The scores of a head's output, ours or theirs."""
+def scores(output, inputs):
+    """The scores of a head's output, ours or theirs; of tokens, without the padding."""
     if hasattr(output, "start_logits"):
-        return torch.stack([output.start_logits, output.end_logits])
-    return output.logits
+        return torch.stack([output.start_logits, output.end_logits], dim=-1)[inputs["attention_mask"].bool()]
+    return output.logits[inputs["attention_mask"].bool()] if output.logits.ndim == 3 else output.logits
 
 
 def inputs_for(model_class, config):
@@ -159,11 +166,11 @@ def test_a_fine_tuned_model_goes_to_transformers_and_back_with_its_labels(
     assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     inputs = inputs_for(model_class, CONFIGS[0])
     with torch.no_grad():
-        expected = scores(theirs.eval()(**inputs))
-        torch.testing.assert_close(scores(ours(**inputs)), expected, rtol=0, atol=1e-5)
+        expected = scores(theirs.eval()(**inputs), inputs)
+        torch.testing.assert_close(scores(ours(**inputs), inputs), expected, rtol=0, atol=1e-5)
         theirs.save_pretrained(tmp_path / "theirs")
         again = load_checkpoint(tmp_path / "theirs", model_class)
-        torch.testing.assert_close(scores(again(**inputs)), expected, rtol=0, atol=1e-5)
+        torch.testing.assert_close(scores(again(**inputs), inputs), expected, rtol=0, atol=1e-5)
     assert expected.std() > 0.02
     if hasattr(ours, "labels"):
         assert theirs.config.num_labels == len(ours.labels)
@@ -200,7 +207,7 @@ def test_the_losses_are_transformers_losses(transformers, model_class, arguments
     if model_class is BertForTokenClassification:  # ours has the labels of some tokens, and where these are
         batch["word_positions"] = (named["labels"].flatten() != -100).nonzero().squeeze(1)
         batch["labels"] = named["labels"].flatten()[batch["word_positions"]]
-    (loss,) = ours.losses(batch).values()
+    (loss,) = ours.losses(ragged(batch)).values()
     torch.testing.assert_close(loss.sum / loss.count, theirs(**inputs, **named).loss, rtol=1e-5, atol=1e-6)
 
 
@@ -222,7 +229,7 @@ def test_the_published_checkpoint_gives_transformers_numbers(transformers):
         a = ours(**inputs, return_hidden_states=True)
         b = theirs(**inputs, output_hidden_states=True)
     for mine, yours in zip(a.hidden_states, b.hidden_states, strict=True):
-        torch.testing.assert_close(mine, yours, rtol=0, atol=1e-5)
+        assert_close_at_tokens(mine, yours, inputs)
     torch.testing.assert_close(a.pooler_output, b.pooler_output, rtol=0, atol=1e-5)
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from bert.heads.vocabulary_loss import SLICE, SlicedCrossEntropy, vocabulary_cross_entropy
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from bert.heads.loss import IGNORE_INDEX, cross_entropy
+from bert.fast.vocabulary_loss import SLICE, SlicedCrossEntropy
+from bert.heads.loss import IGNORE_INDEX, cross_entropy, vocabulary_cross_entropy
 
 COUNT, HIDDEN, VOCAB = 11, 5, 23
 

@@ -126,11 +126,11 @@ def test_a_missing_column_is_named_with_those_found_and_the_flag(tmp_path):
 
 
 def test_a_row_of_other_length_is_named_with_its_line(tmp_path):
-    assert "line 3: has 1 field where 2 were expected" in error_of(
+    assert "line 3: has 1 field, not 2 as in the first line" in error_of(
         write(tmp_path / "a.tsv", "text\tlabel\na\t1\nb\nc\t0\n")
     )
-    assert "line 2: has 3 fields where 2" in error_of(write(tmp_path / "b.tsv", "text\tlabel\na\tb\t1\n"))
-    assert "line 3: has 1 field where 2" in error_of(write(tmp_path / "c.csv", "text,label\na,1\nb\n"))
+    assert "line 2: has 3 fields, not 2" in error_of(write(tmp_path / "b.tsv", "text\tlabel\na\tb\t1\n"))
+    assert "line 3: has 1 field, not 2" in error_of(write(tmp_path / "c.csv", "text,label\na,1\nb\n"))
 
 
 def test_damaged_and_foreign_files_are_one_sentence(tmp_path):
@@ -172,5 +172,5 @@ def test_texts_are_read_alone_or_in_pairs(tmp_path):
     assert list(read_texts(write(tmp_path / "a.txt", "x\n\n"), "text")) == [("x", None), ("", None)]
     with pytest.raises(InputError, match=r"b\.tsv: holds no texts"):
         list(read_texts(write(tmp_path / "b.tsv", "a\n"), "a"))
-    with pytest.raises(InputError, match=r"line 1: a text was expected, and there is 7 \(--text-column\)"):
+    with pytest.raises(InputError, match=r"line 1: a text was expected, not 7 \(--text-column\)"):
         list(read_texts(write(tmp_path / "b.jsonl", '{"a": 7}'), "a"))

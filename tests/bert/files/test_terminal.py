@@ -71,4 +71,4 @@ def test_the_handler_of_before_comes_back():
 
 
 def test_what_cannot_be_printed_is_a_sentence():
-    assert printing_failed(OSError(28, "No space left on device")).startswith("what is printed cannot be written (No")
+    assert printing_failed(OSError(28, "No space left on device")).startswith("the output cannot be written (No")

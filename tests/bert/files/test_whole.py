@@ -11,7 +11,7 @@ import pytest
 
 from bert.errors import InputError
 from bert.files import whole
-from bert.files.whole import atomic_file, held, read_json_object, write_atomically
+from bert.files.whole import atomic_file, lock_directory, read_json_object, write_atomically
 
 
 def test_what_is_written_is_there_with_ordinary_permissions(tmp_path):
@@ -116,20 +116,24 @@ def test_escapes_of_json_are_whole_characters(tmp_path):
     assert read_json_object(path) == {"a": "\U0001f600 \xe9"}
 
 
-def test_a_directory_is_held_by_one_process_until_it_lets_go(tmp_path):
-    with held(tmp_path), pytest.raises(InputError, match="another process is at work there"), held(tmp_path):
+def test_a_directory_is_locked_by_one_process_at_a_time(tmp_path):
+    with (
+        lock_directory(tmp_path),
+        pytest.raises(InputError, match="another process is at work there"),
+        lock_directory(tmp_path),
+    ):
         pass
-    with held(tmp_path):
+    with lock_directory(tmp_path):
         pass
 
 
-def test_a_directory_that_was_made_to_be_held_goes_again_where_nothing_was_written(tmp_path):
-    with held(tmp_path / "runs" / "a"):
+def test_a_directory_made_for_its_lock_is_removed_if_nothing_was_written(tmp_path):
+    with lock_directory(tmp_path / "runs" / "a"):
         assert (tmp_path / "runs" / "a").is_dir()
     assert list(tmp_path.iterdir()) == []
-    with held(tmp_path / "runs" / "a"):
+    with lock_directory(tmp_path / "runs" / "a"):
         (tmp_path / "runs" / "a" / "file").touch()
     assert (tmp_path / "runs" / "a" / "file").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written"), held(tmp_path / "file" / "below"):
+    with pytest.raises(InputError, match="cannot be written"), lock_directory(tmp_path / "file" / "below"):
         pass

@@ -4,6 +4,7 @@ import torch
 
 from bert.config import BertConfig
 from bert.heads.multiple_choice import BertForMultipleChoice
+from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
 
@@ -43,7 +44,7 @@ def test_a_choice_without_a_token_is_none():
     assert logits[1, 2] == -torch.inf
     kept = torch.tensor([[True] * 3, [True, True, False]])
     torch.testing.assert_close(logits[kept], whole[kept])
-    loss = model.losses(batch)["choice"]
+    loss = model.losses(ragged(batch))["choice"]
     expected = -whole[0].log_softmax(0)[2] - whole[1, :2].log_softmax(0)[0]
     torch.testing.assert_close(loss.sum, expected)
     loss.sum.backward()
@@ -54,11 +55,11 @@ def test_it_overfits_one_batch_and_counts_its_labels():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(200):
-        model.losses(batch)["choice"].sum.backward()
+        model.losses(ragged(batch))["choice"].sum.backward()
         optimizer.step()
         optimizer.zero_grad()
-    loss = model.losses(batch)["choice"]
-    assert {"choice": int(loss.count)} == model.label_counts(batch) == {"choice": 2}
+    loss = model.losses(ragged(batch))["choice"]
+    assert {"choice": int(loss.count)} == model.label_counts(ragged(batch)) == {"choice": 2}
     assert loss.correct == 2
     assert loss.sum / loss.count < 0.02
 
@@ -68,5 +69,5 @@ def test_for_the_loss_no_more_than_the_choices_cls_goes_through_the_last_feed_fo
     rows = []
     feed_forward = model.bert.encoder.layers[-1].feed_forward
     feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
-    model.losses(batch)
+    model.losses(ragged(batch))
     assert rows == [2 * 3]

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from bert.config import BertConfig
 from bert.heads.loss import IGNORE_INDEX
 from bert.heads.pretraining import BertForPreTraining
+from tests.ragged import ragged
 
 CONFIG = BertConfig(
     vocab_size=101, hidden_size=15, num_attention_heads=5, intermediate_size=19, num_hidden_layers=2,
@@ -55,14 +56,14 @@ def test_the_decoder_is_the_word_embeddings(model, batch):
 
 
 def test_the_initial_loss_is_that_of_a_uniform_guess(model, batch):
-    losses = model.losses(batch)
+    losses = model.losses(ragged(batch))
     assert abs(losses["masked_lm"].sum.item() / 4 - math.log(101)) < 0.2
     assert abs(losses["next_sentence"].sum.item() / 3 - math.log(2)) < 0.1
 
 
 def test_losses_are_cross_entropies_of_the_labels(model, batch):
     output = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
-    losses = model.losses(batch)
+    losses = model.losses(ragged(batch))
     flat = output.prediction_logits.flatten(0, 1)[batch["masked_positions"]]
     expected = F.cross_entropy(flat, batch["masked_labels"], reduction="sum")
     torch.testing.assert_close(losses["masked_lm"].sum, expected)
@@ -73,8 +74,8 @@ def test_losses_are_cross_entropies_of_the_labels(model, batch):
 def test_the_counts_said_beforehand_are_those_of_the_losses(model, batch):
     for names in (list(batch), [name for name in batch if name != "next_sentence_labels"]):
         part = {name: batch[name] for name in names}
-        losses = model.losses(part)
-        assert {name: int(loss.count) for name, loss in losses.items()} == model.label_counts(part)
+        losses = model.losses(ragged(part))
+        assert {name: int(loss.count) for name, loss in losses.items()} == model.label_counts(ragged(part))
 
 
 def filled_up(batch, most):
@@ -88,28 +89,18 @@ def filled_up(batch, most):
 
 def test_positions_without_a_label_change_no_loss_and_no_count(model, batch):
     filled = filled_up(batch, 9)
-    assert model.label_counts(filled) == model.label_counts(batch)
-    for name, loss in model.losses(filled).items():
-        torch.testing.assert_close(list(loss), list(model.losses(batch)[name]))
-
-
-def test_a_batch_that_says_how_it_is_packed_has_the_same_losses(model, batch):
-    real = batch["attention_mask"].flatten().bool()
-    places = torch.cat([real.nonzero()[:, 0], (~real).nonzero()[:1, 0]])
-    lengths = batch["attention_mask"].sum(dim=1)
-    boundaries = torch.cat([torch.zeros(1), lengths.cumsum(0), lengths.sum()[None] + 1]).int()
-    packed = batch | {"packed_places": places, "packed_boundaries": boundaries}
-    for name, loss in model.losses(packed).items():
-        torch.testing.assert_close(list(loss), list(model.losses(batch)[name]))
+    assert model.label_counts(ragged(filled)) == model.label_counts(ragged(batch))
+    for name, loss in model.losses(ragged(filled)).items():
+        torch.testing.assert_close(list(loss), list(model.losses(ragged(batch))[name]))
 
 
 def test_both_classes_of_next_sentence_get_gradients(model, batch):
-    model.losses(batch)["next_sentence"].sum.backward()
+    model.losses(ragged(batch))["next_sentence"].sum.backward()
     assert (model.next_sentence.classifier.weight.grad.abs().sum(dim=1) > 0).all()
 
 
 def test_the_word_embeddings_learn_from_both_ends(model, batch):
-    model.losses(batch)["masked_lm"].sum.backward()
+    model.losses(ragged(batch))["masked_lm"].sum.backward()
     gradient = model.bert.embeddings.word_embeddings.weight.grad
     assert (gradient.abs().sum(dim=1) > 0).all()  # as a decoder every piece gets some, as an input only those read
 
@@ -117,11 +108,11 @@ def test_the_word_embeddings_learn_from_both_ends(model, batch):
 def test_it_overfits_one_batch(model, batch):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(150):
-        losses = model.losses(batch)
+        losses = model.losses(ragged(batch))
         sum(loss.sum / loss.count for loss in losses.values()).backward()
         optimizer.step()
         optimizer.zero_grad()
-    losses = model.losses(batch)
+    losses = model.losses(ragged(batch))
     assert losses["masked_lm"].sum / 4 < 0.1
     assert losses["next_sentence"].sum / 3 < 0.1
     assert losses["masked_lm"].correct == 4

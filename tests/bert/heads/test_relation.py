@@ -6,6 +6,7 @@ from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.config import BertConfig
 from bert.heads.loss import cross_entropy
 from bert.heads.relation import BertForRelationExtraction
+from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
 LABELS = ("Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Other")
@@ -49,21 +50,21 @@ def test_which_entity_is_the_first_matters():
 
 def test_the_loss_counts_a_label_for_each_text():
     model, batch = make_model(), make_batch()
-    loss = model.losses(batch)["relation"]
+    loss = model.losses(ragged(batch))["relation"]
     torch.testing.assert_close(loss.sum, cross_entropy(run(model, batch).logits, batch["labels"]).sum)
-    assert model.label_counts(batch) == {"relation": 4} == {"relation": int(loss.count)}
+    assert model.label_counts(ragged(batch)) == {"relation": 4} == {"relation": int(loss.count)}
 
 
 def test_it_overfits_one_batch_and_every_parameter_learns():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(100):
-        model.losses(batch)["relation"].sum.backward()
+        model.losses(ragged(batch))["relation"].sum.backward()
         if step == 0:
             assert all(parameter.grad is not None for parameter in model.parameters())
         optimizer.step()
         optimizer.zero_grad()
-    loss = model.losses(batch)["relation"]
+    loss = model.losses(ragged(batch))["relation"]
     assert loss.correct == 4
     assert loss.sum / loss.count < 0.02
 
@@ -81,5 +82,5 @@ def test_for_the_loss_no_more_than_the_markers_goes_through_the_last_feed_forwar
     rows = []
     feed_forward = model.bert.encoder.layers[-1].feed_forward
     feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
-    model.losses(batch)
+    model.losses(ragged(batch))
     assert rows == [2 * 4]

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.sequence import BertForSequenceClassification
+from tests.ragged import ragged
 
 CONFIG = BertConfig(
     vocab_size=101, hidden_size=15, num_attention_heads=5, intermediate_size=19, num_hidden_layers=2,
@@ -54,7 +55,7 @@ def test_scores_are_a_dense_layer_over_the_pooled_cls():
 def test_the_loss_is_that_of_the_problem(problem_type):
     model, batch = make_model(problem_type), make_batch(problem_type)
     logits = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]).logits
-    ((name, loss),) = model.losses(batch).items()
+    ((name, loss),) = model.losses(ragged(batch)).items()
     labels = batch["labels"]
     expected = {
         "single_label_classification": lambda: F.cross_entropy(logits, labels, reduction="sum"),
@@ -64,7 +65,7 @@ def test_the_loss_is_that_of_the_problem(problem_type):
         "regression": lambda: ((logits[:, 0] - labels) ** 2).sum(),
     }[problem_type]()
     torch.testing.assert_close(loss.sum, expected)
-    assert {name: int(loss.count)} == model.label_counts(batch)
+    assert {name: int(loss.count)} == model.label_counts(ragged(batch))
 
 
 @pytest.mark.parametrize("problem_type", LABELS)
@@ -72,11 +73,11 @@ def test_it_overfits_one_batch(problem_type):
     model, batch = make_model(problem_type), make_batch(problem_type)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(250):
-        (loss,) = model.losses(batch).values()
+        (loss,) = model.losses(ragged(batch)).values()
         (loss.sum / loss.count).backward()
         optimizer.step()
         optimizer.zero_grad()
-    (loss,) = model.losses(batch).values()
+    (loss,) = model.losses(ragged(batch)).values()
     assert loss.sum / loss.count < 0.02
     assert loss.correct is None or loss.correct == loss.count
 
@@ -94,7 +95,7 @@ def test_class_weights_change_the_loss_and_are_no_part_of_the_weights():
     weights = torch.tensor([1.0, 1.0, 5.0, 1.0])
     plain, weighted = (make_model("single_label_classification", class_weights=w) for w in (None, weights))
     batch = make_batch("single_label_classification")
-    assert weighted.losses(batch)["classification"].sum > plain.losses(batch)["classification"].sum
+    assert weighted.losses(ragged(batch))["classification"].sum > plain.losses(ragged(batch))["classification"].sum
     assert weighted.state_dict().keys() == plain.state_dict().keys()
 
 
@@ -109,12 +110,13 @@ def test_labels_have_names():
             BertForSequenceClassification(CONFIG, **wrong)
 
 
-def test_its_scores_are_those_of_the_forward_pass_without_the_last_states_of_other_tokens():
+def test_without_padding_it_has_the_same_scores_and_computes_the_last_layer_for_cls_alone():
     torch.manual_seed(5)
     model = BertForSequenceClassification(CONFIG, num_labels=3).eval()
     ids, mask = torch.randint(1, CONFIG.vocab_size, (4, 9)), torch.arange(9) < torch.tensor([[9], [3], [5], [1]])
+    batch = ragged({"input_ids": ids, "token_type_ids": torch.zeros_like(ids), "attention_mask": mask})
     seen = []
     last = model.bert.encoder.layers[-1].feed_forward
     last.register_forward_hook(lambda module, inputs, out: seen.append(out.shape[:-1]))
-    torch.testing.assert_close(model.scores(ids, None, mask), model(ids, None, mask).logits)
-    assert seen == [(4,), (4, 9)]  # a token of each text; then all
+    torch.testing.assert_close(model(**batch.inputs).logits, model(ids, None, mask).logits)
+    assert seen == [(4,), (18,)]  # a token of each text; then all

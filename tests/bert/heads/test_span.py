@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from bert.config import BertConfig
 from bert.heads.span import BertForQuestionAnswering
+from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
 
@@ -41,17 +42,17 @@ def test_the_loss_is_the_mean_of_both_ends():
     for name in ("start", "end"):
         for scores, label, length in zip(getattr(output, f"{name}_logits"), batch[f"{name}_positions"], lengths):
             by_hand += F.cross_entropy(scores[:length], label).item() / 2
-    loss = model.losses(batch)["span"]
+    loss = model.losses(ragged(batch))["span"]
     assert loss.sum.item() == pytest.approx(by_hand, rel=1e-5)
-    assert {"span": int(loss.count)} == model.label_counts(batch) == {"span": 3}
+    assert {"span": int(loss.count)} == model.label_counts(ragged(batch)) == {"span": 3}
 
 
 def test_padding_has_no_part_in_the_choice():
     model, batch = make_model().eval(), make_batch()
     longer = batch | {name: F.pad(batch[name], (0, 4)) for name in ("input_ids", "token_type_ids", "attention_mask")}
-    torch.testing.assert_close(model.losses(longer)["span"].sum, model.losses(batch)["span"].sum)
+    torch.testing.assert_close(model.losses(ragged(longer))["span"].sum, model.losses(ragged(batch))["span"].sum)
     as_tokens = longer | {"attention_mask": torch.ones_like(longer["attention_mask"])}
-    assert not torch.isclose(model.losses(as_tokens)["span"].sum, model.losses(batch)["span"].sum)
+    assert not torch.isclose(model.losses(ragged(as_tokens))["span"].sum, model.losses(ragged(batch))["span"].sum)
 
 
 def test_an_answer_is_right_where_both_its_ends_are():
@@ -59,16 +60,16 @@ def test_an_answer_is_right_where_both_its_ends_are():
     output = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
     batch["start_positions"] = output.start_logits.argmax(-1)
     batch["end_positions"] = output.end_logits.argmax(-1)
-    assert model.losses(batch)["span"].correct == 3
+    assert model.losses(ragged(batch))["span"].correct == 3
     batch["end_positions"][1] = (batch["end_positions"][1] + 1) % 7
-    assert model.losses(batch)["span"].correct == 2
+    assert model.losses(ragged(batch))["span"].correct == 2
 
 
 def test_it_overfits_one_batch():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(150):
-        model.losses(batch)["span"].sum.backward()
+        model.losses(ragged(batch))["span"].sum.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert model.losses(batch)["span"].correct == 3
+    assert model.losses(ragged(batch))["span"].correct == 3

@@ -6,6 +6,7 @@ from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.config import BertConfig
 from bert.heads.loss import binary_cross_entropy
 from bert.heads.summary import BertForExtractiveSummarization
+from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
 
@@ -42,21 +43,21 @@ def test_a_sentences_score_is_of_the_state_at_its_position():
 
 def test_the_loss_is_a_yes_or_no_for_each_sentence():
     model, batch = make_model(), make_batch()
-    loss = model.losses(batch)["sentence"]
+    loss = model.losses(ragged(batch))["sentence"]
     torch.testing.assert_close(loss.sum, binary_cross_entropy(run(model, batch).logits, batch["labels"]).sum)
-    assert model.label_counts(batch) == {"sentence": 5} == {"sentence": int(loss.count)}
+    assert model.label_counts(ragged(batch)) == {"sentence": 5} == {"sentence": int(loss.count)}
 
 
 def test_it_overfits_one_batch_and_every_parameter_learns():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(100):
-        model.losses(batch)["sentence"].sum.backward()
+        model.losses(ragged(batch))["sentence"].sum.backward()
         if step == 0:
             assert all(parameter.grad is not None for parameter in model.parameters())
         optimizer.step()
         optimizer.zero_grad()
-    loss = model.losses(batch)["sentence"]
+    loss = model.losses(ragged(batch))["sentence"]
     assert loss.correct == 5
     assert loss.sum / loss.count < 0.02
 
@@ -73,5 +74,5 @@ def test_for_the_loss_no_more_than_the_sentences_cls_goes_through_the_last_feed_
     rows = []
     feed_forward = model.bert.encoder.layers[-1].feed_forward
     feed_forward.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
-    model.losses(batch)
+    model.losses(ragged(batch))
     assert rows == [5]

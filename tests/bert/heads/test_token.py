@@ -5,6 +5,7 @@ import torch
 from bert.config import BertConfig
 from bert.heads.loss import IGNORE_INDEX, cross_entropy
 from bert.heads.token import BertForTokenClassification
+from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)
 ROWS, POSITIONS, LABELS = [0, 0, 0, 1, 1], [1, 3, 4, 1, 2], torch.tensor([2, 1, 0, 1, 1])
@@ -37,9 +38,9 @@ def test_the_loss_is_that_of_the_words_first_pieces_alone():
     model, batch = make_model(), make_batch()
     logits = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]).logits
     expected = cross_entropy(logits[ROWS, POSITIONS], LABELS)
-    loss = model.losses(batch)["tagging"]
+    loss = model.losses(ragged(batch))["tagging"]
     torch.testing.assert_close(loss.sum, expected.sum)
-    assert model.label_counts(batch) == {"tagging": 5} == {"tagging": int(loss.count)}
+    assert model.label_counts(ragged(batch)) == {"tagging": 5} == {"tagging": int(loss.count)}
 
 
 def test_a_word_without_a_label_does_not_count():
@@ -48,15 +49,15 @@ def test_a_word_without_a_label_does_not_count():
         "word_positions": torch.cat([batch["word_positions"], torch.zeros(3, dtype=torch.int64)]),
         "labels": torch.cat([LABELS, torch.full((3,), IGNORE_INDEX)]),
     }
-    torch.testing.assert_close(model.losses(filled)["tagging"].sum, model.losses(batch)["tagging"].sum)
-    assert model.label_counts(filled) == {"tagging": 5}
+    torch.testing.assert_close(model.losses(ragged(filled))["tagging"].sum, model.losses(ragged(batch))["tagging"].sum)
+    assert model.label_counts(ragged(filled)) == {"tagging": 5}
 
 
 def test_for_the_loss_no_more_than_the_words_goes_through_the_last_feed_forward_network():
     model, batch = make_model(), make_batch()
     rows = []
     model.bert.encoder.layers[-1].feed_forward.register_forward_hook(lambda module, inputs, out: rows.append(len(out)))
-    model.losses(batch)
+    model.losses(ragged(batch))
     assert rows == [5]
 
 
@@ -66,7 +67,8 @@ def test_dropout_stands_before_the_classifier():
     only_bias = model.classifier.bias
     logits = model(batch["input_ids"]).logits
     torch.testing.assert_close(logits, only_bias.expand_as(logits))
-    scores = model.scores(batch["input_ids"], batch["word_positions"])
+    scores = model(**ragged(batch).inputs).logits
+    assert scores.shape == (5, 3)
     torch.testing.assert_close(scores, only_bias.expand_as(scores))
 
 
@@ -74,9 +76,9 @@ def test_it_overfits_one_batch_and_every_parameter_learns():
     model, batch = make_model(), make_batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(100):
-        model.losses(batch)["tagging"].sum.backward()
+        model.losses(ragged(batch))["tagging"].sum.backward()
         if step == 0:  # but a key's bias, which moves all the scores of a softmax alike, and unread embeddings
             assert all(parameter.grad is not None for parameter in model.parameters())
         optimizer.step()
         optimizer.zero_grad()
-    assert model.losses(batch)["tagging"].correct == 5
+    assert model.losses(ragged(batch))["tagging"].correct == 5

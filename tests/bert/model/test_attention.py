@@ -8,144 +8,176 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from bert import fast
 from bert.config import BertConfig
-from bert.model.attention import SelfAttention, attention_bias, scaled_dot_product_attention
+from bert.heads.batch import sequences_of
+from bert.model.attention import MultiHeadAttention, attend, scaled_dot_product_attention
 
-BATCH, HEADS, LENGTH, DIM = 3, 5, 7, 11
+HEADS, DIM, LENGTHS = 5, 11, (7, 1, 13)
+TOKENS = sum(LENGTHS)
+SEQUENCES = sequences_of(LENGTHS)
+PARTS = [slice(start, end) for start, end in ((0, 7), (7, 8), (8, 21))]
 CONFIG = BertConfig(
     vocab_size=13, hidden_size=HEADS * DIM, num_attention_heads=HEADS, intermediate_size=17, num_hidden_layers=2,
     hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
 )  # fmt: skip
+PATHS = pytest.mark.parametrize("return_attention", [False, True], ids=["fast", "plain"])
 
 
 @pytest.fixture
 def query_key_value():
     generator = torch.Generator().manual_seed(1)
-    return tuple(torch.randn(BATCH, HEADS, LENGTH, DIM, generator=generator) for _ in range(3))
+    return tuple(torch.randn(TOKENS, HEADS, DIM, generator=generator) for _ in range(3))
 
 
 @pytest.fixture
-def mask():
-    mask = torch.ones(BATCH, LENGTH, dtype=torch.int64)
-    mask[0, 5:] = 0
-    mask[2, 1:] = 0
-    return mask
+def states():
+    return torch.randn(TOKENS, HEADS * DIM, generator=torch.Generator().manual_seed(2))
 
 
-def test_the_written_out_form_is_the_fused_kernel(query_key_value, mask):
-    for bias in (None, attention_bias(mask, torch.float32)):
-        ours, _ = scaled_dot_product_attention(*query_key_value, bias)
-        torch.testing.assert_close(ours, F.scaled_dot_product_attention(*query_key_value, bias), rtol=1e-5, atol=1e-6)
+def attention(config: BertConfig = CONFIG) -> MultiHeadAttention:
+    torch.manual_seed(3)
+    layer = MultiHeadAttention(config)
+    for parameter in layer.parameters():  # biases start at 0, where one left out would not show
+        torch.nn.init.normal_(parameter, std=0.3)
+    return layer
 
 
-def test_the_written_out_form_is_the_equation_in_numpy(query_key_value, mask):
-    query, key, value = (tensor.double().numpy() for tensor in query_key_value)
-    attended, weights = scaled_dot_product_attention(*query_key_value, attention_bias(mask, torch.float32))
-    for row in range(BATCH):
-        real = int(mask[row].sum())
+def self_attention(layer: MultiHeadAttention, states: torch.Tensor, return_attention: bool = False):
+    return layer(states, states, SEQUENCES, SEQUENCES, return_attention=return_attention)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("queries", [13, 4])
+def test_the_equation_is_pytorchs_kernel(causal, queries):
+    query, key, value = (torch.randn(HEADS, length, DIM) for length in (queries, 13, 13))
+    ours, _ = scaled_dot_product_attention(query, key, value, causal=causal)
+    mask = torch.ones(queries, 13, dtype=torch.bool).tril(13 - queries) if causal else None
+    torch.testing.assert_close(ours, F.scaled_dot_product_attention(query, key, value, mask), rtol=1e-5, atol=1e-6)
+
+
+@PATHS
+def test_each_sequence_is_the_equation_in_numpy(query_key_value, return_attention):
+    attended, weights = attend(*query_key_value, SEQUENCES, SEQUENCES, return_attention=return_attention)
+    assert (weights is not None) == return_attention
+    for number, part in enumerate(PARTS):
+        query, key, value = (states[part].double().numpy() for states in query_key_value)
         for head in range(HEADS):
-            scores = query[row, head] @ key[row, head, :real].T / np.sqrt(DIM)
+            scores = query[:, head] @ key[:, head].T / np.sqrt(DIM)
             expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-            np.testing.assert_allclose(weights[row, head, :, :real], expected, rtol=1e-4, atol=1e-6)
-            np.testing.assert_allclose(attended[row, head], expected @ value[row, head, :real], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(attended[part, head], expected @ value[:, head], rtol=1e-4, atol=1e-5)
+            if weights is not None:
+                np.testing.assert_allclose(weights[number][head], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_each_row_of_weights_is_a_distribution_over_real_tokens(query_key_value, mask):
-    _, weights = scaled_dot_product_attention(*query_key_value, attention_bias(mask, torch.float32))
-    torch.testing.assert_close(weights.sum(-1), torch.ones(BATCH, HEADS, LENGTH))
-    assert (weights[0, :, :, 5:] == 0).all()
-    assert (weights[0, :, :, :5] > 0).all()
+def test_each_row_of_weights_is_a_distribution_over_its_own_sequence(query_key_value):
+    _, weights = attend(*query_key_value, SEQUENCES, SEQUENCES, return_attention=True)
+    assert [tuple(each.shape) for each in weights] == [(HEADS, length, length) for length in LENGTHS]
+    for each in weights:
+        torch.testing.assert_close(each.sum(-1), torch.ones(HEADS, each.shape[1]))
+        assert (each > 0).all()
 
 
-def test_a_fully_masked_row_is_finite():
-    attention = SelfAttention(CONFIG)
-    mask = torch.tensor([[1] * LENGTH, [0] * LENGTH])
-    hidden_states = torch.randn(2, LENGTH, HEADS * DIM)
+@PATHS
+def test_another_sequence_does_not_matter(query_key_value, return_attention):
+    before, _ = attend(*query_key_value, SEQUENCES, SEQUENCES, return_attention=return_attention)
+    changed = [states.clone() for states in query_key_value]
+    for states in changed:
+        states[PARTS[2]] += 1
+    after, _ = attend(*changed, SEQUENCES, SEQUENCES, return_attention=return_attention)
+    torch.testing.assert_close(after[:8], before[:8])
+    assert not torch.allclose(after[8:], before[8:])  # the control
+
+
+@PATHS
+def test_causal_attention_sees_no_later_token_and_every_earlier_one(query_key_value, return_attention):
+    def run(arguments):
+        return attend(*arguments, SEQUENCES, SEQUENCES, causal=True, return_attention=return_attention)[0]
+
+    query, key, value = query_key_value
+    later, earlier = value.clone(), value.clone()
+    later[15] += 1  # the eighth token of the third sequence
+    before, after = run((query, key, value)), run((query, key, later))
+    torch.testing.assert_close(after[:15], before[:15])
+    assert ((after - before)[15:].abs().amax(dim=(1, 2)) > 1e-4).all()
+    earlier[8] += 1
+    assert ((run((query, key, earlier)) - before)[8:].abs().amax(dim=(1, 2)) > 1e-4).all()
+
+
+@PATHS
+@pytest.mark.parametrize("causal", [False, True])
+def test_from_some_tokens_it_is_what_it_is_from_all(query_key_value, return_attention, causal):
+    query, key, value = query_key_value
+    selected = torch.tensor([5, 6, 7, 19, 20]) if causal else torch.tensor([0, 5, 7, 9, 20])  # causal: the last ones
+    everywhere, _ = attend(query, key, value, SEQUENCES, SEQUENCES, causal=causal, return_attention=return_attention)
+    some, _ = attend(
+        query[selected], key, value, SEQUENCES.select(selected), SEQUENCES, causal=causal,
+        return_attention=return_attention,
+    )  # fmt: skip
+    torch.testing.assert_close(some, everywhere[selected])
+
+
+@PATHS
+def test_cross_attention_goes_to_another_text(query_key_value, return_attention):
+    """As a decoder's: from sequences of other lengths than those that are attended to."""
+    query, key, value = query_key_value
+    decoder = sequences_of((3, 2, 5))
+    attended, _ = attend(query[:10], key, value, decoder, SEQUENCES, return_attention=return_attention)
+    for from_part, to_part in zip((slice(0, 3), slice(3, 5), slice(5, 10)), PARTS):
+        parts = (query[from_part], key[to_part], value[to_part])
+        expected, _ = scaled_dot_product_attention(*(states.transpose(0, 1) for states in parts))
+        torch.testing.assert_close(attended[from_part], expected.transpose(0, 1))
+
+
+def test_a_prefix_is_attended_to_as_more_keys(query_key_value):
+    query, key, value = query_key_value
+    prefixed = sequences_of([2 + length for length in LENGTHS])
+    more = [torch.cat([part for each in PARTS for part in (torch.ones(2, HEADS, DIM), x[each])]) for x in (key, value)]
+    plain, _ = attend(query, *more, SEQUENCES, prefixed, return_attention=True)
+    torch.testing.assert_close(attend(query, *more, SEQUENCES, prefixed)[0], plain)
+    assert not torch.allclose(plain, attend(query, key, value, SEQUENCES, SEQUENCES)[0])
+
+
+def test_the_layer_is_the_equations_head_by_head(states):
+    layer, expected = attention(), []
+    for sequence in PARTS:
+        heads = []
+        for head in range(HEADS):
+            part = slice(head * DIM, (head + 1) * DIM)
+            query, key, value = (
+                states[sequence] @ projection.weight[part].T + projection.bias[part]
+                for projection in (layer.query, layer.key, layer.value)
+            )
+            heads.append((query @ key.T / DIM**0.5).softmax(-1) @ value)
+        expected.append(torch.cat(heads, dim=-1) @ layer.output.weight.T + layer.output.bias)
     for return_attention in (False, True):
-        output, _ = attention(hidden_states, attention_bias(mask, torch.float32), return_attention)
-        assert output.isfinite().all()
-    minus_infinity = torch.zeros(2, 1, 1, LENGTH).masked_fill(mask[:, None, None] == 0, -torch.inf)
-    assert attention(hidden_states, minus_infinity, True)[0].isnan().any()  # the control: why the bias is finite
+        found, _ = self_attention(layer, states, return_attention)
+        torch.testing.assert_close(found, torch.cat(expected), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_a_fully_masked_row_is_finite_whatever_its_scores(dtype):
-    bias = attention_bias(torch.zeros(1, 3), dtype)
-    query, key = torch.full((1, 1, 3, 4), -20.0, dtype=dtype), torch.full((1, 1, 3, 4), 20.0, dtype=dtype)
-    assert scaled_dot_product_attention(query, key, key, bias)[0].isfinite().all()
-
-
-def test_boolean_and_integer_masks_mean_the_same(mask):
-    assert attention_bias(mask, torch.float32).equal(attention_bias(mask.bool(), torch.float32))
-
-
-def test_both_paths_of_the_layer_agree_and_return_weights_on_request_only(mask):
-    attention = SelfAttention(CONFIG)
-    hidden_states = torch.randn(BATCH, LENGTH, HEADS * DIM)
-    bias = attention_bias(mask, torch.float32)
-    fused, nothing = attention(hidden_states, bias)
-    written_out, weights = attention(hidden_states, bias, return_attention=True)
-    torch.testing.assert_close(fused, written_out, rtol=1e-5, atol=1e-6)
-    assert nothing is None
-    assert weights.shape == (BATCH, HEADS, LENGTH, LENGTH)
-
-
-def test_the_layer_is_the_equations_head_by_head():
-    attention = SelfAttention(CONFIG)
-    torch.nn.init.normal_(attention.query.weight)
-    torch.nn.init.normal_(attention.query.bias)  # biases start at 0, where one left out would not show
-    torch.nn.init.normal_(attention.value.bias)
-    hidden_states = torch.randn(BATCH, LENGTH, HEADS * DIM)
-    heads = []
-    for head in range(HEADS):
-        part = slice(head * DIM, (head + 1) * DIM)
-        query, key, value = (
-            hidden_states @ projection.weight[part].T + projection.bias[part]
-            for projection in (attention.query, attention.key, attention.value)
-        )
-        heads.append((query @ key.transpose(1, 2) / DIM**0.5).softmax(-1) @ value)
-    expected = torch.cat(heads, dim=-1) @ attention.output.weight.T + attention.output.bias
-    torch.testing.assert_close(attention(hidden_states)[0], expected, rtol=1e-4, atol=1e-5)
-
-
-def test_dropout_drops_attention_weights_in_training_alone(query_key_value):
-    config = CONFIG.replace(attention_probs_dropout_prob=0.5)
-    attention, hidden_states = SelfAttention(config), torch.randn(1, LENGTH, HEADS * DIM)
+def test_dropout_drops_attention_weights_in_training_alone(states):
+    layer = attention(CONFIG.replace(attention_probs_dropout_prob=0.5))
     for return_attention in (False, True):
-        attention.train()
-        first, second = (attention(hidden_states, None, return_attention)[0] for _ in range(2))
+        layer.train()
+        first, second = (self_attention(layer, states, return_attention)[0] for _ in range(2))
         assert not first.equal(second)
-        attention.eval()
-        first, second = (attention(hidden_states, None, return_attention)[0] for _ in range(2))
+        layer.eval()
+        first, second = (self_attention(layer, states, return_attention)[0] for _ in range(2))
         assert first.equal(second)
 
 
-class OnGpu(torch.Tensor):
-    """A tensor that says that it is on a GPU."""
-
-    is_cuda = True
-
-
+@pytest.mark.parametrize("name", ["query", "key", "value", "output"])
 @pytest.mark.parametrize("how", ["hook", "hook before", "hook behind", "wrap"])
-def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alone(how):
-    layer, called = SelfAttention(CONFIG).eval(), []
-    states = torch.randn(2, 3, CONFIG.hidden_size)
-    expected = layer.project(states, states)
-
-    def projected_on_gpu():
-        on_gpu = states.as_subclass(OnGpu)
-        return [each.as_subclass(torch.Tensor) for each in layer.project(on_gpu, on_gpu)]
-
-    for one, other in zip(projected_on_gpu(), expected):
-        torch.testing.assert_close(one, other)
+def test_a_projection_may_be_hooked_or_wrapped(states, name, how):
+    layer, called = attention(), []
+    expected, _ = self_attention(layer, states)
+    projection = getattr(layer, name)
     if how == "hook":
-        layer.key.register_forward_hook(lambda *_: called.append(how))
+        projection.register_forward_hook(lambda *_: called.append(how))
     elif how == "hook before":  # as pruning has it, which computes the weight in one
-        layer.key.register_forward_pre_hook(lambda *_: called.append(how))
+        projection.register_forward_pre_hook(lambda *_: called.append(how))
     elif how == "hook behind":
-        states.requires_grad_()
-        layer.key.register_full_backward_hook(lambda *_: called.append(how))
-        torch.stack(projected_on_gpu()).sum().backward()
+        projection.register_full_backward_hook(lambda *_: called.append(how))
     else:
 
         class Wrapper(torch.nn.Module):
@@ -157,16 +189,22 @@ def test_the_product_side_by_side_is_the_three_and_leaves_hooks_and_wrappers_alo
                 called.append(how)
                 return self.inner(states)
 
-        layer.key = Wrapper(layer.key)
-    for one, other in zip(projected_on_gpu(), expected):
-        torch.testing.assert_close(one, other)
+        setattr(layer, name, Wrapper(projection))
+    states = states.clone().requires_grad_()
+    found, _ = self_attention(layer, states)
+    found.sum().backward()
+    torch.testing.assert_close(found, expected)
     assert called == [how]
 
 
 def test_gradients_are_right():
     config = BertConfig(vocab_size=3, hidden_size=6, num_attention_heads=2, intermediate_size=5, num_hidden_layers=1)
-    attention = SelfAttention(config).double().eval()
-    hidden_states = torch.randn(2, 3, 6, dtype=torch.float64, requires_grad=True)
-    bias = attention_bias(torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.float64)
-    for return_attention in (False, True):
-        assert torch.autograd.gradcheck(lambda states: attention(states, bias, return_attention)[0], hidden_states)  # noqa: B023
+    layer, sequences = MultiHeadAttention(config).double().eval(), sequences_of((3, 2))
+    states = torch.randn(5, 6, dtype=torch.float64, requires_grad=True)
+    for causal in (False, True):
+        assert torch.autograd.gradcheck(lambda states: layer(states, states, sequences, sequences, causal)[0], states)  # noqa: B023
+        with fast.off():
+            assert torch.autograd.gradcheck(
+                lambda states: layer(states, states, sequences, sequences, causal)[0],  # noqa: B023
+                states,
+            )

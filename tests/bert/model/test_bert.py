@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from bert.config import BertConfig
+from bert.heads.batch import sequences_of
 from bert.model.bert import BertModel
 
 CONFIG = BertConfig(
@@ -75,13 +76,91 @@ def test_the_order_of_tokens_matters_through_positions_alone(input_ids):
     assert close(plain[:, order], shuffled)
 
 
-@pytest.mark.parametrize("method", ["forward", "read"])
 @pytest.mark.parametrize("shape", [(1, LENGTH), (3, LENGTH - 1), (3, 1, LENGTH)])
-def test_a_mask_of_another_shape_is_refused(shape, method, model, input_ids):
+def test_a_mask_of_another_shape_is_refused(shape, model, input_ids):
     mask = torch.ones(shape, dtype=torch.long)
     mask[..., 2:] = 0
     with pytest.raises(ValueError, match=r"but input_ids \(3, 7\)"):
-        getattr(model, method)(input_ids, attention_mask=mask)
+        model(input_ids, attention_mask=mask)
+
+
+def test_without_segments_all_is_segment_a(model, input_ids):
+    states = model(input_ids).last_hidden_state
+    assert states.equal(model(input_ids, torch.zeros_like(input_ids)).last_hidden_state)
+    assert not close(states, model(input_ids, torch.ones_like(input_ids)).last_hidden_state)
+
+
+def test_too_long_a_sequence_is_refused_with_both_numbers(model):
+    model(torch.ones(1, 29, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"30 tokens .* 29 position"):
+        model(torch.ones(1, 30, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"30 tokens .* 29 position"):
+        model(torch.ones(30, dtype=torch.int64), sequences=sequences_of([30]))
+
+
+def test_padding_may_stand_on_the_left_and_its_states_are_zero(model, input_ids):
+    mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1], [1] * 7, [0, 1, 1, 0, 1, 1, 0]])
+    states = model(input_ids, attention_mask=mask).last_hidden_state
+    assert (states[mask == 0] == 0).all()
+    other = torch.where(mask == 1, input_ids, 0)
+    assert close(model(other, attention_mask=mask).last_hidden_state, states)
+
+
+def test_a_row_without_a_token_is_finite_and_harms_no_other(model, input_ids):
+    mask = torch.tensor([[1] * 7, [0] * 7, [1] * 5 + [0] * 2])
+    output = model(input_ids, attention_mask=mask)
+    assert output.last_hidden_state.isfinite().all()
+    assert output.pooler_output.isfinite().all()
+    others = model(input_ids[[0, 2]], attention_mask=mask[[0, 2]])
+    assert close(output.last_hidden_state[[0, 2]], others.last_hidden_state)
+    assert close(output.pooler_output[[0, 2]], others.pooler_output)
+
+
+LENGTHS = (3, 7, 1, 5)
+
+
+def tokens_of(input_ids):
+    """Four sequences end to end, and the same in a padded batch with its mask."""
+    padded = torch.cat([input_ids, input_ids[:1].flip(1)])
+    mask = torch.arange(LENGTH) < torch.tensor(LENGTHS)[:, None]
+    return padded[mask], padded, mask
+
+
+def test_sequences_end_to_end_have_the_states_of_a_padded_batch(model, input_ids):
+    tokens, padded, mask = tokens_of(input_ids)
+    ragged = model(tokens, sequences=sequences_of(LENGTHS), return_attention=True, return_hidden_states=True)
+    expected = model(padded, attention_mask=mask, return_attention=True, return_hidden_states=True)
+    assert close(ragged.last_hidden_state, expected.last_hidden_state[mask])
+    assert close(ragged.pooler_output, expected.pooler_output)
+    for states, padded_states in zip(ragged.hidden_states, expected.hidden_states, strict=True):
+        assert close(states, padded_states[mask])
+    for weights, padded_weights in zip(ragged.attentions, expected.attentions, strict=True):
+        for row, each in enumerate(weights):
+            assert close(each, padded_weights[row, :, : LENGTHS[row], : LENGTHS[row]])
+
+
+@pytest.mark.parametrize("with_pooler", [True, False])
+def test_the_last_states_of_selected_tokens_alone_are_those_that_all_have(with_pooler, input_ids):
+    tokens, *_ = tokens_of(input_ids)
+    selected = torch.tensor([9, 2, 4, 15, 4])  # in no order, and one of them twice
+    torch.manual_seed(1)
+    model = scaled_up(BertModel(CONFIG, with_pooler)).eval()
+
+    def gradients(selected):
+        model.zero_grad()
+        output = model(tokens, sequences=sequences_of(LENGTHS), selected=selected)
+        states = output.last_hidden_state if selected is not None else output.last_hidden_state[[9, 2, 4, 15, 4]]
+        pooled = output.pooler_output if with_pooler else torch.zeros(1)
+        (states.square().sum() + pooled.sum()).backward()
+        return states, pooled, [parameter.grad.clone() for parameter in model.parameters()]
+
+    rows = []
+    hook = model.encoder.layers[-1].feed_forward.register_forward_hook(lambda _, inputs, out: rows.append(len(out)))
+    some, everywhere = gradients(selected), gradients(None)
+    torch.testing.assert_close(some, everywhere, rtol=1e-4, atol=1e-4)
+    assert rows == [5 + 4 * with_pooler, 16]
+    hook.remove()
+    assert not close(some[0], model(tokens, sequences=sequences_of(LENGTHS)).last_hidden_state[selected - 1])
 
 
 def test_every_token_sees_every_other(model, input_ids):

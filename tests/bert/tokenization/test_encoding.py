@@ -51,7 +51,7 @@ def test_only_the_named_text_is_cut():
 
 
 def test_a_pair_that_cutting_one_text_cannot_make_fit_is_an_input_error():
-    with pytest.raises(InputError, match="10 and 5 pieces, and there is room for 5"):
+    with pytest.raises(InputError, match="10 and 5 pieces, but there is room for 5"):
         lengths_after_truncation(10, 5, 5, "only_first")
     with pytest.raises(InputError, match=r"\[CLS\] and \[SEP\] alone take 3"):
         truncated(pieces(1), pieces(1), 2, "longest_first")

@@ -178,7 +178,7 @@ def test_a_vocabulary_lacking_special_tokens_is_an_input_error():
 
 
 def test_a_vocabulary_that_has_a_piece_twice_is_an_input_error():
-    with pytest.raises(InputError, match="'a' is there twice"):
+    with pytest.raises(InputError, match="'a' is in the vocabulary twice"):
         WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b", "a"])
 
 
@@ -201,7 +201,7 @@ def test_a_vocabulary_file_is_read_as_rust_reads_it(tmp_path):
     ("content", "complaint"),
     [
         (b"", "vocab.txt: is empty"),
-        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", r"vocab.txt: none of its 5 lines is \[MASK\]"),
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", r"vocab.txt: its 5 lines lack \[MASK\]"),
         (b"[PAD]\n[UNK]\n\xff\xfe\n", "vocab.txt, line 3: byte 12 is not UTF-8"),
         (b"[PAD]\n[UNK]\na\nb\na\n", "vocab.txt, line 5: the piece 'a' is on line 3 already"),
         (b"[PAD]\n\n[UNK]\n", "vocab.txt, line 2: is blank"),

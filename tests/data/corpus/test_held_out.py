@@ -3,7 +3,7 @@ import numpy as np
 from data.corpus.held_out import HeldOutDocuments, TrainingDocuments, is_held_out, training_sentences
 
 
-def test_a_small_corpus_holds_out_a_document_where_two_are_left():
+def test_a_small_corpus_holds_out_a_document_if_two_are_left():
     assert [is_held_out(number) for number in range(3)] == [False, False, True]
 
 
@@ -25,15 +25,15 @@ def test_a_vocabulary_is_not_learned_from_held_out_documents():
     assert len(numbers) < 200
 
 
-def test_both_parts_count_their_documents_there_and_back():
+def test_both_parts_translate_indices_there_and_back():
     held_out = np.array([0, 4, 5, 9])
     training = TrainingDocuments(11, held_out)
     assert training.count == 7
-    assert training.numbers(np.arange(7)).tolist() == [1, 2, 3, 6, 7, 8, 10]
-    assert training.ranks(training.numbers(np.arange(7))).tolist() == list(range(7))
+    assert training.corpus_indices(np.arange(7)).tolist() == [1, 2, 3, 6, 7, 8, 10]
+    assert training.own_indices(training.corpus_indices(np.arange(7))).tolist() == list(range(7))
     part = HeldOutDocuments(held_out)
     assert part.count == 4
-    assert part.numbers(np.arange(4)).tolist() == held_out.tolist()
-    assert part.ranks(held_out).tolist() == list(range(4))
+    assert part.corpus_indices(np.arange(4)).tolist() == held_out.tolist()
+    assert part.own_indices(held_out).tolist() == list(range(4))
     everything = TrainingDocuments(3, np.zeros(0, np.int64))
-    assert everything.numbers(np.arange(3)).tolist() == [0, 1, 2]
+    assert everything.corpus_indices(np.arange(3)).tolist() == [0, 1, 2]

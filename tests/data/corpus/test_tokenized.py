@@ -19,81 +19,81 @@ from data.corpus.tokenized import open_corpus, write_corpus
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "mat", "abc", ".", "xyz"]
 
 
-def corpus(documents=200, seed=0):
-    """Documents of one to six sentences of one to thirty words, some of them without a piece."""
+def make_documents(count=200, seed=0):
+    """Documents of one to five sentences of 1 to 29 words."""
     random = np.random.default_rng(seed)
-    for _ in range(documents):
+    for _ in range(count):
         yield [" ".join(random.choice(WORDS, random.integers(1, 30))) for _ in range(random.integers(1, 6))]
 
 
-def sentences_of(shards):
-    """The store read back, one document at a time, the slow way."""
-    starts = shards.sentence_starts
-    for first, end in zip(shards.document_starts[:-1], shards.document_starts[1:]):
-        yield [shards.tokens[starts[s] : starts[s + 1]].tolist() for s in range(first, end)]
+def sentences_of(corpus):
+    """Reads the corpus back, one document at a time, the slow way."""
+    starts = corpus.sentence_starts
+    for first, end in zip(corpus.document_starts[:-1], corpus.document_starts[1:]):
+        yield [corpus.tokens[starts[s] : starts[s + 1]].tolist() for s in range(first, end)]
 
 
 def contents(directory):
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def test_the_store_holds_the_pieces_of_every_sentence(tokenizer, tmp_path):
-    shards = write_corpus(corpus(), tokenizer, tmp_path / "shards")
-    assert list(sentences_of(shards)) == [tokenizer.encode_batch(document) for document in corpus()]
-    assert shards.number_of_documents == 200
-    assert shards.vocab_size == tokenizer.vocab_size
-    assert shards.tokens.dtype == np.uint16
-    assert not shards.tokens.flags.writeable
+def test_the_tokenized_corpus_holds_the_ids_of_every_sentence(tokenizer, tmp_path):
+    corpus = write_corpus(make_documents(), tokenizer, tmp_path / "tokenized")
+    assert list(sentences_of(corpus)) == [tokenizer.encode_batch(document) for document in make_documents()]
+    assert corpus.number_of_documents == 200
+    assert corpus.vocab_size == tokenizer.vocab_size
+    assert corpus.tokens.dtype == np.uint16
+    assert not corpus.tokens.flags.writeable
 
 
 def test_held_out_documents_are_marked_and_not_counted(tokenizer, tmp_path):
-    shards = write_corpus(corpus(), tokenizer, tmp_path)
+    corpus = write_corpus(make_documents(), tokenizer, tmp_path)
     held_out = [number for number in range(200) if is_held_out(number)]
     assert len(held_out) > 2
-    assert shards.held_out.tolist() == held_out
+    assert corpus.held_out.tolist() == held_out
     training = [number for number in range(200) if number not in held_out]
-    documents = list(sentences_of(shards))
+    documents = list(sentences_of(corpus))
     ids = [token_id for number in training for sentence in documents[number] for token_id in sentence]
-    assert shards.training_counts.tolist() == np.bincount(ids, minlength=tokenizer.vocab_size).tolist()
+    assert corpus.training_counts.tolist() == np.bincount(ids, minlength=tokenizer.vocab_size).tolist()
 
 
-def test_sentences_and_documents_without_a_piece_are_dropped(tokenizer, tmp_path):
+def test_sentences_and_documents_without_a_token_are_dropped(tokenizer, tmp_path):
     documents = [["the cat", " ", "sat"], ["\u200b"], ["\x00", ""], ["dog"], ["mat"]]
-    shards = write_corpus(documents, tokenizer, tmp_path)
-    assert list(sentences_of(shards)) == [tokenizer.encode_batch(d) for d in (["the cat", "sat"], ["dog"], ["mat"])]
-    assert shards.held_out.tolist() == []  # number 2 of the corpus is not in the store
+    corpus = write_corpus(documents, tokenizer, tmp_path)
+    assert list(sentences_of(corpus)) == [tokenizer.encode_batch(d) for d in (["the cat", "sat"], ["dog"], ["mat"])]
+    assert corpus.held_out.tolist() == []  # document 2 has no token
 
 
 @pytest.mark.parametrize("processes", [2, 3])
 def test_the_number_of_processes_does_not_change_a_byte(tokenizer, tmp_path, monkeypatch, processes):
     monkeypatch.setattr("data.corpus.tokenizing._CHARACTERS_PER_TASK", 500)
-    write_corpus(corpus(), tokenizer, tmp_path / "one", processes=1)
-    write_corpus(corpus(), tokenizer, tmp_path / "several", processes=processes)
+    write_corpus(make_documents(), tokenizer, tmp_path / "one", processes=1)
+    write_corpus(make_documents(), tokenizer, tmp_path / "several", processes=processes)
     assert contents(tmp_path / "one") == contents(tmp_path / "several")
     assert not multiprocessing.active_children()
-    write_corpus(corpus(seed=1), tokenizer, tmp_path / "other", processes=processes)
+    write_corpus(make_documents(seed=1), tokenizer, tmp_path / "other", processes=processes)
     assert contents(tmp_path / "one") != contents(tmp_path / "other")
 
 
 def test_large_vocabularies_take_four_bytes(tmp_path):
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = WordPieceTokenizer([*special, *(f"w{number}" for number in range(1 << 16))])
-    shards = write_corpus([["w65535 w0"], ["w1"]], tokenizer, tmp_path)
-    assert shards.tokens.dtype == np.uint32
-    assert shards.tokens.tolist() == [5 + 65535, 5, 6]
+    corpus = write_corpus([["w65535 w0"], ["w1"]], tokenizer, tmp_path)
+    assert corpus.tokens.dtype == np.uint32
+    assert corpus.tokens.tolist() == [5 + 65535, 5, 6]
 
 
-def test_shards_of_the_same_corpus_and_tokenizer_are_used_again(tokenizer, tmp_path):
+def test_a_corpus_of_the_same_text_and_tokenizer_is_used_again(tokenizer, tmp_path):
     def read_again():
         raise AssertionError("the corpus was read again")
         yield
 
-    first = write_corpus(corpus(), tokenizer, tmp_path, fingerprint="corpus 1")
+    first = write_corpus(make_documents(), tokenizer, tmp_path, fingerprint="corpus 1")
     again = write_corpus(read_again(), tokenizer, tmp_path, fingerprint="corpus 1")
     assert (first.tokens == again.tokens).all()
     with pytest.raises(AssertionError):
         write_corpus(read_again(), tokenizer, tmp_path, fingerprint="corpus 2")
-    write_corpus(corpus(), tokenizer, tmp_path, fingerprint="corpus 1")
+    write_corpus(make_documents(), tokenizer, tmp_path, fingerprint="corpus 1")
     other_tokenizer = WordPieceTokenizer(tokenizer.vocabulary, lowercase=False)
     with pytest.raises(AssertionError):
         write_corpus(read_again(), other_tokenizer, tmp_path, fingerprint="corpus 1")
@@ -104,7 +104,7 @@ def test_the_fingerprint_of_a_tokenizer_is_the_same_in_another_process(tokenizer
     from bert.tokenization.wordpiece import WordPieceTokenizer
     from data.corpus.tokenized import write_corpus
     tokenizer = WordPieceTokenizer({tokenizer.vocabulary!r})
-    tokenizer.encode("the memo is no part of it")
+    tokenizer.encode("the cache is no part of it")
     write_corpus([["the cat", "sat"]], tokenizer, {str(tmp_path)!r}, fingerprint="corpus")
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
@@ -113,7 +113,7 @@ def test_the_fingerprint_of_a_tokenizer_is_the_same_in_another_process(tokenizer
 
 def test_damaged_or_missing_files_are_named_and_made_anew(tokenizer, tmp_path):
     def make():
-        return write_corpus(corpus(), tokenizer, tmp_path, fingerprint="corpus")
+        return write_corpus(make_documents(), tokenizer, tmp_path, fingerprint="corpus")
 
     whole = len(make().tokens)
     for name, damage in [
@@ -139,52 +139,52 @@ def test_damaged_or_missing_files_are_named_and_made_anew(tokenizer, tmp_path):
     {"type": "O"}, {"type": "u1"}, {"type": "<u2,,("}, {"type": []}, {"length": "7"}, {"length": None},
     {"length": 1e400},
 ])  # fmt: skip
-def test_damaged_facts_are_one_sentence_and_the_shards_are_made_anew(tokenizer, tmp_path, damage):
-    write_corpus(corpus(), tokenizer, tmp_path, fingerprint="a")
+def test_damaged_metadata_is_one_sentence_and_the_corpus_is_made_anew(tokenizer, tmp_path, damage):
+    write_corpus(make_documents(), tokenizer, tmp_path, fingerprint="a")
     whole = contents(tmp_path)
-    facts = json.loads(whole["facts.json"])
-    facts["files"]["tokens"] |= damage
-    (tmp_path / "facts.json").write_text(json.dumps(facts))
+    metadata = json.loads(whole["facts.json"])
+    metadata["files"]["tokens"] |= damage
+    (tmp_path / "facts.json").write_text(json.dumps(metadata))
     with pytest.raises(InputError, match=r"facts\.json"):
         open_corpus(tmp_path)
-    write_corpus(corpus(), tokenizer, tmp_path, fingerprint="a")
+    write_corpus(make_documents(), tokenizer, tmp_path, fingerprint="a")
     assert contents(tmp_path) == whole
 
 
-def test_a_file_in_the_place_of_the_directory_is_one_sentence(tokenizer, tmp_path):
+def test_a_file_with_the_directorys_name_is_one_sentence(tokenizer, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file: cannot be written"):
-        write_corpus(corpus(), tokenizer, tmp_path / "file")
+        write_corpus(make_documents(), tokenizer, tmp_path / "file")
     (tmp_path / "facts.json").mkdir()
     with pytest.raises(InputError, match="cannot be written"):
-        write_corpus(corpus(), tokenizer, tmp_path)
+        write_corpus(make_documents(), tokenizer, tmp_path)
 
 
-def test_the_checksum_is_that_of_the_corpus_and_of_the_vocabulary(tokenizer, tmp_path):
-    first = write_corpus(corpus(), tokenizer, tmp_path / "first").checksum
-    assert write_corpus(corpus(), tokenizer, tmp_path / "again", processes=2).checksum == first
-    assert write_corpus(corpus(seed=1), tokenizer, tmp_path / "other").checksum != first
+def test_the_checksum_depends_on_the_text_and_the_vocabulary(tokenizer, tmp_path):
+    first = write_corpus(make_documents(), tokenizer, tmp_path / "first").checksum
+    assert write_corpus(make_documents(), tokenizer, tmp_path / "again", processes=2).checksum == first
+    assert write_corpus(make_documents(seed=1), tokenizer, tmp_path / "other").checksum != first
     vocabulary = tokenizer.vocabulary
     swapped = WordPieceTokenizer([*vocabulary[:5], vocabulary[6], vocabulary[5], *vocabulary[7:]])
-    assert write_corpus(corpus(), swapped, tmp_path / "swapped").checksum != first
+    assert write_corpus(make_documents(), swapped, tmp_path / "swapped").checksum != first
 
 
 def test_an_error_on_the_way_leaves_nothing_behind(tokenizer, tmp_path):
     def documents():
-        yield from corpus()
+        yield from make_documents()
         raise InputError("corpus.txt: line 7 is damaged")
 
     for processes in (1, 2):
         with pytest.raises(InputError, match="line 7"):
-            write_corpus(documents(), tokenizer, tmp_path / "shards", processes=processes)
-        assert list((tmp_path / "shards").iterdir()) == []
+            write_corpus(documents(), tokenizer, tmp_path / "tokenized", processes=processes)
+        assert list((tmp_path / "tokenized").iterdir()) == []
     assert not multiprocessing.active_children()
 
 
-def test_a_corpus_without_a_piece_is_refused(tokenizer, tmp_path):
+def test_a_corpus_without_a_token_is_refused(tokenizer, tmp_path):
     with pytest.raises(InputError, match="no text"):
-        write_corpus([[" "], ["\x00"]], tokenizer, tmp_path / "shards")
-    assert list((tmp_path / "shards").iterdir()) == []
+        write_corpus([[" "], ["\x00"]], tokenizer, tmp_path / "tokenized")
+    assert list((tmp_path / "tokenized").iterdir()) == []
 
 
 def test_a_disk_that_takes_no_more_is_one_clear_sentence(tokenizer, tmp_path):
@@ -193,14 +193,14 @@ def test_a_disk_that_takes_no_more_is_one_clear_sentence(tokenizer, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
         with pytest.raises(InputError, match="cannot be written"):
-            write_corpus(corpus(), tokenizer, tmp_path / "shards")
+            write_corpus(make_documents(), tokenizer, tmp_path / "tokenized")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert list((tmp_path / "shards").iterdir()) == []
+    assert list((tmp_path / "tokenized").iterdir()) == []
 
 
-def test_a_killed_run_leaves_no_shards_and_no_processes(tokenizer, tmp_path):
+def test_a_killed_run_leaves_no_corpus_and_no_processes(tokenizer, tmp_path):
     program = f"""
     from itertools import repeat
     from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -214,25 +214,25 @@ def test_a_killed_run_leaves_no_shards_and_no_processes(tokenizer, tmp_path):
     with pytest.raises(InputError, match=r"facts\.json"):
         open_corpus(tmp_path)
     wait_for(lambda: not processes_of_session(run.pid))
-    shards = write_corpus(corpus(), tokenizer, tmp_path)
+    corpus = write_corpus(make_documents(), tokenizer, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "document_starts.bin", "facts.json", "held_out.bin", "sentence_starts.bin", "tokens.bin", "training_counts.bin"
     ]  # fmt: skip
-    assert shards.number_of_documents == 200
+    assert corpus.number_of_documents == 200
 
 
 def test_a_killed_worker_is_one_clear_sentence(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr("data.corpus.tokenizing._CHARACTERS_PER_TASK", 500)
 
     def documents():
-        yield from corpus()
+        yield from make_documents()
         for child in multiprocessing.active_children():
             os.kill(child.pid, signal.SIGKILL)
-        yield from corpus()
+        yield from make_documents()
 
     with pytest.raises(InputError, match="ended from outside"):
-        write_corpus(documents(), tokenizer, tmp_path / "shards", processes=2)
-    assert list((tmp_path / "shards").iterdir()) == []
+        write_corpus(documents(), tokenizer, tmp_path / "tokenized", processes=2)
+    assert list((tmp_path / "tokenized").iterdir()) == []
 
 
 def test_workers_need_no_torch():

@@ -5,9 +5,7 @@ import pytest
 import torch
 
 import data.pretraining.batches
-import data.pretraining.layout
 from bert.errors import InputError
-from bert.heads.loss import IGNORE_INDEX
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.corpus.held_out import HeldOutDocuments, is_held_out
 from data.corpus.tokenized import write_corpus
@@ -19,16 +17,16 @@ from data.pretraining.sentence_pairs import plan_examples
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
 
-def corpus(documents=300, seed=0, most_sentences=12):
+def make_documents(count=300, seed=0, most_sentences=12):
     random = np.random.default_rng(seed)
-    for _ in range(documents):
+    for _ in range(count):
         sentences = random.integers(1, most_sentences + 1)
         yield [" ".join(random.choice(LETTERS, random.integers(1, 25))) for _ in range(sentences)]
 
 
 @pytest.fixture(scope="module")
-def shards(tokenizer, tmp_path_factory):
-    return write_corpus(corpus(), tokenizer, tmp_path_factory.mktemp("shards"))
+def corpus(tokenizer, tmp_path_factory):
+    return write_corpus(make_documents(), tokenizer, tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def take(batches, count):
 
 
 def equal(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return list(rows(first)) == list(rows(second))
 
 
 def same_updates(first, second):
@@ -54,43 +52,36 @@ def same_updates(first, second):
 
 
 def rows(batch):
-    """Each example of a micro-batch as plain data, without padding: comparable whatever the batch it is in."""
-    labels = {
-        int(position): int(label)
-        for position, label in zip(batch["masked_positions"], batch["masked_labels"], strict=True)
-        if label != IGNORE_INDEX
-    }
-    length = batch["input_ids"].shape[1]
-    for row in range(len(batch["input_ids"])):
-        real = int(batch["attention_mask"][row].sum())
+    """Each example of a micro-batch as plain data: (ids, token types, {position: label}, next-sentence label)."""
+    labels = dict(zip(batch.selected.tolist(), batch.labels["masked_labels"].tolist(), strict=True))
+    next_sentence = batch.labels.get("next_sentence_labels")
+    for row, (first, end) in enumerate(itertools.pairwise(batch.sequences.boundaries.tolist())):
         yield (
-            batch["input_ids"][row, :real].tolist(),
-            batch["token_type_ids"][row, :real].tolist(),
-            {position - row * length: label for position, label in labels.items() if position // length == row},
-            int(batch["next_sentence_labels"][row]) if "next_sentence_labels" in batch else None,
+            batch.input_ids[first:end].tolist(),
+            batch.token_type_ids[first:end].tolist(),
+            {token - first: label for token, label in labels.items() if first <= token < end},
+            None if next_sentence is None else int(next_sentence[row]),
         )
 
 
 def unmasked(row):
     ids, _, labels, _ = row
-    return [labels.get(place, token_id) for place, token_id in enumerate(ids)]
+    return [labels.get(position, token_id) for position, token_id in enumerate(ids)]
 
 
 @pytest.mark.parametrize("nsp", [True, False])
-def test_a_micro_batch_is_what_the_model_takes(shards, tokenizer, nsp):
-    cls, sep, pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
-    for update in take(PretrainingBatches(shards, tokenizer, 16, 61, seed=1, nsp=nsp), 20):
+def test_a_micro_batch_is_what_the_model_takes(corpus, tokenizer, nsp):
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    for update in take(PretrainingBatches(corpus, tokenizer, 16, 61, seed=1, nsp=nsp), 20):
         [batch] = update.micro_batches
-        assert all(values.dtype == torch.int64 for values in batch.values())
-        assert batch["input_ids"].shape == batch["token_type_ids"].shape == batch["attention_mask"].shape
-        assert batch["input_ids"].shape[0] == 16
-        length = batch["input_ids"].shape[1]
-        longest = int(batch["attention_mask"].sum(dim=1).max())
-        assert length == min(61, -(-longest // 8) * 8)
-        assert (batch["masked_positions"].diff() > 0).all()
-        padding = batch["attention_mask"] == 0
-        assert (batch["input_ids"][padding] == pad).all() and (batch["token_type_ids"][padding] == 0).all()
-        assert ("next_sentence_labels" in batch) == nsp
+        tensors = [batch.input_ids, batch.token_type_ids, batch.selected, *batch.labels.values()]
+        assert all(values.dtype == torch.int64 for values in tensors)
+        lengths = batch.sequences.lengths
+        assert len(lengths) == 16
+        assert batch.input_ids.shape == batch.token_type_ids.shape == (lengths.sum(),)
+        assert lengths.max() == batch.sequences.longest <= 61
+        assert (batch.selected.diff() > 0).all()
+        assert ("next_sentence_labels" in batch.labels) == nsp
         for row in rows(batch):
             ids, types, labels, _ = row
             text = unmasked(row)
@@ -98,11 +89,13 @@ def test_a_micro_batch_is_what_the_model_takes(shards, tokenizer, nsp):
             first_sep = text.index(sep)
             assert types == [0] * (first_sep + 1) + [1] * (len(ids) - first_sep - 1)
             assert len(labels) == mask_budgets(np.array([len(ids)]))[0]
-            assert all(ids[place] == text[place] for place in range(len(ids)) if place not in labels)
+            assert all(ids[position] == text[position] for position in range(len(ids)) if position not in labels)
 
 
-def test_the_text_of_an_example_is_in_the_corpus(shards, tokenizer):
-    documents = [[token for sentence in document for token in tokenizer.encode(sentence)] for document in corpus()]
+def test_the_text_of_an_example_is_in_the_corpus(corpus, tokenizer):
+    documents = [
+        [token for sentence in document for token in tokenizer.encode(sentence)] for document in make_documents()
+    ]
 
     def home(ids):
         found = [
@@ -113,7 +106,7 @@ def test_the_text_of_an_example_is_in_the_corpus(shards, tokenizer):
         return set(found)
 
     checked = 0
-    for update in take(PretrainingBatches(shards, tokenizer, 16, 64, seed=1), 3):
+    for update in take(PretrainingBatches(corpus, tokenizer, 16, 64, seed=1), 3):
         for row in rows(update.micro_batches[0]):
             text = unmasked(row)
             sep = text.index(tokenizer.sep_token_id)
@@ -127,12 +120,12 @@ def test_the_text_of_an_example_is_in_the_corpus(shards, tokenizer):
 
 
 @pytest.mark.parametrize("whole_word_masking", [False, True])
-def test_processes_and_accumulation_share_the_same_batch(several_windows, shards, tokenizer, whole_word_masking):
+def test_processes_and_accumulation_share_the_same_batch(several_windows, corpus, tokenizer, whole_word_masking):
     def examples(processes, accumulate):
         parts = [
             take(
                 PretrainingBatches(
-                    shards, tokenizer, 24, 64, seed=3, whole_word_masking=whole_word_masking,
+                    corpus, tokenizer, 24, 64, seed=3, whole_word_masking=whole_word_masking,
                     process=process, processes=processes, accumulate=accumulate,
                 ),
                 20,
@@ -148,13 +141,13 @@ def test_processes_and_accumulation_share_the_same_batch(several_windows, shards
     assert all(len(batch) == 24 for batch in alone)
     for processes, accumulate in ((2, 1), (1, 4), (3, 2)):
         assert list(examples(processes, accumulate)) == alone
-    other_seed = take(PretrainingBatches(shards, tokenizer, 24, 64, seed=4), 20)
+    other_seed = take(PretrainingBatches(corpus, tokenizer, 24, 64, seed=4), 20)
     assert [list(rows(update.micro_batches[0])) for update in other_seed] != alone
 
 
-def test_the_iterator_resumes_exactly_after_any_update(several_windows, shards, tokenizer):
+def test_the_iterator_resumes_exactly_after_any_update(several_windows, corpus, tokenizer):
     def batches(position=None):
-        return PretrainingBatches(shards, tokenizer, 7, 64, seed=5, position=position)
+        return PretrainingBatches(corpus, tokenizer, 7, 64, seed=5, position=position)
 
     whole = take(batches(), 400)
     epochs = {update.position[0] for update in whole}
@@ -165,15 +158,15 @@ def test_the_iterator_resumes_exactly_after_any_update(several_windows, shards, 
     assert not same_updates(take(batches(whole[49].position), 10), whole[51:61])
 
 
-def test_prefetching_does_not_disturb_the_position(shards, tokenizer):
-    batches = PretrainingBatches(shards, tokenizer, 7, 64, seed=5)
+def test_prefetching_does_not_disturb_the_position(corpus, tokenizer):
+    batches = PretrainingBatches(corpus, tokenizer, 7, 64, seed=5)
     prefetched = prefetch(batches, ahead=5)
     assert same_updates(take(prefetched, 20), take(batches, 20))
     prefetched.close()
 
 
-def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_windows, shards, tokenizer):
-    batches = PretrainingBatches(shards, tokenizer, 10, 64, seed=6)
+def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_windows, corpus, tokenizer):
+    batches = PretrainingBatches(corpus, tokenizer, 10, 64, seed=6)
     updates = [update for update in take(batches, 600) if update.examples.epoch < 2]
     by_epoch = [[], []]
     for update in updates:
@@ -186,49 +179,28 @@ def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_w
 
 
 def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
-    shards = write_corpus([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
-    batches = take(PretrainingBatches(shards, tokenizer, 2, 64, seed=0, nsp=False), 30)
-    masks = {tuple(update.micro_batches[0]["masked_positions"].tolist()) for update in batches}
+    corpus = write_corpus([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
+    batches = take(PretrainingBatches(corpus, tokenizer, 2, 64, seed=0, nsp=False), 30)
+    masks = {tuple(update.micro_batches[0].selected.tolist()) for update in batches}
     assert len(masks) > 10
 
 
-def test_packed_batches_have_the_same_examples_and_few_shapes(shards, tokenizer):
-    updates = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1, packed=True), 20)
-    for update in updates:
-        batch = update.micro_batches[0]
-        assert len(batch["packed_places"]) in (64, 128, 192, 256, 320, 372)  # multiples of 64, or all there is
-        real = batch["attention_mask"].flatten().nonzero()[:, 0]
-        assert batch["packed_places"][: len(real)].equal(real)
-    shapes = {
-        tuple((name, values.shape) for name, values in update.micro_batches[0].items() if name != "packed_places")
-        for update in updates
-    }
-    assert len(shapes) == 1
-    assert updates[0].micro_batches[0]["input_ids"].shape == (4, 93)
-    assert updates[0].micro_batches[0]["masked_labels"].shape == (4 * 14,)  # 15 % of 93 are 13.95
-    free = take(PretrainingBatches(shards, tokenizer, 4, 93, seed=1), 20)
-    for update, other in zip(updates, free, strict=True):
-        assert list(rows(update.micro_batches[0])) == list(rows(other.micro_batches[0]))
-    assert len({update.micro_batches[0]["input_ids"].shape for update in free}) > 1
-    assert data.pretraining.layout.IGNORE_INDEX == IGNORE_INDEX
-
-
-def test_the_examples_of_an_update_are_named(shards, tokenizer):
-    update = next(iter(PretrainingBatches(shards, tokenizer, 4, 64, seed=1)))
+def test_the_examples_of_an_update_are_named(corpus, tokenizer):
+    update = next(iter(PretrainingBatches(corpus, tokenizer, 4, 64, seed=1)))
     assert str(update.examples).startswith("of epoch 0 that begin at the tokens ")
     assert len(update.examples.chunks) == 4
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(shards, tokenizer):
+def test_a_batch_that_cannot_be_shared_is_refused(corpus, tokenizer):
     with pytest.raises(InputError, match=r"--batch-size 10 .* 2 processes with 3 micro-batches .* multiple of 6.* 12"):
-        PretrainingBatches(shards, tokenizer, 10, 64, seed=0, processes=2, accumulate=3)
+        PretrainingBatches(corpus, tokenizer, 10, 64, seed=0, processes=2, accumulate=3)
     with pytest.raises(InputError, match="--batch-size 0"):
-        PretrainingBatches(shards, tokenizer, 0, 64, seed=0)
+        PretrainingBatches(corpus, tokenizer, 0, 64, seed=0)
 
 
-def test_a_corpus_too_small_for_a_batch_is_refused(several_windows, shards, tokenizer):
+def test_a_corpus_too_small_for_a_batch_is_refused(several_windows, corpus, tokenizer):
     with pytest.raises(InputError, match=r"too small: its \d+ training documents make [\d,]+ examples .* 100,000"):
-        PretrainingBatches(shards, tokenizer, 100_000, 64, seed=0)
+        PretrainingBatches(corpus, tokenizer, 100_000, 64, seed=0)
 
 
 def test_a_corpus_without_pairs_is_refused_unless_it_needs_none(tokenizer, tmp_path):
@@ -238,22 +210,22 @@ def test_a_corpus_without_pairs_is_refused_unless_it_needs_none(tokenizer, tmp_p
     sentences = write_corpus([["a b c"]] * 10, tokenizer, tmp_path / "sentences")
     with pytest.raises(InputError, match=r"single sentence.*--no-nsp"):
         PretrainingBatches(sentences, tokenizer, 1, 64, seed=0)
-    for shards in (single, sentences):
-        assert len(take(PretrainingBatches(shards, tokenizer, 1, 64, seed=0, nsp=False), 5)) == 5
+    for corpus in (single, sentences):
+        assert len(take(PretrainingBatches(corpus, tokenizer, 1, 64, seed=0, nsp=False), 5)) == 5
 
 
-def test_another_vocabulary_than_that_of_the_shards_is_refused(shards, tokenizer):
+def test_a_vocabulary_other_than_the_corpuss_is_refused(corpus, tokenizer):
     other = WordPieceTokenizer([*tokenizer.vocabulary, "more"])
-    with pytest.raises(InputError, match="make them anew"):
-        PretrainingBatches(shards, other, 1, 64, seed=0)
+    with pytest.raises(InputError, match="tokenize it anew"):
+        PretrainingBatches(corpus, other, 1, 64, seed=0)
 
 
 @pytest.mark.parametrize("nsp", [True, False])
-def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shards, tokenizer, nsp):
+def test_evaluation_has_every_held_out_example_once_whatever_the_processes(corpus, tokenizer, nsp):
     def examples(process=0, processes=1, **settings):
         settings |= {"process": process, "processes": processes}
-        batches = list(evaluation_batches(shards, tokenizer, 4, 64, nsp, **settings))
-        assert all(len(batch["input_ids"]) == 4 for batch in batches[:-1])
+        batches = list(evaluation_batches(corpus, tokenizer, 4, 64, nsp, **settings))
+        assert all(len(batch.sequences.lengths) == 4 for batch in batches[:-1])
         return [row for batch in batches for row in rows(batch)]
 
     everything = examples()
@@ -263,24 +235,24 @@ def test_evaluation_has_every_held_out_example_once_whatever_the_processes(shard
     assert sorted(map(repr, parts)) == sorted(map(repr, everything))
     some = examples(max_examples=5)
     assert len(some) == 5 and all(row in everything for row in some)
-    assert examples(max_examples=10_000) == everything  # a twentieth of it is more than any document has
+    assert examples(max_examples=10_000) == everything  # no document has a twentieth of so many
     if not nsp:
         tokens = sum(len(row[0]) - 2 for row in everything)
-        documents = [document for number, document in enumerate(corpus()) if is_held_out(number)]
+        documents = [document for number, document in enumerate(make_documents()) if is_held_out(number)]
         assert tokens == sum(len(tokenizer.encode(sentence)) for document in documents for sentence in document)
 
 
 def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
     lengths = [500 if number == 2 else 12 for number in range(200)]  # document 2 is held out
     documents = [["a b c d e f g h"] * length for length in lengths]
-    shards = write_corpus(documents, tokenizer, tmp_path)
+    corpus = write_corpus(documents, tokenizer, tmp_path)
     assert is_held_out(2)
-    end_of_the_long_one = shards.sentence_starts[shards.document_starts[3]]
-    planned = plan_examples(shards, shards.held_out, HeldOutDocuments(shards.held_out), 16, 0, 0, True)
+    end_of_the_long_one = corpus.sentence_starts[corpus.document_starts[3]]
+    planned = plan_examples(corpus, corpus.held_out, HeldOutDocuments(corpus.held_out), 16, 0, 0, True)
     from_the_long_one = (planned["chunk"] < end_of_the_long_one).sum()
     assert from_the_long_one > 100  # the control: without a limit it would be most of them
     everything, limited = (
-        sum(len(batch["input_ids"]) for batch in evaluation_batches(shards, tokenizer, 8, 16, max_examples=limit))
+        sum(len(batch.sequences.lengths) for batch in evaluation_batches(corpus, tokenizer, 8, 16, max_examples=limit))
         for limit in (None, 400)
     )
     assert everything == len(planned)
@@ -288,13 +260,13 @@ def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
 
 
 def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
-    # A word for each document: the letters of its number.
+    # Each document has a word of its own: its index in letters.
     documents = [[" ".join([chr(97 + number // 26) + chr(97 + number % 26)] * 5)] * 3 for number in range(100)]
-    shards = write_corpus(documents, tokenizer, tmp_path)
+    corpus = write_corpus(documents, tokenizer, tmp_path)
     words = {}
     for name, batches in (
-        ("training", [u.micro_batches[0] for u in take(PretrainingBatches(shards, tokenizer, 8, 64, seed=0), 100)]),
-        ("held out", list(evaluation_batches(shards, tokenizer, 8, 64))),
+        ("training", [u.micro_batches[0] for u in take(PretrainingBatches(corpus, tokenizer, 8, 64, seed=0), 100)]),
+        ("held out", list(evaluation_batches(corpus, tokenizer, 8, 64))),
     ):
         texts = [tokenizer.decode(unmasked(row)) for batch in batches for row in rows(batch)]
         words[name] = {word for text in texts for word in text.split() if len(word) == 2}
@@ -305,12 +277,12 @@ def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
 
 def test_a_single_held_out_document_takes_random_sentences_from_the_others(tokenizer, tmp_path):
     documents = [["a b", "c d"], ["e f", "g h"], ["i j", "k l", "m n", "o p", "q r"] * 9]
-    shards = write_corpus(documents, tokenizer, tmp_path)
-    assert shards.held_out.tolist() == [2]
-    labels = torch.cat([batch["next_sentence_labels"] for batch in evaluation_batches(shards, tokenizer, 4, 16)])
+    corpus = write_corpus(documents, tokenizer, tmp_path)
+    assert corpus.held_out.tolist() == [2]
+    labels = torch.cat([batch.labels["next_sentence_labels"] for batch in evaluation_batches(corpus, tokenizer, 4, 16)])
     assert set(labels.tolist()) == {0, 1}
 
 
 def test_a_corpus_of_two_documents_has_nothing_to_evaluate_on(tokenizer, tmp_path):
-    shards = write_corpus([["a b", "c d"], ["e f", "g h"]], tokenizer, tmp_path)
-    assert list(evaluation_batches(shards, tokenizer, 4, 64)) == []
+    corpus = write_corpus([["a b", "c d"], ["e f", "g h"]], tokenizer, tmp_path)
+    assert list(evaluation_batches(corpus, tokenizer, 4, 64)) == []

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from data.pretraining.masking import _choose_words, mask_budgets, mask_tokens
+from data.pretraining.masking import _select_words, mask_budgets, mask_tokens
 
 MASK, VOCAB = 4, 1000
-CONTINUES = np.arange(VOCAB) % 3 == 1  # pieces that go on with a word
+CONTINUES = np.arange(VOCAB) % 3 == 1  # ids that continue a word
 
 
 def make_batch(rows=400, length=64, seed=0):
-    """Ids from 10 on in [CLS] A [SEP] B [SEP] of random lengths, padded: what is maskable, and the lengths."""
+    """Padded rows [CLS] A [SEP] B [SEP] of random ids and lengths; which ids are maskable; the lengths."""
     random = np.random.default_rng(seed)
     lengths = random.integers(5, length + 1, rows)
     first_sep = random.integers(2, lengths - 2)
@@ -23,30 +23,30 @@ def mask(input_ids, maskable, lengths, examples=None, seed=1, epoch=0, continues
     return mask_tokens(input_ids, maskable, mask_budgets(lengths), examples, seed, epoch, MASK, VOCAB, continues)
 
 
-def test_budgets_are_those_of_the_reference():
+def test_budgets_are_the_same_as_the_references():
     lengths = np.arange(3, 513)
     assert mask_budgets(lengths).tolist() == [max(1, round(length * 0.15)) for length in lengths.tolist()]
 
 
-def test_exactly_the_budget_is_chosen_and_only_of_the_text():
+def test_exactly_the_budget_is_selected_and_only_from_the_text():
     input_ids, maskable, lengths = make_batch()
     before = input_ids.copy()
-    masked, chosen = mask(input_ids, maskable, lengths)
-    assert (chosen.sum(axis=1) == mask_budgets(lengths)).all()
-    assert not (chosen & ~maskable).any()
-    assert (masked == input_ids)[~chosen].all()
-    assert (input_ids == before).all()  # inputs are never changed in place
+    masked, selected = mask(input_ids, maskable, lengths)
+    assert (selected.sum(axis=1) == mask_budgets(lengths)).all()
+    assert not (selected & ~maskable).any()
+    assert (masked == input_ids)[~selected].all()
+    assert (input_ids == before).all()  # inputs are never changed in position
 
 
 def test_eighty_percent_are_masked_ten_replaced_and_ten_kept():
     input_ids, maskable, lengths = make_batch(4000)
-    masked, chosen = mask(input_ids, maskable, lengths)
-    count = chosen.sum()
-    is_mask = (masked == MASK) & chosen
-    is_kept = (masked == input_ids) & chosen
-    is_random = chosen & ~is_mask & ~is_kept
+    masked, selected = mask(input_ids, maskable, lengths)
+    count = selected.sum()
+    is_mask = (masked == MASK) & selected
+    is_kept = (masked == input_ids) & selected
+    is_random = selected & ~is_mask & ~is_kept
     for observed, probability in ((is_mask, 0.8), (is_kept, 0.1), (is_random, 0.1)):
-        # A random piece is by chance [MASK] or the piece itself in one case of a thousand each.
+        # A random token is [MASK] or the token itself in one case of a thousand each.
         assert abs(observed.sum() - count * probability) < 5 * np.sqrt(count * probability * (1 - probability)) + 30
     values = masked[is_random]
     assert values.min() < 10  # any of the vocabulary, special tokens too
@@ -54,13 +54,13 @@ def test_eighty_percent_are_masked_ten_replaced_and_ten_kept():
     assert np.abs(observed - len(values) / 10).max() < 5 * np.sqrt(len(values) / 10)
 
 
-def test_every_piece_is_as_likely_to_be_chosen():
+def test_every_token_is_equally_likely_to_be_selected():
     rows, length = 20_000, 27
     input_ids = np.full((rows, length), 10)
     maskable = np.ones((rows, length), bool)
     maskable[:, [0, 13, 26]] = False
-    _, chosen = mask(input_ids, maskable, np.full(rows, length))
-    counts = chosen.sum(axis=0)
+    _, selected = mask(input_ids, maskable, np.full(rows, length))
+    counts = selected.sum(axis=0)
     assert (counts[[0, 13, 26]] == 0).all()
     expected = rows * 4 / 24
     assert np.abs(counts[maskable[0]] - expected).max() < 5 * np.sqrt(expected * 20 / 24)
@@ -69,13 +69,13 @@ def test_every_piece_is_as_likely_to_be_chosen():
 @pytest.mark.parametrize("continues", [None, CONTINUES], ids=["pieces", "whole words"])
 def test_a_mask_does_not_depend_on_the_batch_or_its_padding(continues):
     input_ids, maskable, lengths = make_batch(50)
-    masked, chosen = mask(input_ids, maskable, lengths, continues=continues)
+    masked, selected = mask(input_ids, maskable, lengths, continues=continues)
     for row in range(50):
         only, length = np.array([row]), lengths[row]
         one = (input_ids[only, :length], maskable[only, :length], lengths[only])
-        masked_alone, chosen_alone = mask(*one, examples=only, continues=continues)
+        masked_alone, selected_alone = mask(*one, examples=only, continues=continues)
         assert (masked_alone == masked[only, :length]).all()
-        assert (chosen_alone == chosen[only, :length]).all()
+        assert (selected_alone == selected[only, :length]).all()
 
 
 @pytest.mark.parametrize("other", [{"seed": 2}, {"epoch": 1}, {"examples": np.arange(50) + 50}], ids=str)
@@ -83,47 +83,49 @@ def test_another_seed_epoch_or_example_has_another_mask(other):
     batch = make_batch(50)
     assert (mask(*batch)[1] == mask(*batch)[1]).all()
     same = (mask(*batch)[1] == mask(*batch, **other)[1]).all(axis=1)
-    assert same.mean() < 0.2  # short examples have few masks to choose from
+    assert same.mean() < 0.2  # short examples have few possible masks
 
 
 def words_of(row_ids, row_maskable):
-    """The words of one example: lists of places."""
+    """The words of one example: lists of positions."""
     words = []
-    for place in np.flatnonzero(row_maskable):
-        if words and words[-1][-1] == place - 1 and CONTINUES[row_ids[place]]:
-            words[-1].append(place)
+    for position in np.flatnonzero(row_maskable):
+        if words and words[-1][-1] == position - 1 and CONTINUES[row_ids[position]]:
+            words[-1].append(position)
         else:
-            words.append([place])
+            words.append([position])
     return words
 
 
-def test_whole_words_are_chosen_within_the_budget_and_no_other_word_would_fit():
+def test_whole_words_are_selected_within_the_budget_and_no_other_word_would_fit():
     input_ids, maskable, lengths = make_batch(500)
-    _, chosen = mask(input_ids, maskable, lengths, continues=CONTINUES)
-    _, pieces_chosen = mask(input_ids, maskable, lengths)
+    _, selected = mask(input_ids, maskable, lengths, continues=CONTINUES)
+    _, tokens_selected = mask(input_ids, maskable, lengths)
     budgets = mask_budgets(lengths)
     words_in_part = 0
     for row in range(500):
         words = words_of(input_ids[row], maskable[row])
-        whole = [word for word in words if chosen[row, word].all()]
-        assert sum(map(len, whole)) == chosen[row].sum()
-        room = budgets[row] - chosen[row].sum()
+        whole = [word for word in words if selected[row, word].all()]
+        assert sum(map(len, whole)) == selected[row].sum()
+        room = budgets[row] - selected[row].sum()
         assert 0 <= room < budgets[row]
         assert all(len(word) > room for word in words if word not in whole)
-        words_in_part += sum(pieces_chosen[row, word].any() and not pieces_chosen[row, word].all() for word in words)
+        words_in_part += sum(
+            tokens_selected[row, word].any() and not tokens_selected[row, word].all() for word in words
+        )
     assert words_in_part > 500  # without the flag
 
 
-def test_where_no_word_fits_the_beginning_of_one_is_chosen():
-    # [CLS] x ##y ##z [SEP] v ##w ##w ##w [SEP]: two pieces may be chosen.
+def test_if_no_word_fits_the_beginning_of_one_is_selected():
+    # [CLS] x ##y ##z [SEP] v ##w ##w ##w [SEP]: the budget is two tokens.
     input_ids = np.array([[0, 12, 13, 16, 0, 15, 19, 19, 19, 0]] * 100)
     maskable = input_ids > 0
-    _, chosen = mask_tokens(input_ids, maskable, np.full(100, 2), np.arange(100), 0, 0, MASK, VOCAB, CONTINUES)
-    assert {tuple(np.flatnonzero(row).tolist()) for row in chosen} == {(1, 2), (5, 6)}
+    _, selected = mask_tokens(input_ids, maskable, np.full(100, 2), np.arange(100), 0, 0, MASK, VOCAB, CONTINUES)
+    assert {tuple(np.flatnonzero(row).tolist()) for row in selected} == {(1, 2), (5, 6)}
 
 
-def test_whole_words_are_taken_in_random_order_but_for_those_too_long():
-    """Against the rule of the reference, word by word."""
+def test_whole_words_are_taken_in_random_order_and_long_ones_skipped():
+    """Compares with the reference's rule, word by word."""
     input_ids, maskable, lengths = make_batch(300, seed=3)
     keys = np.random.default_rng(0).integers(0, 2**63, input_ids.shape, dtype=np.uint64)
     starts = np.zeros_like(maskable)
@@ -137,17 +139,17 @@ def test_whole_words_are_taken_in_random_order_but_for_those_too_long():
             if expected[row].sum() + len(word) <= budgets[row]:
                 expected[row, word] = True
     keys = np.where(starts, keys, np.uint64(2**64 - 1))
-    chosen = _choose_words(keys, starts, maskable, budgets)
+    selected = _select_words(keys, starts, maskable, budgets)
     some_fit = expected.any(axis=1)
     assert some_fit.sum() > 250
-    assert (chosen == expected)[some_fit].all()
+    assert (selected == expected)[some_fit].all()
 
 
 def test_a_continuation_after_a_special_token_is_a_word_of_its_own():
-    # [CLS] x [SEP] ##y ##z [SEP]: truncation has cut the beginning of B's first word off.
+    # [CLS] x [SEP] ##y ##z [SEP]: truncation has removed the beginning of B's first word.
     input_ids = np.array([[0, 12, 0, 13, 16, 0]] * 200)
     assert CONTINUES[[13, 16]].all() and not CONTINUES[12]
     maskable = np.array([[False, True, False, True, True, False]] * 200)
-    _, chosen = mask_tokens(input_ids, maskable, np.full(200, 2), np.arange(200), 0, 0, MASK, VOCAB, CONTINUES)
-    ways = {tuple(np.flatnonzero(row).tolist()) for row in chosen}
+    _, selected = mask_tokens(input_ids, maskable, np.full(200, 2), np.arange(200), 0, 0, MASK, VOCAB, CONTINUES)
+    ways = {tuple(np.flatnonzero(row).tolist()) for row in selected}
     assert ways == {(1,), (3, 4)}

@@ -9,8 +9,8 @@ from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.sentence_pairs import plan_examples
 
 
-def make_shards(documents):
-    """A store of documents, each a list of sentence lengths; every token is its own place."""
+def make_corpus(documents):
+    """A corpus of documents, each a list of sentence lengths. Each token's id is its index."""
     lengths = [length for document in documents for length in document]
     return TokenizedCorpus(
         tokens=np.arange(sum(lengths)),
@@ -27,10 +27,10 @@ def random_documents(count, longest_document=20, longest_sentence=40, seed=0):
 
 
 def plan(documents, max_length=64, seed=1, epoch=0, nsp=True, chosen=None):
-    shards = make_shards(documents)
-    everything = TrainingDocuments(len(documents), shards.held_out)
+    corpus = make_corpus(documents)
+    everything = TrainingDocuments(len(documents), corpus.held_out)
     chosen = np.arange(len(documents)) if chosen is None else np.array(chosen)
-    return plan_examples(shards, chosen, everything, max_length, seed, epoch, nsp)
+    return plan_examples(corpus, chosen, everything, max_length, seed, epoch, nsp)
 
 
 def token_lists(documents):
@@ -39,7 +39,7 @@ def token_lists(documents):
 
 
 def reference_pairs(tokens, number, max_length, rng, put_back=True):
-    """The examples of one document as the paper's reference code makes them, on lists of tokens, one by one."""
+    """The examples of one document, one by one on lists of tokens, like the reference code."""
     longest = max_length - 3
     target = rng.randint(2, longest) if rng.random() < 0.1 else longest
     examples, chunk, i = [], [], 0
@@ -71,7 +71,7 @@ def reference_pairs(tokens, number, max_length, rng, put_back=True):
 
 
 def statistics(examples, sentence_starts):
-    """What an epoch of one document's examples looks like, as numbers: (a_start, a_end, b_start, b_end, is_random)."""
+    """Describes an epoch of one document's examples (a_start, a_end, b_start, b_end, is_random) by numbers."""
     a_start, a_end, b_start, b_end, is_random = np.array(examples).T
     a, b = a_end - a_start, b_end - b_start
     starts = np.array(sentence_starts)
@@ -96,7 +96,7 @@ def statistics(examples, sentence_starts):
 
 
 def largest_deviation(first, second):
-    """How many standard errors the means of two samples of statistics are apart, where they are furthest."""
+    """The largest difference between the means of two samples of statistics, in standard errors."""
     first, second = np.array(first, float), np.array(second, float)
     error = np.sqrt(first.var(axis=0) / len(first) + second.var(axis=0) / len(second))
     return (np.abs(first.mean(axis=0) - second.mean(axis=0)) / np.maximum(error, 1e-9)).max()
@@ -104,23 +104,23 @@ def largest_deviation(first, second):
 
 @pytest.fixture(scope="module", params=[(33, 40), (64, 12), (13, 40)], ids=str)
 def trials(request):
-    """Statistics of many passes over a document: ours, the reference's, and those of another rule."""
+    """Statistics of many passes over a document: ours, the reference's, and another rule's."""
     max_length, longest_sentence = request.param
     documents = random_documents(6, 12, longest_sentence, seed=max_length)
-    shards = make_shards(documents)
-    everything = TrainingDocuments(len(documents), shards.held_out)
+    corpus = make_corpus(documents)
+    everything = TrainingDocuments(len(documents), corpus.held_out)
     number, passes = max(range(6), key=lambda number: len(documents[number])), 300
 
     def by_reference(**rules):
         rng, tokens = random.Random(0), token_lists(documents)
         for _ in range(passes):
             examples = reference_pairs(tokens, number, max_length, rng, **rules)
-            yield statistics([(a[0], a[-1] + 1, b[0], b[-1] + 1, r) for a, b, r in examples], shards.sentence_starts)
+            yield statistics([(a[0], a[-1] + 1, b[0], b[-1] + 1, r) for a, b, r in examples], corpus.sentence_starts)
 
     def by_plan():
         for epoch in range(passes):
-            examples = plan_examples(shards, np.array([number]), everything, max_length, 5, epoch)
-            yield statistics([row[1:] for row in examples.tolist()], shards.sentence_starts)
+            examples = plan_examples(corpus, np.array([number]), everything, max_length, 5, epoch)
+            yield statistics([row[1:] for row in examples.tolist()], corpus.sentence_starts)
 
     return list(by_plan()), list(by_reference()), list(by_reference(put_back=False))
 
@@ -138,25 +138,25 @@ def test_a_change_of_the_rules_would_be_seen(trials):
 @pytest.fixture(scope="module")
 def many():
     documents = random_documents(300, seed=4)
-    return documents, make_shards(documents), plan(documents)
+    return documents, make_corpus(documents), plan(documents)
 
 
-def document_of(shards, token):
-    sentence = np.searchsorted(shards.sentence_starts, token, side="right") - 1
-    return np.searchsorted(shards.document_starts, sentence, side="right") - 1
+def document_of(corpus, token):
+    sentence = np.searchsorted(corpus.sentence_starts, token, side="right") - 1
+    return np.searchsorted(corpus.document_starts, sentence, side="right") - 1
 
 
 def test_a_and_b_lie_within_one_document_each(many):
-    _, shards, examples = many
+    _, corpus, examples = many
     for side in "ab":
         assert (examples[f"{side}_start"] < examples[f"{side}_end"]).all()
-        first = document_of(shards, examples[f"{side}_start"])
-        assert (first == document_of(shards, examples[f"{side}_end"] - 1)).all()
+        first = document_of(corpus, examples[f"{side}_start"])
+        assert (first == document_of(corpus, examples[f"{side}_end"] - 1)).all()
 
 
 def test_a_random_b_is_from_another_document_and_a_true_one_follows_in_the_same(many):
-    _, shards, examples = many
-    a, b = document_of(shards, examples["a_start"]), document_of(shards, examples["b_start"])
+    _, corpus, examples = many
+    a, b = document_of(corpus, examples["a_start"]), document_of(corpus, examples["b_start"])
     is_random = examples["is_random"] == 1
     assert (a[is_random] != b[is_random]).all()
     assert (a[~is_random] == b[~is_random]).all()
@@ -166,9 +166,9 @@ def test_a_random_b_is_from_another_document_and_a_true_one_follows_in_the_same(
 
 def test_every_other_document_is_as_likely_to_be_the_random_one():
     documents = [[5] * 400] + [[5]] * 9
-    shards = make_shards(documents)
+    corpus = make_corpus(documents)
     others = np.concatenate([plan(documents, 13, epoch=epoch, chosen=[0]) for epoch in range(12)])
-    others = document_of(shards, others["b_start"][others["is_random"] == 1])
+    others = document_of(corpus, others["b_start"][others["is_random"] == 1])
     counts = np.bincount(others, minlength=10)
     assert counts[0] == 0
     mean = len(others) / 9
@@ -183,12 +183,12 @@ def test_lengths_fill_the_input_and_never_exceed_it(many):
     assert (lengths == 61).mean() > 0.5
 
 
-def test_the_longer_side_is_cut_one_piece_at_a_time_and_b_where_they_are_equal():
+def test_the_longer_side_is_cut_one_token_at_a_time_and_b_if_they_are_equal():
     documents = [[a, b] for a in range(1, 80, 2) for b in range(1, 80, 3)]
-    shards = make_shards(documents)
+    corpus = make_corpus(documents)
     seen = 0
     for _, a_start, a_end, b_start, b_end, is_random in plan(documents).tolist():
-        a, b = documents[document_of(shards, a_start)]
+        a, b = documents[document_of(corpus, a_start)]
         if is_random or a >= 61:
             continue
         while a + b > 61:
@@ -210,9 +210,9 @@ def test_every_sentence_is_in_an_example_unless_truncation_drops_it():
 
 
 def test_each_example_has_a_name_of_its_own(many):
-    _, shards, examples = many
+    _, corpus, examples = many
     assert len(np.unique(examples["chunk"])) == len(examples)
-    assert np.isin(examples["chunk"], shards.sentence_starts).all()
+    assert np.isin(examples["chunk"], corpus.sentence_starts).all()
 
 
 def test_examples_depend_on_seed_epoch_and_document_alone(many):
@@ -244,28 +244,28 @@ def test_one_pass_in_ten_aims_at_a_shorter_length():
 
 def test_held_out_documents_can_take_random_sentences_from_each_other():
     documents = random_documents(20)
-    shards = make_shards(documents)
+    corpus = make_corpus(documents)
     held_out = np.array([3, 8, 15])
-    examples = plan_examples(shards, held_out, HeldOutDocuments(held_out), 64, 0, 0)
-    assert set(document_of(shards, examples["a_start"])) == {3, 8, 15}
-    assert set(document_of(shards, examples["b_start"])) <= {3, 8, 15}
+    examples = plan_examples(corpus, held_out, HeldOutDocuments(held_out), 64, 0, 0)
+    assert set(document_of(corpus, examples["a_start"])) == {3, 8, 15}
+    assert set(document_of(corpus, examples["b_start"])) <= {3, 8, 15}
 
 
-def test_single_segments_have_every_token_once_in_whole_sentences_where_they_fit():
+def test_single_segments_have_every_token_once_in_whole_sentences_if_they_fit():
     documents = random_documents(100, 20, 90, seed=2)
-    shards = make_shards(documents)
+    corpus = make_corpus(documents)
     examples = plan(documents, nsp=False)
     assert (examples["b_start"] == examples["b_end"]).all()
     examples = np.sort(examples, order="a_start")
     assert examples["a_start"][0] == 0
     assert (examples["a_start"][1:] == examples["a_end"][:-1]).all()
-    assert examples["a_end"][-1] == len(shards.tokens)
-    assert (document_of(shards, examples["a_start"]) == document_of(shards, examples["a_end"] - 1)).all()
+    assert examples["a_end"][-1] == len(corpus.tokens)
+    assert (document_of(corpus, examples["a_start"]) == document_of(corpus, examples["a_end"] - 1)).all()
     lengths = examples["a_end"] - examples["a_start"]
     assert lengths.max() == 62
-    cut = ~np.isin(examples["a_end"], shards.sentence_starts)
-    sentence = np.searchsorted(shards.sentence_starts, examples["a_start"], side="right")
-    assert (shards.sentence_starts[sentence] > examples["a_end"])[cut].all()  # only within one sentence
+    cut = ~np.isin(examples["a_end"], corpus.sentence_starts)
+    sentence = np.searchsorted(corpus.sentence_starts, examples["a_start"], side="right")
+    assert (corpus.sentence_starts[sentence] > examples["a_end"])[cut].all()  # only within one sentence
     assert 0 < cut.mean() < 0.5
 
 

@@ -1,29 +1,15 @@
-import bz2
 import gzip
-import lzma
 import tracemalloc
 
 import pytest
 
 import data.text.corpora
+import data.text.lines
 from bert.errors import InputError
 from data.text.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 
 TEXT = "First one.\nSecond one.\n\nThird: näïve 你好.\n"
 DOCUMENTS = [["First one.", "Second one."], ["Third: näïve 你好."]]
-every_compression = pytest.mark.parametrize(
-    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
-)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(content, name="corpus.txt"):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
 
 
 def test_blank_lines_separate_documents_and_lines_are_sentences(write):
@@ -36,24 +22,9 @@ def test_a_line_can_be_a_document_that_is_split_into_sentences(write):
     assert list(read_documents([path], document_per_line=True)) == [["One.", "Two."], ["Three?", "Yes."]]
 
 
-@every_compression
-def test_compressed_files_are_read_as_they_are(write, suffix, compress):
-    assert list(read_documents([write(compress(TEXT.encode()), "corpus" + suffix)])) == DOCUMENTS
-
-
 def test_the_end_of_a_file_ends_its_last_document(write):
     paths = [write("a\nb", "1.txt"), write("c\n", "2.txt")]
     assert list(read_documents(paths)) == [["a", "b"], ["c"]]
-
-
-def test_a_byte_order_mark_is_dropped_and_crlf_is_a_line_end(write):
-    assert list(read_documents([write(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())])) == DOCUMENTS
-
-
-def test_line_ends_of_very_old_files_are_refused_and_a_carriage_return_within_a_line_is_white_space(write):
-    with pytest.raises(InputError, match="its lines end with carriage returns alone"):
-        list(read_documents([write(b"One two.\rThree.\r\rFour.\r")]))
-    assert list(read_documents([write(b"One\rtwo.\nThree.\n")])) == [["One\rtwo.", "Three."]]
 
 
 def test_files_are_streamed(write):
@@ -66,7 +37,7 @@ def test_files_are_streamed(write):
 
 @pytest.mark.parametrize("document_per_line", [False, True])
 def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, monkeypatch, document_per_line):
-    monkeypatch.setattr(data.text.corpora, "LONGEST_LINE", 1 << 13)
+    monkeypatch.setattr(data.text.lines, "LONGEST_LINE", 1 << 13)
     monkeypatch.setattr(data.text.corpora, "LONGEST_SENTENCE", 1 << 10)
     monkeypatch.setattr(data.text.corpora, "LONGEST_DOCUMENT", 1 << 16)
     words = 120_000
@@ -87,12 +58,6 @@ def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, mon
     assert seen == words
     assert longest <= 1 << 10
     assert peak < 600_000  # the line has 840,000 bytes
-
-
-def test_a_line_without_spaces_is_cut_between_characters(write, monkeypatch):
-    monkeypatch.setattr(data.text.corpora, "LONGEST_LINE", 1000)
-    text = "你" * 5000
-    assert "".join(sentence for [sentence] in read_documents([write(text)], document_per_line=True)) == text
 
 
 def test_an_endless_document_is_cut_into_several(write, monkeypatch):
@@ -127,53 +92,13 @@ def test_an_empty_corpus_is_refused(write, content):
         list(read_documents([write(content)]))
 
 
-def test_bytes_that_are_not_utf8_are_named_by_file_line_and_byte(write):
-    path = write("good\nnäh".encode() + b" \xe9t\xe9\n")
-    with pytest.raises(InputError, match=r"corpus.txt: line 2, byte 10 of the file: 0xe9 is not UTF-8"):
-        list(read_documents([path]))
-
-
-def test_bytes_that_are_not_utf8_can_be_replaced_and_are_counted(write):
-    path = write(b"\xe9t\xe9 \xef\xbf\xbd\n\nfine\n\n\xff\n")
-    reports = []
-    documents = list(read_documents([path], encoding_errors="replace", report=reports.append))
-    assert documents == [["\ufffdt\ufffd \ufffd"], ["fine"], ["\ufffd"]]
-    assert len(reports) == 1
-    assert "corpus.txt: 3 byte sequences" in reports[0]
-    assert list(read_documents([write("fine")], encoding_errors="replace", report=reports.append)) == [["fine"]]
-    assert len(reports) == 1  # nothing was replaced, nothing is reported
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-@pytest.mark.parametrize("encoding_errors", ["strict", "replace"])
-def test_utf16_is_recognised(write, encoding, encoding_errors):
-    path = write(TEXT.encode(encoding))
-    with pytest.raises(InputError, match=r"corpus.txt: line 1, byte 0 .* UTF-16"):
-        list(read_documents([path], encoding_errors=encoding_errors))
-
-
-@every_compression
-@pytest.mark.parametrize("damage", ["truncated", "changed", "something else"])
-def test_a_damaged_archive_is_named(write, suffix, compress, damage):
-    text = "".join(f"Sentence number {number}.\n\n" for number in range(20_000)).encode()
-    content = bytearray(compress(text))
-    if damage == "truncated":
-        content = content[: len(content) // 2]
-    elif damage == "changed":
-        content[len(content) // 2] ^= 0xFF
-    else:
-        content = text
-    with pytest.raises(InputError, match=rf"corpus.txt{suffix}: is damaged or is not a {suffix} file"):
-        list(read_documents([write(bytes(content), "corpus.txt" + suffix)]))
-
-
-def test_a_single_document_is_refused_where_pairs_are_wanted(write):
+def test_a_single_document_is_refused_if_pairs_are_wanted(write):
     documents = read_documents([write("One.\nTwo.\nThree.\n")])
     with pytest.raises(InputError, match=r"a single document.*--no-nsp"):
         list(require_sentence_pairs(documents))
 
 
-def test_documents_of_single_sentences_are_refused_where_pairs_are_wanted(write):
+def test_documents_of_single_sentences_are_refused_if_pairs_are_wanted(write):
     documents = read_documents([write("One.\n\nTwo.\n\nThree.\n")])
     with pytest.raises(InputError, match=r"3 documents is a single sentence.*--document-per-line.*--no-nsp"):
         list(require_sentence_pairs(documents))
@@ -190,6 +115,15 @@ def test_the_fingerprint_tells_corpora_and_ways_of_reading_apart(write):
     other_ways = {corpus_fingerprint([path], True, "strict"), corpus_fingerprint([path], False, "replace")}
     write(TEXT + "more")
     assert len({fingerprint, corpus_fingerprint([path], False, "strict")} | other_ways) == 4
+
+
+def test_encoding_errors_and_reports_are_passed_on(write):
+    reports = []
+    documents = read_documents([write(b"\xe9t\xe9\n\nfine\n")], encoding_errors="replace", report=reports.append)
+    assert list(documents) == [["\ufffdt\ufffd"], ["fine"]]
+    assert len(reports) == 1
+    with pytest.raises(InputError, match="line 1"):
+        list(read_documents([write(b"\xe9t\xe9\n")]))
 
 
 def test_an_unknown_way_with_encoding_errors_is_refused(write):

@@ -6,7 +6,6 @@ import pytest
 
 import data.text.python_docs
 from data.text.python_docs import (
-    docstring_sentences,
     python_docs_fingerprint,
     read_named_python_docs,
     read_python_docs,
@@ -15,7 +14,7 @@ from data.text.python_docs import (
 
 @pytest.fixture
 def library(tmp_path, monkeypatch):
-    """A library of our own, in place of those of this installation."""
+    """Replaces this installation's libraries by one of ours."""
 
     def write(**modules):
         files = []
@@ -88,46 +87,6 @@ def test_files_that_cannot_be_parsed_are_left_out(library, tmp_path):
     assert list(read_python_docs()) == []
 
 
-def test_prose_is_split_into_sentences_and_headings_items_and_code_stand_alone():
-    docstring = """einsum(subscripts, *operands) -> Tensor
-
-    Evaluates the *Einstein* summation
-    convention on :class:`~torch.Tensor` operands. It is fast.
-
-    Parameters
-    ----------
-    casting : {'no', 'equiv'}, optional
-        Controls what kind of ``data`` casting may occur.
-    1. The first item
-       of a list.
-    2. The second.
-
-    Example code follows here::
-
-        value = einsum("ij,jk->ik", a, b). Its dot is no stop.
-        ---
-
-    >>> einsum("ij->ji",
-    ...        a)
-    This is what the doctest prints. All of it.
-    """
-    assert docstring_sentences(docstring) == [
-        "einsum(subscripts, *operands) -> Tensor",
-        "Evaluates the Einstein summation convention on torch.Tensor operands.",
-        "It is fast.",
-        "Parameters",
-        "casting : {'no', 'equiv'}, optional",
-        "Controls what kind of data casting may occur.",
-        "The first item of a list.",
-        "The second.",
-        "Example code follows here::",
-        'value = einsum("ij,jk->ik", a, b). Its dot is no stop.',
-        '>>> einsum("ij->ji",',
-        "... a)",
-        "This is what the doctest prints. All of it.",
-    ]
-
-
 @pytest.fixture(scope="module")
 def some_files():
     files = list(data.text.python_docs._source_files())
@@ -142,7 +101,7 @@ def test_this_installation_has_english_prose_in_all_its_libraries(monkeypatch, s
     sentences = [sentence for document in documents for sentence in document.sentences]
     assert min(map(len, (document.sentences for document in documents))) > 1
     with_the = sum(" the " in sentence for sentence in sentences)
-    assert with_the > 0.15 * len(sentences)  # as in English; in lists of names it would be none
+    assert with_the > 0.15 * len(sentences)  # as in English; lists of names have none
 
 
 def test_the_documents_do_not_depend_on_the_number_of_processes(monkeypatch, some_files):

@@ -15,7 +15,7 @@ from data.text.sentences import split_sentences
         ("2001. 2010 came later.", ["2001.", "2010 came later."]),
     ],
 )
-def test_a_stop_and_what_closes_behind_it_end_a_sentence(text, sentences):
+def test_a_stop_and_closing_quotes_or_brackets_end_a_sentence(text, sentences):
     assert split_sentences(text) == sentences
 
 
@@ -68,4 +68,4 @@ def test_a_hostile_line_costs_no_more_than_another_of_its_length(pattern):
     started = time.perf_counter()
     split_sentences(pattern * 150_000)
     split_sentences(pattern[:1] + pattern[1:] * 150_000)
-    assert time.perf_counter() - started < 5  # looking at each stop's neighbours again and again would take hours
+    assert time.perf_counter() - started < 5  # scanning each stop's neighbours again would take hours

@@ -104,7 +104,7 @@ def test_labels_need_something_to_be_split_at(tmp_path):
         ([("a", "nan")], REGRESSION, r"a\.tsv: line 2: the label 'nan' is not a number"),
         ([("a", "1e15"), ("b", "-1.1e15")], REGRESSION, r"a\.tsv: line 3: the label '-1.1e15' is not a number"),
         ([], SINGLE, r"a\.tsv: holds no examples"),
-        ([("a", "1"), ("b",)], SINGLE, r"a\.tsv: line 3: has 1 field where 2"),
+        ([("a", "1"), ("b",)], SINGLE, r"a\.tsv: line 3: has 1 field, not 2"),
     ],
 )
 def test_a_row_that_cannot_be_learned_from_is_named(tmp_path, rows, problem_type, message):
@@ -186,7 +186,7 @@ def test_rows_that_qqp_was_published_with_are_passed_over_with_a_warning(tmp_pat
     with pytest.warns(UserWarning, match=r"3 rows lack a field or a text and are passed over \(lines 3, 5, 6\)"):
         examples = read(tmp_path / "train.tsv", columns, "single_label_classification")
     assert [(example.line, example.first) for example in examples] == [(2, "a"), (4, "c")]
-    with pytest.raises(InputError, match="line 3: has 4 fields where 6 were expected"):
+    with pytest.raises(InputError, match="line 3: has 4 fields, not 6"):
         read(tmp_path / "train.tsv", columns._replace(has_damage=False), "single_label_classification")
 
 

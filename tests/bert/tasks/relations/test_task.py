@@ -68,7 +68,5 @@ def test_tags_stand_where_they_stood():
 
 
 def test_a_relation_that_was_not_trained_on_is_named_with_its_line():
-    with pytest.raises(
-        InputError, match=r"dev: line 0: the relation 'A-B.e1,e2.' is not .* trained on: C, D"
-    ):
+    with pytest.raises(InputError, match=r"dev: line 0: the relation 'A-B.e1,e2.' is not .* trained on: C, D"):
         make_task("relations", {"train": ("dev", marked_texts())}, ["C", "D"], max_length=32)

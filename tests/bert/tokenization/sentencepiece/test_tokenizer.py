@@ -96,7 +96,7 @@ def without_space(text: str, offsets: tuple[int, int]) -> tuple[int, int]:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_ids_pieces_offsets_and_decoded_text_are_the_librarys(model_type, setting):
     model = model_of(model_type, setting)
-    library, ours = library_of(model), SentencePieceTokenizer.from_bytes(model)
+    library, ours = library_of(model), SentencePieceTokenizer(model)
     texts = ["", " ", *english()[900:1000], *GERMAN, *CHINESE, " ".join(GERMAN * 3), *random_texts(250, seed=1)]
     for text in texts:
         expected = library.encode(text)
@@ -113,7 +113,7 @@ def test_ids_pieces_offsets_and_decoded_text_are_the_librarys(model_type, settin
 @pytest.mark.parametrize("setting", ["plain", "bytes", "symbols", "neither", "suffix alone", "extra white space"])
 def test_any_row_of_ids_is_decoded_as_the_library_decodes_it(setting):
     model = model_of("unigram", setting)
-    library, ours = library_of(model), SentencePieceTokenizer.from_bytes(model)
+    library, ours = library_of(model), SentencePieceTokenizer(model)
     chance = random.Random(2)
     first = range(300 if "byte_fallback" in SETTINGS[setting] else 10)  # bytes and control symbols, often
     for _ in range(500):
@@ -124,7 +124,7 @@ def test_any_row_of_ids_is_decoded_as_the_library_decodes_it(setting):
 @pytest.mark.parametrize("setting", ["plain", "bytes"])
 def test_every_assigned_code_point_gives_the_librarys_ids_alone_and_between_letters(setting):
     model = model_of("unigram", setting)
-    library, ours = library_of(model), SentencePieceTokenizer.from_bytes(model)
+    library, ours = library_of(model), SentencePieceTokenizer(model)
     assigned = [
         chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) not in ("Cn", "Cs", "Co")
     ]
@@ -136,7 +136,7 @@ def test_every_assigned_code_point_gives_the_librarys_ids_alone_and_between_lett
 
 def test_lone_surrogates_are_what_their_broken_bytes_are_to_the_library():
     model = model_of("bpe", "plain")
-    ours = SentencePieceTokenizer.from_bytes(model)
+    ours = SentencePieceTokenizer(model)
     for text in ("a\ud800b", "\udfff", "\ud83d \ude00x"):
         expected = library_of(model).encode(text.encode("utf-8", "surrogatepass"))
         assert ours.encode(text) == ours.pieces(text).ids == expected
@@ -145,7 +145,7 @@ def test_lone_surrogates_are_what_their_broken_bytes_are_to_the_library():
 @pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 def test_enormous_texts_with_and_without_spaces_give_the_librarys_ids(model_type):
     model = model_of(model_type, "plain")
-    library, ours = library_of(model), SentencePieceTokenizer.from_bytes(model)
+    library, ours = library_of(model), SentencePieceTokenizer(model)
     # The first is long enough for sums to start anew, and for near-ties.
     for text in (" ".join(english()), "".join(english()[:300]).replace(" ", ""), "a" * 20_000, "xy " * 20_000):
         assert ours.encode(text) == library.encode(text)
@@ -153,13 +153,13 @@ def test_enormous_texts_with_and_without_spaces_give_the_librarys_ids(model_type
 
 def test_pieces_in_a_row_are_the_normalized_text():
     model = model_of("unigram", "plain")
-    library, ours = library_of(model), SentencePieceTokenizer.from_bytes(model)
+    library, ours = library_of(model), SentencePieceTokenizer(model)
     for text in [*GERMAN, *CHINESE, *random_texts(200, seed=3)]:
         assert "".join(ours.tokenize(text)) == library.normalize(text)
 
 
 def test_offsets_slice_back_to_what_was_tokenized():
-    ours = SentencePieceTokenizer.from_bytes(model_of("unigram", "identity"))
+    ours = SentencePieceTokenizer(model_of("unigram", "identity"))
     for text in [*GERMAN, *CHINESE, *english()[:50]]:
         sliced = [text[start:end] for start, end in ours.pieces(text).offsets]
         assert sliced == [piece.replace("▁", "") for piece in ours.tokenize(text)]
@@ -191,7 +191,7 @@ def test_a_mask_that_a_user_types_takes_the_place_of_a_word_with_its_mark():
 
 
 def test_a_model_without_special_tokens_encodes_and_says_what_is_missing_when_asked():
-    ours = SentencePieceTokenizer.from_bytes(model_of("unigram", "plain"))
+    ours = SentencePieceTokenizer(model_of("unigram", "plain"))
     assert ours.decode(ours.encode("the statement")) == "the statement"
     assert (ours.cls_token_id, ours.sep_token_id) == (1, 2)  # <s> and </s>
     with pytest.raises(InputError, match=r"none of its 1000 pieces is \[MASK\] or <mask>"):
@@ -201,7 +201,7 @@ def test_a_model_without_special_tokens_encodes_and_says_what_is_missing_when_as
 
 
 def test_a_tokenizer_is_pickled_as_its_file_without_what_it_remembers(tmp_path):
-    ours = SentencePieceTokenizer.from_bytes(model_of("unigram", "bytes"))
+    ours = SentencePieceTokenizer(model_of("unigram", "bytes"))
     before = len(pickle.dumps(ours))
     texts = [*english(), *GERMAN]
     ids = ours.encode_batch(texts)
@@ -212,12 +212,12 @@ def test_a_tokenizer_is_pickled_as_its_file_without_what_it_remembers(tmp_path):
 
 
 def test_several_processes_give_the_ids_of_one():
-    ours = SentencePieceTokenizer.from_bytes(model_of("bpe", "plain"))
+    ours = SentencePieceTokenizer(model_of("bpe", "plain"))
     assert ours.encode_batch(english(), processes=2) == ours.encode_batch(english())
 
 
 def test_an_id_out_of_range_is_no_piece():
-    ours = SentencePieceTokenizer.from_bytes(model_of("bpe", "plain"))
+    ours = SentencePieceTokenizer(model_of("bpe", "plain"))
     for token_id in (-1, 1000):
         with pytest.raises(IndexError):
             ours.decode([token_id])

@@ -6,25 +6,25 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.training.health import Health, check_scale
+from bert.training.finite_loss import FiniteLossCheck, check_scale
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 
 
 def test_before_an_update_all_is_well():
-    Health().check()
+    FiniteLossCheck().check()
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_the_update_that_was_noted_last_is_named_once(device, number):
-    health = Health()
-    health.note(3, "of file a", torch.tensor(1.5, device=device))
-    health.check()
-    health.note(4, "of file b", torch.tensor(number, device=device))
+    check = FiniteLossCheck()
+    check.note(3, "of file a", torch.tensor(1.5, device=device))
+    check.check()
+    check.note(4, "of file b", torch.tensor(number, device=device))
     with pytest.raises(InputError, match=r"not a finite number at step 4 \(examples of file b\).*--learning-rate"):
-        health.check()
-    health.check()
+        check.check()
+    check.check()
 
 
 def test_a_scale_that_went_to_nothing_ends_the_run_and_others_do_not():

@@ -1,0 +1,99 @@
+"""Each kernel gives the values and the gradients of the plain form that it replaces."""
+
+import inspect
+from importlib import import_module
+
+import pytest
+import torch
+
+import bert.heads.loss
+import bert.model.attention
+import bert.model.dropout
+import bert.training.optimizer  # noqa: F401 (every room with a plain form is imported)
+from bert import fast
+from bert.heads.batch import sequences_of
+from bert.heads.loss import IGNORE_INDEX, vocabulary_cross_entropy
+from bert.model.attention import attend
+from bert.model.dropout import dropout
+from bert.model.sequences import Sequences
+
+
+def normal(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))).requires_grad_()
+
+
+def attention(from_sequences: Sequences, to_sequences: Sequences, causal: bool = False):
+    query, key, value = (normal(int(each.boundaries[-1]), 3, 7) for each in (from_sequences, *[to_sequences] * 2))
+    return [query, key, value], lambda: attend(query, key, value, from_sequences, to_sequences, causal=causal)[0]
+
+
+def vocabulary_loss():
+    states, table, bias = normal(11, 5), normal(2_051, 5), normal(2_051)
+    labels = torch.randint(2_051, (11,), generator=torch.Generator().manual_seed(1))
+    labels[2] = IGNORE_INDEX
+    return [states, table, bias], lambda: vocabulary_cross_entropy(states, table, bias, labels).sum
+
+
+def no_dropout():
+    states = normal(6, 5)
+    return [states], lambda: dropout(states, 0.0)
+
+
+UNEQUAL, EQUAL = sequences_of((5, 1, 9)), sequences_of((5, 5, 5))
+CASES = {
+    "attention:attend, unequal lengths": attention(UNEQUAL, UNEQUAL),
+    "attention:attend, equal lengths": attention(EQUAL, EQUAL),
+    "attention:attend, selected": attention(UNEQUAL.select(torch.tensor([0, 3, 4, 5, 6, 14])), UNEQUAL),
+    "attention:attend, causal": attention(UNEQUAL, UNEQUAL, causal=True),
+    "attention:attend, causal, some": attention(sequences_of((2, 1, 3)), UNEQUAL, causal=True),
+    "attention:attend, to others": attention(EQUAL, UNEQUAL),
+    "vocabulary_loss:vocabulary_cross_entropy": vocabulary_loss(),
+    "dropout:dropout, nothing dropped": no_dropout(),  # with a probability, see test_dropout.py
+}
+TESTED_ELSEWHERE = {"optimizer:fused_update"}  # in place, without gradients: tests/bert/training/test_optimizer.py
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients_are_those_of_the_plain_form(name):
+    parameters, compute = CASES[name]
+
+    def values_and_gradients():
+        values = compute()
+        weights = torch.arange(values.numel(), dtype=torch.float32).view(values.shape).cos()
+        return [values, *torch.autograd.grad((values * weights).sum(), parameters)]
+
+    found = values_and_gradients()
+    with fast.off():
+        expected = values_and_gradients()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_kernel_has_a_case():
+    assert {name.split(",")[0] for name in CASES} | TESTED_ELSEWHERE >= set(fast._names)
+
+
+@pytest.mark.parametrize("name", sorted({name.split(",")[0] for name in CASES}))
+def test_a_kernel_takes_the_arguments_of_its_plain_form(name):
+    module, function = name.split(":")
+    kernel = getattr(import_module(f"bert.fast.{module}"), function)
+    plain = {"attend": attend, "vocabulary_cross_entropy": vocabulary_cross_entropy, "dropout": dropout}[function]
+    taken, expected = (inspect.signature(each).parameters for each in (kernel, plain))
+    assert [(each.name, each.default) for each in taken.values()] == [
+        (each.name, each.default) for each in expected.values()
+    ]
+
+
+def test_inside_off_no_kernel_runs_and_after_it_they_run_again(monkeypatch):
+    calls = []
+    parameters, compute = CASES["dropout:dropout, nothing dropped"]
+    compute()
+    monkeypatch.setitem(fast._kernels, "dropout:dropout", lambda *_: calls.append("kernel") or parameters[0])
+    with fast.off():
+        assert not fast.is_on()
+        compute()
+        with fast.off():
+            pass
+        compute()
+    assert calls == []
+    compute()
+    assert calls == ["kernel"]
