@@ -220,7 +220,7 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
         )
     # The head of another kind of task is never taken over, even if its shape fits.
     untrained = asked if is_checkpoint_of(checkpoint, task.kind.head) else [task.head_name, *asked]
-    model = load_checkpoint(checkpoint, task.kind.head, untrained, config, **task.model_arguments)
+    model: Any = load_checkpoint(checkpoint, task.kind.head, untrained, config, **task.model_arguments)
     if "pooler" in (settings.fresh or ()) and model.bert.pooler is None:
         raise InputError("--fresh pooler: the model of this task has no pooler; leave it out")
     for name in untrained:
@@ -266,7 +266,8 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         }
     for name, evaluation in evaluations.items():
         run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
-    facts = {
+    config: Any = run.model.config
+    metadata = {
         "task": settings.task or settings.train or "built-in", "checkpoint": settings.checkpoint,
         "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
         "metric": reading.metric, "best_step": best.step, "best_epoch": best.epoch, "steps": run.progress.step,
@@ -274,12 +275,12 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         "examples": {name: len(part.examples) for name, part in task.sets.items()},
         "too_long": {name: part.too_long for name, part in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
-        "dropout": run.model.config.hidden_dropout_prob,
-        "attention_dropout": run.model.config.attention_probs_dropout_prob, **run.metadata,
+        "dropout": config.hidden_dropout_prob,
+        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata,
     }  # fmt: skip
     if not run.processes.is_main_process:
-        return facts
-    return write_report(run.directory, f"Fine-tuning on {facts['task']}", facts, evaluations)
+        return metadata
+    return write_report(run.directory, f"Fine-tuning on {metadata['task']}", metadata, evaluations)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The sentences that a fine-tuning run tells its user."""
 
 from pathlib import Path
+from typing import Any
 
 from bert.tasks.task import Task
 from bert.training.run import Run
@@ -15,7 +16,8 @@ def in_words(metrics: dict[str, float]) -> str:
 
 def describe(settings: FinetuningSettings, run: Run, task: Task, schedule: Schedule, updates_per_epoch: int) -> str:
     """The run that is about to begin, for the user to check."""
-    config, training = run.model.config, task.sets["train"]
+    config: Any = run.model.config
+    training = task.sets["train"]
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     start = "untrained weights, of the sizes of" if settings.random_start else "from"
     others = ", ".join(f"{len(part.examples):,} {name}" for name, part in task.sets.items() if name != "train")

@@ -65,14 +65,12 @@ def embed(
     options: Options,
     pooling: str = "mean",
     layers: Sequence[int] = (-1,),
-    most_tokens: int | None = None,
 ) -> Iterator[np.ndarray]:
     """A vector for each text or pair, streamed; of a text in several windows the mean of their vectors.
 
     Args:
         pooling: "mean" over all tokens, [CLS] and [SEP] among them (Reimers & Gurevych 2019, section 3), or "cls".
         layers: 0 the embeddings, 1 the first layer, -1 the last.
-        most_tokens: of a batch; see ``window_scores``.
 
     Returns:
         (hidden_size,) float32 for a single layer, else (layers, hidden_size).
@@ -96,7 +94,7 @@ def embed(
     texts = iter(texts)
     while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
         windows = text_inputs(tokenizer, chunk, options).windows
-        for parts in window_scores(model, windows, score, most_tokens=most_tokens):
+        for parts in window_scores(model, windows, score):
             vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size)
             yield vectors[0] if len(layers) == 1 else vectors
 

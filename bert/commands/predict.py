@@ -53,7 +53,7 @@ def predict_file(
             f"name a model that was trained on pairs"
         )
     examples = first_checked(kind.read(path, columns, False))
-    model = load_checkpoint(run, kind.head).to(device)
+    model: Any = load_checkpoint(run, kind.head).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)
     rows = kind.rows(model, predictions(kind, model, tokenizer, examples, options, str(path)), options)

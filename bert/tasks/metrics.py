@@ -1,10 +1,10 @@
 """The metrics that the literature reports, as fractions of one."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-EMPTY_CLASS = 0.0  # the F1 of a class that is neither true nor predicted
+EMPTY_CLASS: Any = 0.0  # the F1 of a class that is neither true nor predicted; the type: scikit-learn says str
 
 
 class Counts(NamedTuple):
@@ -86,9 +86,10 @@ def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's correlation coefficient of two rows of numbers."""
-    a, b = np.float64(a) - np.mean(a, dtype=np.float64), np.float64(b) - np.mean(b, dtype=np.float64)
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 0 else 0.0
+    x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    x, y = x - x.mean(), y - y.mean()
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale > 0 else 0.0
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bert.heads.batch import Batch
 from bert.tasks.options import Options
 from bert.tasks.task import Kind
-from bert.tasks.windows import Window, batch_of
+from bert.tasks.windows import Window, WindowsOfEach, batch_of
 from bert.tokenization.tokenizer import Tokenizer
 
 EXAMPLES_AT_A_TIME = 1_024  # read, tokenized and sorted by length together
@@ -39,10 +39,9 @@ def predictions(
 @torch.inference_mode()
 def window_scores(
     model: nn.Module,
-    examples: Sequence[Sequence[Window]],
+    examples: WindowsOfEach,
     score: Callable[[Batch], Tensor],
     size: Callable[[Window], int] = lambda window: 1,
-    most_tokens: int | None = None,
 ) -> list[list[np.ndarray]]:
     """The model's output for each window of each example.
 
@@ -50,7 +49,6 @@ def window_scores(
         examples: the windows of each.
         score: runs the model on a batch: the scores of its windows, one window after another.
         size: how many rows of these scores are a window's: 1, one for each item, or one for each token (``len``).
-        most_tokens: in a batch; None: see ``tokens_at_once``.
 
     Returns:
         For each example and each of its windows: (size, ...) float32.
@@ -59,7 +57,7 @@ def window_scores(
     device = next(model.parameters()).device
     windows = [window for parts in examples for window in parts]
     scores: list[Any] = [None] * len(windows)
-    for indices in batches_by_length(list(map(len, windows)), most_tokens or tokens_at_once(model)):
+    for indices in batches_by_length(list(map(len, windows)), tokens_at_once(model)):
         chosen = [windows[index] for index in indices]
         output = score(batch_of(chosen).to(device)).float().cpu().numpy()
         ends = np.cumsum([size(window) for window in chosen])
@@ -77,7 +75,8 @@ def tokens_at_once(model: nn.Module) -> int:
     """
     if next(model.parameters()).device.type != "cpu":
         return TOKENS_ON_A_GPU
-    return max(1, CACHE // (4 * model.config.intermediate_size))
+    config: Any = model.config
+    return max(1, CACHE // (4 * config.intermediate_size))
 
 
 def batches_by_length(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:

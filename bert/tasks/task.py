@@ -17,7 +17,7 @@ from bert.heads.batch import Batch
 from bert.heads.loss import Loss
 from bert.tasks.options import Columns, Options
 from bert.tasks.report import Evaluation
-from bert.tasks.windows import Inputs, Window, batch_of
+from bert.tasks.windows import Inputs, Window, WindowsOfEach, batch_of
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
@@ -34,7 +34,7 @@ class Kind:
     # the model
     head: type[nn.Module]
     # (model, windows of each example, options) -> a prediction for each example
-    predict: Callable[[Any, Sequence[Sequence[Window]], Options], list[Any]]
+    predict: Callable[[Any, WindowsOfEach, Options], list[Any]]
     # (model, (example, prediction) pairs, options) -> the cells of each line that ``bert predict`` writes
     rows: Callable[[Any, Iterable[tuple[Any, Any]], Options], Iterator[Sequence[Any]]]
     # (examples, predictions, labels, options, in_full) -> metrics and, in full, the report's parts
@@ -75,7 +75,7 @@ class TaskSet(NamedTuple):
 
     examples: Sequence[Any]
     targets: Sequence[Any]  # of each example, as the loss takes them; see ``Task.targets``
-    windows: Sequence[Sequence[Window]]  # of each example
+    windows: WindowsOfEach
     too_long: int  # how many examples did not fit as they were
 
 

@@ -4,16 +4,14 @@ A long example goes in windows that overlap. A word of it, or a sentence, is the
 window that shows the most context on both sides ("maximum context", google-research/bert ``run_squad.py``).
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bert.heads.batch import Batch
 from bert.tokenization.tokenizer import Tokenizer
-
-Item = TypeVar("Item", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +25,9 @@ class Window:
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+
+WindowsOfEach = Sequence[Sequence[Window]]  # the windows of each example
 
 
 class Inputs(NamedTuple):
@@ -51,7 +52,7 @@ def text_window(tokenizer: Tokenizer, first: Sequence[int], second: Sequence[int
     return Window(input_ids=np.array(ids, np.int32), token_type_ids=token_types)
 
 
-def most_context(candidates: Iterable[tuple[Item, float, Any]]) -> dict[Item, Any]:
+def most_context(candidates: Iterable[tuple[Any, float, Any]]) -> dict[Any, Any]:
     """The place of each item at which it has the most context, the first of equals; sorted by item.
 
     Args:
@@ -60,7 +61,7 @@ def most_context(candidates: Iterable[tuple[Item, float, Any]]) -> dict[Item, An
     >>> most_context([("a", 3, "window 0"), ("b", 1, "window 0"), ("b", 2, "window 1"), ("a", 3, "window 1")])
     {'a': 'window 0', 'b': 'window 1'}
     """
-    best: dict[Item, tuple[float, Any]] = {}
+    best: dict[Any, tuple[float, Any]] = {}
     for item, context, place in candidates:
         if item not in best or context > best[item][0]:
             best[item] = (context, place)

@@ -13,15 +13,10 @@ from bert.heads.multiple_choice import BertForMultipleChoice
 from bert.tasks.choices.read import Choices
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
-from bert.tasks.windows import Window
+from bert.tasks.windows import WindowsOfEach
 
 
-def predict_choices(
-    model: BertForMultipleChoice,
-    examples: Sequence[Sequence[Window]],
-    options: Options,
-    most_tokens: int | None = None,
-) -> list[np.ndarray]:
+def predict_choices(model: BertForMultipleChoice, examples: WindowsOfEach, options: Options) -> list[np.ndarray]:
     """The logits of each example's choices, (choices,) float32."""
 
     def score(batch: Batch) -> Tensor:
@@ -29,7 +24,7 @@ def predict_choices(
         alone = sequences_of([1] * len(batch.sequences.lengths))
         return model(**replace(batch, choices=alone).to(batch.input_ids.device).inputs).logits[:, 0]
 
-    return [np.concatenate(parts) for parts in window_scores(model, examples, score, most_tokens=most_tokens)]
+    return [np.concatenate(parts) for parts in window_scores(model, examples, score)]
 
 
 def probabilities_of(logits: np.ndarray) -> list[float]:

@@ -6,7 +6,13 @@ import numpy as np
 
 from bert.tasks.classification.predict import LabelScores, label_in_words, prediction_header, prediction_row
 from bert.tasks.classification.read import MULTI, REGRESSION, SINGLE, Example, label_ids
-from bert.tasks.metrics import classification_metrics, confusion_matrix, multi_label_metrics, regression_metrics
+from bert.tasks.metrics import (
+    EMPTY_CLASS,
+    classification_metrics,
+    confusion_matrix,
+    multi_label_metrics,
+    regression_metrics,
+)
 from bert.tasks.options import Options
 from bert.tasks.page import WORST_SHOWN, draw_confusion_matrix, picture, preformatted, table
 from bert.tasks.report import Evaluation
@@ -92,11 +98,14 @@ def _sections_of_classes(
         sections.append(("Confusion matrix", picture(drawn, "confusion matrix")))
     # A single label that is there or not: scikit-learn has two classes for it, 0 and 1.
     indices = [1] if not is_single and len(labels) == 1 else range(len(labels))
-    report = classification_report(truth, predicted, labels=indices, target_names=labels, digits=4, zero_division=0)
+    report = classification_report(
+        truth, predicted, labels=indices, target_names=labels, digits=4, zero_division=EMPTY_CLASS
+    )
     return [*sections, ("By class", preformatted(str(report)))]
 
 
 def _in_words(example: Example, options: Options) -> str:
-    if isinstance(example.label, float):
-        return f"{example.label:.6g}"
-    return example.label if isinstance(example.label, str) else options.separator.join(example.label or ())
+    label = example.label
+    if isinstance(label, tuple):
+        return options.separator.join(label)
+    return label if isinstance(label, str) else f"{label:.6g}"

@@ -10,7 +10,7 @@ from bert.heads.sequence import BertForSequenceClassification
 from bert.tasks.classification.read import MULTI, REGRESSION, SINGLE, Example
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
-from bert.tasks.windows import Window
+from bert.tasks.windows import WindowsOfEach
 
 
 class LabelScores(NamedTuple):
@@ -21,13 +21,10 @@ class LabelScores(NamedTuple):
 
 
 def predict_labels(
-    model: BertForSequenceClassification,
-    examples: Sequence[Sequence[Window]],
-    options: Options,
-    most_tokens: int | None = None,
+    model: BertForSequenceClassification, examples: WindowsOfEach, options: Options
 ) -> list[LabelScores]:
     """The scores of each example, from its windows."""
-    scores = window_scores(model, examples, lambda batch: model(**batch.inputs).logits, most_tokens=most_tokens)
+    scores = window_scores(model, examples, lambda batch: model(**batch.inputs).logits)
     logits = np.stack([np.concatenate(parts).mean(axis=0) for parts in scores])
     probabilities = model.probabilities(torch.from_numpy(logits)).numpy()
     return list(map(LabelScores, logits, probabilities))

@@ -38,7 +38,7 @@ def measure_relations(
     truth = np.array([labels.index(text.label) for text in texts])
     probabilities = np.stack([scores.probabilities for scores in predictions]).astype(np.float64)
     guesses = probabilities.argmax(axis=1)
-    counts = count_relations([str(text.label) for text in texts], [labels[guess] for guess in guesses])
+    counts = count_relations([str(text.label) for text in texts], [labels[int(guess)] for guess in guesses])
     metrics = {"macro_f1": official_macro_f1(counts), "accuracy": float((guesses == truth).mean())}
     if not in_full:
         return Evaluation(metrics)

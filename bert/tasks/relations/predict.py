@@ -11,17 +11,12 @@ from bert.tasks.classification.predict import LabelScores, prediction_header, pr
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.relations.read import MarkedText
-from bert.tasks.windows import Window
+from bert.tasks.windows import WindowsOfEach
 
 
-def predict_relations(
-    model: BertForRelationExtraction,
-    examples: Sequence[Sequence[Window]],
-    options: Options,
-    most_tokens: int | None = None,
-) -> list[LabelScores]:
+def predict_relations(model: BertForRelationExtraction, examples: WindowsOfEach, options: Options) -> list[LabelScores]:
     """The scores of the relations, for each text."""
-    scores = window_scores(model, examples, lambda batch: model(**batch.inputs).logits, most_tokens=most_tokens)
+    scores = window_scores(model, examples, lambda batch: model(**batch.inputs).logits)
     logits = np.concatenate([only for (only,) in scores])  # (texts, labels)
     return list(map(LabelScores, logits, torch.from_numpy(logits).softmax(dim=-1).numpy()))
 

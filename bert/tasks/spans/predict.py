@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from bert.heads.batch import Batch
-from bert.heads.loss import Loss
 from bert.heads.span import BertForQuestionAnswering
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.spans.inputs import QuestionWindow
 from bert.tasks.spans.read import Question
-from bert.tasks.windows import Window
+from bert.tasks.windows import WindowsOfEach
 
 LONGEST_ANSWER = 30  # pieces; google-research/bert run_squad.py, max_answer_length
 CANDIDATES = 20  # the best starts of each window, n_best_size; all ends of each are tried here
@@ -28,40 +27,33 @@ class Answer(NamedTuple):
     end: int
     score: float  # the sum of its two logits
     null_score: float  # the same sum at [CLS], "there is no answer"; the lowest of the windows
-    loss: Loss | None = None  # of the right answer, if it is known
+    loss: tuple[float, int, int] = (0.0, 0, 0)  # of the right answer over the windows: sum, windows, right ones
 
 
-def predict_answers(
-    model: BertForQuestionAnswering,
-    examples: Sequence[Sequence[Window]],
-    options: Options,
-    most_tokens: int | None = None,
-) -> list[Answer]:
+def predict_answers(model: BertForQuestionAnswering, examples: WindowsOfEach, options: Options) -> list[Answer]:
     """The best answer to each question, over the windows of its context."""
-    return list(map(best_answer, examples, span_logits(model, examples, most_tokens)))
+    return list(map(best_answer, examples, span_logits(model, examples)))
 
 
-def span_logits(
-    model: BertForQuestionAnswering, examples: Sequence[Sequence[Window]], most_tokens: int | None = None
-) -> list[list[np.ndarray]]:
+def span_logits(model: BertForQuestionAnswering, examples: WindowsOfEach) -> list[list[np.ndarray]]:
     """The start and end logits of each window of each question, (tokens, 2) float32."""
 
     def score(batch: Batch) -> Tensor:
         output = model(**batch.inputs)
         return torch.stack([output.start_logits, output.end_logits], dim=-1)
 
-    return window_scores(model, examples, score, len, most_tokens)
+    return window_scores(model, examples, score, len)
 
 
-def best_answer(windows: Sequence[Window], logits: Sequence[np.ndarray]) -> Answer:
+def best_answer(windows: Sequence[Any], logits: Sequence[np.ndarray]) -> Answer:
     """The answer with the highest score of all windows.
 
     Args:
-        logits: (tokens, 2) of each window.
+        windows: ``QuestionWindow``s.
+        logits: (tokens, 2) of each.
     """
     answer = Answer(0, 0, -math.inf, math.inf)
     for window, of_window in zip(windows, logits):
-        assert isinstance(window, QuestionWindow)
         score, start, end = best_span(window, of_window[:, 0], of_window[:, 1])
         null_score = min(answer.null_score, float(of_window[0].sum()))
         if score > answer.score:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,6 @@ import torch
 from bert.errors import InputError
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.span import BertForQuestionAnswering
-from bert.tasks.spans.inputs import QuestionWindow
 from bert.tasks.spans.predict import Answer, best_answer, span_logits
 from bert.tasks.spans.read import Question
 from bert.tasks.task import Row, Task, TaskSet
@@ -47,31 +47,28 @@ class SpanTask(Task):
     def predict(self, model: BertForQuestionAnswering, part: TaskSet, indices: Sequence[int]) -> list[Answer]:
         """The answers, each with the loss of the right one over its windows."""
         windows = [part.windows[index] for index in indices]
-        logits = span_logits(model, windows)
         return [
-            best_answer(*each)._replace(loss=_loss(*each, part.targets[index]))
-            for index, *each in zip(indices, windows, logits)
+            best_answer(parts, logits)._replace(loss=_loss(parts, logits, part.targets[index]))
+            for index, parts, logits in zip(indices, windows, span_logits(model, windows))
         ]
 
     def losses(
         self, model: BertForQuestionAnswering, targets: Sequence[Span | None], predictions: Sequence[Answer]
     ) -> dict[str, Loss]:
-        return {"span": _sum([answer.loss for answer in predictions if answer.loss is not None])}
+        total, count, correct = (torch.tensor(sum(each)) for each in zip(*(answer.loss for answer in predictions)))
+        return {"span": Loss(total, count, correct)}
 
 
-def positions_in(window: QuestionWindow, target: Span | None) -> Span:
-    """The first and last position of an answer in a window; those of [CLS] if it is not there."""
+def positions_in(window: Any, target: Span | None) -> Span:
+    """The first and last position of an answer in a ``QuestionWindow``; those of [CLS] if it is not there."""
     return (0, 0) if target is None else window.positions_of(*target)
 
 
-def _loss(windows: Sequence[QuestionWindow], logits: Sequence[np.ndarray], target: Span | None) -> Loss:
-    """The head's loss over the windows of a question, as numbers."""
-    losses = []
+def _loss(windows: Sequence[Any], logits: Sequence[np.ndarray], target: Span | None) -> tuple[float, int, int]:
+    """See ``Answer``; the same as the head's loss."""
+    total, correct = 0.0, 0
     for window, of_window in zip(windows, logits):
         both = cross_entropy(torch.from_numpy(of_window.T), torch.tensor(positions_in(window, target)))
-        losses.append(Loss(both.sum.item() / 2, 1, both.correct.item() == 2))
-    return _sum(losses)
-
-
-def _sum(losses: Sequence[Loss]) -> Loss:
-    return Loss(*(sum(values) for values in zip(*losses)))
+        total += both.sum.item() / 2
+        correct += both.correct == 2
+    return total, len(windows), int(correct)

@@ -11,18 +11,15 @@ from bert.tasks.options import SUMMARY_SENTENCES, Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.summaries.read import Document
 from bert.tasks.summaries.rouge import ngrams, words
-from bert.tasks.windows import Window
+from bert.tasks.windows import WindowsOfEach
 
 
 def predict_sentences(
-    model: BertForExtractiveSummarization,
-    examples: Sequence[Sequence[Window]],
-    options: Options,
-    most_tokens: int | None = None,
+    model: BertForExtractiveSummarization, examples: WindowsOfEach, options: Options
 ) -> list[np.ndarray]:
     """The logits of each document's sentences, (sentences,) float32."""
     scores = window_scores(
-        model, examples, lambda batch: model(**batch.inputs).logits, lambda window: len(window.items), most_tokens
+        model, examples, lambda batch: model(**batch.inputs).logits, lambda window: len(window.items)
     )
     logits = []
     for windows, parts in zip(examples, scores):

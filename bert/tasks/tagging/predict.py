@@ -10,7 +10,7 @@ from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.tagging.read import TaggedSentence
 from bert.tasks.tagging.tag_sequences import TagSequences
-from bert.tasks.windows import Window
+from bert.tasks.windows import WindowsOfEach
 
 
 class WordTags(NamedTuple):
@@ -21,18 +21,13 @@ class WordTags(NamedTuple):
     tags: list[int]  # the tag id of each of the words
 
 
-def predict_tags(
-    model: BertForTokenClassification,
-    examples: Sequence[Sequence[Window]],
-    options: Options,
-    most_tokens: int | None = None,
-) -> list[WordTags]:
+def predict_tags(model: BertForTokenClassification, examples: WindowsOfEach, options: Options) -> list[WordTags]:
     """The tags of each sentence, from its windows. They fit together if ``options.fitting_tags``.
 
     A model that was trained on another scheme than BIO or BIOES needs its own tags.
     """
     scores = window_scores(
-        model, examples, lambda batch: model(**batch.inputs).logits, lambda window: len(window.items), most_tokens
+        model, examples, lambda batch: model(**batch.inputs).logits, lambda window: len(window.items)
     )
     sequences = TagSequences(model.labels) if options.fitting_tags else None
     return [

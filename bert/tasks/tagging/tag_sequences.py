@@ -26,13 +26,10 @@ class TagSequences:
 
     def __init__(self, labels: Sequence[str]):
         needs_entity = [label.startswith(("I-", "E-")) for label in labels]
-        self._after = np.array(
-            [
-                [0.0 if not needs or goes_on(label, before) else -np.inf for label, needs in zip(labels, needs_entity)]
-                for before in labels
-            ],
-            np.float32,
-        )  # (tag before, tag): 0 if it may follow
+        fits = [
+            [not needs or goes_on(label, before) for label, needs in zip(labels, needs_entity)] for before in labels
+        ]
+        self._after = np.where(fits, np.float32(0), np.float32(-np.inf))  # (tag before, tag): 0 if it may follow
         self._at_start = np.where(needs_entity, np.float32(-np.inf), np.float32(0))
 
     def best(self, logits: np.ndarray, follows: Sequence[bool] | np.ndarray) -> list[int]:
@@ -44,10 +41,11 @@ class TagSequences:
                 open.
         """
         tags = logits.argmax(axis=1)
-        opened = [0.0] * len(tags)
-        for place, tag in enumerate(tags):
-            opened[place] = self._after[tags[place - 1], tag] if place and follows[place] else self._at_start[tag]
-        if not any(opened):  # each word's own best tags fit together: no sequence is better
+        scores = [
+            self._after[tags[place - 1], tag] if place and follows[place] else self._at_start[tag]
+            for place, tag in enumerate(tags)
+        ]
+        if not any(scores):  # each word's own best tags fit together: no sequence is better
             return tags.tolist()
 
         came_from = np.zeros(logits.shape, np.int64)  # the tag before, in the best sequence that ends in a tag
