@@ -8,9 +8,10 @@
     python train_finetune.py --output runs/sst2 --resume    # goes on as if it had never stopped
     python -m bert predict runs/sst2 reviews.tsv            # uses the model
 
-The run's directory holds everything. config.json, model.safetensors (of the best epoch on the validation set) and the
-vocabulary load here and in transformers. predict needs task.json. For you there are report.json, report.html,
-predictions.tsv, log.jsonl, curves.png and TensorBoard events. --resume needs training_state/ and arguments.json.
+The run's directory holds everything. config.json, model.safetensors and the vocabulary load here and in transformers.
+The model is the best epoch's on the validation set. predict needs task.json. For you there are report.json,
+report.html, predictions.tsv, log.jsonl, curves.png and TensorBoard events. --resume needs training_state/ and
+arguments.json.
 """
 
 import os
@@ -253,9 +254,7 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
 
 
 def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: Best) -> dict[str, Any]:
-    """Measures the best model and writes the report. Returns its ``report.json``, or only the metadata of the run in
-    all processes but the main one.
-    """
+    """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
     run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
     with run.evaluation():

@@ -1,1 +1,1 @@
-"""The rooms of ``train_finetune.py``: its settings, its messages, and the data sets that it knows by name."""
+"""The room of ``train_finetune.py``: its settings, messages and known data sets."""

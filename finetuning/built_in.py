@@ -2,7 +2,7 @@
 
 A passage is two neighbouring sentences of one module's docstrings, from the built-in corpus
 (``data.text.python_docs``). A passage that names a library gives itself away and is left out. Training and validation
-examples come from different modules, so that the name of a module's subject is no help either.
+examples come from different modules. So the name of a module's subject is no help either.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Known data sets by name: their files and columns as published, and the usual metric of each."""
+"""Known data sets by name, with their published files and columns and their usual metrics."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ class KnownTask(NamedTuple):
     dev: str | None = "dev.tsv"  # None: a part of train is held out
 
 
-# GLUE's test files have no labels, so that its dev files are the ones to measure on.
+# GLUE's test files have no labels. Its dev files are the ones to measure on.
 KNOWN_TASKS = {
     #                            text         text_pair    label
     "cola": KnownTask(Columns("4",         None,        "2", header=False), metric="matthews"),

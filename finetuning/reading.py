@@ -34,12 +34,12 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
     """Reads the examples of the task, and makes the model's inputs of them.
 
     Raises:
-        InputError: if a file is not what the task needs, or a flag has no meaning for it.
+        InputError: if a file or a flag does not fit the task.
     """
     kind, known = kind_of(settings.problem, settings.task), KNOWN_TASKS.get(settings.task or "")
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, log)
-    # Labels are found before examples are held out: one of them may have a label that no other has.
+    # Labels are found before examples are held out. One of them may have a label that no other has.
     source, examples = sets["train"]
     labels = None if kind.find_labels is None else kind.find_labels(examples, source)
     if "dev" not in sets:
@@ -87,7 +87,7 @@ def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns
 
 
 def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None, columns: Columns, log: Log) -> Sets:
-    """The examples of the files that the flags name, of the known task's files, or else of the built-in task."""
+    """The examples of the files that the flags or the known task name. Without any, of the built-in task."""
     files = {}
     if known is not None:
         if settings.data is None and settings.train is None:

@@ -103,7 +103,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
 
 
 def kind_of(problem: str | None, task: str | None) -> Kind:
-    """The kind that --problem names, else the kind of the known --task, else one label of several."""
+    """The kind that --problem names, else the known task's, else one label of several."""
     return KINDS[problem or (KNOWN_TASKS[task].problem if task else "single-label")]
 
 

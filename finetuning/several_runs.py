@@ -1,4 +1,4 @@
-"""A task from several seeds, or from a random start beside the pretrained one: the single runs, and their summary."""
+"""Several runs of a task, from several seeds or from a random start besides, and their summary."""
 
 import statistics
 from dataclasses import replace
@@ -32,7 +32,7 @@ def parts_of(settings: FinetuningSettings) -> dict[str, FinetuningSettings]:
 
 
 def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], log: Log) -> None:
-    """Writes the means and standard deviations over seeds, for each start, to the ``report.json`` of the whole run."""
+    """Writes means and standard deviations over seeds to the ``report.json`` of the whole run."""
     summary: dict[str, Any] = {"runs": list(reports)}
     for start in ("pretrained", "random"):
         chosen = [report for report in reports.values() if report["start"] == start]

@@ -32,7 +32,7 @@ def embed_file(
     layers: Sequence[int],
     device: str | torch.device = "cpu",
 ) -> tuple[int, ...]:
-    """Writes the vector of each text of a file to an ``.npy`` file, in the order of the file, as they come.
+    """Writes the vector of each text of a file to an ``.npy`` file, in order, streamed.
 
     Returns:
         The array's shape: (texts, hidden_size), or with several layers (texts, layers, hidden_size); float32.
@@ -66,10 +66,10 @@ def embed(
     pooling: str = "mean",
     layers: Sequence[int] = (-1,),
 ) -> Iterator[np.ndarray]:
-    """A vector for each text or pair, streamed; of a text in several windows the mean of their vectors.
+    """A vector for each text or pair, streamed. Of several windows it is the mean.
 
     Args:
-        pooling: "mean" over all tokens, [CLS] and [SEP] among them (Reimers & Gurevych 2019, section 3), or "cls".
+        pooling: "mean" over all tokens, with [CLS] and [SEP] (Reimers & Gurevych 2019, section 3), or "cls".
         layers: 0 the embeddings, 1 the first layer, -1 the last.
 
     Returns:

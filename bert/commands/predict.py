@@ -22,17 +22,17 @@ def predict_file(
     given: dict[str, Any],
     device: str | torch.device = "cpu",
 ) -> None:
-    """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
+    """Writes the prediction for each text of a file as a line of TSV, in order, streamed.
 
-    A tagger writes a line for each word, and an empty line after each text. A model that answers questions reads pairs,
-    question and context, from a table or from SQuAD's JSON. The models of relations, choices and summaries read the
-    files that they were trained on, with labels or without.
+    A tagger writes a line for each word, and an empty line after each text. A model of spans reads questions with their
+    contexts, from a table or from SQuAD's JSON. Models of relations, choices and summaries read the form of their
+    training files, with labels or without.
 
     Args:
         given: the value of each flag, None if it was not given.
 
     Raises:
-        InputError: if the run is of no kind of task, the file cannot be read, or a flag would change nothing.
+        InputError: if the run has no task, the file is no good, or a flag would change nothing.
     """
     columns, options, trained_on_pairs = reading_of(run, path, given)
     kind = kind_of_run(run)

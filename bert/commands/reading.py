@@ -1,4 +1,4 @@
-"""How ``python -m bert predict`` and ``embed`` read a file: as the flags say, else as the training data were read."""
+"""How ``bert predict`` and ``bert embed`` read a file: by the flags, else like the training data."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ class Reading(NamedTuple):
 
 
 def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Reading:
-    """How to read a file for a run: by the flags given, else by the run's ``task.json``.
+    """How to read a file for a run: by the flags, else by the run's ``task.json``.
 
     A plain text (``.txt``) has a single column, whatever the training data had.
 
@@ -72,7 +72,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Read
 
 
 def first_checked(items: Iterable[Item]) -> Iterator[Item]:
-    """The items. The first one is read at once, so that its errors come before a model is loaded."""
+    """The items. The first is read at once: its errors come before a model is loaded."""
     items = iter(items)
     return itertools.chain([next(items)], items)
 

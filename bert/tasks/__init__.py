@@ -1,1 +1,1 @@
-"""The tasks that BERT is fine-tuned for: a folder for each kind, and a table of all kinds (``kinds.py``)."""
+"""The tasks that BERT is fine-tuned for. Each kind has a folder, and ``kinds.py`` has a row for it."""

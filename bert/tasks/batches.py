@@ -2,9 +2,9 @@
 
     rows -> shuffled by (seed, epoch) -> sorted by length within buckets -> batches, in random order -> micro-batches
 
-The rows of a batch have about the same length, which is faster; and yet each epoch has other batches. Rows are not
-sorted if long rows have more labels than short ones, as sentences of tagged words do. An update is a mean over its
-labels. In a batch of short rows each label would then weigh several times as much as in a batch of long rows.
+The rows of a batch have about the same length, which is faster. Each epoch has other batches all the same. Sentences of
+tagged words are not sorted: long ones have more labels than short ones. An update is a mean over its labels. In a batch
+of short sentences each label would weigh several times as much.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,8 +33,8 @@ class Update:
 class TaskBatches:
     """The updates of a fine-tuning run, epoch after epoch without end.
 
-    Every row is in every epoch once. The batches of an epoch differ by one row at most: no row is left over, and every
-    process has something to do. An update has the same rows for any number of processes and micro-batches.
+    Every row is in every epoch once. The batches of an epoch differ by one row at most. So no row is left over, and
+    every process has something to do. An update has the same rows for any number of processes and micro-batches.
 
     Args:
         lengths: of the rows, in tokens.

@@ -1,7 +1,7 @@
 """The table of all kinds of tasks, by the names of ``--problem``.
 
 ``train_finetune.py`` and ``python -m bert predict`` both work from it. To add a kind, write a folder like ``tagging/``
-and a head in ``bert/heads/``, and add a row here. ``tests/finetuning/test_a_new_kind.py`` does so with a small one.
+and a head in ``bert/heads/``. Then add a row here. ``tests/finetuning/test_a_new_kind.py`` does so with a small one.
 """
 
 from functools import partial

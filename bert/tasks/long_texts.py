@@ -10,8 +10,8 @@ A longer text is cut, by the names of Sun et al. 2019 ("How to Fine-Tune BERT fo
     windows     all is kept, in windows that overlap    [CLS] a b c d e [SEP]  [CLS] c d e f g [SEP] ...
                 by half, so that each word has context
 
-Each text of a pair is cut in this way, the longer one first. Windows go over the longer text. Each shows the whole
-other text beside it, or half a window of it if it is longer than that.
+Each text of a pair is cut in this way, the longer one first. Windows go over the longer text. Beside it each shows the
+other text, of which at most half a window is kept.
 """
 
 from collections.abc import Sequence

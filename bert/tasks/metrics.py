@@ -38,7 +38,7 @@ def classification_metrics(truth: np.ndarray, predicted: np.ndarray, number_of_l
         macro_f1: the mean of the classes' F1.
         weighted_f1: the same, weighted by the classes' examples.
         matthews: the correlation of truth and prediction; 0 if one of them is all one class.
-        f1: of two classes alone, the F1 of the second one, which GLUE reports for MRPC and QQP.
+        f1: the F1 of the second of two classes, as GLUE reports it for MRPC and QQP.
     """
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
@@ -76,7 +76,7 @@ def multi_label_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, f
 
 
 def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Pearson's and Spearman's correlation, 0 if all numbers of one side are equal; and the mean squared error."""
+    """Pearson's and Spearman's correlation, and the mean squared error. A side of equal numbers correlates by 0."""
     return {
         "pearson": correlation(truth, predicted),
         "spearman": correlation(ranks(truth), ranks(predicted)),

@@ -1,4 +1,4 @@
-"""What a task is told: the columns of a table, and how its examples become inputs and predictions."""
+"""The options of a task: the columns of its table, and how examples become inputs and predictions."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

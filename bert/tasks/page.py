@@ -66,7 +66,7 @@ def picture(content: bytes, description: str) -> str:
 
 
 def draw_confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
-    """A confusion matrix as a PNG: a row for each true label, shaded by the share of each predicted label."""
+    """A confusion matrix as a PNG. Each true label has a row, shaded by the shares of the predicted labels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The prediction loop of all kinds of tasks: windows in, each window's own part of the model's output out.
+"""The prediction loop of all kinds of tasks. Each window gets its own part of the model's output.
 
 windows -> sorted by length -> batches of a bounded number of tokens -> the head -> split by window
 """
@@ -48,7 +48,7 @@ def window_scores(
     Args:
         examples: the windows of each.
         score: runs the model on a batch: the scores of its windows, one window after another.
-        size: how many rows of these scores are a window's: 1, one for each item, or one for each token (``len``).
+        size: how many rows of the scores belong to a window. ``len``: one for each token.
 
     Returns:
         For each example and each of its windows: (size, ...) float32.
@@ -70,8 +70,8 @@ def window_scores(
 def tokens_at_once(model: nn.Module) -> int:
     """The number of tokens in a batch with which a model is fastest.
 
-    A GPU wants many. On a CPU the widest tensor of a layer, (tokens, intermediate_size) float32, should stay in the
-    cache between two matrix products. With mini, batches of 2,048 tokens take a fifth less time than batches of 8,192.
+    A GPU wants many. On a CPU the widest tensor of a layer should stay in the cache between two matrix products. It is
+    (tokens, intermediate_size) float32. With mini, batches of 2,048 tokens take a fifth less time than of 8,192.
     """
     if next(model.parameters()).device.type != "cpu":
         return TOKENS_ON_A_GPU
@@ -80,11 +80,11 @@ def tokens_at_once(model: nn.Module) -> int:
 
 
 def batches_by_length(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:
-    """The indices of sequences, batch by batch, from the shortest to the longest; each is in one batch.
+    """The indices of sequences, batch by batch, from the shortest to the longest.
 
     Args:
         lengths: of the sequences, in tokens.
-        most_tokens: in a batch; only a sequence that is longer goes alone.
+        most_tokens: in a batch. A longer sequence goes alone.
 
     >>> list(batches_by_length([5, 2, 9, 4], most_tokens=10))
     [[1, 3], [0], [2]]

@@ -53,7 +53,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _in_a_cell(value: Any) -> Any:
-    """A value for the page: an object, or the first twenty items of a list, in a line."""
+    """A value for the page. Of a list it shows the first twenty items."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_in_a_cell(part)}" for name, part in value.items())
     if isinstance(value, list):

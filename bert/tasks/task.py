@@ -1,7 +1,7 @@
-"""What fine-tuning and predicting need to know of a kind of task, and the base class of the tasks themselves.
+"""A kind of task, and a task of this kind.
 
-Kind    a row of the table in ``kinds.py``: how to read files, make inputs, predict and measure
-Task    a kind with the examples of one run: what the training loop trains on, and how a model does on a set
+    Kind    a row of the table in ``kinds.py``:     how to read files, make inputs, predict and measure
+    Task    a kind with the examples of a run:      its training batches, and how a model does on a set
 """
 
 import math
@@ -91,10 +91,10 @@ class Task:
 
     Args:
         sets: "train", "dev" and perhaps "test": (source, examples).
-        labels: those of the training set, in the order of the model's outputs; None: the kind has no labels.
+        labels: in the order of the model's outputs. None: the kind has no labels.
 
     Raises:
-        InputError: if "dev" or "test" has a label that "train" lacks, or an example makes no input.
+        InputError: if a label is not in ``labels``, or an example makes no input.
     """
 
     head_name = "classifier"  # the part of the model that starts untrained
@@ -123,7 +123,7 @@ class Task:
         """Checks options and settles those that depend on the examples, once all sets are there."""
 
     def targets(self, examples: Sequence[Any], source: str) -> Sequence[Any]:
-        """The target of each example: the index of its label, or of the labels of its items.
+        """The target of each example, such as the index of its label.
 
         Raises:
             InputError: if an example has a label that was not trained on.
@@ -203,7 +203,7 @@ def in_shares(
     """The result of ``compute`` for each input, in order, the same in every process.
 
     Args:
-        compute: takes inputs and gives one result for each; it may leave ``model`` in evaluation mode.
+        compute: gives one result for each input. It may leave ``model`` in evaluation mode.
     """
     was_training = model.training
     with precision.autocast():
@@ -216,7 +216,7 @@ def in_shares(
 
 
 def mean_of(name: str, loss: Loss) -> dict[str, float]:
-    """A mean loss and its accuracy, if it has one, by their names in the log; NaN if nothing was counted."""
+    """A mean loss, and its accuracy if it has one, by their names in the log. NaN if nothing was counted."""
     count = int(loss.count)
     means = {f"{name}_loss": float(loss.sum) / count if count else math.nan}
     if loss.correct is not None:

@@ -1,7 +1,7 @@
 """Windows: the model's inputs, one for a short example and several for a long one.
 
-A long example goes in windows that overlap. A word of it, or a sentence, is then in several windows. It counts in the
-window that shows the most context on both sides ("maximum context", google-research/bert ``run_squad.py``).
+A long example goes in windows that overlap. So a word of it, or a sentence, may be in several windows. It counts in the
+one with the most context on both sides ("maximum context", google-research/bert ``run_squad.py``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,12 +38,12 @@ class Inputs(NamedTuple):
 
 
 def in_windows(windows: list[list[Window]]) -> Inputs:
-    """The inputs of a kind that cuts nothing: an example is too long if it needs several windows."""
+    """The inputs of a kind that cuts nothing. An example is too long if it needs several windows."""
     return Inputs(windows, sum(len(parts) > 1 for parts in windows))
 
 
 def text_window(tokenizer: Tokenizer, first: Sequence[int], second: Sequence[int] | None = None) -> Window:
-    """``[CLS] first [SEP]``, or ``[CLS] first [SEP] second [SEP]``, of ids; the head reads the pooler alone."""
+    """``[CLS] first [SEP]``, or ``[CLS] first [SEP] second [SEP]``, for a head that reads the pooler alone."""
     ids = [tokenizer.cls_token_id, *first, tokenizer.sep_token_id]
     token_types = np.zeros(len(ids), np.int8)
     if second is not None:
@@ -53,7 +53,7 @@ def text_window(tokenizer: Tokenizer, first: Sequence[int], second: Sequence[int
 
 
 def most_context(candidates: Iterable[tuple[Any, float, Any]]) -> dict[Any, Any]:
-    """The place of each item at which it has the most context, the first of equals; sorted by item.
+    """The place with the most context for each item, sorted by item. Of equals it is the first.
 
     Args:
         candidates: (item, its context, the place).

@@ -1,4 +1,4 @@
-"""A context beside each of its choices: a window ``[CLS] context [SEP] choice [SEP]`` for each choice."""
+"""A window for each choice: ``[CLS] context [SEP] choice [SEP]``."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A context and several texts, one of which fits it best: answers to a question, endings of a story (as in SWAG).
+"""A context and several texts, one of which fits it best, such as endings of a story (SWAG).
 
     {"context": "She opens the door.", "choices": ["She walks in.", "The door sings.", "It rains up."], "label": 0}
 

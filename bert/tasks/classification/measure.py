@@ -64,7 +64,7 @@ def worst_mistakes(
 ) -> list[tuple[int, float]]:
     """(index of the example, how wrong) of the worst mistakes, the worst first.
 
-    How wrong is the probability of the wrong label, or in a regression the distance of the number.
+    How wrong: the probability of the wrong label, or the distance of a number.
     """
     if problem_type == REGRESSION:
         wrongness = np.abs(truth - probabilities[:, 0])
@@ -96,7 +96,7 @@ def _sections_of_classes(
     if is_single:
         drawn = draw_confusion_matrix(confusion_matrix(truth, predicted, len(labels)), labels)
         sections.append(("Confusion matrix", picture(drawn, "confusion matrix")))
-    # A single label that is there or not: scikit-learn has two classes for it, 0 and 1.
+    # scikit-learn has two classes, 0 and 1, for a single label that is there or not.
     indices = [1] if not is_single and len(labels) == 1 else range(len(labels))
     report = classification_report(
         truth, predicted, labels=indices, target_names=labels, digits=4, zero_division=EMPTY_CLASS

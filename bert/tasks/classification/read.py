@@ -1,6 +1,6 @@
 """Tables of texts, or of pairs of texts -> examples, with labels or without.
 
-A label is one name of several (a topic, a sentiment), any number of names (tags), or a number (a similarity).
+A label is one name of several (a topic), any number of names (tags), or a number (a similarity).
 ``config.json`` calls the three "single_label_classification", "multi_label_classification" and "regression".
 """
 
@@ -45,8 +45,7 @@ def read_examples(
         labelled: whether the label column is read. Without labels, texts may be empty.
 
     Raises:
-        InputError: if the table is no good (see ``bert.files.tables``), a text or label is missing, or the label of a
-            regression is not a finite number.
+        InputError: if the table is no good (see ``bert.files.tables``), or a text or label is. A number must be finite.
     """
     asked = {"--text-column": columns.text}
     if columns.text_pair is not None:
@@ -81,10 +80,10 @@ def read_examples(
 
 
 def find_labels(examples: Sequence[Example], source: str, problem_type: str = SINGLE) -> list[str]:
-    """The labels of examples in a fixed order: by value if all are whole numbers, else by name.
+    """The labels of examples, ordered by value if all are whole numbers, else by name.
 
     Raises:
-        InputError: if there is a single class, or nearly every example has a label of its own.
+        InputError: if there is only one class, or nearly as many as examples.
     """
     if problem_type == REGRESSION:
         return ["score"]
@@ -110,8 +109,9 @@ def label_ids(examples: Sequence[Example], labels: Sequence[str], problem_type: 
     """The labels of examples as the model's loss takes them.
 
     Returns:
-        (examples,) int64 label ids; of several labels (examples, labels) float32 zeros and ones; of a regression
-        (examples,) float32 numbers.
+        (examples,) int64 label ids.
+        Of several labels (examples, labels) float32 zeros and ones.
+        Of a regression (examples,) float32 numbers.
 
     Raises:
         InputError: if a label of an example is not among ``labels``.
@@ -135,7 +135,7 @@ def label_ids(examples: Sequence[Example], labels: Sequence[str], problem_type: 
 
 
 def hold_out(examples: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """(training, validation) of examples without a validation file: a tenth is held out, always the same one.
+    """(training, validation) if there is no validation file. A tenth is held out, always the same one.
 
     Raises:
         InputError: if there are too few.
@@ -188,5 +188,5 @@ def _read_label(value: Any, problem_type: str, separator: str, place: str) -> La
 
 
 def _name(value: Any) -> str:
-    """A label as a name; a label in JSON may be a number, or true or false."""
+    """A label as a name. In JSON it may be a number, or true or false."""
     return "" if value is None else str(value).strip()

@@ -6,10 +6,10 @@ Baldini Soares et al. 2019, "Matching the Blanks: Distributional Similarity for 
     [CLS] the [E1] author [/E1] of a key ##gen uses a [E2] di ##sas ##se ##mble ##r [/E2] ... [SEP]
 
 The markers are pieces that the vocabulary has already. So the vocabulary keeps its size, and nothing needs to be saved
-about them. They are ``[unused1]`` to ``[unused4]``, which Google's vocabularies keep free for such uses; no text has
+about them. They are ``[unused1]`` to ``[unused4]``, which Google's vocabularies keep free for such uses. No text has
 them. A vocabulary without them (learned here, or of SentencePiece) lends its last four pieces. Those are the rarest of
-a learned vocabulary, and fine-tuning gives them their new meaning. If a text does have one, the head still reads the
-marker, since it is told the position.
+a learned vocabulary. Fine-tuning gives them their new meaning. If a text does have one, the head still reads the
+marker: it is told the position.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def marked_inputs(tokenizer: Tokenizer, texts: Sequence[MarkedText], options: Op
     """The window of each text.
 
     Raises:
-        InputError: if an entity has no piece, or the two are too long; it names the line.
+        InputError: if an entity has no piece, or the two are too long. It names the line.
     """
     inputs = []
     for text in texts:
@@ -68,8 +68,8 @@ def marker_ids(tokenizer: Tokenizer) -> list[int]:
 def marked_input(tokenizer: Tokenizer, text: str, first: Span, second: Span, max_length: int) -> MarkedInput:
     """The input of a text with markers around its entities.
 
-    A text that is too long keeps the pieces nearest to an entity, on both sides of both entities. It loses its
-    beginning, its end, or the middle between two distant entities. Entities and markers always stay.
+    A text that is too long keeps the pieces nearest to an entity, on both sides. It loses its beginning, its end, or
+    the middle between two distant entities. Entities and markers always stay.
 
     Args:
         first, second: (start, end) of the entities, in characters. An entity has every piece that it has a part of. One
@@ -111,7 +111,7 @@ def marked_input(tokenizer: Tokenizer, text: str, first: Span, second: Span, max
 
 
 def _nearest(count: int, spans: list[Span], room: int) -> np.ndarray:
-    """The indices, ascending, of the ``room`` of ``count`` pieces that are nearest to a span; of equals the first.
+    """The ascending indices of the ``room`` pieces nearest to a span. Of equals the first is nearer.
 
     >>> _nearest(12, [(2, 4), (9, 10)], 7).tolist()
     [1, 2, 3, 4, 8, 9, 10]

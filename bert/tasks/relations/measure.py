@@ -1,4 +1,4 @@
-"""The F1 of relations with a direction, as the official scorer of SemEval 2010's task 8 counts it.
+"""The F1 of relations with a direction, counted as in SemEval 2010's task 8.
 
 Hendrickx et al. 2010, section 4; ``semeval2010_task8_scorer-v1.2.pl``, "(9+1)-way evaluation taking directionality into
 account". Cause-Effect(e1,e2) and Cause-Effect(e2,e1) count as one relation, but a prediction with the wrong direction
@@ -87,7 +87,7 @@ def count_relations(truth: Sequence[str], predicted: Sequence[str]) -> dict[str,
 
 
 def official_macro_f1(counts: dict[str, Counts]) -> float:
-    """The mean F1 of the relations that the truth has, without Other; 0 if it has none."""
+    """The mean F1 of the relations in the truth, without Other. If there are none it is 0."""
     scores = [each.f1 for name, each in counts.items() if name != OTHER and each.true]
     return sum(scores) / len(scores) if scores else 0.0
 

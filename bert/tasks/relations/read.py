@@ -1,15 +1,14 @@
 """Texts in which two entities are marked, whose relation is to be predicted.
 
-A ``.txt`` file has the form of SemEval 2010's task 8 (Hendrickx et al. 2010): a numbered and quoted sentence with its
-entities in tags, its relation below, a comment and a blank line. The number and quotes may be left out, and so may the
-relation and the lines below it:
+A ``.txt`` file has the form of SemEval 2010's task 8 (Hendrickx et al. 2010). A numbered and quoted sentence has its
+entities in tags. Its relation, a comment and a blank line follow. All but the sentence itself may be left out:
 
     3	"The <e1>author</e1> of a keygen uses a <e2>disassembler</e2> to look at the raw assembly code."
     Instrument-Agency(e2,e1)
     Comment:
 
 JSON lines have the keys ``text``, ``first``, ``second`` and ``label``. The entities are [start, end] in characters of
-the text, without the end; the label is the relation. An object has a line of its own, not two as here:
+the text, without the end. The label is the relation. An object has a line of its own, not two as here:
 
     {"text": "The author of a keygen uses a disassembler.", "first": [4, 10], "second": [30, 42],
      "label": "Instrument-Agency(e2,e1)"}
@@ -47,7 +46,7 @@ def read_marked_texts(path: str | Path, columns: Columns, labelled: bool) -> Ite
         labelled: whether each text must have a label; if not, labels are skipped.
 
     Raises:
-        InputError: if the file is in neither form, a span is not in its text, or a label is missing.
+        InputError: if the file is in neither form, or a span or label is missing.
     """
     kind = table_format(path)
     if kind not in ("txt", "jsonl"):

@@ -1,10 +1,10 @@
 """A question beside a context, in windows: ``[CLS] question [SEP] a part of the context [SEP]``.
 
-As google-research/bert ``run_squad.py``, ``convert_examples_to_features``: the question is cut to 64 pieces, and
-windows over the context overlap. A piece of the context counts in the window that shows most of the context around it.
+As google-research/bert ``run_squad.py``, ``convert_examples_to_features``. The question is cut to 64 pieces. Windows
+over the context overlap, and a piece counts in the one with the most context.
 
 A departure: each window begins half a window after the one before. The reference moves on by ``doc_stride`` = 128
-pieces. Half a window of 384 tokens is about 180 pieces, so that there are fewer windows here.
+pieces. Half a window of 384 tokens is about 180 pieces. So there are fewer windows here.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class QuestionWindow(Window):
     stretch: tuple[int, int]  # between these characters of the context, all pieces are in the window
 
     def positions_of(self, start: int, end: int) -> tuple[int, int]:
-        """The first and last position of the answer ``context[start:end]``; (0, 0), [CLS], if a piece of it is missing.
+        """The first and last position of the answer ``context[start:end]``. If a piece of it is missing: (0, 0), [CLS].
 
         Characters without a piece, such as white space at the answer's ends, make no difference.
         """

@@ -66,7 +66,7 @@ def exact_match(predicted: str, answers: Sequence[str]) -> float:
 
 
 def f1(predicted: str, answers: Sequence[str]) -> float:
-    """The best F1 of the prediction's words with the words of an answer; 1 if both are empty."""
+    """The best F1 of the prediction's words with the words of an answer. Of two empty ones it is 1."""
     return max(_f1(normalized(predicted).split(), answer.split()) for answer in _golden(answers))
 
 

@@ -64,9 +64,9 @@ def best_answer(windows: Sequence[Any], logits: Sequence[np.ndarray]) -> Answer:
 
 
 def best_span(window: QuestionWindow, start_logits: np.ndarray, end_logits: np.ndarray) -> tuple[float, int, int]:
-    """(score, first position, last position) of a window's best span; the score is -inf if there is none.
+    """(score, first position, last position) of a window's best span. Without one the score is -inf.
 
-    A span starts at a piece that counts in this window, ends at or after it, and has at most LONGEST_ANSWER pieces.
+    A span starts at a piece that counts in this window. It has at most LONGEST_ANSWER pieces.
 
     Args:
         start_logits, end_logits: (tokens,)
@@ -85,7 +85,7 @@ def best_span(window: QuestionWindow, start_logits: np.ndarray, end_logits: np.n
 
 
 def answer_in_words(context: str, answer: Answer, null_threshold: float | None) -> str:
-    """The answer's part of the context; "" if the score of "no answer" is higher by more than ``null_threshold``.
+    """The answer's part of the context, or "" if "no answer" leads by more than ``null_threshold``.
 
     With None every question has an answer, as in SQuAD 1.1.
     """

@@ -34,7 +34,7 @@ def read_questions(path: str | Path, columns: Columns, labelled: bool) -> Iterat
         labelled: whether answers are read; they are in SQuAD's form alone.
 
     Raises:
-        InputError: if the file is in neither form, or an answer is not where the file says.
+        InputError: if the file is in neither form, or an answer is not at its place.
     """
     if labelled or is_squad(path):
         yield from _read_squad(path, labelled)
@@ -46,7 +46,7 @@ def read_questions(path: str | Path, columns: Columns, labelled: bool) -> Iterat
 
 
 def is_squad(path: str | Path) -> bool:
-    """Whether a file is in SQuAD's form: a ``.json``, plain or compressed, of one object with data."""
+    """Whether a file is a ``.json``, plain or compressed, of one object with data."""
     name = Path(path)
     if (name.with_suffix("") if name.suffix.lower() in COMPRESSIONS else name).suffix.lower() != ".json":
         return False
@@ -57,7 +57,7 @@ def is_squad(path: str | Path) -> bool:
 
 
 def hold_out_articles(questions: Sequence[Question]) -> tuple[list[Question], list[Question]]:
-    """(training, validation): the questions of one article in four are held out, so that no text is on both sides.
+    """(training, validation). One article in four is held out, so that no text is on both sides.
 
     Raises:
         InputError: if there are fewer than four articles.

@@ -60,7 +60,7 @@ class SpanTask(Task):
 
 
 def positions_in(window: Any, target: Span | None) -> Span:
-    """The first and last position of an answer in a ``QuestionWindow``; those of [CLS] if it is not there."""
+    """The first and last position of an answer in a ``QuestionWindow``, or (0, 0), [CLS]."""
     return (0, 0) if target is None else window.positions_of(*target)
 
 

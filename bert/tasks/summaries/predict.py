@@ -33,9 +33,8 @@ def select_sentences(
 ) -> list[int]:
     """The indices of the summary's sentences, in the order of the document.
 
-    Up to ``most`` are taken, from the best down; of equal scores the first is better. A sentence is skipped if a
-    sentence taken before has three words in a row in common with it: it would say the same again (trigram blocking;
-    Liu 2019, section 3.3).
+    Up to ``most`` are taken, from the best down. Of equals the first is better. A sentence that shares three words in a
+    row with one taken before is skipped. It would say the same again (trigram blocking; Liu 2019, section 3.3).
 
     >>> select_sentences(["A dam broke today.", "It rained.", "Today a dam broke today!"], [0.9, 0.1, 0.8])
     [0, 1]

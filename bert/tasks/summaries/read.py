@@ -4,8 +4,8 @@
      "reference": "A dam broke.\\nTwo villages stand under water."}
 
 Each line of a file has such an object. ``summary`` has the indices, from 0, of the best sentences for a summary.
-``reference`` may be left out. It is a summary that a person wrote, with a sentence in each line, and predictions are
-compared with it. Without it they are compared with the marked sentences.
+``reference`` may be left out. It is a summary that a person wrote, with a sentence in each line. Predictions are
+compared with it, or else with the marked sentences.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """ROUGE: how much of a reference summary's wording a summary has.
 
 Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Words are runs of letters (with their accents and
-vowel signs) and digits, in lower case, not reduced to stems. Each measure here is an F1: precision and recall weigh
-the same. Split a language without spaces between words first.
+vowel signs) and digits, in lower case. They are not reduced to stems. Each measure here is an F1: precision and recall
+weigh the same. Split a language without spaces between words first.
 """
 
 import unicodedata
@@ -43,8 +43,8 @@ def rouge_n(summary: Sequence[str], reference: Sequence[str], n: int) -> float:
 def rouge_l(summary: Sequence[str], reference: Sequence[str]) -> float:
     """The F1 of the words in longest common subsequences, of whole summaries (section 3.2).
 
-    A word of a reference sentence counts if it is in the longest common subsequence with any sentence of the summary
-    (their union). No word counts more often than the summary has it, as in the ROUGE package (1.5.5). So the precision,
+    A word of a reference sentence counts if any sentence of the summary has it in its longest common subsequence (their
+    union). No word counts more often than the summary has it, as in the ROUGE package (1.5.5). So the precision,
     too, is at most 1.
 
     Args:
@@ -66,7 +66,7 @@ def common_positions(sentence: Sequence[str], other: Sequence[str]) -> set[int]:
     """The positions in ``sentence`` of a longest common subsequence with ``other``.
 
     If several are as long, it is the one that the ROUGE package finds. The package walks back from both ends. At two
-    unequal words it skips the word of ``sentence``, unless only skipping the word of ``other`` keeps the length.
+    unequal words it skips the word of ``sentence``. If only skipping the other word keeps the length, it skips that.
 
     >>> sorted(common_positions("a b c d".split(), "x b d a".split()))
     [1, 3]

@@ -68,8 +68,8 @@ def measure_tags(
 def find_entities(tags: Sequence[str]) -> list[Entity]:
     """The entities of a sentence, in order; tags may be BIO or BIOES, and ill-formed.
 
-    A word goes on with the entity of the word before if its tag is I or E, the types agree, and the entity has not
-    ended (with E or S). Any other tag than O begins an entity. conlleval reads predictions in the same way.
+    I or E goes on with the entity before, if the types agree and it has not ended (with E or S). Any other tag than O
+    begins an entity. conlleval reads predictions in the same way.
 
     >>> find_entities(["B-PER", "I-PER", "I-LOC", "O", "I-PER"])
     [Entity(type='PER', start=0, end=2), Entity(type='LOC', start=2, end=3), Entity(type='PER', start=4, end=5)]

@@ -1,11 +1,11 @@
-"""Sentences of words: with their tags in CoNLL's columns to train on, or as plain texts to predict for.
+"""Sentences of words. CoNLL's columns have their tags; plain texts, to predict for, have none.
 
     West B-MISC
     Indian I-MISC
     all-rounder O
 
-In CoNLL's columns a line has a word and its tag, and a blank line ends a sentence. O is outside of any entity. Other
-tags have the place of the word in its entity, and the entity's type. B-PER begins an entity and I-PER goes on (BIO).
+In CoNLL's columns a line has a word and its tag. A blank line ends a sentence. O is outside of any entity. Other tags
+have the place of the word in its entity, and the entity's type. B-PER begins an entity and I-PER goes on (BIO).
 E-PER ends one and S-PER is a whole one (BIOES).
 
 A departure: each sentence is read alone. The paper (section 5.3) reads it among the other sentences of its document.
@@ -44,7 +44,7 @@ def read_sentences(path: str | Path, columns: Columns, labelled: bool) -> Iterat
         labelled: True: CoNLL's columns; False: a text in each row of a table, split by ``words_of``.
 
     Raises:
-        InputError: if the file cannot be read, a line has no tag, or a tag does not fit BIO or BIOES.
+        InputError: if a line has no tag, or a tag does not fit BIO or BIOES.
     """
     if labelled:
         yield from _read_conll(path)
@@ -69,10 +69,9 @@ def find_tags(sentences: Sequence[TaggedSentence], source: str) -> list[str]:
 def words_of(text: str) -> list[tuple[int, int]]:
     """(start, end) of each word of a text, divided as in hand-tagged corpora.
 
-    White space separates words, and each Chinese character is a word. Brackets, quotes and most punctuation are words
-    of their own at the ends of a word, and part of it inside. A full stop is a word at the end of the text alone:
-    after other words it may well belong to an abbreviation. The sentences of CoNLL-2003 already have white space
-    around every word, and stay as they are.
+    White space separates words. Each Chinese character is a word. Brackets, quotes and most punctuation are words at
+    the ends of a word, and part of it inside. A full stop is a word only at the end of the text. Elsewhere it may well
+    belong to an abbreviation. The sentences of CoNLL-2003 have white space around every word, and stay as they are.
 
     >>> text = "(J. Smith-Jones left the U.S. on Monday.)"
     >>> [text[start:end] for start, end in words_of(text)]

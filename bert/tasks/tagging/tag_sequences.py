@@ -1,4 +1,4 @@
-"""Tags that fit together: which tag may follow which in BIO and BIOES, and the most probable sequence of such tags."""
+"""Tags that fit together as BIO and BIOES have it, and the most probable sequence of such tags."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ OUTSIDE = "O"  # the tag of words outside of any entity
 
 
 def goes_on(tag: str, before: str) -> bool:
-    """Whether a tag I or E can go on with the entity of the tag before: it has the same type and has not ended.
+    """Whether a tag I or E can go on with the entity before: the same type, not yet ended.
 
     >>> goes_on("I-PER", "B-PER"), goes_on("E-PER", "I-PER"), goes_on("I-PER", "O"), goes_on("I-PER", "B-LOC")
     (True, True, False, False)
@@ -17,7 +17,7 @@ def goes_on(tag: str, before: str) -> bool:
 
 
 class TagSequences:
-    """Finds the best sequence of tags in which each I and E goes on with an entity, as in the training data.
+    """Finds the best sequence of tags in which each I and E goes on with an entity.
 
     A departure from the paper (section 5.3), which gives each word its own most probable tag. Such tags may go on with
     an entity that did not begin. Nobody meant such an entity, and the model is not sure of it. Without them the F1 on
@@ -37,8 +37,7 @@ class TagSequences:
 
         Args:
             logits: (words, labels)
-            follows: (words,) whether the word before it in the text is the one before it here. If not, no entity is
-                open.
+            follows: (words,) whether the row before is the word before. If not, no entity is open.
         """
         tags = logits.argmax(axis=1)
         scores = [
