@@ -117,11 +117,7 @@ def load_checkpoint(
 
 
 def load_config(directory: str | Path) -> BertConfig:
-    """The configuration of the model in one of our runs or in a Hugging Face BERT directory.
-
-    Raises:
-        InputError: if there is none, or it does not describe a BERT.
-    """
+    """The configuration of the model in a directory; raises an InputError if there is none, or it is not a BERT's."""
     return BertConfig.from_json_file(required_file(Path(directory), "config.json"))
 
 
