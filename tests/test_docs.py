@@ -114,3 +114,9 @@ def files_on_the_map() -> list[str]:
 
 def test_the_map_has_every_file_once():
     assert sorted(files_on_the_map()) == [name_of(path) for path in sorted(SOURCES) if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_departure_that_a_file_names_is_in_the_table(path):
+    if re.search(r"\bdepart(?:s|ures?)\b", path.read_text(encoding="utf-8"), re.I):
+        assert f"](../{name_of(path)})" in (ROOT / "docs/departures.md").read_text(encoding="utf-8")
