@@ -1,1 +1,1 @@
-"""Files to batches: read text, cut it into documents and examples, and make tensors."""
+"""Files to batches: documents, sentences, examples and tensors."""

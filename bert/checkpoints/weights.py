@@ -42,11 +42,7 @@ def required_file(directory: Path, name: str, expected: str | None = None) -> Pa
 
 
 def as_float32(weight: Tensor, source: str) -> Tensor:
-    """A weight in float32.
-
-    Raises:
-        InputError: if it is not a dense tensor of finite floats.
-    """
+    """A weight in float32; raises an InputError if it is not a dense tensor of finite floats."""
     if weight.layout != torch.strided or weight.is_meta or not weight.is_floating_point():
         raise InputError(f"{source} is of {weight.dtype}, {weight.layout}; a dense tensor of floats was expected")
     weight = weight.float()

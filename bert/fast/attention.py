@@ -6,6 +6,7 @@
 
 import math
 from functools import cache
+from typing import cast
 
 import torch
 from einops import rearrange
@@ -45,9 +46,11 @@ def attend_varlen(
     dropout_probability: float, causal: bool,
 ) -> Tensor:  # fmt: skip
     """Nothing is computed for padding, since there is none; nothing is counted, since that would synchronise."""
-    boundaries = (from_sequences.boundaries, to_sequences.boundaries, from_sequences.longest, to_sequences.longest)
+    boundaries = (
+        from_sequences.boundaries.int(), to_sequences.boundaries.int(), from_sequences.longest, to_sequences.longest
+    )  # fmt: skip
     if dropout_probability == 0 and not causal:
-        return varlen_attn(query, key, value, *boundaries)
+        return cast(Tensor, varlen_attn(query, key, value, *boundaries))
     # varlen_attn has no dropout; the operator that it calls does.
     attended, *_ = torch.ops.aten._flash_attention_forward(
         query, key, value, *boundaries, dropout_probability, is_causal=causal, return_debug_mask=False

@@ -1,5 +1,6 @@
 """A batch as the loader hands it over: sequences end to end, and what a head needs for its loss."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,8 @@ class Batch:
         input_ids: (tokens,) int64, all sequences end to end.
         token_type_ids: (tokens,) int64, 0 in segment A and 1 in segment B.
         sequences: which tokens belong together.
-        selected: (selected,) int64, the indices of the tokens whose last states the head reads; None: all. A head that
-            reads the pooled [CLS] alone selects nothing: an empty tensor.
+        selected: (selected,) int64, the indices of the tokens whose last states the head reads. None: all. A head that
+            reads the pooled [CLS] alone selects no token.
         choices: in multiple choice, which sequences are the choices of one example.
         labels: what the loss takes besides, by name.
     """
@@ -91,4 +92,5 @@ class Batch:
 
 def sequences_of(lengths: Sequence[int]) -> Sequences:
     """Sequences of these lengths, one after another."""
-    return Sequences.of_lengths(torch.tensor(lengths, dtype=torch.int64), max(lengths, default=0))
+    boundaries = torch.tensor([0, *itertools.accumulate(lengths)], dtype=torch.int32)
+    return Sequences(boundaries, max(lengths, default=0))

@@ -6,13 +6,13 @@ from bert.errors import InputError
 
 
 def label_names(num_labels: int, labels: Sequence[str] | None) -> tuple[str, ...]:
-    """The names given, or those that Hugging Face gives to labels without one.
+    """The names given, or the names that Hugging Face gives to labels without one.
 
     >>> label_names(2, None)
     ('LABEL_0', 'LABEL_1')
 
     Raises:
-        InputError: where there is no label, or two of them have one name.
+        InputError: if there is no label, or two have the same name.
     """
     if labels is None:
         labels = [f"LABEL_{number}" for number in range(num_labels)]

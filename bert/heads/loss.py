@@ -1,7 +1,6 @@
-"""A loss is a sum and a count: whoever adds up micro-batches and processes divides once, at the end.
+"""A loss is a sum and a count. The training loop adds up micro-batches and processes, and divides once, at the end.
 
-The mean of two means is not the mean of all as soon as the counts differ, and they do differ: one batch has 71
-masked tokens, the next 68.
+The mean of two means is not the mean of all if the counts differ. They do: one batch has 71 masked tokens, the next 68.
 """
 
 from typing import NamedTuple
@@ -12,15 +11,16 @@ from torch.nn import functional as F
 
 from bert import fast
 
-IGNORE_INDEX = -100  # in the place of a label: no loss is computed there
+IGNORE_INDEX = -100  # stands for no label: no loss is computed there
 
 
 class Loss(NamedTuple):
     """A loss added up over labels.
 
-    sum: () float32, with gradient: nats in a cross-entropy, squared units of the labels in a regression.
-    count: () integer, how many labels went into it.
-    correct: () integer, how many of them were guessed; None where a label is a number, and a guess more or less near.
+    Attributes:
+        sum: () float32, with gradient: nats in a cross-entropy, squared units of the labels in a regression.
+        count: () integer, the number of labels.
+        correct: () integer, how many were guessed; None if a label is a number.
     """
 
     sum: Tensor
@@ -35,8 +35,8 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
         logits: (count, classes) of any float type.
         labels: (count,) integers below classes. IGNORE_INDEX stands for no label and is not counted. Without any label
             the sum and the count are 0.
-        class_weights: (classes,) by which a label of each class weighs in the sum. The count stays that of the labels
-            (torch's weighted mean divides by the weights instead), so that a batch of light labels weighs little.
+        class_weights: (classes,) the weight of each class in the sum. The count stays the number of labels, so a batch
+            of light labels weighs little. (torch's weighted mean divides by the weights instead.)
     """
     total = F.cross_entropy(logits.float(), labels, class_weights, ignore_index=IGNORE_INDEX, reduction="sum")
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
@@ -60,9 +60,9 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor |
     """The negative log-likelihood of yes-or-no labels under sigmoid(``logits``), added up, in float32.
 
     Args:
-        logits, labels: (count, classes), or (count,) of a single class; a label is 1 for yes and 0 for no, and each of
-            them counts.
-        class_weights: (classes,) by which a yes of each class weighs more than a no.
+        logits: (count, classes), or (count,) of a single class.
+        labels: the same shape, 1 for yes and 0 for no. Each of them counts.
+        class_weights: (classes,) how much more a yes of each class weighs than a no.
     """
     total = F.binary_cross_entropy_with_logits(
         logits.float(), labels.float(), pos_weight=class_weights, reduction="sum"
@@ -72,7 +72,7 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor |
 
 
 def squared_error(predictions: Tensor, labels: Tensor) -> Loss:
-    """The squared distance of numbers from those that were to be predicted, added up, in float32.
+    """The squared distance of predictions from their labels, added up, in float32.
 
     Args:
         predictions, labels: (count,)
@@ -82,5 +82,5 @@ def squared_error(predictions: Tensor, labels: Tensor) -> Loss:
 
 
 def _count_of(labels: Tensor) -> Tensor:
-    """(): how many labels there are, made on their device: a copy from the host would wait for it."""
+    """(), the number of labels, made on their device: a copy from the host would synchronise."""
     return torch.full((), labels.numel(), device=labels.device)

@@ -15,14 +15,18 @@ from bert.model.sequences import Sequences
 
 @dataclass(frozen=True)
 class MultipleChoiceOutput:
-    """logits: (batch, choices), each choice's score; encoder: BertModel's output, of batch * choices sequences."""
+    """
+    Attributes:
+        logits: (batch, choices), the score of each choice.
+        encoder: what BertModel gave for batch * choices sequences.
+    """
 
     logits: Tensor
     encoder: BertOutput
 
 
 class BertForMultipleChoice(nn.Module):
-    """A vector whose product with the pooled [CLS] of context and choice is the choice's score; softmax over choices.
+    """Scores each choice by a vector's product with the pooled [CLS] of context and choice; softmax over choices.
 
     Source: Devlin et al. 2018, section 4.4 (SWAG).
     """
@@ -48,9 +52,9 @@ class BertForMultipleChoice(nn.Module):
     ) -> MultipleChoiceOutput:
         """
         Args:
-            input_ids, token_type_ids, attention_mask: (batch, choices, seq); in each sequence the context, and one of
-                its choices as the second segment. If a row has fewer choices than others, sequences without a token
-                (their attention_mask is all 0) fill it up, and have a score of minus infinity.
+            input_ids, token_type_ids, attention_mask: (batch, choices, seq). Each sequence has the context, and a
+                choice as the second segment. A row with fewer choices than others is filled up: attention_mask is all
+                0 there, and the score is minus infinity.
             sequences, selected: as BertModel takes them, for sequences end to end.
             choices: with these, which sequences are the choices of one example.
         """

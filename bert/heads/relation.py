@@ -17,7 +17,11 @@ from bert.model.sequences import Sequences
 
 @dataclass(frozen=True)
 class RelationOutput:
-    """logits: (batch, labels), each relation's score; encoder: what BertModel gave."""
+    """
+    Attributes:
+        logits: (batch, labels), the score of each relation.
+        encoder: what BertModel gave.
+    """
 
     logits: Tensor
     encoder: BertOutput
@@ -26,12 +30,12 @@ class RelationOutput:
 class BertForRelationExtraction(nn.Module):
     """A dense layer over the last states of the two markers before the entities, side by side, after dropout.
 
-    Source: Baldini Soares et al. 2019, "Matching the Blanks", section 3.2, "entity markers - entity start"; the markers
-    themselves are in the input (``bert.tokenization.entity_markers``). The pooler is not needed and not there.
+    Source: Baldini Soares et al. 2019, "Matching the Blanks", section 3.2, "entity markers - entity start". The input
+    has the markers (``bert.tasks.relations.inputs``). There is no pooler.
 
     Args:
-        num_labels: how many relations there are, where ``labels`` does not name them.
-        labels: the relations' names, in the order of the outputs; a direction, such as (e1,e2), is part of a name.
+        num_labels: how many relations there are, if ``labels`` does not name them.
+        labels: the relations' names, in the order of the outputs. A direction, such as (e1,e2), is part of a name.
     """
 
     def __init__(self, config: BertConfig, num_labels: int = 2, labels: Sequence[str] | None = None):
@@ -58,7 +62,7 @@ class BertForRelationExtraction(nn.Module):
 
         Args:
             entity_positions: (batch, 2) the columns of the first and the second entity's start markers. For sequences
-                end to end, ``selected`` says it: first and second marker of each sequence, (2 * sequences,).
+                end to end, ``selected`` has both markers of each sequence in turn, (2 * sequences,).
         """
         encoder = self.bert(
             input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,

@@ -14,14 +14,16 @@ from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, squared_e
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.sequences import Sequences
 
-# Hugging Face's names of them, which ``config.json`` holds.
+# Hugging Face's names, as in ``config.json``.
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
 
 @dataclass(frozen=True)
 class SequenceOutput:
-    """logits: (batch, labels), a score for each label; in a regression (batch, 1), the number itself.
-    encoder: what BertModel gave.
+    """
+    Attributes:
+        logits: (batch, labels), the score of each label; in a regression (batch, 1), the number itself.
+        encoder: what BertModel gave.
     """
 
     logits: Tensor
@@ -32,21 +34,22 @@ class BertForSequenceClassification(nn.Module):
     """The pooled [CLS], dropout, and a dense layer with one output per label.
 
     Source: Devlin et al. 2018, section 4.1; google-research/bert ``run_classifier.py``, ``create_model``. A departure:
-    there the dropout before the dense layer is 0.1 whatever the model's; here it is hidden_dropout_prob, as in
-    transformers.
+    there the dropout before the dense layer is always 0.1. Here it is hidden_dropout_prob, as in transformers.
 
     Args:
-        num_labels: how many labels there are, where ``labels`` does not name them.
-        problem_type: "single_label_classification": just one of the labels is right, a softmax over them;
-            "multi_label_classification": each may be right or not, a sigmoid for each; "regression": a single output
-            is a number, and its loss the squared error.
+        num_labels: how many labels there are, if ``labels`` does not name them.
+        problem_type: "single_label_classification": one label is right, softmax over all.
+            "multi_label_classification": each label is right or not, a sigmoid for each.
+            "regression": the single output is a number, and the loss the squared error.
         labels: the labels' names, in the order of the outputs.
-        class_weights: (labels,) how much each class weighs in the loss (see ``bert.heads.loss``); it is no part of
-            the checkpoint, since predictions do not need it.
+        class_weights: (labels,) how much each class weighs in the loss (see ``bert.heads.loss``). Predictions do not
+            need it, so no checkpoint has it.
 
     Raises:
-        InputError: where the labels do not fit the problem.
+        InputError: if the labels do not fit the problem.
     """
+
+    class_weights: Tensor | None
 
     def __init__(
         self,

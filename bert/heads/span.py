@@ -1,4 +1,4 @@
-"""Where in a text an answer begins and ends."""
+"""The beginning and the end of an answer in a text."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,10 @@ from bert.model.sequences import Sequences
 
 @dataclass(frozen=True)
 class SpanOutput:
-    """start_logits, end_logits: (batch, seq), each token's score as the answer's first and last; encoder: BertModel's
-    output.
+    """
+    Attributes:
+        start_logits, end_logits: (batch, seq), the score of each token as the answer's first and last.
+        encoder: what BertModel gave.
     """
 
     start_logits: Tensor
@@ -24,7 +26,7 @@ class SpanOutput:
 
 
 class BertForQuestionAnswering(nn.Module):
-    """A start vector and an end vector, whose products with the tokens' states are the scores.
+    """Scores each token by the products of its state with a start vector and with an end vector.
 
     Source: Devlin et al. 2018, section 4.2 (and 4.3: a question without an answer has its span at [CLS]);
     google-research/bert ``run_squad.py``, ``create_model``, which has no dropout here either.

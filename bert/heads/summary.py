@@ -1,4 +1,4 @@
-"""Which sentences of a document make up its summary."""
+"""The sentences of a document that make up its summary."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,11 @@ from bert.model.sequences import Sequences
 
 @dataclass(frozen=True)
 class SummaryOutput:
-    """logits: (sentences,), the score of each sentence of the batch, whose sigmoid is the probability that it is in the
-    summary; encoder: what BertModel gave.
+    """
+    Attributes:
+        logits: (sentences,), the score of each sentence of the batch. Its sigmoid is the probability that the summary
+            has the sentence.
+        encoder: what BertModel gave.
     """
 
     logits: Tensor
@@ -22,10 +25,10 @@ class SummaryOutput:
 
 
 class BertForExtractiveSummarization(nn.Module):
-    """A vector whose product with the last state of the [CLS] before a sentence is the sentence's score.
+    """Scores each sentence by a vector's product with the last state of the [CLS] before it.
 
-    Source: Liu 2019, "Fine-tune BERT for Extractive Summarization" (BertSum), section 2.2, the simple classifier; with
-    dropout before it, as in BERT's other heads. The pooler is not needed and not there.
+    Source: Liu 2019, "Fine-tune BERT for Extractive Summarization" (BertSum), section 2.2, the simple classifier. There
+    is dropout before it, as in BERT's other heads, and no pooler.
     """
 
     def __init__(self, config: BertConfig):
@@ -50,8 +53,8 @@ class BertForExtractiveSummarization(nn.Module):
         """Takes what BertModel takes, and for a padded batch besides:
 
         Args:
-            sentence_positions: (sentences,) the [CLS] of the sentences to score, row * seq + column, since rows have
-                unequal numbers of them. For sequences end to end, ``selected`` says it.
+            sentence_positions: (sentences,) the [CLS] of the sentences to score, row * seq + column. For sequences end
+                to end, ``selected`` has them.
         """
         encoder = self.bert(
             input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,

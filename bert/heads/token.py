@@ -15,19 +15,23 @@ from bert.model.sequences import Sequences
 
 @dataclass(frozen=True)
 class TokenOutput:
-    """logits: (batch, seq, labels), each token's score for each label; encoder: what BertModel gave."""
+    """
+    Attributes:
+        logits: (batch, seq, labels), the score of each label for each token; or (selected, labels).
+        encoder: what BertModel gave.
+    """
 
     logits: Tensor
     encoder: BertOutput
 
 
 class BertForTokenClassification(nn.Module):
-    """Dropout and a dense layer over each token's last state; the pooler is not needed and not there.
+    """Dropout and a dense layer over each token's last state; there is no pooler.
 
     Source: Devlin et al. 2018, section 5.3 and figure 4 (d): the first piece of a word carries its label.
 
     Args:
-        num_labels: how many labels there are, where ``labels`` does not name them.
+        num_labels: how many labels there are, if ``labels`` does not name them.
         labels: the labels' names, in the order of the outputs.
     """
 

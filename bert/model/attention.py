@@ -24,13 +24,11 @@ def scaled_dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Attention of one sequence: softmax(query @ key^T / sqrt(dim)) @ value.
 
-    Source: Vaswani et al. 2017, equation 1. Dropout on the attention weights as in google-research/bert
-    ``modeling.py``, ``attention_layer``: it drops whole tokens to attend to.
+    Source: Vaswani et al. 2017, equation 1. Dropout on the weights drops whole tokens to attend to, as in
+    google-research/bert ``modeling.py``, ``attention_layer``.
 
     Args:
-        query: (heads, queries, dim)
-        key, value: (heads, keys, dim)
-        dropout_probability: of each weight.
+        query, key, value: (heads, queries, dim), and (heads, keys, dim) twice.
         causal: whether a query attends to no key after its own; the last query is at the last key.
 
     Returns:
@@ -39,7 +37,7 @@ def scaled_dot_product_attention(
     scores = query @ key.mT / math.sqrt(query.shape[-1])  # (heads, queries, keys)
     if causal:
         queries, keys = scores.shape[-2:]
-        is_later = torch.ones(queries, keys, dtype=torch.bool, device=scores.device).triu(1 + keys - queries)
+        is_later = torch.ones_like(scores).triu(1 + keys - queries) > 0
         scores = scores.masked_fill(is_later, -math.inf)
     weights = scores.softmax(dim=-1)
     return dropout(weights, dropout_probability) @ value, weights
@@ -61,13 +59,15 @@ def attend(
         (queries, heads, dim); and of each sequence the weights (heads, queries, keys), if asked for.
     """
     attended, weights = [], []
-    lengths = [from_sequences.lengths.tolist(), to_sequences.lengths.tolist(), to_sequences.lengths.tolist()]
-    parts = (states.transpose(0, 1).split(each, dim=1) for states, each in zip((query, key, value), lengths))
-    for sequence in zip(*parts, strict=True):
-        its_attended, its_weights = scaled_dot_product_attention(*sequence, dropout_probability, causal)
-        attended.append(its_attended)
+    from_lengths, to_lengths = from_sequences.lengths.tolist(), to_sequences.lengths.tolist()
+    for parts in zip(query.split(from_lengths), key.split(to_lengths), value.split(to_lengths), strict=True):
+        heads = (rearrange(part, "tokens heads dim -> heads tokens dim") for part in parts)
+        its_attended, its_weights = scaled_dot_product_attention(
+            *heads, dropout_probability=dropout_probability, causal=causal
+        )
+        attended.append(rearrange(its_attended, "heads tokens dim -> tokens heads dim"))
         weights.append(its_weights)
-    return torch.cat(attended, dim=1).transpose(0, 1), weights if return_attention else None
+    return torch.cat(attended), weights if return_attention else None
 
 
 class MultiHeadAttention(nn.Module):
@@ -87,14 +87,9 @@ class MultiHeadAttention(nn.Module):
 
     def forward(
         self, from_states: Tensor, to_states: Tensor, from_sequences: Sequences, to_sequences: Sequences,
-        causal: bool = False, return_attention: bool = False,
+        return_attention: bool = False, causal: bool = False,
     ) -> tuple[Tensor, list[Tensor] | None]:  # fmt: skip
-        """
-        Args:
-            from_states: (queries, hidden_size), the tokens that attend.
-            to_states: (keys, hidden_size), the tokens that they attend to.
-            from_sequences, to_sequences: which of them belong together.
-            causal: whether a token attends to no later one.
+        """The tokens from_states (queries, hidden_size) attend to the tokens to_states (keys, hidden_size).
 
         Returns:
             (queries, hidden_size); and of each sequence the weights (heads, queries, keys), if asked for.
@@ -103,8 +98,6 @@ class MultiHeadAttention(nn.Module):
             rearrange(states, "tokens (heads dim) -> tokens heads dim", heads=self.num_attention_heads)
             for states in (self.query(from_states), self.key(to_states), self.value(to_states))
         )
-        dropout_probability = self.dropout_probability if self.training else 0.0
-        attended, weights = attend(
-            query, key, value, from_sequences, to_sequences, dropout_probability, causal, return_attention
-        )
+        rate = self.dropout_probability if self.training else 0.0
+        attended, weights = attend(query, key, value, from_sequences, to_sequences, rate, causal, return_attention)
         return self.output(rearrange(attended, "tokens heads dim -> tokens (heads dim)")), weights

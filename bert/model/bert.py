@@ -1,6 +1,6 @@
 """BertModel: embeddings, encoder and pooler; what every task shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -30,12 +30,11 @@ class BertOutput:
 
     def padded(self, padding: Padding) -> "BertOutput":
         """The same, with the batch's padding put back."""
-        states, attentions = self.hidden_states, self.attentions
-        return BertOutput(
-            padding.pad(self.last_hidden_state),
-            self.pooler_output,
-            None if states is None else tuple(padding.pad(each) for each in states),
-            None if attentions is None else tuple(padding.pad_attention(each) for each in attentions),
+        return replace(
+            self,
+            last_hidden_state=padding.pad(self.last_hidden_state),
+            hidden_states=self.hidden_states and tuple(map(padding.pad, self.hidden_states)),
+            attentions=self.attentions and tuple(map(padding.pad_attention, self.attentions)),
         )
 
 
@@ -73,16 +72,10 @@ class BertModel(nn.Module):
         initialize_weights(self, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        positions: Tensor | None = None,
-        selected: Tensor | None = None,
-    ) -> BertOutput:
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None,
+        return_attention: bool = False, return_hidden_states: bool = False,
+        sequences: Sequences | None = None, selected: Tensor | None = None,
+    ) -> BertOutput:  # fmt: skip
         """Takes sequences end to end, or a padded batch, which is unpadded at the door and padded at the exit.
 
         Args:
@@ -92,9 +85,8 @@ class BertModel(nn.Module):
             return_attention: fill ``attentions``, from the plain form of attention.
             return_hidden_states: fill ``hidden_states``.
             sequences: which tokens belong together. None: the batch is padded.
-            positions: (tokens,) of each token in its sequence. None: 0, 1, 2, ...
             selected: (selected,) indices of tokens: the last layer is computed for these and each [CLS] alone. None:
-                all. Neither of the two is for a padded batch.
+                all. Not for a padded batch.
 
         Raises:
             ValueError: if a sequence is longer than max_position_embeddings, or attention_mask has another shape than
@@ -102,37 +94,28 @@ class BertModel(nn.Module):
         """
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(input_ids)
-        self.check_length(input_ids.shape[1] if sequences is None else sequences.longest)
         if sequences is None:
             padding = Padding.of_mask(attention_mask, input_ids)
-            output = self.forward(
-                padding.unpad(input_ids), padding.unpad(token_type_ids), None, return_attention, return_hidden_states,
-                padding.sequences, padding.columns,
-            )  # fmt: skip
-            return output.padded(padding)
+            tokens = padding.unpad(input_ids), padding.unpad(token_type_ids), None
+            return self.forward(*tokens, return_attention, return_hidden_states, padding.sequences).padded(padding)
+        if sequences.longest > self.config.max_position_embeddings:
+            raise ValueError(
+                f"the sequences are {sequences.longest} tokens long, but this model has "
+                f"{self.config.max_position_embeddings} position embeddings (max_position_embeddings): shorten them"
+            )
 
-        if positions is None:
-            positions = sequences.positions(len(input_ids))
-        computed, first = selected, sequences.first
+        first, computed = sequences.first, selected
         if selected is not None and self.pooler is not None:
             computed = torch.cat([first, selected])  # the pooler reads the first token of each sequence
         states, hidden_states, attentions = self.encoder(
-            self.embeddings(input_ids, token_type_ids, positions), sequences, computed, return_attention,
-            return_hidden_states,
+            self.embeddings(input_ids, token_type_ids, sequences.positions(input_ids)),
+            sequences, computed, return_attention, return_hidden_states,
         )  # fmt: skip
         pooler_output = None
         if self.pooler is not None:
             pooler_output = self.pooler(states[first] if selected is None else states[: len(first)])
             states = states if selected is None else states[len(first) :]
         return BertOutput(states, pooler_output, hidden_states, attentions)
-
-    def check_length(self, length: int) -> None:
-        """Raises a ValueError if the position embeddings end before a sequence of this length does."""
-        if length > self.config.max_position_embeddings:
-            raise ValueError(
-                f"the sequences are {length} tokens long, but this model has {self.config.max_position_embeddings} "
-                f"position embeddings (max_position_embeddings): shorten them"
-            )
 
 
 def initialize_weights(module: nn.Module, config: BertConfig) -> None:

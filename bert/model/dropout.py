@@ -12,16 +12,9 @@ def dropout(states: Tensor, probability: float) -> Tensor:
     return F.dropout(states, probability)
 
 
-class Dropout(nn.Module):
+class Dropout(nn.Dropout):
     """``dropout`` while the model trains, and nothing otherwise."""
 
-    def __init__(self, probability: float):
-        super().__init__()
-        self.probability = probability
-
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Any shape -> the same shape."""
-        return dropout(states, self.probability) if self.training else states
-
-    def extra_repr(self) -> str:
-        return f"probability={self.probability}"
+        return dropout(input, self.p) if self.training else input

@@ -23,18 +23,6 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor) -> Tensor:
-        """
-        Args:
-            input_ids: (tokens,) integers below vocab_size.
-            token_type_ids: (tokens,) 0 in segment A, 1 in segment B.
-            positions: (tokens,) the position of each token in its sequence.
-
-        Returns:
-            (tokens, hidden_size)
-        """
-        embeddings = (
-            self.word_embeddings(input_ids)
-            + self.position_embeddings(positions)
-            + self.token_type_embeddings(token_type_ids)
-        )
-        return self.dropout(self.layer_norm(embeddings))
+        """Three of (tokens,) -> (tokens, hidden_size); a token type is 0 in segment A and 1 in segment B."""
+        words, types = self.word_embeddings(input_ids), self.token_type_embeddings(token_type_ids)
+        return self.dropout(self.layer_norm(words + self.position_embeddings(positions) + types))

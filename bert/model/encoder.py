@@ -29,9 +29,7 @@ class EncoderLayer(nn.Module):
         return_attention: bool = False,
     ) -> tuple[Tensor, list[Tensor] | None]:  # fmt: skip
         """Arguments and results as ``MultiHeadAttention`` has them: (queries, hidden_size), and perhaps the weights."""
-        attended, weights = self.attention(
-            from_states, to_states, from_sequences, to_sequences, return_attention=return_attention
-        )
+        attended, weights = self.attention(from_states, to_states, from_sequences, to_sequences, return_attention)
         states = self.attention_norm(from_states + self.dropout(attended))
         return self.feed_forward_norm(states + self.dropout(self.feed_forward(states))), weights
 
@@ -59,7 +57,7 @@ class Encoder(nn.Module):
             The last layer's states, (tokens, hidden_size) or (selected, hidden_size). Then, if asked for, all states
             from the embeddings to these, and each layer's attention weights (see ``MultiHeadAttention``).
         """
-        all_states, all_weights = [states], []
+        all_states, all_weights = (states,), ()
         for layer in self.layers:
             if selected is None or layer is not self.layers[-1]:
                 states, weights = layer(states, states, sequences, sequences, return_attention)
@@ -68,10 +66,6 @@ class Encoder(nn.Module):
                 from_sequences = sequences.select(indices)
                 states, weights = layer(states[indices], states, from_sequences, sequences, return_attention)
                 states = states[order.argsort()]
-            all_states += [states] if return_hidden_states else []
-            all_weights += [weights] if return_attention else []
-        return (
-            states,
-            tuple(all_states) if return_hidden_states else None,
-            tuple(all_weights) if return_attention else None,
-        )
+            all_states += (states,) if return_hidden_states else ()
+            all_weights += (weights,) if return_attention else ()
+        return states, all_states if return_hidden_states else None, all_weights if return_attention else None

@@ -20,17 +20,14 @@ class Sequences:
     """Which tokens belong together.
 
     Attributes:
-        boundaries: (sequences + 1,) int32: the first token of each sequence, and the end of the last one.
+        boundaries: (sequences + 1,) the first token of each sequence, and the end of the last one.
         longest: no sequence is longer.
+        columns: (tokens,) the position of each token; None: 0, 1, 2, ... in each sequence.
     """
 
     boundaries: Tensor
     longest: int
-
-    @classmethod
-    def of_lengths(cls, lengths: Tensor, longest: int) -> "Sequences":
-        """lengths: (sequences,)"""
-        return cls(F.pad(lengths.cumsum(0), (1, 0)).int(), longest)
+    columns: Tensor | None = None
 
     @property
     def first(self) -> Tensor:
@@ -42,25 +39,28 @@ class Sequences:
         """(sequences,)"""
         return self.boundaries.diff()
 
-    def positions(self, tokens: int) -> Tensor:
+    def positions(self, input_ids: Tensor) -> Tensor:
         """(tokens,) the position of each token in its sequence: 0, 1, 2, 0, 1, 2, 3, 0, 1, 2 above."""
-        starts = self.first.repeat_interleave(self.lengths, output_size=tokens)
-        return torch.arange(tokens, device=starts.device) - starts
+        if self.columns is not None:
+            return self.columns
+        return count(input_ids) - self.first.repeat_interleave(self.lengths, output_size=len(input_ids))
 
     def select(self, indices: Tensor) -> "Sequences":
-        """The same sequences, of selected tokens alone.
-
-        Args:
-            indices: (selected,) ascending. A token may be there several times.
-        """
-        return Sequences(torch.searchsorted(indices, self.boundaries, out_int32=True), len(indices))
+        """The same sequences of selected tokens alone; indices: (selected,) ascending, some perhaps twice."""
+        return Sequences(torch.searchsorted(indices, self.boundaries), len(indices))
 
     @cached_property
     def padding(self) -> "Padding":
         """The places of the tokens in a padded batch: a row for each sequence, as long as the longest."""
-        longest = int(self.lengths.max()) if len(self.lengths) else 0
-        is_token = torch.arange(longest, device=self.boundaries.device) < self.lengths[:, None]
-        return Padding(is_token.flatten().nonzero().squeeze(1), *is_token.shape)
+        lengths = self.lengths
+        longest = int(lengths.max())
+        skipped = (count(lengths) * longest - self.first).repeat_interleave(lengths)  # padding before each token
+        return Padding(count(skipped) + skipped, len(lengths), longest)
+
+
+def count(values: Tensor) -> Tensor:
+    """0, 1, 2, ... for each value."""
+    return torch.ones_like(values).cumsum(0) - 1
 
 
 @dataclass(frozen=True)
@@ -84,35 +84,23 @@ class Padding:
 
     @classmethod
     def of_mask(cls, attention_mask: Tensor | None, input_ids: Tensor) -> "Padding":
-        """The places of a batch's real tokens. A row without any is read as its first token of padding alone.
+        """The places of a batch's real tokens: attention_mask (batch, seq) is not 0 there. None means everywhere.
 
-        Args:
-            attention_mask: (batch, seq), 0 at padding; None: there is none.
-            input_ids: (batch, seq)
-
-        Raises:
-            ValueError: if the two shapes differ.
+        A row without any is read as its first token of padding alone. Raises a ValueError if the shapes differ.
         """
         if attention_mask is None:
-            return cls(torch.arange(input_ids.numel(), device=input_ids.device), *input_ids.shape)
+            attention_mask = torch.ones_like(input_ids)
         if attention_mask.shape != input_ids.shape:
-            raise ValueError(
-                f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}: both are "
-                f"(batch, seq)"
-            )
+            raise ValueError(f"attention_mask is {tuple(attention_mask.shape)}, but input_ids {tuple(input_ids.shape)}")
         is_token = attention_mask != 0
         is_token[:, 0] |= ~is_token.any(dim=1)
         return cls(is_token.flatten().nonzero().squeeze(1), *input_ids.shape)
 
     @property
-    def columns(self) -> Tensor:
-        """(tokens,)"""
-        return self.indices % self.seq
-
-    @property
     def sequences(self) -> Sequences:
-        """Each row as a sequence."""
-        return Sequences.of_lengths(torch.bincount(self.indices // self.seq, minlength=self.batch), self.seq)
+        """Each row as a sequence, whose tokens have their columns as positions."""
+        lengths = torch.bincount(self.indices // self.seq, minlength=self.batch)
+        return Sequences(F.pad(lengths.cumsum(0), (1, 0)), self.seq, self.indices % self.seq)
 
     def pad(self, states: Tensor, value: float = 0.0) -> Tensor:
         """(tokens, ...) -> (batch, seq, ...), with ``value`` at padding."""
@@ -126,6 +114,7 @@ class Padding:
     def pad_attention(self, weights: list[Tensor]) -> Tensor:
         """Of each sequence (heads, length, length) -> (batch, heads, seq, seq), with 0 at padding."""
         padded = weights[0].new_zeros(self.batch, self.seq, self.seq, len(weights[0]))
-        for row, columns in enumerate(self.columns.split(self.sequences.lengths.tolist())):
-            padded[row, columns[:, None], columns] = weights[row].permute(1, 2, 0)
+        columns = (self.indices % self.seq).split([each.shape[-1] for each in weights])
+        for row, its_columns in enumerate(columns):
+            padded[row, its_columns[:, None], its_columns] = weights[row].permute(1, 2, 0)
         return padded.permute(0, 3, 1, 2)

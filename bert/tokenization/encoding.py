@@ -105,11 +105,7 @@ def lengths_after_truncation(first: int, second: int, room: int, truncation: str
 
 
 def room_for_pieces(max_length: int, is_pair: bool) -> int:
-    """How many pieces fit beside ``[CLS]`` and ``[SEP]``.
-
-    Raises:
-        InputError: if even the special tokens do not fit.
-    """
+    """How many pieces fit beside ``[CLS]`` and ``[SEP]``; raises an InputError if not even these fit."""
     room = max_length - (3 if is_pair else 2)
     if room < 0:
         special = max_length - room

@@ -6,7 +6,7 @@ import pickle
 import sys
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, chain
 
 from bert.errors import InputError
@@ -60,11 +60,7 @@ class PieceTokenizer(ABC):
         return self._ids.get(token, self.unk_token_id)
 
     def id_to_token(self, token_id: int) -> str:
-        """The piece with this id.
-
-        Raises:
-            IndexError: if there is none.
-        """
+        """The piece with this id; raises an IndexError if there is none."""
         if not 0 <= token_id < len(self.vocabulary):
             raise IndexError(f"there is no piece {token_id}; ids run from 0 to {len(self.vocabulary) - 1}")
         return self.vocabulary[token_id]
@@ -93,7 +89,8 @@ class PieceTokenizer(ABC):
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         encoded: list[list[int]] = []
         with context.Pool(processes, _set_worker_tokenizer, (self,)) as pool:
-            for lengths, ids in pool.imap(_encode_in_worker, _groups(texts, _TEXTS_PER_TASK)):
+            tasks = (list(texts[start : start + _TEXTS_PER_TASK]) for start in range(0, len(texts), _TEXTS_PER_TASK))
+            for lengths, ids in pool.imap(_encode_in_worker, tasks):
                 ids = ids.tolist()
                 encoded.extend(ids[end - length : end] for length, end in zip(lengths, accumulate(lengths)))
         return encoded
@@ -123,12 +120,7 @@ class PieceTokenizer(ABC):
         return join_pair(first_pieces, second_pieces, self.cls_token_id, self.sep_token_id)
 
     def windows(
-        self,
-        first: str | Sequence[str],
-        second: str | Sequence[str] | None = None,
-        *,
-        max_length: int,
-        overlap: int,
+        self, first: str | Sequence[str], second: str | Sequence[str] | None = None, *, max_length: int, overlap: int
     ) -> list[Encoding]:
         """Windows over a text too long for the model: over ``second``, each beside all of ``first``, or over ``first``.
 
@@ -160,11 +152,6 @@ class PieceTokenizer(ABC):
             joined.offsets.extend(pieces.offsets)
             joined.word_ids.extend([word_id] * len(pieces.ids))
         return joined
-
-
-def _groups(texts: Sequence[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(texts), size):
-        yield list(texts[start : start + size])
 
 
 _worker_tokenizer: PieceTokenizer | None = None

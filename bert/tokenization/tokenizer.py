@@ -12,24 +12,21 @@ class Tokenizer(Protocol):
     WordPieceTokenizer and SentencePieceTokenizer have this type, and so may a class from elsewhere.
     """
 
-    @property
-    def vocabulary(self) -> list[str]: ...
+    vocabulary: list[str]
+    continues_word: list[bool]
+    unk_token_id: int
+    special_token_ids: frozenset[int]
+
     @property
     def vocab_size(self) -> int: ...
     @property
-    def continues_word(self) -> list[bool]: ...
-    @property
     def pad_token_id(self) -> int: ...
-    @property
-    def unk_token_id(self) -> int: ...
     @property
     def cls_token_id(self) -> int: ...
     @property
     def sep_token_id(self) -> int: ...
     @property
     def mask_token_id(self) -> int: ...
-    @property
-    def special_token_ids(self) -> frozenset[int]: ...
     @property
     def fingerprint(self) -> str: ...
 
@@ -50,10 +47,5 @@ class Tokenizer(Protocol):
     ) -> Encoding: ...
 
     def windows(
-        self,
-        first: str | Sequence[str],
-        second: str | Sequence[str] | None = None,
-        *,
-        max_length: int,
-        overlap: int,
+        self, first: str | Sequence[str], second: str | Sequence[str] | None = None, *, max_length: int, overlap: int
     ) -> list[Encoding]: ...

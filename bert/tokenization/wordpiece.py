@@ -28,7 +28,7 @@ CONTINUATION = "##"
 # Longer words are [UNK], which bounds the work per word. As in the Rust library; google-research/bert has 200.
 MAX_WORD_LENGTH = 100
 _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
-_SPECIAL_TOKEN = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+_SPECIAL_TOKEN = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
 
 class WordPieceTokenizer(PieceTokenizer):
@@ -73,11 +73,7 @@ class WordPieceTokenizer(PieceTokenizer):
 
     @classmethod
     def from_file(
-        cls,
-        path: str | Path,
-        lowercase: bool = True,
-        strip_accents: bool | None = None,
-        split_chinese: bool = True,
+        cls, path: str | Path, lowercase: bool = True, strip_accents: bool | None = None, split_chinese: bool = True
     ) -> "WordPieceTokenizer":
         """The tokenizer with the vocabulary in ``path``: one piece per line, ids by line.
 
@@ -105,20 +101,21 @@ class WordPieceTokenizer(PieceTokenizer):
 
     def pieces(self, text: str) -> Pieces:
         pieces = Pieces([], [], [])
-        word_id = 0
-        for start, part, is_special in _split_at_special_tokens(text):
-            if is_special:
+        word_id = start = 0
+        for index, part in enumerate(_SPECIAL_TOKEN.split(text)):
+            if index % 2:  # a special token; the parts between them have even indices
                 pieces.ids.append(self._ids[part])
                 pieces.offsets.append((start, start + len(part)))
                 pieces.word_ids.append(word_id)
                 word_id += 1
-                continue
-            for word, origins in self._normalizer.words_with_origins(part):
-                for token_id, first, end in self._spans(word):
-                    pieces.ids.append(token_id)
-                    pieces.offsets.append((start + origins[first], start + origins[end - 1] + 1))
-                    pieces.word_ids.append(word_id)
-                word_id += 1
+            else:
+                for word, origins in self._normalizer.words_with_origins(part):
+                    for token_id, first, end in self._spans(word):
+                        pieces.ids.append(token_id)
+                        pieces.offsets.append((start + origins[first], start + origins[end - 1] + 1))
+                        pieces.word_ids.append(word_id)
+                    word_id += 1
+            start += len(part)
         return pieces
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
@@ -190,17 +187,6 @@ _DECODED_WITHOUT_SPACE = (
     (" 've", "'ve"),
     (" 're", "'re"),
 )
-
-
-def _split_at_special_tokens(text: str) -> list[tuple[int, str, bool]]:
-    """The special tokens in ``text`` and the parts between them: (start, part, whether it is special)."""
-    parts, start = [], 0
-    for match in _SPECIAL_TOKEN.finditer(text):
-        parts.append((start, text[start : match.start()], False))
-        parts.append((match.start(), match.group(), True))
-        start = match.end()
-    parts.append((start, text[start:], False))
-    return parts
 
 
 def read_vocabulary(path: str | Path) -> list[str]:

@@ -1,9 +1,9 @@
 """Which documents are held out of the training, for validation.
 
-A document's index in the corpus decides, whatever the seed. So every run on a corpus holds out the same documents,
-and a resumed or continued run never trains on them. One document in twenty of the first ten thousand is held out,
-then ever fewer: each with probability 500 / index. A large corpus thus gives up little (a million documents: 2,800; a
-hundred million: 5,100), yet it holds out documents from everywhere in it. Nobody has to count the documents first.
+A document's index in the corpus decides, whatever the seed. So every run on a corpus holds out the same documents. A
+resumed or continued run never trains on them. One document in twenty of the first ten thousand is held out, and then
+ever fewer: each with probability 500 / index. A large corpus thus gives up little (a million documents: 2,800; a
+hundred million: 5,100). Still its held-out documents come from everywhere. Nobody has to count the documents first.
 """
 
 import hashlib

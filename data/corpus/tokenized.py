@@ -16,7 +16,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -50,7 +50,7 @@ class TokenizedCorpus:
             document_starts[d + 1], this one not included. No document is empty.
         held_out: (held_out,) int64, ascending: the indices of the held-out documents.
         training_counts: (vocab_size,) int64: how often each id occurs in the other documents.
-        checksum: of all arrays; another corpus or another vocabulary has another checksum.
+        checksum: of all arrays. Another corpus or vocabulary has another one.
     """
 
     tokens: np.ndarray
@@ -94,8 +94,9 @@ def write_corpus(
     directory = Path(directory)
     if fingerprint:
         fingerprint = hashlib.sha256(f"{fingerprint} {tokenizer.fingerprint}".encode()).hexdigest()
-        if _is_made_of(directory, fingerprint):
-            return open_corpus(directory)
+        with suppress(InputError):  # missing or damaged: it is made anew
+            if read_json_object(directory / _METADATA).get("fingerprint") == fingerprint:
+                return open_corpus(directory)
     _refuse_other_metadata(directory)
     try:
         (directory / _METADATA).unlink(missing_ok=True)
@@ -173,24 +174,12 @@ def _checksum(path: Path) -> int:
 
 
 def _refuse_other_metadata(directory: Path) -> None:
-    """
-    Raises:
-        InputError: if the directory has a facts.json without our arrays: it is somebody else's file.
-    """
+    """Raises an InputError if the directory has a facts.json without our arrays: it is somebody else's file."""
     path = directory / _METADATA
     if os.path.isfile(path) and not any(os.path.exists(directory / f"{name}.bin") for name in _TYPES):
         raise InputError(
             f"{path}: is not of a tokenized corpus, and would be replaced; name another directory (--shards)"
         )
-
-
-def _is_made_of(directory: Path, fingerprint: str) -> bool:
-    try:
-        return read_json_object(directory / _METADATA).get("fingerprint") == fingerprint and bool(
-            open_corpus(directory)
-        )
-    except InputError:
-        return False
 
 
 class _GrowingArray:

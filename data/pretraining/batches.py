@@ -149,15 +149,8 @@ class PretrainingBatches:
         first = window * self._documents.count // self._windows
         end = (window + 1) * self._documents.count // self._windows
         indices = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
-        return plan_examples(
-            self._corpus,
-            self._documents.corpus_indices(indices),
-            self._documents,
-            self._max_length,
-            self._seed,
-            epoch,
-            self._nsp,
-        )
+        documents = self._documents.corpus_indices(indices)
+        return plan_examples(self._corpus, documents, self._documents, self._max_length, self._seed, epoch, self._nsp)
 
     def _update(self, examples: np.ndarray, position: Position) -> Update:
         parts = np.split(examples, self._processes * self._accumulate)

@@ -38,13 +38,11 @@ EXAMPLE = np.dtype([
 ])  # fmt: skip
 
 Documents = TrainingDocuments | HeldOutDocuments
+Name = tuple[int, int]  # seed and epoch: the first parts of the names of all random numbers
 
 
 def check_max_length(max_length: int) -> None:
-    """
-    Raises:
-        InputError: if inputs of this length have no room for text.
-    """
+    """Raises an InputError if inputs of this length have no room for text."""
     if max_length < SHORTEST_MAX_LENGTH:
         raise InputError(
             f"--max-length {max_length}: an input has two or three special tokens, and {SHORTEST_MAX_LENGTH} positions "
@@ -99,7 +97,7 @@ def plan_examples(
 
 
 def _plan_pairs(
-    corpus: TokenizedCorpus, documents: np.ndarray, others: Documents, longest: int, name: tuple[int, int]
+    corpus: TokenizedCorpus, documents: np.ndarray, others: Documents, longest: int, name: Name
 ) -> np.ndarray:
     token_at, sentence_at = corpus.sentence_starts, corpus.document_starts
     target = _target_lengths(documents, longest, name)
@@ -136,9 +134,7 @@ def _plan_pairs(
     return np.concatenate(planned)
 
 
-def _plan_single_segments(
-    corpus: TokenizedCorpus, documents: np.ndarray, longest: int, name: tuple[int, int]
-) -> np.ndarray:
+def _plan_single_segments(corpus: TokenizedCorpus, documents: np.ndarray, longest: int, name: Name) -> np.ndarray:
     """As many whole sentences as fit into the target length. A longer sentence is cut.
 
     The rest of a cut sentence begins the next example, so that an epoch has every token once. Source: Liu et al. 2019
@@ -161,21 +157,21 @@ def _plan_single_segments(
     return np.concatenate(planned)
 
 
-def _target_lengths(documents: np.ndarray, longest: int, name: tuple[int, int]) -> np.ndarray:
+def _target_lengths(documents: np.ndarray, longest: int, name: Name) -> np.ndarray:
     """The length to aim at, one for each pass over a document. One pass in ten aims at a shorter one."""
     short = random_integers(2, longest, *name, _Draw.SHORT_LENGTH, documents)
     is_short = random_fractions(*name, _Draw.IS_SHORT, documents) < _SHORT_SEQUENCE_PROBABILITY
     return np.where(is_short, short, longest)
 
 
-def _other_documents(others: Documents, documents: np.ndarray, name: tuple[int, int], chunk: np.ndarray) -> np.ndarray:
+def _other_documents(others: Documents, documents: np.ndarray, name: Name, chunk: np.ndarray) -> np.ndarray:
     """A random document of ``others`` for each of ``documents``, never the document itself."""
     own_index = others.own_indices(documents)
     other_index = random_integers(0, others.count - 2, *name, _Draw.OTHER_DOCUMENT, chunk)
     return others.corpus_indices(other_index + (other_index >= own_index))  # skips the document itself
 
 
-def _truncate(examples: np.ndarray, longest: int, name: tuple[int, int]) -> None:
+def _truncate(examples: np.ndarray, longest: int, name: Name) -> None:
     """Drops tokens, one at a time, from a random end of the longer side (of B, if they are equal).
 
     Each side's loss is certain: first the longer side loses its surplus, then B and A lose one in turn. Only the end is

@@ -16,7 +16,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import NamedTuple
 
 from bert.errors import InputError
@@ -86,18 +85,6 @@ class SentencePieceModel:
     def unknown_id(self) -> int:
         """The id of the unknown piece."""
         return self.kinds.index(Kind.UNKNOWN)
-
-
-def read_model_bytes(path: str | Path) -> bytes:
-    """The content of a ``.model`` file.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); a .model file was expected") from None
 
 
 def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
@@ -175,11 +162,7 @@ def _parse_normalizer(data: bytes) -> NormalizerSettings:
 
 
 def _check(model: SentencePieceModel) -> None:
-    """Makes the library's checks: pieces are found by their strings, and byte pieces are complete.
-
-    Raises:
-        InputError: if one fails.
-    """
+    """Raises an InputError if a check of the library fails: pieces are unique, and byte pieces complete."""
     if not model.pieces:
         raise InputError("it has no pieces")
     if model.kinds.count(Kind.UNKNOWN) != 1:
@@ -226,11 +209,7 @@ def _by_number(data: bytes) -> tuple[dict[int, int], dict[int, bytes]]:
 
 
 def _fields(data: bytes) -> Iterator[_Field]:
-    """The fields of a message.
-
-    Raises:
-        InputError: if the bytes are not a row of fields.
-    """
+    """The fields of a message; raises an InputError if the bytes are not a row of fields."""
     position = 0
     while position < len(data):
         key, position = _varint(data, position)

@@ -21,7 +21,7 @@ from bert.tokenization.encoding import Pieces
 from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
-from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model, read_model_bytes
+from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model
 from bert.tokenization.sentencepiece.normalizer import Normalizer
 from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
 
@@ -96,12 +96,11 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     @classmethod
     def from_file(cls, path: str | Path) -> "SentencePieceTokenizer":
-        """The tokenizer in a ``.model`` file.
-
-        Raises:
-            InputError: if it cannot be read or is not a SentencePiece model; it names the file.
-        """
-        return cls(read_model_bytes(path), str(path))
+        """The tokenizer in a ``.model`` file; raises an InputError if it is not one."""
+        try:
+            return cls(Path(path).read_bytes(), str(path))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); a .model file was expected") from None
 
     def __reduce__(self):
         # Other processes compute the memos anew: that is faster than sending them.
@@ -109,22 +108,18 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     @property
     def pad_token_id(self) -> int:
-        """The id of ``[PAD]``, which fills up short rows."""
         return self._special_id("padding")
 
     @property
     def cls_token_id(self) -> int:
-        """The id of ``[CLS]``, which opens every input."""
         return self._special_id("beginning")
 
     @property
     def sep_token_id(self) -> int:
-        """The id of ``[SEP]``, which closes every segment."""
         return self._special_id("separator")
 
     @property
     def mask_token_id(self) -> int:
-        """The id of ``[MASK]``, which hides a piece."""
         return self._special_id("mask")
 
     def _name_of(self, role: str) -> str | None:
@@ -132,6 +127,7 @@ class SentencePieceTokenizer(PieceTokenizer):
         return next((name for name in _SPECIAL_NAMES[role] if name in self._ids), None)
 
     def _special_id(self, role: str) -> int:
+        """The id of a special token; raises an InputError if the model has none."""
         name = self._name_of(role)
         if name is None:
             raise InputError(

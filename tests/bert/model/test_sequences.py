@@ -17,7 +17,7 @@ def test_boundaries_first_tokens_lengths_and_positions_say_the_same():
     assert SEQUENCES.first.tolist() == [0, 3, 12, 13]
     assert SEQUENCES.lengths.tolist() == list(LENGTHS)
     assert SEQUENCES.longest == 9
-    assert SEQUENCES.positions(18).tolist() == [place for length in LENGTHS for place in range(length)]
+    assert SEQUENCES.positions(torch.zeros(18)).tolist() == [place for length in LENGTHS for place in range(length)]
 
 
 def test_selected_tokens_stay_in_their_sequences_and_may_be_there_twice():
@@ -45,7 +45,7 @@ def test_a_mask_may_have_holes_and_any_type(dtype):
     mask = torch.tensor([[1, 0, 1, 0], [0, 0, 1, 1]], dtype=dtype)
     padding = Padding.of_mask(mask, mask)
     assert padding.indices.tolist() == [0, 2, 6, 7]
-    assert padding.columns.tolist() == [0, 2, 2, 3]
+    assert padding.sequences.positions(torch.zeros(4)).tolist() == [0, 2, 2, 3]
     assert padding.sequences.boundaries.tolist() == [0, 2, 4]
 
 

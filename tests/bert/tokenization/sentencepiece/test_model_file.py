@@ -8,7 +8,7 @@ import pytest
 import sentencepiece
 
 from bert.errors import InputError
-from bert.tokenization.sentencepiece.model_file import Kind, NormalizerSettings, parse_model, read_model_bytes
+from bert.tokenization.sentencepiece.model_file import Kind, NormalizerSettings, parse_model
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 
 
@@ -101,9 +101,9 @@ def test_a_damaged_or_foreign_file_is_named_with_what_is_wrong(data, complaint, 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.model: cannot be read"):
-        read_model_bytes(tmp_path / "nowhere.model")
+        SentencePieceTokenizer.from_file(tmp_path / "nowhere.model")
     with pytest.raises(InputError, match="cannot be read"):
-        read_model_bytes(tmp_path)
+        SentencePieceTokenizer.from_file(tmp_path)
 
 
 def test_no_truncation_or_flipped_byte_does_more_than_raise_an_input_error():
