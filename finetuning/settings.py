@@ -1,13 +1,14 @@
-"""What a run of fine-tuning is told: the flags, and the paper's recipe for what no flag says."""
+"""The settings of a fine-tuning run: its flags, and the paper's recipe."""
 
 import argparse
+from collections.abc import Set
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import ClassVar
 
 from bert.errors import InputError
-from bert.predict_summary import SUMMARY_SENTENCES
-from bert.tokenization.long_texts import LONG_TEXTS
+from bert.tasks.kinds import KINDS, TRAINING_COLUMNS
+from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES
+from bert.tasks.task import Kind
 from bert.training import settings as shared
 from bert.training.settings import (
     TrainingSettings,
@@ -19,9 +20,7 @@ from bert.training.settings import (
     settings_of_run,
     whole,
 )
-from data.tasks.known import KNOWN_TASKS
-from finetuning.kinds import KINDS, OF_TABLES
-from finetuning.reading import check_flags, kind_of
+from finetuning.known_tasks import KNOWN_TASKS
 
 
 @dataclass(frozen=True)
@@ -70,30 +69,29 @@ class FinetuningSettings(TrainingSettings):
     OWN_FLAG: ClassVar[str] = "checkpoint"
 
 
-# A model as small as that of train_pretrain.py's defaults stands, and needs, larger steps.
+# A model as small as that of train_pretrain.py's defaults stands larger learning rates, and needs them.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
 
 
-def read_settings(command_line: list[str] | None, description: str | None = None) -> SimpleNamespace:
+def read_settings(command_line: list[str] | None, description: str | None = None) -> FinetuningSettings:
     """The run's settings: the flags given, over those of the run that is resumed, over the recipe.
 
     Args:
-        description: what ``--help`` says before the flags: the script's docstring.
+        description: the script's docstring, with which ``--help`` begins.
 
     Raises:
-        InputError: where they do not go together, or the run's directory holds another run.
+        InputError: if flags contradict each other, or if the run's directory holds another run.
     """
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     defaults = FinetuningSettings()
     if not given.keys() & {"task", "data", "train", "resume"}:
-        for name in sorted(given.keys() & (OF_TABLES | {"problem", "label_separator"})):
+        for name in sorted(given.keys() & (TRAINING_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
-    values = settings_of_run(given, defaults, parser)
-    settings = SimpleNamespace(**vars(values))
+    settings = settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -104,8 +102,26 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     return settings
 
 
+def kind_of(problem: str | None, task: str | None) -> Kind:
+    """The kind that --problem names, else the known task's, else one label of several."""
+    return KINDS[problem or (KNOWN_TASKS[task].problem if task else "single-label")]
+
+
+def check_flags(given: Set[str], kind: Kind) -> None:
+    """Checks that a kind heeds the flags that were given.
+
+    Raises:
+        InputError: if only other kinds heed one of them.
+    """
+    of_some_kinds = frozenset[str]().union(*(other.flags for other in KINDS.values()))
+    for name in sorted(given & of_some_kinds - kind.flags):
+        raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
+    if "long_texts" in given and kind.long_text_handling is not None:
+        raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
+
+
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """The flags."""
+    """The flags of ``train_finetune.py``."""
     parser = shared.make_parser(description)
     shared.add_run_arguments(parser)
 
@@ -113,7 +129,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
     task.add_argument("--data", metavar="DIR", help="the known data set's directory")
     task.add_argument("--train", metavar="FILE", help="labelled texts: .tsv .csv .jsonl, also .gz .xz .bz2")
-    task.add_argument("--dev", metavar="FILE", help="to choose the best epoch by (a tenth of --train)")
+    task.add_argument("--dev", metavar="FILE", help="labelled texts that select the best epoch (a tenth of --train)")
     task.add_argument("--test", metavar="FILE", help="labelled texts that the report measures on besides")
     task.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1 (text)")
     task.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
@@ -125,8 +141,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--class-weights", nargs="+", action="extend", metavar="W",
         help="'balanced', or LABEL=WEIGHT for each label (one that begins with '-': --class-weights=-1=2)",
     )  # fmt: skip
-    task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")
-    task.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of texts over --max-length (head)")
+    task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
+    task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead, for spans (0)")
     add_number(task, "--summary-sentences", positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
     add_number(task, "--workers", positive, "processes that tokenize (1)")
@@ -136,7 +152,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     start.add_argument(
         "--fresh", nargs="+", action="extend", choices=("head", "pooler"), help="parts that start untrained in any case"
     )
-    add_switch(start, "--random-start", "the checkpoint's sizes and vocabulary alone, with untrained weights")
+    add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
     training = shared.add_training_arguments(parser)
@@ -144,7 +160,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_number(training, "--early-stopping", positive, "stop after this many evaluations without a better one")
     add_number(training, "--dropout", probability, "of hidden states and attention weights (the checkpoint's)")
     add_number(training, "--reinitialize-layers", whole, "top layers that start untrained (0)")
-    add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of that of the layer above (1)")
+    add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of the next layer's (1)")
     return parser
 
 
