@@ -1,7 +1,7 @@
 """Several processes that train one model, each on its share of the batch.
 
-``torchrun`` starts them and gives each its rank in the environment. Without it there is one process, and everything here
-does nothing.
+``torchrun`` starts them and gives each its rank in the environment. Without it there is one process, and nothing here
+does anything.
 """
 
 import contextlib
@@ -116,7 +116,7 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
 
     Two deaths take longer to notice. If a whole machine dies, nobody closes its connections. On GPUs the others wait in
     NCCL. There PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by default) ends them when NCCL reports the lost
-    connection, or else at the time limit. Rely on torchrun there. (This is from NCCL's documentation; it was not tried.)
+    connection, or else at the time limit. Rely on torchrun there. (NCCL's documentation says so; it was not tried.)
 
     Args:
         device: "auto" (CUDA if there is a GPU, else the CPU), "cpu" or "cuda".
@@ -145,14 +145,14 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
             )
         chosen = torch.device("cuda", local_rank)
         torch.cuda.set_device(chosen)
-        # PyTorch prefers cuDNN's attention on Hopper. It plans each new shape, which takes up to a second, and texts have
-        # many shapes. The other kernels need no plan.
+        # PyTorch prefers cuDNN's attention on Hopper. It plans each new shape for up to a second, and texts have many
+        # shapes. The other kernels need no plan.
         torch.backends.cuda.enable_cudnn_sdp(False)
     if count == 1:
         yield Processes(0, 1, chosen)
         return
-    # When this module is first imported, its parameters take the default group as their default value. The wrapped model
-    # imports it. If the group existed by then, it would never be released, with its threads (see _leave).
+    # When this module is first imported, its parameters take the default group as their default value. The wrapped
+    # model imports it. If the group existed by then, it would never be released, with its threads (see _leave).
     importlib.import_module("torch.distributed.nn.functional")
     # Gradients on GPUs go through NCCL. The few numbers that the CPU needs every step (label counts, a request to stop)
     # go through gloo: no process synchronises to learn them. Preparing a corpus can take hours, while the other
