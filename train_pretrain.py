@@ -237,7 +237,7 @@ def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTrai
     model = BertForPreTraining(config)
     if settings.sinusoidal_start:
         start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
-    if not settings.nsp:  # nothing trains these two then
+    if not settings.nsp and model.bert.pooler is not None:  # nothing trains these two then
         model.bert.pooler.requires_grad_(False)
         model.next_sentence.requires_grad_(False)
     return model

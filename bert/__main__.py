@@ -18,6 +18,9 @@ from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
 from bert.training.settings import finite, positive
 
+# PyTorch takes seconds to load. So only the functions that run a command import it: --help and errors in the flags
+# come at once.
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
@@ -27,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands. Its result has the command's function as ``function``."""
+    """The parser of all commands; its result has the command's function as ``function``."""
     parser = argparse.ArgumentParser(
         prog="python -m bert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -106,16 +109,15 @@ def refuse_to_write_over_input(output: str | None, file: str) -> None:
         raise InputError(f"{output} is the file of the texts, which would be lost; name another output")
 
 
-# Only the functions below load PyTorch, which takes seconds. So --help and errors in the flags come at once.
-
-
 def run_fill_mask(given: argparse.Namespace) -> None:
+    """Prints the five most probable pieces for each blank."""
     from bert.commands.fill_mask import print_fillings
 
     print_fillings(given.run, given.text)
 
 
 def run_tokenize(given: argparse.Namespace) -> None:
+    """Prints the pieces of a text, aligned with it."""
     from bert.checkpoints.vocabulary import load_tokenizer
     from bert.commands.alignment import aligned_pieces
 
@@ -138,6 +140,7 @@ def run_predict(given: argparse.Namespace) -> None:
 
 
 def run_embed(given: argparse.Namespace) -> None:
+    """Writes vectors, and prints the shape of their array."""
     from bert.commands.embed import embed_file
     from bert.training.distributed import start_processes
 

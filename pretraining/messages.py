@@ -14,7 +14,7 @@ def describe(
     settings: PretrainingSettings, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
 ) -> str:
     """What is about to happen, for the user to check."""
-    config = run.model.config
+    config = run.trainable.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     return (
         f"Model:  {settings.size}, {config.num_hidden_layers} layers of {config.hidden_size}, "

@@ -37,7 +37,7 @@ def make_plan(settings: PretrainingSettings, run: Run) -> str:
     Raises:
         InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
     """
-    config, processes = run.model.config, run.processes
+    config, processes = run.trainable.config, run.processes
     setup = Setup(
         config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.world_size,
         run.precision.name, settings.shard, settings.recompute, processes.device.type,
@@ -110,7 +110,7 @@ def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[floa
     """
     processes = run.processes
     run.model.train()
-    counts = {name: count * processes.world_size for name, count in run.model.label_counts(batch).items()}
+    counts = {name: count * processes.world_size for name, count in run.trainable.label_counts(batch).items()}
     together = UPDATES_OF_A_GPU if processes.device.type == "cuda" else 1
     seconds: list[float] = []
     with run.training():

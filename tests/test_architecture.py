@@ -36,7 +36,10 @@ MAY_IMPORT = {
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.tokenization", "bert.training", "bert.tasks", "data",
     },
-    "pretraining": {"bert.errors", "bert.config", "bert.training", "bert.commands", "data"},
+    "pretraining": {
+        "bert.errors", "bert.config", "bert.tokenization", "bert.model", "bert.heads", "bert.training", "bert.commands",
+        "data",
+    },
 }  # fmt: skip
 # Between the kinds of tasks: all may read tables of texts, and relations are labels of texts too.
 KINDS_MAY_IMPORT = {"relations": {"classification"}, "spans": {"classification"}, "tagging": {"classification"}}

@@ -21,7 +21,7 @@ from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
-from bert.training.state import load_newest_state
+from bert.training.state import newest_state
 from pretraining import planning
 from tests.conftest import make_documents, weights_of
 
@@ -111,14 +111,14 @@ def test_the_loss_goes_down(corpus, tmp_path):
 
 
 def test_compiled_it_trains_to_the_same_losses(corpus, tmp_path, monkeypatch):
-    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0]
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32"]
     assert pretrain(*arguments, "--output", tmp_path / "plain") == 0
     torch.compiler.reset()
-    programs, compile_it = CompileCounter(), torch.compile  # without the minutes that a C++ compiler takes
+    graphs, compile_it = CompileCounter(), torch.compile  # without the minutes that a C++ compiler takes
     with monkeypatch.context() as patched:
-        patched.setattr(torch, "compile", lambda part, **how: compile_it(part, backend=programs, **how))
+        patched.setattr(torch, "compile", lambda part, **how: compile_it(part, backend=graphs, **how))
         assert pretrain(*arguments, "--compile", "--output", tmp_path / "compiled") == 0
-    assert 4 <= programs.frame_count <= 10  # embeddings, layers, the last layer, the loss; and for other shapes
+    assert 4 <= graphs.frame_count <= 10  # embeddings, layers, the last layer, the loss; and for other shapes
     logs = (read_log(tmp_path / name / "log.jsonl") for name in ("plain", "compiled"))
     for line, other in zip(*logs, strict=True):
         for name, value in line.items():
@@ -169,7 +169,7 @@ def test_a_plan_reads_no_corpus_writes_nothing_and_measures_what_it_is_asked_abo
     assert float(hours) == pytest.approx(1e7 * 8 * 16 / int(rate.replace(",", "")) / 3600, rel=0.02)
     assert not list(tmp_path.iterdir())
 
-    assert pretrain("--plan", 4, *run, "--vocab-size", 1_000, "--shard-optimizer", "--no-nsp", "--epochs", 2) == 0
+    assert pretrain("--plan", 4, *run, "--vocab-size", 1_000, "--shard", "--no-nsp", "--epochs", 2) == 0
     table = capsys.readouterr().out
     assert "processes: 4, micro-batches in each: 1, examples in each of those: 8" in table
     assert "hours at that rate" not in table
@@ -218,19 +218,19 @@ def test_of_two_processes_one_says_what_is_wrong(tmp_path, wrong, complaint):
 def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     few = "\n\n".join("\n".join(document) for document in make_documents(11))  # so that a second epoch begins
     corpus = write(tmp_path / "few.txt", few)
-    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0]
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32"]
     runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "four_sharded", "control")}
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
     assert pretrain(*arguments, "--output", runs["control"], "--batch-size", 4) == 0
     line = command(*arguments, "--output", runs["processes"], "--accumulate", 2, processes=2)
     subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
-    line = command(*arguments, "--output", runs["four_sharded"], "--shard-optimizer", processes=4)
+    line = command(*arguments, "--output", runs["four_sharded"], "--shard", processes=4)
     subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
     by_four = weights_of(runs["four_sharded"])
-    (runs["four_sharded"] / "training_state" / "step-00000006.pt").write_bytes(b"")  # so that step 4 is the newest
-    assert pretrain("--resume", "--output", runs["four_sharded"], "--no-shard-optimizer") == 0
-    assert weights_of(runs["four_sharded"]) != by_four  # made anew, with other rounding
+    shutil.rmtree(runs["four_sharded"] / "training_state" / "step-00000006")  # so that step 4 is the newest
+    assert pretrain("--resume", "--output", runs["four_sharded"], "--no-shard") == 0
+    assert weights_of(runs["four_sharded"]) != by_four  # computed again, with other rounding
 
     epochs = [line["epoch"] for line in read_log(runs["whole"] / "log.jsonl") if "epoch" in line]
     assert (epochs[0], epochs[-1]) == (0, 1)
@@ -254,7 +254,7 @@ def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_who
     line = command("--corpus", corpus, "--output", tmp_path / "run", *endless, processes=2)
     with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
         deadline = time.monotonic() + 100
-        while not list(tmp_path.glob("run/training_state/*.sha256")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob("run/training_state/step-*")) and time.monotonic() < deadline:
             time.sleep(0.05)
         workers = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
         rank_of = {int(pid): re.search(rb"\0RANK=(\d)", Path(f"/proc/{pid}/environ").read_bytes()) for pid in workers}
@@ -264,7 +264,7 @@ def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_who
     assert job.returncode == 1
     assert re.search(r"Root Cause.*rank +: 1 .*exitcode +: -9", said, re.DOTALL), said
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
-    assert load_newest_state(tmp_path / "run" / "training_state")[0]["progress"]["step"] % 5 == 0
+    assert newest_state(tmp_path / "run" / "training_state")[1]["progress"]["step"] % 5 == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -278,19 +278,17 @@ def test_an_interrupted_run_goes_on_bit_for_bit(finished, tmp_path, number):
         command("--corpus", corpus, "--output", run, *long_run), env=environment(), stdout=subprocess.DEVNULL
     ) as process:
         deadline = time.monotonic() + 60
-        while not list(run.glob("training_state/*.sha256")) and time.monotonic() < deadline:
+        while not list(run.glob("training_state/step-*")) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(number)
         code = process.wait(60)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 130)
-    step = load_newest_state(run / "training_state")[0]["progress"]["step"]
+    step = newest_state(run / "training_state")[1]["progress"]["step"]
     assert 3 <= step < 40
     assert pretrain("--output", run, "--resume") == 0
     assert same_bytes(expected, run)
-    states = [load_newest_state(folder / "training_state")[0] for folder in (expected, run)]
-    for part in ("m", "v"):
-        for a, b in zip(*(state["optimizer"]["state"].values() for state in states), strict=True):
-            assert a[part].equal(b[part])
+    states = [newest_state(folder / "training_state")[0] / "__0_0.distcp" for folder in (expected, run)]
+    assert states[0].read_bytes() == states[1].read_bytes()  # weights and optimizer state
     logs = [[line for line in read_log(folder / "log.jsonl") if "masked_lm_loss" in line] for folder in (expected, run)]
     assert [line["masked_lm_loss"] for line in logs[0]] == [line["masked_lm_loss"] for line in logs[1]]
 
@@ -298,11 +296,11 @@ def test_an_interrupted_run_goes_on_bit_for_bit(finished, tmp_path, number):
 def test_a_run_goes_on_from_the_state_before_a_damaged_one(finished, tmp_path, capsys):
     corpus, run = finished
     assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *SMALL_RUN) == 0
-    newest = tmp_path / "run" / "training_state" / "step-00000006.pt"
+    newest = tmp_path / "run" / "training_state" / "step-00000006" / "__0_0.distcp"
     newest.write_bytes(newest.read_bytes()[:-100])
     assert pretrain("--output", tmp_path / "run", "--resume") == 0
     printed = capsys.readouterr().out
-    assert "step-00000006.pt: is damaged" in printed
+    assert "step-00000006: is damaged" in printed
     assert "from step 4" in printed
     assert same_bytes(run, tmp_path / "run")
 
@@ -458,20 +456,20 @@ def test_a_vocabulary_that_does_not_fit_the_run_is_refused(corpus, tmp_path, cap
 def test_a_full_disk_keeps_the_last_checkpoint(corpus, tmp_path, capsys, monkeypatch):
     import errno
 
-    from bert.training import state
+    from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
     run = tmp_path / "run"
-    save, calls = torch.save, []
+    write, calls = FileSystemWriter.write_data, []
 
     def full_at_the_second(*arguments):
         calls.append(1)
         if len(calls) == 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        save(*arguments)
+        return write(*arguments)
 
-    monkeypatch.setattr(state.torch, "save", full_at_the_second)
+    monkeypatch.setattr(FileSystemWriter, "write_data", full_at_the_second)
     assert "the disk is full" in error_of(capsys, "--corpus", corpus, "--output", run, *SMALL_RUN)
-    assert load_newest_state(run / "training_state")[0]["progress"]["step"] == 2
+    assert newest_state(run / "training_state")[1]["progress"]["step"] == 2
     assert load_checkpoint(run, BertForPreTraining)
     assert not list(run.rglob("*.tmp"))
 
@@ -490,7 +488,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(co
     monkeypatch.setattr(BertForPreTraining, "losses", broken_at_the_fourth_update)
     message = error_of(capsys, "--corpus", corpus, "--output", run, *SMALL_RUN)
     assert re.search(r"not a finite number at step 4 \(examples of epoch 0 that begin at the tokens \d+, ", message)
-    assert load_newest_state(run / "training_state")[0]["progress"]["step"] == 2
+    assert newest_state(run / "training_state")[1]["progress"]["step"] == 2
     assert all(weight.isfinite().all() for weight in weights(run).values())
 
 

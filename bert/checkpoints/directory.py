@@ -98,21 +98,10 @@ def load_checkpoint(
     with torch.device("meta"):  # shapes without memory: almost all initial values would be replaced at once
         model = model_class(config, **model_arguments)
     expected = model.state_dict()
-    weights = {
-        name: weight
-        for name, weight in weights.items()
-        if not (_is_in(name, fresh) and name in expected and weight.shape != expected[name].shape)
-    }
-    problems = _misfits(weights, expected, fresh)
-    if problems:
-        raise InputError(f"{path} does not fit {model_class.__name__}: weights {problems}")
-    weights = {
-        name: weights[name].float() if _is_in(name, fresh) else as_float32(weights[name], f"{path}: {name}")
-        for name in expected.keys() & weights.keys()
-    }
+    weights = _fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts are newly initialized
-    model.load_state_dict(weights, strict=False, assign=True)  # _misfits was strict, in better words
+    model.load_state_dict(weights, strict=False, assign=True)  # _fitting was strict, in better words
     return model.requires_grad_().eval()
 
 
@@ -142,6 +131,28 @@ def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:
     saved = {"labels": labels, "problem_type": problem_type}
     parameters = inspect.signature(model_class).parameters
     return {name: value for name, value in saved.items() if name in parameters and value is not None}
+
+
+def _fitting(
+    weights: dict[str, Tensor], expected: dict[str, Tensor], fresh: tuple[str, ...], failure: str
+) -> dict[str, Tensor]:
+    """The weights for a model in float32, without parts that are newly initialized.
+
+    Raises:
+        InputError: with ``failure`` if the weights do not fit, or if one is not finite.
+    """
+    weights = {
+        name: weight
+        for name, weight in weights.items()
+        if not (_is_in(name, fresh) and name in expected and weight.shape != expected[name].shape)
+    }
+    problems = _misfits(weights, expected, fresh)
+    if problems:
+        raise InputError(f"{failure}: weights {problems}")
+    return {
+        name: weights[name].float() if _is_in(name, fresh) else as_float32(weights[name], f"{failure}: {name}")
+        for name in expected.keys() & weights.keys()
+    }
 
 
 def _misfits(weights: dict[str, Tensor], expected: dict[str, Tensor], fresh: tuple[str, ...]) -> str:

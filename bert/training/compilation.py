@@ -5,6 +5,7 @@ All layers share a layer's graphs, so compiling takes seconds. The code between 
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,7 +35,8 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
     from torch._dynamo.exc import FailOnRecompileLimitHit, ShortenTraceback
 
     fast.load()
-    parts = [part for part in model.modules() if isinstance(part, COMPILED)]
+    parts: list[Any] = [part for part in model.modules() if isinstance(part, COMPILED)]
+    hooks = [part.register_forward_pre_hook(_find_padding) for part in parts if isinstance(part, EncoderLayer)]
     for part in parts:
         part.forward = torch.compile(part.forward, fullgraph=True)
     try:
@@ -53,6 +55,8 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
             f"--compile: the model's parts cannot be compiled here ({cause}); leave --compile out, or mend the compiler"
         ) from error
     finally:
+        for hook in hooks:
+            hook.remove()
         for part in parts:
             del part.forward  # the class's own forward is visible again
 
@@ -60,6 +64,15 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
 def eager() -> contextlib.AbstractContextManager:
     """Inside the block compiled parts run eagerly. Evaluations do: their shapes would need more graphs."""
     return torch.compiler.set_stance("force_eager")
+
+
+def _find_padding(layer: nn.Module, inputs: tuple) -> None:
+    """Finds the padding that attention needs, unless a GPU's kernel needs none. It depends on the data, so a graph
+    cannot.
+    """
+    states, _, from_sequences, to_sequences, *_ = inputs
+    if not (states.is_cuda and torch.is_autocast_enabled("cuda")):
+        _ = from_sequences.padding, to_sequences.padding  # cached there
 
 
 def _first_error(message: str) -> str:

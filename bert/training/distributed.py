@@ -85,9 +85,9 @@ class Processes:
         """
         if self.world_size == 1:
             return make()
-        value, error = None, None
+        made, error = [], None
         try:
-            value = make()
+            made.append(make())
         except InputError as found:
             error = found
         failed = self.gather(error is not None)
@@ -95,7 +95,7 @@ class Processes:
             raise error
         if any(failed):
             raise SystemExit(2)
-        return value
+        return made[0]
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """``model`` with gradients that are averaged over the processes during the backward pass."""

@@ -1,8 +1,7 @@
-"""Layers that are treated differently, for fine-tuning that is more stable on small sets: the top ones re-initialised,
-and a learning rate for each.
-"""
+"""Fine-tuning that is more stable on small sets: newly initialized top layers, and a learning rate for each layer."""
 
 import re
+from typing import cast
 
 import torch
 from torch import nn
@@ -11,10 +10,10 @@ from bert.model.bert import BertModel, initialize_weights
 
 
 def reinitialize_top_layers(bert: BertModel, count: int) -> None:
-    """Gives the encoder's last ``count`` layers, and the pooler, new initial weights, in place.
+    """Initializes the encoder's last ``count`` layers and the pooler anew, in place.
 
-    Source: Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning", section 5: the top layers are those that
-    pretraining has specialised for its own tasks.
+    Source: Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning", section 5. Pretraining specialises the top
+    layers for its own tasks.
     """
     for layer in list(bert.encoder.layers)[len(bert.encoder.layers) - count :]:
         initialize_weights(layer, bert.config)
@@ -23,17 +22,17 @@ def reinitialize_top_layers(bert: BertModel, count: int) -> None:
 
 
 def decay_learning_rate_by_layer(optimizer: torch.optim.Optimizer, model: nn.Module, decay: float) -> None:
-    """Lets each layer learn at ``decay`` times the rate of the one above it, in place; the head at the full rate.
+    """Lets each layer learn at ``decay`` times the rate of the layer above it, in place. The head has the full rate.
 
-    The optimizer's groups are split by layer; each part carries its ``learning_rate_factor``, which the training loop
-    multiplies by the rate of the schedule. Source: Howard & Ruder 2018 (ULMFiT), section 3.2, "discriminative
-    fine-tuning"; for BERT, Sun et al. 2019, section 5.3.4.
+    Splits the optimizer's groups by layer. Each part carries its ``learning_rate_factor``, by which the training loop
+    multiplies the scheduled rate. Source: Howard & Ruder 2018 (ULMFiT), section 3.2, "discriminative fine-tuning"; for
+    BERT, Sun et al. 2019, section 5.3.4.
 
     Args:
-        optimizer: one that has made no update yet.
-        model: has the encoder as ``bert``.
+        optimizer: has made no update yet.
+        model: has its encoder at ``model.bert.encoder``.
     """
-    top = len(model.bert.encoder.layers) + 1
+    top = 1 + len(cast(BertModel, model.bert).encoder.layers)
     heights = {id(parameter): height_of(name, top) for name, parameter in model.named_parameters()}
     groups = []
     for group in optimizer.param_groups:
@@ -45,7 +44,7 @@ def decay_learning_rate_by_layer(optimizer: torch.optim.Optimizer, model: nn.Mod
 
 
 def height_of(name: str, top: int) -> int:
-    """How high in the model a parameter is: 0 for the embeddings, then the layers, ``top`` for pooler and head.
+    """The height of a parameter: 0 in the embeddings, then the layer's number from 1, ``top`` in pooler and head.
 
     >>> height_of("bert.encoder.layers.3.attention.query.weight", 13)
     4

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from bert.heads.batch import Batch
 from bert.training.distributed import Processes
 from bert.training.finite_loss import FiniteLossCheck, check_scale
 from bert.training.precision import Precision
-from bert.training.run import Run
+from bert.training.run import Run, Trainable
 from bert.training.schedule import Schedule
 from bert.training.sharding import is_sharded, whole
 from bert.training.totals import RunningTotals
@@ -171,7 +171,7 @@ def mean_losses(
     for batch in batches:
         batch = batch.to(processes.device)
         with precision.autocast():
-            totals.add(model.losses(batch))
+            totals.add(cast(Trainable, model).losses(batch))
     model.train(was_training)
     return totals.means(processes)
 
@@ -204,7 +204,7 @@ class _Agreed:
 
 def _agree(run: Run, update: Update, stop_requests: dict[str, bool]) -> _Agreed:
     """Adds up label counts and tokens over micro-batches and processes. If one process is to stop, all are."""
-    counts = [run.model.label_counts(batch) for batch in update.micro_batches]
+    counts = [run.trainable.label_counts(batch) for batch in update.micro_batches]
     names = list(counts[0])
     mine = [sum(count[name] for count in counts) for name in names]
     mine.append(sum(len(batch.input_ids) for batch in update.micro_batches))
@@ -218,7 +218,7 @@ def _agree(run: Run, update: Update, stop_requests: dict[str, bool]) -> _Agreed:
 def _synchronised(run: Run, is_last: bool) -> contextlib.AbstractContextManager:
     """Processes exchange gradients once per update: with the last micro-batch."""
     if is_sharded(run.model):
-        run.model.set_requires_gradient_sync(is_last)
+        cast(Any, run.model).set_requires_gradient_sync(is_last)
     elif isinstance(run.losses, DistributedDataParallel) and not is_last:
         return run.losses.no_sync()
     return contextlib.nullcontext()

@@ -1,6 +1,6 @@
 """BERT's AdamW, and which parameters it decays."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -77,18 +77,16 @@ class BertAdamW(torch.optim.Optimizer):
 
 @fast.sooner("optimizer:fused_update")
 def update(
-    parameters: Sequence[Tensor], gradients: Sequence[Tensor], m: Sequence[Tensor], v: Sequence[Tensor],
+    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor],
     group: dict[str, Any], found_inf: None = None,
 ) -> None:  # fmt: skip
     """The equations of ``BertAdamW``, in place, for lists of tensors. The kernel alone heeds found_inf."""
     beta1, beta2 = group["betas"]
-    torch._foreach_lerp_(m, gradients, 1 - beta1)  # m += (1 - beta1) * (gradient - m)
-    torch._foreach_mul_(v, beta2)
-    torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)  # v = beta2 * v + (1 - beta2) * gradient ** 2
-    denominator = torch._foreach_sqrt(v)
-    torch._foreach_add_(denominator, group["eps"])
-    torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-    torch._foreach_addcdiv_(parameters, m, denominator, -group["lr"])  # parameter -= lr * m / denominator
+    for parameter, gradient, its_m, its_v in zip(parameters, gradients, m, v, strict=True):
+        its_m.lerp_(gradient, 1 - beta1)  # m += (1 - beta1) * (gradient - m)
+        its_v.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)  # v = beta2 * v + (1 - beta2) * gradient ** 2
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.addcdiv_(its_m, its_v.sqrt() + group["eps"], value=-group["lr"])
 
 
 def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:

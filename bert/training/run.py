@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
+from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.batch import Batch
+from bert.heads.loss import Loss
 from bert.training.compilation import compiled_parts, eager
 from bert.training.distributed import Processes
 from bert.training.optimizer import make_optimizer
@@ -37,6 +40,16 @@ from bert.training.state import (
 )
 
 
+class Trainable(Protocol):
+    """What training asks of a model, besides what every nn.Module has."""
+
+    config: BertConfig
+
+    def losses(self, batch: Batch) -> dict[str, Loss]: ...
+
+    def label_counts(self, batch: Batch) -> dict[str, int]: ...
+
+
 @dataclass
 class Run:
     """Everything that an update of the weights changes or depends on, in one process."""
@@ -52,6 +65,11 @@ class Run:
     compiles: bool = False
     recomputes: bool = False
     progress: Progress = field(default_factory=Progress)
+
+    @property
+    def trainable(self) -> Trainable:
+        """The model, as training sees it."""
+        return cast(Trainable, self.model)
 
     @cached_property
     def losses(self) -> nn.Module:
@@ -195,7 +213,7 @@ class Run:
         self.log(f"Resuming {self.directory} from step {self.progress.step:,}.")
         return metadata
 
-    def _tensors(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _tensors(self) -> tuple[dict[str, Any], Any]:
         """The weights and the optimizer's state by names of parameters, sharded as they are, and its groups."""
         from torch.distributed.checkpoint.state_dict import get_state_dict
 
@@ -210,8 +228,8 @@ class Losses(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Any) -> dict:
-        return self.model.losses(batch)
+    def forward(self, batch: Batch) -> dict[str, Loss]:
+        return cast(Trainable, self.model).losses(batch)
 
 
 def assemble(
@@ -234,7 +252,7 @@ def assemble(
         precision=precision,
         processes=processes,
         log=log,
-        identity={"config": model.config.to_dict()} | identity,
+        identity={"config": cast(Trainable, model).config.to_dict()} | identity,
         scaler=precision.gradient_scaler(),
         compiles=settings.compile,
         recomputes=settings.recompute,

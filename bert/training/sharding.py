@@ -8,6 +8,7 @@ released after it. Its gradients are summed, and each process keeps its share. T
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ def gathered(model: nn.Module) -> Iterator[None]:
     if not is_sharded(model):
         yield
         return
-    parts = [*_layers(model), model]
+    parts: list[Any] = [*_layers(model), model]
     for part in parts:
         part.set_reshard_after_forward(False, recurse=False)
         part.unshard()
@@ -65,10 +66,13 @@ def all_weights(model: nn.Module) -> dict[str, Tensor]:
         return model.state_dict()
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
-    return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    weights: dict[str, Any] = get_model_state_dict(
+        model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
+    )
+    return weights
 
 
-def load_all_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+def load_all_weights(model: nn.Module, weights: dict[str, Any]) -> None:
     """Puts a ``state_dict`` without shards into the model. All processes must call it, with the same weights."""
     if not is_sharded(model):
         model.load_state_dict(weights)
@@ -80,13 +84,13 @@ def load_all_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 def own_share(tensor: Tensor) -> Tensor:
     """This process's share of a sharded tensor, or the tensor itself. Elementwise operations need no more."""
-    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return getattr(tensor, "to_local", lambda: tensor)()
 
 
 def whole(tensor: Tensor) -> Tensor:
     """A tensor that is the same on all processes, from its shares or partial sums."""
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    return getattr(tensor, "full_tensor", lambda: tensor)()
 
 
-def _layers(model: nn.Module) -> list[nn.Module]:
+def _layers(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, EncoderLayer)]

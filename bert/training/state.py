@@ -92,14 +92,15 @@ def _new_path(directory: Path, step: int) -> Path:
 
 
 def _write_tensors(directory: Path, tensors: dict[str, Any]) -> None:
-    import torch.distributed.checkpoint as checkpoint
+    from torch.distributed.checkpoint.api import CheckpointException
+    from torch.distributed.checkpoint.filesystem import FileSystemWriter
+    from torch.distributed.checkpoint.state_dict_saver import save
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        writer = checkpoint.FileSystemWriter(directory)  # syncs its files
         with _in_one_process_too():
-            checkpoint.save(tensors, storage_writer=writer)
-    except checkpoint.CheckpointException as error:
+            save(tensors, storage_writer=FileSystemWriter(directory))  # syncs its files
+    except CheckpointException as error:
         for cause, _ in error.failures.values():
             if isinstance(cause, OSError):
                 raise InputError(writing_failed(directory, cause)) from error
@@ -185,12 +186,13 @@ def load_tensors(path: Path, tensors: dict[str, Any]) -> None:
     Raises:
         InputError: if the state holds other tensors.
     """
-    import torch.distributed.checkpoint as checkpoint
+    from torch.distributed.checkpoint.api import CheckpointException
+    from torch.distributed.checkpoint.state_dict_loader import load
 
     try:
         with _in_one_process_too():
-            checkpoint.load(tensors, storage_reader=_reader(path))
-    except checkpoint.CheckpointException as error:
+            load(tensors, storage_reader=_reader(path))
+    except CheckpointException as error:
         cause = next(iter(error.failures.values()))[0]
         raise InputError(
             f"{path}: holds other weights than this run's ({type(cause).__name__}: "
@@ -200,7 +202,8 @@ def load_tensors(path: Path, tensors: dict[str, Any]) -> None:
 
 def _reader(path: Path):
     """A reader that runs no code of a file: from the pickled ``.metadata`` it takes plain records alone."""
-    from torch.distributed.checkpoint import FileSystemReader, Metadata
+    from torch.distributed.checkpoint.filesystem import FileSystemReader
+    from torch.distributed.checkpoint.metadata import Metadata
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:

@@ -63,13 +63,14 @@ class InputLayout:
             input_ids, maskable, mask_budgets(lengths), examples["chunk"], seed, epoch, self._mask, self._vocab_size,
             self._continues_word,
         )  # fmt: skip
+        places = np.flatnonzero(is_token)  # of the tokens in (batch * seq)
         labels = {"masked_labels": torch.from_numpy(input_ids[is_masked])}
         if self._nsp:
             labels["next_sentence_labels"] = torch.from_numpy(examples["is_random"].copy())
         return Batch(
-            input_ids=torch.from_numpy(masked_ids[is_token]),
-            token_type_ids=torch.from_numpy((seq > first_sep)[is_token].astype(np.int64)),
+            input_ids=torch.from_numpy(masked_ids.take(places)),
+            token_type_ids=torch.from_numpy((seq > first_sep).take(places).astype(np.int64)),
             sequences=sequences_of(lengths.tolist()),
-            selected=torch.from_numpy(np.flatnonzero(is_masked[is_token])),
+            selected=torch.from_numpy(np.flatnonzero(is_masked.take(places))),
             labels=labels,
         )

@@ -1,6 +1,5 @@
 """The plan against the real model: its parameters, what it saves for the backward pass, and a process's memory."""
 
-import contextlib
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import torch
 
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
+from bert.training.precision import choose_precision
 from pretraining.plan import (
     PAPER_BATCH,
     Setup,
@@ -22,7 +22,6 @@ from pretraining.plan import (
     memory_by_part,
     paper_hours,
     parameter_count,
-    parameter_sizes,
     parameters_by_part,
 )
 
@@ -42,7 +41,6 @@ def test_parameters_are_those_of_the_real_model_part_by_part(size):
     }  # fmt: skip
     for part, module in real.items():
         assert parameters_by_part(config)[part] == sum(parameter.numel() for parameter in module.parameters()), part
-        assert sorted(parameter_sizes(config)[part]) == sorted(parameter.numel() for parameter in module.parameters())
     assert parameter_count(config) == sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -60,6 +58,8 @@ def saved_bytes(layers, precision, dropout):
     config = BertConfig.of_size(layers, 128, vocab_size=50, hidden_dropout_prob=dropout,
                                 attention_probs_dropout_prob=dropout)  # fmt: skip
     model = BertForPreTraining(config).train()
+    chosen = choose_precision(precision, torch.device("cpu"))
+    chosen.cast_layer_norms(model)
     parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     saved = {}
 
@@ -69,8 +69,7 @@ def saved_bytes(layers, precision, dropout):
             saved[storage.data_ptr()] = storage  # held, so that no other takes its place
         return tensor
 
-    autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast:
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), chosen.autocast():
         output = model(torch.zeros(4, 64, dtype=torch.int64), masked_positions=torch.tensor([3]))
     assert output.prediction_logits.requires_grad
     return config, sum(storage.nbytes() for storage in saved.values())
@@ -111,24 +110,23 @@ import torch
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, training_step
-from bert.training.optimizer import make_optimizer
-from bert.training.precision import choose_precision
-from bert.training.sums import Sums
+from bert.training.loop import training_step
+from bert.training.run import assemble
+from bert.training.settings import TrainingSettings
+from bert.training.totals import RunningTotals
 from pretraining.planning import random_batch
 
 torch.set_num_threads(1)
 alone = Processes(0, 1, torch.device("cpu"))
-precision = choose_precision("fp32", alone.device)
 
 
 def train(config, examples, length, recompute=False):
-    model = BertForPreTraining(config)
-    model.bert.encoder.recomputes = recompute
-    optimizer, batch = make_optimizer("bert-adamw", model, 1e-4), random_batch(config, examples, length, True)
-    for _ in range(2):
-        training_step(Losses(model), [batch], optimizer, precision.gradient_scaler(), model.label_counts(batch),
-                      precision, alone, 1.0, Sums())
+    settings = TrainingSettings("nowhere", precision="fp32", recompute=recompute)
+    run = assemble(settings, BertForPreTraining(config), alone, print, {})
+    batch = random_batch(config, examples, length, True)
+    with run.training():
+        for _ in range(2):
+            training_step(run, [batch], run.model.label_counts(batch), RunningTotals(), 1.0)
 
 
 def peak():  # of this process alone: getrusage's would begin with that of the process that started it
@@ -158,14 +156,21 @@ def test_a_process_grows_by_what_was_planned(recompute):
     assert planned == pytest.approx(int(ended.stdout), rel=0.25)
 
 
-def test_a_sharded_state_is_that_of_the_process_with_the_most():
+def test_each_process_holds_its_share_and_what_it_gathers():
     whole = Setup(LARGE, 128, 256, processes=8)
-    held = memory_by_part(replace(whole, shard_optimizer=True))
-    assert memory_by_part(whole)["optimizer state"] == 8 * parameter_count(LARGE)
-    assert held["optimizer state"] == pytest.approx(parameter_count(LARGE), rel=0.01)
-    assert held["weights"] == held["gradients"] == 4 * parameter_count(LARGE)
-    most = replace(whole, processes=64, shard_optimizer=True)
-    assert memory_by_part(most)["optimizer state"] == 8 * LARGE.vocab_size * LARGE.hidden_size  # one table, undivided
+    held, shared = memory_by_part(whole), memory_by_part(replace(whole, shard=True))
+    for part, size in (("weights", 4), ("gradients", 4), ("optimizer state", 8)):
+        assert held[part] == size * parameter_count(LARGE)
+        assert shared[part] == pytest.approx(held[part] / 8, rel=1e-6)
+    outside_the_layers = parameter_count(LARGE) - parameters_by_part(LARGE)["encoder"]
+    two_layers = 2 * parameters_by_part(LARGE)["encoder"] // 24
+    assert shared["gathered weights and gradients"] == 8 * (outside_the_layers + two_layers)
+    accumulated = memory_by_part(replace(whole, shard=True, accumulate=2))
+    assert accumulated["gathered weights and gradients"] == 4 * (
+        outside_the_layers + two_layers + parameter_count(LARGE)
+    )
+    assert held["gathered weights and gradients"] == 0
+    assert memory_by_part(replace(whole, shard=True, processes=1)) == memory_by_part(replace(whole, processes=1))
 
 
 def test_the_largest_micro_batch_fits_and_one_more_does_not():
@@ -196,10 +201,12 @@ def test_the_arithmetic_is_what_pytorch_counts():
 def test_traffic_is_that_of_a_ring():
     alone = Setup(BASE, 128, 256)
     assert bytes_sent_per_update(alone) == (0, 0)
-    gradients, parameters = bytes_sent_per_update(replace(alone, processes=8, shard_optimizer=True))
-    assert gradients == pytest.approx(2 * 7 / 8 * 4 * parameter_count(BASE))
-    assert parameters == gradients / 2
-    assert bytes_sent_per_update(replace(alone, processes=8)) == (gradients, 0)
+    once = 7 / 8 * 4 * parameter_count(BASE)
+    assert bytes_sent_per_update(replace(alone, processes=8)) == pytest.approx((2 * once, 0))
+    again = 7 / 8 * 4 * parameters_by_part(BASE)["encoder"]
+    assert bytes_sent_per_update(replace(alone, processes=8, shard=True)) == pytest.approx((once, once + again))
+    accumulated = bytes_sent_per_update(replace(alone, processes=8, shard=True, accumulate=3))
+    assert accumulated == pytest.approx((once, 3 * (once + again)))
 
 
 def test_hours_are_the_papers_tokens_at_the_rate_or_the_traffic_where_that_takes_longer():
@@ -226,10 +233,7 @@ def test_the_table_in_the_docs_is_what_the_functions_give():
         setup = Setup(getattr(BertConfig, size)(), 128, 256, processes=processes)
         long = replace(setup, max_length=512, accumulate=int(parts[1]) if parts else 1)
         for cell, is_sharded in ((whole, False), (sharded, True))[:processes]:  # one has nobody to share with
-            memory = [
-                sum(memory_by_part(replace(phase, shard_optimizer=is_sharded)).values()) / 1e9
-                for phase in (setup, long)
-            ]
+            memory = [sum(memory_by_part(replace(phase, shard=is_sharded)).values()) / 1e9 for phase in (setup, long)]
             assert cell == f"{memory[0]:.1f} / {memory[1]:.1f} GB"
         assert sent == f"{bytes_sent_per_update(setup)[0] / 1e9:.2f} GB".replace("0.00 GB", "0 GB")
         speed = {1: float("inf"), 8: 450e9, 64: 50e9}[processes]

@@ -235,7 +235,7 @@ def test_a_configuration_of_the_same_sizes_takes_the_place_of_the_checkpoints(di
     model = load_checkpoint(directory, BertModel, config=config)
     assert model.config == config != load_config(directory)
     layer = model.encoder.layers[0]
-    assert (layer.dropout.probability, layer.attention.dropout_probability) == (0.375, 0.25)
+    assert (layer.dropout.p, layer.attention.dropout_probability) == (0.375, 0.25)
     with pytest.raises(InputError, match="of another shape"):
         load_checkpoint(directory, BertModel, config=config.replace(intermediate_size=config.intermediate_size + 1))
 

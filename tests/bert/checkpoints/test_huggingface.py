@@ -204,7 +204,7 @@ def test_the_losses_are_transformers_losses(transformers, model_class, arguments
     else:
         named = {"labels": labels}
     batch = inputs | named
-    if model_class is BertForTokenClassification:  # ours has the labels of some tokens, and where these are
+    if model_class is BertForTokenClassification:  # ours takes labels for selected tokens
         batch["word_positions"] = (named["labels"].flatten() != -100).nonzero().squeeze(1)
         batch["labels"] = named["labels"].flatten()[batch["word_positions"]]
     (loss,) = ours.losses(ragged(batch)).values()

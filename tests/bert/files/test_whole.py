@@ -63,7 +63,7 @@ def test_what_is_no_file_is_written_to_as_it_is(tmp_path):
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     reader, writer = os.pipe()
-    write_atomically(f"/proc/self/fd/{writer}", "through")  # what /dev/stdout is, where it goes into a pipe
+    write_atomically(f"/proc/self/fd/{writer}", "through")  # as /dev/stdout does if it is a pipe
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     os.close(writer)

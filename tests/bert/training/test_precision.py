@@ -35,6 +35,16 @@ def test_autocast_computes_products_in_the_16_bit_type():
             assert (x @ weight).dtype == dtype
 
 
+@pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_layer_norms_hand_on_the_type_of_products(name, dtype):
+    precision, model = choose_precision(name, CPU), torch.nn.Sequential(torch.nn.LayerNorm(5), torch.nn.Linear(5, 3))
+    precision.cast_layer_norms(model)
+    with precision.autocast():
+        assert model[0](torch.randn(2, 5)).dtype == dtype
+    assert model[0](torch.randn(2, 5)).dtype == torch.float32  # outside of training
+    assert bool(model[0]._forward_hooks) == (name != "fp32")
+
+
 def test_the_scaler_scales_fp16_alone():
     assert not choose_precision("fp32", CPU).gradient_scaler().is_enabled()
     assert not choose_precision("bf16", CPU).gradient_scaler().is_enabled()

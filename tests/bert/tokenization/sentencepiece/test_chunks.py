@@ -1,4 +1,4 @@
-"""The fast way against the way to read, where they could part: near-ties, long sums, spaces, memory."""
+"""The fast way gives the ids of the way to read: with near-ties, long sums, spaces and full memos."""
 
 import random
 
@@ -35,7 +35,7 @@ def both_ways(model: SentencePieceModel):
 
 
 def test_near_ties_are_decided_by_all_that_stands_before():
-    # Two cuts of "abc" that differ by 3e-5, and words that bring the sum to where that is lost, or is not.
+    # Two cuts of "abc" differ by 3e-5. The words bring the sum to a size at which rounding loses that, or does not.
     scores = {"▁": -3.1, "a": -4.3, "b": -5.2, "c": -4.7, "▁ab": -7.00003, "bc": -6.9, "▁a": -4.8, "▁long": -11.7}
     fast, whole = both_ways(model_of(scores))
     chance = random.Random(5)

@@ -32,8 +32,8 @@ def library_and_ours(rule: str) -> tuple[sentencepiece.SentencePieceProcessor, N
 @pytest.mark.parametrize("rule", RULES)
 def test_every_code_point_becomes_what_it_becomes_in_the_library(rule):
     library, ours = library_and_ours(rule)
-    # A dozen at a time, with a letter in between. The first two planes one and all, by the rules that do most;
-    # a sample for the others, and of the planes that no rule knows.
+    # A dozen at a time, with a letter in between. With the largest set of rules, the first two planes are complete. The
+    # other rules, and planes without rules, have a sample.
     codes = [code for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     step = 12 if rule == "nmt_nfkc_cf" else 12 * 29
     for start in [*range(0, 0x20000, step), *range(0x20000, len(codes), 12 * 97)]:

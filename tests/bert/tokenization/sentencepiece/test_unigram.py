@@ -109,7 +109,7 @@ def test_a_user_defined_symbol_wins_over_better_pieces_and_an_unused_piece_is_ne
 
 
 def test_sums_are_rounded_to_float32_and_so_what_stands_before_can_decide():
-    # "a" and "b" are better than "ab" by 2e-4: visible in float32 near -4, lost near -99,000, where the first holds.
+    # "a" and "b" are better than "ab" by 2e-4. Float32 sees that near -4, but not near -99,000: there the first holds.
     segmenter = UnigramSegmenter(model_of({"a": -2.0, "b": -2.0, "ab": -4.0002}))
     assert len(segmenter.best_cut("ab", 0.0)[0]) == 2
     assert len(segmenter.best_cut("ab", -99_000.0)[0]) == 1

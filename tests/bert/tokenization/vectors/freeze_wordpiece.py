@@ -1,11 +1,11 @@
-"""Writes wordpiece.json, beside this file: what the Rust library makes of texts of every kind.
+"""Writes wordpiece.json, beside this file: the Rust library's pieces for texts of every kind.
 
     python tests/bert/tokenization/vectors/freeze_wordpiece.py
 
-needs requirements-dev.txt. The tests read the file without it. It holds a small vocabulary, cases where
-our tokenizer must agree with the library, and words where it must differ from it as
-``bert/tokenization/normalization.py`` says; all code points in it have kept their properties from
-Unicode 10 at the latest (agreement) or 13 (difference), so that no version of Python changes a case.
+Needs requirements-dev.txt. The tests read the file without it. It holds a small vocabulary. In some cases our
+tokenizer must agree with the library. In others it must differ, as ``bert/tokenization/normalization.py`` says. All
+code points have kept their properties since Unicode 10 (agreement) or 13 (difference). So no version of Python
+changes a case.
 """
 
 import json
