@@ -1,7 +1,7 @@
 """A kind of task, and a task of this kind.
 
-Kind    a row of the table in ``kinds.py``:     how to read files, make inputs, predict and measure
-Task    a kind with the examples of a run:      its training batches, and how a model does on a set
+A ``Kind`` is a row of the table in ``kinds.py``: how to read files, make inputs, predict and measure. A ``Task`` is a
+kind with the examples of a run: its training batches, and how a model does on a set.
 """
 
 import math
