@@ -5,6 +5,7 @@ All layers share a layer's graphs, so compiling takes seconds. The code between 
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from bert.errors import InputError
 from bert.heads.pretraining import MaskedLanguageModelHead
 from bert.model.embeddings import Embeddings
 from bert.model.encoder import EncoderLayer
+from bert.model.sequences import Sequences
 
 COMPILED = (Embeddings, EncoderLayer, MaskedLanguageModelHead)
 MOST_GRAPHS = 64  # of a part. PyTorch's limit of 8 is for one graph that is compiled again and again by mistake
@@ -36,7 +38,7 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
 
     fast.load()
     parts: list[Any] = [part for part in model.modules() if isinstance(part, COMPILED)]
-    hooks = [part.register_forward_pre_hook(_find_padding) for part in parts if isinstance(part, EncoderLayer)]
+    hooks = [part.register_forward_pre_hook(_prepare) for part in parts if isinstance(part, EncoderLayer)]
     for part in parts:
         part.forward = torch.compile(part.forward, fullgraph=True)
     try:
@@ -66,13 +68,21 @@ def eager() -> contextlib.AbstractContextManager:
     return torch.compiler.set_stance("force_eager")
 
 
-def _find_padding(layer: nn.Module, inputs: tuple) -> None:
-    """Finds the padding that attention needs, unless a GPU's kernel needs none. It depends on the data, so a graph
-    cannot.
+def _prepare(layer: nn.Module, inputs: tuple) -> tuple:
+    """What a graph cannot do for attention, since it depends on the data: see ``bert.fast.attention``.
+
+    A GPU's kernel takes the longest length. Bounds that are powers of two are few, so graphs are few. Elsewhere
+    attention needs the padding, which the sequences cache.
     """
-    states, _, from_sequences, to_sequences, *_ = inputs
-    if not (states.is_cuda and torch.is_autocast_enabled("cuda")):
-        _ = from_sequences.padding, to_sequences.padding  # cached there
+    states, to_states, from_sequences, to_sequences, *others = inputs
+    if states.is_cuda and torch.is_autocast_enabled("cuda"):
+        return states, to_states, _rounded_up(from_sequences), _rounded_up(to_sequences), *others
+    _ = from_sequences.padding, to_sequences.padding
+    return inputs
+
+
+def _rounded_up(sequences: Sequences) -> Sequences:
+    return replace(sequences, longest=1 << (sequences.longest - 1).bit_length())
 
 
 def _first_error(message: str) -> str:

@@ -66,6 +66,14 @@ def test_batches_of_any_number_and_length_of_sequences_are_compiled(graphs):
     assert graphs.frame_count <= 4 * 4  # some four kinds of shapes for each part
 
 
+@pytest.mark.parametrize(("longest", "bound"), [(1, 1), (2, 2), (3, 4), (64, 64), (65, 128), (512, 512)])
+def test_a_gpus_kernel_is_told_one_of_a_few_bounds(longest, bound):
+    sequences = sequences_of([longest, 1])
+    rounded = compilation._rounded_up(sequences)
+    assert rounded.longest == bound
+    assert rounded.boundaries is sequences.boundaries
+
+
 def test_too_many_graphs_are_said_in_a_sentence(graphs, monkeypatch):
     monkeypatch.setattr(compilation, "MOST_GRAPHS", 1)
     model = BertForPreTraining(CONFIG)
