@@ -7,9 +7,9 @@
     python train_pretrain.py --output runs/base --resume    # goes on as if it had never stopped
     python train_pretrain.py --output runs/base --resume --max-length 512 --max-steps 1000000    # then long sequences
 
-All that it makes is in the run's directory: config.json, model.safetensors and the vocabulary, which load here and in
-transformers; log.jsonl, curves.png and TensorBoard events; shards/, the tokenized corpus; and training_state/ and
-arguments.json, which --resume needs.
+It writes to the run's directory alone. config.json, model.safetensors and the vocabulary load here and in transformers.
+There are log.jsonl, curves.png and TensorBoard events. shards/ is the tokenized corpus. --resume needs training_state/
+and arguments.json.
 """
 
 import os
@@ -58,7 +58,7 @@ def main(command_line: list[str] | None = None) -> int:
 
 
 def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int:
-    """Does what the flags say, and returns the exit code."""
+    """Trains, or plans if the flags say so, and returns the exit code."""
     if settings.plan is not None:
         return plan(settings, processes)
     with lock(settings.output, processes):
@@ -66,7 +66,7 @@ def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int
 
 
 def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
-    """One run, from files to a checkpoint, as a sequence of what is made from what."""
+    """One run, from files to a checkpoint."""
     directory, log = Path(settings.output), make_log(processes)
     tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log))
     shards = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
@@ -85,7 +85,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     log(describe(settings, run, shards, schedule, training.updates_per_epoch))
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
-        log("Note: the corpus is too small to hold documents out: nothing but the training loss tells how it learns.")
+        log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0 and measures:
             loss, accuracy = processes.broadcast(lambda: baseline(settings, shards, tokenizer))
@@ -96,7 +96,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             )
 
         def evaluate() -> None:
-            """Measures on the held-out documents, where there are any."""
+            """Measures on the held-out documents, if there are any."""
             if not measures:
                 return
             with run.evaluation():
@@ -122,11 +122,11 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
 
 
 def plan(settings: PretrainingSettings, processes: Processes) -> int:
-    """Says what a run of these settings needs, and how long it takes; reads no corpus and writes nothing."""
+    """Prints the needs and the hours of a run of these settings. Reads no corpus and writes nothing."""
     log = make_log(processes)
     torch.manual_seed(settings.seed)
     vocab_size = settings.vocab_size
-    if settings.resume or settings.vocab is not None:  # it is there, and need not be learned
+    if settings.resume or settings.vocab is not None:  # the vocabulary exists, and need not be learned
         tokenizer = processes.broadcast(lambda: find_tokenizer(settings, Path(settings.output), log))
         vocab_size = tokenizer.vocab_size
     model = processes.on_all(lambda: make_model(settings, vocab_size)).to(processes.device)
@@ -139,12 +139,12 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
 
 
 def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
-    """The tokenizer of the run: its own where there is one, that of --vocab, or one learned from the corpus."""
+    """The run's own tokenizer, or the one of --vocab, or one learned from the corpus."""
     if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
         return load_tokenizer(run)  # unless it was stopped before it had one
     if settings.vocab is not None:
         path = Path(settings.vocab)
-        if os.path.isdir(path):  # Path.is_dir raises where a name is too long
+        if os.path.isdir(path):  # Path.is_dir raises if a name is too long
             return load_tokenizer(path)
         if path.suffix == ".model":
             return SentencePieceTokenizer.from_file(path)
@@ -160,7 +160,7 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
 
 
 def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> Tokenizer:
-    """A tokenizer of the kind asked for, its vocabulary learned from ``sentences``."""
+    """A tokenizer of the kind asked for, with a vocabulary learned from ``sentences``."""
     if settings.tokenizer == "sentencepiece":
         normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
         return SentencePieceTokenizer(train_sentencepiece(sentences, settings.vocab_size, normalization=normalization))
@@ -178,12 +178,12 @@ def corpus_documents(settings: PretrainingSettings, report: Log = lambda sentenc
 
 @cache
 def python_docs(processes: int) -> list[list[str]]:
-    """The built-in corpus: small enough to be held, and slow enough to parse that once will do."""
+    """The built-in corpus. It fits into memory, and parsing it is slow, so it is parsed once."""
     return list(read_python_docs(processes))
 
 
 def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> Path:
-    """Where the corpus is as pieces in memory-mapped files; those that are there already are used again."""
+    """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory."""
     directory = Path(settings.shards or run / "shards")
     if settings.corpus is None:
         fingerprint = python_docs_fingerprint()
@@ -200,7 +200,7 @@ def make_batches(
     progress: Progress,
     processes: Processes,
 ) -> tuple[PretrainingBatches, list[Batch]]:
-    """The endless training batches from where the run stands, and the held-out ones as a list."""
+    """The endless training batches, from where the run stands, and the list of held-out batches."""
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, progress.position,
@@ -211,7 +211,7 @@ def make_batches(
 def heldout_batches(
     settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
 ) -> Iterator[Batch]:
-    """One pass over examples of the held-out documents, the same ones each time."""
+    """One pass over examples of the held-out documents, the same each time."""
     return evaluation_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
         processes.world_size, settings.eval_examples,
@@ -244,7 +244,7 @@ def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTrai
 
 
 def resume(run: Run, settings: PretrainingSettings) -> None:
-    """Puts everything back to where the newest training state left it; longer sequences make a new pass begin."""
+    """Takes everything back to the newest training state. If max_length changed, a new pass over the corpus begins."""
     saved = run.resume("its corpus, vocabulary and arguments.json")
     max_length = saved.get("max_length", settings.max_length)
     if max_length != settings.max_length and run.progress.position is not None:
@@ -256,7 +256,7 @@ def resume(run: Run, settings: PretrainingSettings) -> None:
 
 
 def make_schedule(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
-    """Paper, appendix A.2: 10,000 of 1,000,000 steps warm up. A run of less than 100,000 warms up for a tenth of it."""
+    """Paper, appendix A.2: 10,000 of 1,000,000 steps warm up. In a run of less than 100,000 a tenth warms up."""
     max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
     warmup_steps = settings.warmup_steps
     return Schedule(

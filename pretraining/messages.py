@@ -1,4 +1,4 @@
-"""What a run of pretraining says of itself at its beginning and at its end."""
+"""The messages of a pretraining run, at its beginning and at its end."""
 
 from bert.commands.fill_mask import fill_mask
 from bert.heads.pretraining import BertForPreTraining
@@ -13,7 +13,7 @@ from pretraining.settings import PretrainingSettings
 def describe(
     settings: PretrainingSettings, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
 ) -> str:
-    """What is about to happen, for the user to check."""
+    """The run that is about to start, for the user to check."""
     config = run.trainable.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     return (
@@ -32,9 +32,9 @@ def describe(
 def fill_in_blanks(
     model: BertForPreTraining, tokenizer: Tokenizer, shards: TokenizedCorpus, log: Log, count: int = 3
 ) -> None:
-    """Shows the model at work: the middle word left out of a sentence, in each of a few held-out documents.
+    """Shows the model at work: it guesses the middle word of a sentence, in each of a few held-out documents.
 
-    They are the first such sentences that there are, whatever the model makes of them.
+    These are the first suitable sentences, whatever the model makes of them.
     """
     shown = 0
     for document in shards.held_out.tolist():
@@ -58,7 +58,7 @@ def fill_in_blanks(
 
 
 def next_commands(settings: PretrainingSettings, ended: str) -> str:
-    """What the user may want to do now."""
+    """The commands that the user may want next."""
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)

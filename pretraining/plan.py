@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bert.config import BertConfig
 
-MASKED_SHARE = 0.15  # of the tokens has a label (paper, section 3.1)
-# Paper, appendix A.2: 90 % of 1,000,000 updates with sequences of 128 tokens, the others with 512; 256 sequences each.
+MASKED_SHARE = 0.15  # the share of tokens with a label (paper, section 3.1)
+# Paper, appendix A.2: of 1,000,000 updates 90 % have sequences of 128 tokens, the others of 512. Each has 256 sequences.
 PAPER_PHASES = ((900_000, 128), (100_000, 512))
 PAPER_BATCH = 256
 
@@ -92,9 +92,10 @@ def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, in
 
 
 def _gathered(config: BertConfig) -> int:
-    """The parameters that ``--shard`` gathers at a time: two layers (one computes, the next arrives), and all outside
-    the layers. Before gradients are shared out, each process has them for as many. With several micro-batches it adds
-    up its own gradients of all parameters first.
+    """The most parameters that ``--shard`` gathers at a time.
+
+    These are two layers (one computes, the next arrives) and all parameters outside the layers. Each process has
+    gradients for as many, before they are shared out. With several micro-batches it has its own gradients of all.
     """
     encoder = parameters_by_part(config)["encoder"]
     return parameter_count(config) - encoder + 2 * encoder // config.num_hidden_layers
@@ -165,10 +166,10 @@ def flops_per_token(config: BertConfig, length: int) -> float:
 def bytes_sent_per_update(setup: Setup) -> tuple[float, float]:
     """The bytes that each process sends in an update: of gradients, and with ``--shard`` of weights.
 
-    In a ring of N processes each gradient is passed on N - 1 times while it is added up, and N - 1 times as a sum. An
-    N-th of them travels at a time: 2 (N - 1) / N of 4 bytes a parameter (Patarasu & Yuan 2009). With ``--shard`` the
-    sums stay where they are added up. Instead every micro-batch gathers weights: all of them in its forward pass, and
-    the layers' once more in its backward pass.
+    In a ring of N processes each gradient travels N - 1 times while it is added up, and N - 1 times as a sum. An N-th
+    of them travels at a time: 2 (N - 1) / N of 4 bytes a parameter (Patarasu & Yuan 2009). With ``--shard`` the sums
+    stay. Instead every micro-batch gathers weights: all in its forward pass, and the layers' again in its backward
+    pass.
     """
     parts = parameters_by_part(setup.config)
     once = 4 * (setup.processes - 1) / setup.processes

@@ -105,8 +105,8 @@ def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[floa
     """Seconds of the training loop's update, exchange between processes included.
 
     Returns:
-        The median after one update to warm up (on a GPU: of means of ``UPDATES_OF_A_GPU`` updates), and the number of
-        updates measured. It is smaller than asked for if they would take more than a minute.
+        The median after one update to warm up, and the number of updates measured. On a GPU it is the median of means
+        of ``UPDATES_OF_A_GPU`` updates. Fewer are measured if they would take more than a minute.
     """
     processes = run.processes
     run.model.train()

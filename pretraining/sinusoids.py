@@ -1,7 +1,7 @@
 """Position embeddings that start as sinusoids (Vaswani et al. 2017): a departure, for small models and short runs.
 
-BERT's positions start random, so a model must first learn the place of each position before it can learn to look at the
-word before. Sinusoids lie so that one linear map takes each position to the one before it, whichever it is.
+BERT's position embeddings start random. A model must learn them before it can attend to the word before. For sinusoids
+one linear map takes every position to the one before it.
 """
 
 import torch

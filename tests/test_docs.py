@@ -1,4 +1,4 @@
-"""What the pages for readers say is so: links lead somewhere, named files and flags exist, the map is complete."""
+"""The pages for readers are right: links lead somewhere, named files and flags exist, the map is complete."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ def each_page(test: Callable) -> Callable:
 
 
 def anchors(page: Path) -> set[str]:
-    """What can stand after # in a link to a page: its headings, spelled as GitHub does."""
+    """The headings of a page, spelled as GitHub does in links."""
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
     headings = re.findall(r"^#+ (.*)$", text, re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -102,7 +102,7 @@ def test_the_five_files_hold_what_the_readme_says():
 
 
 def files_on_the_map() -> list[str]:
-    """Its lines are a folder, or, further in, files of the folder above them; both may be followed by what they do."""
+    """A line of it names a folder, or files of the folder above. Then it may say what they do."""
     files, folder = [], ""
     for line in (ROOT / "docs/map.md").read_text(encoding="utf-8").split("```")[1].splitlines():
         if match := re.match(r"([\w/]+)/(?:  |$)", line):
@@ -114,3 +114,9 @@ def files_on_the_map() -> list[str]:
 
 def test_the_map_has_every_file_once():
     assert sorted(files_on_the_map()) == [name_of(path) for path in sorted(SOURCES) if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_departure_that_a_file_names_is_in_the_table(path):
+    if re.search(r"\bdepart(?:s|ures?)\b", path.read_text(encoding="utf-8"), re.I):
+        assert f"](../{name_of(path)})" in (ROOT / "docs/departures.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What pip installs is enough for what it promises, and both lists of requirements agree."""
+"""The installed package runs every command, and the lists of requirements agree."""
 
 import os
 import re

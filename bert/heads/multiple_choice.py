@@ -40,31 +40,21 @@ class BertForMultipleChoice(nn.Module):
         initialize_weights(self.classifier, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
-        choices: Sequences | None = None,
-    ) -> MultipleChoiceOutput:
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None,
+        choices: Sequences | None = None, **options,
+    ) -> MultipleChoiceOutput:  # fmt: skip
         """
         Args:
             input_ids, token_type_ids, attention_mask: (batch, choices, seq). Each sequence has the context, and a
                 choice as the second segment. A row with fewer choices than others is filled up: attention_mask is all
                 0 there, and the score is minus infinity.
-            sequences, selected: as BertModel takes them, for sequences end to end.
-            choices: with these, which sequences are the choices of one example.
+            choices: for sequences end to end, which of them are the choices of one example.
+            options: what BertModel takes besides.
         """
-        padded = [
-            each
-            if each is None or sequences is not None
-            else rearrange(each, "batch choices seq -> (batch choices) seq")
-            for each in (input_ids, token_type_ids, attention_mask)
-        ]
-        encoder = self.bert(*padded, return_attention, return_hidden_states, sequences, selected=selected)
+        inputs = [input_ids, token_type_ids, attention_mask]
+        if choices is None:
+            inputs = [each if each is None else each.flatten(0, 1) for each in inputs]  # (batch * choices, seq)
+        encoder = self.bert(*inputs, **options)
         scores = self.classifier(self.dropout(encoder.pooler_output)).squeeze(-1)  # (sequences,)
         if choices is not None:
             logits = choices.padding.pad(scores, -torch.inf)

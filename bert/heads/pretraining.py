@@ -11,7 +11,6 @@ from bert.heads.batch import Batch
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy, vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 from bert.model.feed_forward import gelu
-from bert.model.sequences import Sequences
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -88,26 +87,16 @@ class BertForPreTraining(nn.Module):
         initialize_weights(self.next_sentence, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        masked_positions: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
-    ) -> PreTrainingOutput:
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None,
+        masked_positions: Tensor | None = None, **options,
+    ) -> PreTrainingOutput:  # fmt: skip
         """Takes what BertModel takes, and for a padded batch besides:
 
         Args:
             masked_positions: (masked,) the tokens to score, row * seq + column. Scoring the vocabulary for the 15 % of
                 tokens that have a label saves most of the head's work. None means every token.
         """
-        encoder = self.bert(
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
-            selected=selected,
-        )  # fmt: skip
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         states = encoder.last_hidden_state
         if masked_positions is not None:
             states = states.flatten(0, 1)[masked_positions]

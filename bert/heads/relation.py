@@ -12,7 +12,6 @@ from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -48,26 +47,16 @@ class BertForRelationExtraction(nn.Module):
         initialize_weights(self.classifier, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        entity_positions: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
-    ) -> RelationOutput:
+        self, input_ids: Tensor, entity_positions: Tensor | None = None, token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None, **options,
+    ) -> RelationOutput:  # fmt: skip
         """Takes what BertModel takes, and for a padded batch besides:
 
         Args:
             entity_positions: (batch, 2) the columns of the first and the second entity's start markers. For sequences
                 end to end, ``selected`` has both markers of each sequence in turn, (2 * sequences,).
         """
-        encoder = self.bert(
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
-            selected=selected,
-        )  # fmt: skip
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         states = encoder.last_hidden_state
         if entity_positions is not None:
             rows = torch.arange(len(input_ids), device=input_ids.device).unsqueeze(1)

@@ -12,7 +12,6 @@ from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, squared_error
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.sequences import Sequences
 
 # Hugging Face's names, as in ``config.json``.
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -74,20 +73,10 @@ class BertForSequenceClassification(nn.Module):
         initialize_weights(self.classifier, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None, **options
     ) -> SequenceOutput:
-        """Takes what BertModel takes."""
-        encoder = self.bert(
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
-            selected=selected,
-        )  # fmt: skip
+        """Takes what BertModel takes, ``options`` such as ``sequences`` included."""
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         return SequenceOutput(self.classifier(self.dropout(encoder.pooler_output)), encoder)
 
     def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:

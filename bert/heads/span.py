@@ -9,7 +9,6 @@ from bert.config import BertConfig
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,10 @@ class BertForQuestionAnswering(nn.Module):
         initialize_weights(self.qa_outputs, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None, **options
     ) -> SpanOutput:
-        """Takes what BertModel takes."""
-        encoder = self.bert(
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
-            selected=selected,
-        )  # fmt: skip
+        """Takes what BertModel takes, ``options`` such as ``sequences`` included."""
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         start_logits, end_logits = self.qa_outputs(encoder.last_hidden_state).unbind(dim=-1)
         return SpanOutput(start_logits, end_logits, encoder)
 

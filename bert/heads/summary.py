@@ -8,7 +8,6 @@ from bert.config import BertConfig
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss, binary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -40,26 +39,16 @@ class BertForExtractiveSummarization(nn.Module):
         initialize_weights(self.classifier, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        sentence_positions: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
-    ) -> SummaryOutput:
+        self, input_ids: Tensor, sentence_positions: Tensor | None = None, token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None, **options,
+    ) -> SummaryOutput:  # fmt: skip
         """Takes what BertModel takes, and for a padded batch besides:
 
         Args:
             sentence_positions: (sentences,) the [CLS] of the sentences to score, row * seq + column. For sequences end
                 to end, ``selected`` has them.
         """
-        encoder = self.bert(
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
-            selected=selected,
-        )  # fmt: skip
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         states = encoder.last_hidden_state
         if sentence_positions is not None:
             states = states.flatten(0, 1)[sentence_positions]  # (sentences, hidden_size)

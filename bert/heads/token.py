@@ -10,7 +10,6 @@ from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -45,20 +44,10 @@ class BertForTokenClassification(nn.Module):
         initialize_weights(self.classifier, config)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_attention: bool = False,
-        return_hidden_states: bool = False,
-        sequences: Sequences | None = None,
-        selected: Tensor | None = None,
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None, **options
     ) -> TokenOutput:
-        """Takes what BertModel takes."""
-        encoder = self.bert(
-            input_ids, token_type_ids, attention_mask, return_attention, return_hidden_states, sequences,
-            selected=selected,
-        )  # fmt: skip
+        """Takes what BertModel takes, ``options`` such as ``sequences`` included."""
+        encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         return TokenOutput(self.classifier(self.dropout(encoder.last_hidden_state)), encoder)
 
     def losses(self, batch: Batch) -> dict[str, Loss]:

@@ -1,23 +1,23 @@
-"""Memory that an update frees is kept for the next one, instead of going back to the system and coming again."""
+"""Memory that one update frees is kept for the next one, instead of going back to the system."""
 
 import ctypes
 import sys
 
-# Of glibc's malloc.h. Larger blocks than 32 MiB it always takes from the system, whatever it is told.
+# From glibc's malloc.h. It always takes blocks of more than 32 MiB from the system.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _NEVER, _LARGEST = 2**31 - 1, 32 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Tells the C library to keep what is freed, for blocks of up to 32 MiB, as long as the process lives.
+    """Tells the C library to keep freed blocks of up to 32 MiB until the process ends.
 
-    Every update needs the same tensors again. By default glibc returns large blocks at once, and the system hands them
-    out again page by page, each filled with zeros first: a sixth of the time of an update, with a model of a few
-    megabytes on the CPU. A process holds about as much at its peak as otherwise, but holds it until it ends. On a GPU
-    PyTorch has its own store of freed memory, and nothing changes.
+    Every update needs the same tensors again. By default glibc returns large blocks at once. The system then hands them
+    out again page by page, and fills each with zeros first. For a model of a few megabytes on the CPU that takes a
+    sixth of an update's time. The peak stays about the same, but the process holds it until it ends. On a GPU nothing
+    changes: PyTorch keeps freed memory itself.
 
     Returns:
-        Whether there is such a setting here: in glibc, on Linux.
+        Whether the C library has this setting: glibc on Linux.
     """
     if sys.platform != "linux":
         return False

@@ -1,7 +1,7 @@
 """Several processes that train one model, each on its share of the batch.
 
-``torchrun`` starts them and says in the environment who is who; without it there is one process, and everything here
-does nothing.
+``torchrun`` starts them and gives each its rank in the environment. Without it there is one process, and nothing here
+does anything.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """rank: the number of this process, from 0; world_size: how many there are; device: where this one computes."""
+    """The processes of a run, as one of them sees them."""
 
-    rank: int
-    world_size: int
-    device: torch.device
+    rank: int  # of this process, from 0
+    world_size: int  # the number of processes
+    device: torch.device  # of this process
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this process is the one that prints and writes."""
+        """Whether this process prints and writes."""
         return self.rank == 0
 
     def sum(self, values: Tensor) -> Tensor:
@@ -54,11 +54,11 @@ class Processes:
         return values
 
     def broadcast(self, make: Callable[[], T]) -> T:
-        """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait.
+        """The result of ``make()``, which runs in the main process alone, in every process.
 
         Raises:
-            InputError: in the first process, where ``make()`` raises it.
-            SystemExit: in the others then, with exit code 2: one of them saying why is enough.
+            InputError: in the main process, if ``make()`` raises it.
+            SystemExit: in the others then, with exit code 2. One message is enough.
         """
         if self.world_size == 1:
             return make()
@@ -77,11 +77,11 @@ class Processes:
         return values[0]
 
     def on_all(self, make: Callable[[], T]) -> T:
-        """What ``make()`` returns, in every process its own; it waits for all.
+        """The result of ``make()``, which runs in every process. Waits for all.
 
         Raises:
-            InputError: where ``make()`` raises it, but only in the first of the processes where it does.
-            SystemExit: in the others then, with exit code 2: one of them saying why is enough.
+            InputError: in the first process in which ``make()`` raises it.
+            SystemExit: in the others then, with exit code 2. One message is enough.
         """
         if self.world_size == 1:
             return make()
@@ -98,32 +98,32 @@ class Processes:
         return made[0]
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """``model`` with gradients that are averaged over the processes during the backward pass."""
+        """``model``, whose backward pass averages gradients over the processes."""
         if self.world_size == 1:
             return model
         device_ids = [self.device] if self.device.type == "cuda" else None
-        # Gradients lie in the buffers that are sent, so that they are not in the memory twice.
+        # Gradients are views of the buffers that are sent. Otherwise they would be in memory twice.
         return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
 
 
 @contextlib.contextmanager
 def start_processes(device: str = "auto") -> Iterator[Processes]:
-    """Joins the processes that torchrun started; a block without it is a single process.
+    """Joins the processes that torchrun started. Without torchrun there is one process.
 
-    Where a process dies, its connections are closed with it, and the others, which wait for it in the next exchange,
-    end with "Connection closed by peer" (or "reset") within seconds, whatever the time limit below. torchrun ends them
-    besides, and says which one was the first to fail; Slurm does with ``srun --kill-on-bad-exit``. Two deaths are not
-    noticed so soon: that of a whole machine, whose connections are not closed by anybody; and on GPUs, while the others
-    wait for it in NCCL rather than gloo, where PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by itself) ends
-    them when NCCL reports the lost connection, or else at the time limit. There torchrun's ending of the others is what
-    counts. (What is said of NCCL is from its documentation; no GPU was at hand to try it.)
+    If a process dies, its connections close. The others wait for it in the next exchange. Within seconds they end with
+    "Connection closed by peer" (or "reset"), whatever the time limit below. torchrun ends them too, and names the first
+    process that failed. Slurm does so with ``srun --kill-on-bad-exit``.
+
+    Two deaths take longer to notice. If a whole machine dies, nobody closes its connections. On GPUs the others wait in
+    NCCL. There PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by default) ends them when NCCL reports the lost
+    connection, or else at the time limit. Rely on torchrun there. (NCCL's documentation says so; it was not tried.)
 
     Args:
-        device: "auto" (CUDA where there is a GPU, else the CPU), "cpu" or "cuda".
+        device: "auto" (CUDA if there is a GPU, else the CPU), "cpu" or "cuda".
 
     Raises:
-        InputError: where CUDA was asked for and there is none, or fewer GPUs than processes on this machine, in one of
-            the processes.
+        InputError: in one process, if CUDA was asked for and there is none, or if this machine has fewer GPUs than
+            processes.
         SystemExit: in the others then, with exit code 2.
     """
     if device == "auto":
@@ -137,7 +137,7 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
     if device == "cuda":
         local_rank = int(os.environ.get("LOCAL_RANK", 0))
         if local_rank >= torch.cuda.device_count():
-            if local_rank > torch.cuda.device_count():  # the first that has none says it
+            if local_rank > torch.cuda.device_count():  # only the first without a GPU reports it
                 raise SystemExit(2)
             raise InputError(
                 f"torchrun started process {local_rank} on this machine, which has {torch.cuda.device_count()} GPUs: "
@@ -145,32 +145,34 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
             )
         chosen = torch.device("cuda", local_rank)
         torch.cuda.set_device(chosen)
-        # cuDNN's attention, which PyTorch prefers on Hopper, makes a plan for each new shape, up to a second for one;
-        # texts have many, and the other kernels need none.
+        # PyTorch prefers cuDNN's attention on Hopper. It plans each new shape for up to a second, and texts have many
+        # shapes. The other kernels need no plan.
         torch.backends.cuda.enable_cudnn_sdp(False)
     if count == 1:
         yield Processes(0, 1, chosen)
         return
-    # This module takes the default group as the default value of its parameters, when it is first imported. The wrapped
-    # model imports it; were the group already there, it would never be released, with its threads (see _leave).
+    # When this module is first imported, its parameters take the default group as their default value. The wrapped
+    # model imports it. If the group existed by then, it would never be released, with its threads (see _leave).
     importlib.import_module("torch.distributed.nn.functional")
-    # Both at once: gradients on the GPUs go through NCCL, and the few numbers that the CPU needs every step (label
-    # counts, a request to stop) through gloo, so that no process waits for its GPU to learn them. Preparing a corpus
-    # can take hours, during which the other processes wait.
+    # Gradients on GPUs go through NCCL. The few numbers that the CPU needs every step (label counts, a request to stop)
+    # go through gloo: no process synchronises to learn them. Preparing a corpus can take hours, while the other
+    # processes wait.
     dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=timedelta(hours=12))
     try:
         yield Processes(rank, count, chosen)
     except BaseException as error:
-        traceback.clear_frames(error.__traceback__)  # they hold the wrapped model, and it the group
+        traceback.clear_frames(error.__traceback__)  # they hold the wrapped model, which holds the group
         raise
     finally:
         _leave()
 
 
 def _leave() -> None:
-    """Ends the group and its threads. A thread of gloo's that let go of its last tensor while Python shuts down would
-    abort the process ("terminate called without an active exception"), so that none may be left by then: it lives as
-    long as its group, and that as long as a wrapped model, whose references to itself only a collection undoes.
+    """Ends the group and its threads.
+
+    A gloo thread may let go of its last tensor while Python shuts down. That aborts the process ("terminate called
+    without an active exception"). So no thread may be left by then. Threads live as long as their group, and the group
+    as long as a wrapped model. That model refers to itself, so it takes a garbage collection.
     """
     dist.destroy_process_group()
     gc.collect()

@@ -1,4 +1,4 @@
-"""What a run says of itself: a progress bar, ``log.jsonl``, TensorBoard events and a picture of the curves."""
+"""The reports of a run: a progress bar, ``log.jsonl``, TensorBoard events and a picture of the curves."""
 
 import contextlib
 import json
@@ -11,24 +11,23 @@ from bert.files.terminal import print_line
 from bert.files.whole import atomic_file, write_atomically, writing_failed
 from bert.training.progress import Progress
 
-WORTH_SAYING = 0.05  # of the time, spent waiting for data
+WORTH_LOGGING = 0.05  # the share of the time spent waiting for data
 
 
 class Reporter:
-    """Writes one line of ``log.jsonl`` per report, the same numbers to TensorBoard, and shows them to the user.
+    """Writes each report to ``log.jsonl`` and to TensorBoard, and shows it to the user.
 
-    In a terminal there is a progress bar; elsewhere (a file, a job's log) each report is a printed line. A process that
-    is not the first passes ``silent=True`` and neither prints nor writes.
+    In a terminal it shows a progress bar. Elsewhere (a file, a job's log) it prints a line for each report.
 
     Args:
-        directory: the run's. ``log.jsonl`` there is gone on with, less the lines after ``progress.step``, which an
-            interrupted session wrote after its last checkpoint and which the resumed run will write again.
-        progress: where the run stands: what is recorded is under its step.
-        max_steps: where the progress bar ends.
-        silent: whether nothing is written or shown: in all processes but the first.
+        directory: the run's. Its ``log.jsonl`` is continued, without the lines after ``progress.step``. An interrupted
+            session wrote those after its last checkpoint, and the resumed run will write them again.
+        progress: where the run stands. Its step goes into each line.
+        max_steps: the end of the progress bar.
+        silent: neither prints nor writes, as in all processes but the main one.
 
     Raises:
-        InputError: where the directory cannot be written to.
+        InputError: if the directory cannot be written to.
     """
 
     def __init__(self, directory: Path, progress: Progress, max_steps: int, silent: bool = False):
@@ -66,9 +65,9 @@ class Reporter:
                 print_line(sentence)
 
     def record(self, **measured: float | int | str) -> None:
-        """Adds a line to ``log.jsonl``, and its numbers to the TensorBoard events, under the run's present step.
+        """Adds a line to ``log.jsonl`` and its numbers to the TensorBoard events, under the run's step.
 
-        A line that is the log's last already, as when a finished run is resumed and measured again, stays the only one.
+        A line equal to the last one is left out. A finished run that is resumed and measured again would write it.
         """
         if self.silent:
             return
@@ -89,7 +88,7 @@ class Reporter:
                 self.events.add_scalar(name, value, self.progress.step)
 
     def report(self, means: dict[str, float]) -> None:
-        """The means of training since the last report: recorded, and shown in the bar or in a line."""
+        """Records and shows the means of training since the last report."""
         progress = self.progress
         self.record(**means, epoch=progress.position[0], tokens=progress.tokens, seconds=progress.seconds)
         if self.silent:
@@ -122,16 +121,16 @@ def in_words(means: dict[str, float]) -> str:
         parts.append(f"lr {means['learning_rate']:.2e}")
     if "tokens_per_second" in means:
         parts.append(f"{means['tokens_per_second']:,.0f} tokens/s")
-    if means.get("waiting_for_data", 0) >= WORTH_SAYING:
+    if means.get("waiting_for_data", 0) >= WORTH_LOGGING:
         parts.append(f"{means['waiting_for_data']:.0%} of the time waiting for data")
     return ", ".join(parts)
 
 
 def read_log(path: Path) -> list[dict]:
-    """The lines of a ``log.jsonl``, each of a step. What is no such line is left out: one that a crash cut short, say.
+    """The lines of a ``log.jsonl``. A line without a step is left out, for example one that a crash cut short.
 
     Raises:
-        InputError: where the file cannot be read.
+        InputError: if the file cannot be read.
     """
     if not path.exists():
         return []
@@ -149,7 +148,7 @@ def read_log(path: Path) -> list[dict]:
 
 
 def draw_curves(log: list[dict], file) -> None:
-    """Draws what ``log`` holds as a PNG: a panel per loss and accuracy, training and held-out together."""
+    """Draws a log as a PNG: a panel for each loss and accuracy, training and held-out together."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,6 +1,6 @@
-"""Draws the README's picture: the model's parts with their shapes, and the curve of a run.
+"""Draws the README's picture: the model's parts with their shapes, and, of a log, the curve of a run.
 
-python docs/pictures/draw.py runs/pretrain/log.jsonl docs/pictures/bert.png
+python docs/pictures/draw.py docs/pictures/bert.png runs/pretrain/log.jsonl
 """
 
 import json
@@ -20,13 +20,15 @@ CELL = WIDTH / len(TOKENS)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Reads the log of a pretraining run and writes the picture."""
-    log, picture = map(Path, sys.argv[1:] if arguments is None else arguments)
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    figure = Figure(figsize=(10, 6.2))
-    draw_model(figure.add_axes((0.0, 0.0, 0.62, 1.0)))
-    draw_curve(figure.add_axes((0.69, 0.47, 0.29, 0.44)), lines, "masked_lm_loss", "Masked pieces: loss in nats")
-    draw_curve(figure.add_axes((0.69, 0.09, 0.29, 0.26)), lines, "next_sentence_accuracy", "Next sentence: % right")
+    """Writes the picture; the log of a pretraining run is optional."""
+    picture, *logs = map(Path, sys.argv[1:] if arguments is None else arguments)
+    width = 10 if logs else 6.6  # inches
+    figure = Figure(figsize=(width, 6.2))
+    draw_model(figure.add_axes((0.0, 0.0, 6.2 / width, 1.0)))
+    for log in logs:
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        draw_curve(figure.add_axes((0.69, 0.47, 0.29, 0.44)), lines, "masked_lm_loss", "Masked pieces: loss in nats")
+        draw_curve(figure.add_axes((0.69, 0.09, 0.29, 0.26)), lines, "next_sentence_accuracy", "Next sentence: % right")
     figure.savefig(picture, dpi=160, facecolor="white")
 
 
