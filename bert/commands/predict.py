@@ -24,9 +24,8 @@ def predict_file(
 ) -> None:
     """Writes the prediction for each text of a file as a line of TSV, in order, streamed.
 
-    A tagger writes a line for each word, and an empty line after each text. A model of spans reads questions with their
-    contexts, from a table or from SQuAD's JSON. Models of relations, choices and summaries read the form of their
-    training files, with labels or without.
+    A tagger writes a line for each word, and an empty line after each text. Spans need questions with their contexts:
+    a table, or SQuAD's JSON. Relations, choices and summaries need the form of the training file. Labels are skipped.
 
     Args:
         given: the value of each flag, None if it was not given.
@@ -61,6 +60,6 @@ def predict_file(
 
 
 def kind_of_run(run: str | Path) -> Kind:
-    """The kind whose head a checkpoint has; if it has none, single labels."""
+    """The kind whose head a checkpoint has. Without one it is single labels."""
     found = (kind for kind in KINDS.values() if is_checkpoint_of(run, kind.head))
     return next(found, KINDS["single-label"])

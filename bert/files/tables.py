@@ -51,28 +51,6 @@ def read_rows(
     return _read_fields(path, columns, header, _split_at_tabs(path) if kind == "tsv" else _split_csv(path), damaged)
 
 
-def read_texts(
-    path: str | Path, text_column: str, text_pair_column: str | None = None, header: bool = True
-) -> Iterator[tuple[str, str | None]]:
-    """The texts or pairs of texts of a table: (first, second). Without a second column ``second`` is None.
-
-    Raises:
-        InputError: as ``read_rows``, and if the table has no rows or a value is not a string.
-    """
-    columns = {"--text-column": text_column}
-    if text_pair_column is not None:
-        columns["--text-pair-column"] = text_pair_column
-    empty = True
-    for line, values in read_rows(path, columns, header):
-        for flag, value in zip(columns, values):
-            if not isinstance(value, str):
-                raise InputError(f"{path}: line {line}: a text was expected, not {value!r} ({flag})")
-        empty = False
-        yield values[0], values[1] if len(values) > 1 else None
-    if empty:
-        raise InputError(f"{path}: holds no texts; rows of texts were expected")
-
-
 def tsv_line(fields: Iterable[Any]) -> str:
     """Fields as a line of TSV. White space inside a field becomes a space; fractions have six digits."""
     texts = (f"{field:.6f}" if isinstance(field, float) else str(field) for field in fields)

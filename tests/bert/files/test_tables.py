@@ -9,7 +9,7 @@ import lzma
 import pytest
 
 from bert.errors import InputError
-from bert.files.tables import Row, read_rows, read_texts, table_format, tsv_line
+from bert.files.tables import Row, read_rows, table_format, tsv_line
 
 TEXT, LABEL = {"--text-column": "text"}, {"--label-column": "label"}
 BOTH = TEXT | LABEL
@@ -63,9 +63,9 @@ def test_each_line_of_a_plain_text_is_a_text_even_an_empty_one(tmp_path):
 def test_rows_of_empty_fields_are_rows(tmp_path):
     for name, content in (("a.csv", 'text,b\nx,1\n,\n"",2\n\n'), ("a.tsv", "text\tb\nx\t1\n\t\n\t2\n\n")):
         (tmp_path / name).write_text(content)
-        assert [first for first, _ in read_texts(tmp_path / name, "text")] == ["x", "", ""]
+        assert [row.values[0] for row in read_rows(tmp_path / name, TEXT)] == ["x", "", ""]
     (tmp_path / "one.csv").write_text('text\na\n""\nb\n')
-    assert [first for first, _ in read_texts(tmp_path / "one.csv", "text")] == ["a", "", "b"]
+    assert [row.values[0] for row in read_rows(tmp_path / "one.csv", TEXT)] == ["a", "", "b"]
 
 
 def test_a_name_that_two_columns_have_is_refused(tmp_path):
@@ -163,14 +163,3 @@ def test_the_format_is_the_end_of_the_name():
 
 def test_nothing_in_a_field_ends_it():
     assert tsv_line(["a\tb", "c\nd\r\ne", 0.5, 7]) == "a b\tc d e\t0.500000\t7\n"
-
-
-def test_texts_are_read_alone_or_in_pairs(tmp_path):
-    path = write(tmp_path / "a.tsv", "a\tb\n1\t\n2\tx\n")
-    assert list(read_texts(path, "b")) == [("", None), ("x", None)]
-    assert list(read_texts(path, "b", "a")) == [("", "1"), ("x", "2")]
-    assert list(read_texts(write(tmp_path / "a.txt", "x\n\n"), "text")) == [("x", None), ("", None)]
-    with pytest.raises(InputError, match=r"b\.tsv: holds no texts"):
-        list(read_texts(write(tmp_path / "b.tsv", "a\n"), "a"))
-    with pytest.raises(InputError, match=r"line 1: a text was expected, not 7 \(--text-column\)"):
-        list(read_texts(write(tmp_path / "b.jsonl", '{"a": 7}'), "a"))

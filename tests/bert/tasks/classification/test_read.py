@@ -207,6 +207,8 @@ def test_without_labels_texts_may_be_empty_and_no_label_column_is_needed(tmp_pat
     ]  # fmt: skip
     (tmp_path / "a.txt").write_text("x\n\ny\n")
     assert [each.first for each in read_examples(tmp_path / "a.txt", Columns(), labelled=False)] == ["x", "", "y"]
+    alone = read_examples(path, Columns("b"), labelled=False)
+    assert [(each.first, each.second) for each in alone] == [("one", None), (" ", None)]
     with pytest.raises(InputError, match="holds no texts"):
         list(read_examples(table(tmp_path, [("a",)], "b.tsv"), Columns("a"), labelled=False))
     (tmp_path / "b.jsonl").write_text('{"a": 7}')
