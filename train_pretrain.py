@@ -15,27 +15,30 @@ arguments.json, which --resume needs.
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
 from bert.checkpoints.directory import save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.config import BertConfig
+from bert.heads.batch import Batch
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.sentencepiece.trainer import train_sentencepiece
+from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
-from bert.training.arguments import save_settings
 from bert.training.distributed import Processes
-from bert.training.loop import Progress, Schedule, mean_losses
-from bert.training.optimizer import make_optimizer
+from bert.training.loop import mean_losses, train
+from bert.training.progress import Progress
 from bert.training.reporting import in_words
-from bert.training.run import Run, alone_in, assemble, printer, run_script
-from bert.training.schedule import steps_of_run
+from bert.training.run import Run, assemble
+from bert.training.schedule import Schedule, steps_of_run
+from bert.training.script import Log, lock, make_log, run_script
+from bert.training.settings import save_settings
 from data.corpus.held_out import training_sentences
 from data.corpus.tokenized import TokenizedCorpus, open_corpus, write_corpus
 from data.prefetch import prefetch
@@ -45,7 +48,7 @@ from data.text.corpora import corpus_fingerprint, read_documents, require_senten
 from data.text.python_docs import python_docs_fingerprint, read_python_docs
 from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
-from pretraining.settings import read_settings
+from pretraining.settings import PretrainingSettings, read_settings
 from pretraining.sinusoids import start_positions_as_sinusoids
 
 
@@ -54,41 +57,40 @@ def main(command_line: list[str] | None = None) -> int:
     return run_script("train_pretrain.py", command_line, partial(read_settings, description=__doc__), pretrain_or_plan)
 
 
-def pretrain_or_plan(settings: SimpleNamespace, processes: Processes) -> int:
+def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int:
     """Does what the flags say, and returns the exit code."""
     if settings.plan is not None:
         return plan(settings, processes)
-    with alone_in(settings.output, processes):
+    with lock(settings.output, processes):
         return pretrain(settings, processes)
 
 
-def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
+def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint, as a sequence of what is made from what."""
-    directory, say = Path(settings.output), printer(processes)
-    tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, say))
+    directory, log = Path(settings.output), make_log(processes)
+    tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log))
     shards = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
 
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
-    optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate)
-    run = assemble(settings, model, optimizer, processes, say, identity={"corpus or vocabulary": shards.checksum})
+    run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": shards.checksum})
     if settings.resume:
-        processes.on_all(lambda: resume(run, settings))
+        resume(run, settings)
     training, heldout = processes.on_all(lambda: make_batches(settings, shards, tokenizer, run.progress, processes))
     schedule = make_schedule(settings, training.updates_per_epoch)
 
     if processes.is_main_process:
-        save_settings(directory, vars(settings))
+        save_settings(directory, settings)
         save_tokenizer(directory, tokenizer)
-    say(describe(settings, run, shards, schedule, training.updates_per_epoch))
+    log(describe(settings, run, shards, schedule, training.updates_per_epoch))
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
-        say("Note: the corpus is too small to hold documents out: nothing but the training loss tells how it learns.")
+        log("Note: the corpus is too small to hold documents out: nothing but the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0 and measures:
             loss, accuracy = processes.broadcast(lambda: baseline(settings, shards, tokenizer))
-            reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.facts)
-            reporter.say(
+            reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.metadata)
+            reporter.log(
                 f"Guessing the masked pieces by their frequency alone would give a held-out loss of {loss:.3f} nats, "
                 f"and {accuracy:.1%} right."
             )
@@ -97,43 +99,46 @@ def pretrain(settings: SimpleNamespace, processes: Processes) -> int:
             """Measures on the held-out documents, where there are any."""
             if not measures:
                 return
-            means = mean_losses(model, heldout, run.precision, processes)
+            with run.evaluation():
+                means = mean_losses(model, heldout, run.precision, processes)
             reporter.record(**{f"heldout_{name}": value for name, value in means.items()})
-            reporter.say(f"step {run.progress.step:,}, held out: {in_words(means)}")
+            reporter.log(f"step {run.progress.step:,}, held out: {in_words(means)}")
             reporter.draw_curves()
 
         def checkpoint() -> None:
             run.save(max_length=settings.max_length)
+            weights = run.weights()
             if processes.is_main_process:
-                save_checkpoint(directory, model, tokenizer)
+                save_checkpoint(directory, model, tokenizer, weights)
 
-        ended = run.train(prefetch(training), schedule, reporter, evaluate, checkpoint)
+        ended = train(run, prefetch(training), schedule, reporter.report, evaluate, checkpoint)
         evaluate()
-    run.say_how_it_ended(ended)
-    if processes.is_main_process:
-        fill_in_blanks(model, tokenizer, shards, say)
-    say(next_commands(settings, ended))
+    run.log_end(ended)
+    with run.evaluation():
+        if processes.is_main_process:
+            fill_in_blanks(model, tokenizer, shards, log)
+    log(next_commands(settings, ended))
     return 130 if ended == "interrupted" else 0
 
 
-def plan(settings: SimpleNamespace, processes: Processes) -> int:
+def plan(settings: PretrainingSettings, processes: Processes) -> int:
     """Says what a run of these settings needs, and how long it takes; reads no corpus and writes nothing."""
-    say = printer(processes)
+    log = make_log(processes)
     torch.manual_seed(settings.seed)
     vocab_size = settings.vocab_size
     if settings.resume or settings.vocab is not None:  # it is there, and need not be learned
-        tokenizer = processes.broadcast(lambda: find_tokenizer(settings, Path(settings.output), say))
+        tokenizer = processes.broadcast(lambda: find_tokenizer(settings, Path(settings.output), log))
         vocab_size = tokenizer.vocab_size
     model = processes.on_all(lambda: make_model(settings, vocab_size)).to(processes.device)
-    run = assemble(settings, model, make_optimizer(settings.optimizer, model, 1e-6), processes, say, identity={})
-    say(make_plan(settings, run))
+    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, identity={})
+    log(make_plan(settings, run))
     return 0
 
 
 # ---- from text to batches ----
 
 
-def find_tokenizer(settings: SimpleNamespace, run: Path, say):
+def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
     """The tokenizer of the run: its own where there is one, that of --vocab, or one learned from the corpus."""
     if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
         return load_tokenizer(run)  # unless it was stopped before it had one
@@ -144,17 +149,17 @@ def find_tokenizer(settings: SimpleNamespace, run: Path, say):
         if path.suffix == ".model":
             return SentencePieceTokenizer.from_file(path)
         return WordPieceTokenizer.from_file(path, lowercase=not settings.cased)
-    say(f"Learning a vocabulary of {settings.vocab_size:,} pieces from the training documents.")
-    sentences = training_sentences(corpus_documents(settings, report=say))
+    log(f"Learning a vocabulary of {settings.vocab_size:,} pieces from the training documents.")
+    sentences = training_sentences(corpus_documents(settings, report=log))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         tokenizer = learn_tokenizer(sentences, settings)
     for warning in caught:
-        say(f"Note: {warning.message}.")
+        log(f"Note: {warning.message}.")
     return tokenizer
 
 
-def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
+def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> Tokenizer:
     """A tokenizer of the kind asked for, its vocabulary learned from ``sentences``."""
     if settings.tokenizer == "sentencepiece":
         normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
@@ -163,7 +168,7 @@ def learn_tokenizer(sentences: Iterator[str], settings: SimpleNamespace):
     return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
 
 
-def corpus_documents(settings: SimpleNamespace, report=lambda sentence: None) -> Iterator[list[str]]:
+def corpus_documents(settings: PretrainingSettings, report: Log = lambda sentence: None) -> Iterator[list[str]]:
     """The documents of the corpus, each a list of sentences."""
     if settings.corpus is None:
         return iter(python_docs(settings.workers))
@@ -177,7 +182,7 @@ def python_docs(processes: int) -> list[list[str]]:
     return list(read_python_docs(processes))
 
 
-def tokenize_corpus(settings: SimpleNamespace, run: Path, tokenizer) -> Path:
+def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> Path:
     """Where the corpus is as pieces in memory-mapped files; those that are there already are used again."""
     directory = Path(settings.shards or run / "shards")
     if settings.corpus is None:
@@ -188,7 +193,13 @@ def tokenize_corpus(settings: SimpleNamespace, run: Path, tokenizer) -> Path:
     return directory
 
 
-def make_batches(settings, shards, tokenizer, progress: Progress, processes: Processes):
+def make_batches(
+    settings: PretrainingSettings,
+    shards: TokenizedCorpus,
+    tokenizer: Tokenizer,
+    progress: Progress,
+    processes: Processes,
+) -> tuple[PretrainingBatches, list[Batch]]:
     """The endless training batches from where the run stands, and the held-out ones as a list."""
     training = PretrainingBatches(
         shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
@@ -197,7 +208,9 @@ def make_batches(settings, shards, tokenizer, progress: Progress, processes: Pro
     return training, list(heldout_batches(settings, shards, tokenizer, processes))
 
 
-def heldout_batches(settings, shards: TokenizedCorpus, tokenizer, processes: Processes) -> Iterator[dict]:
+def heldout_batches(
+    settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
+) -> Iterator[Batch]:
     """One pass over examples of the held-out documents, the same ones each time."""
     return evaluation_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
@@ -205,7 +218,7 @@ def heldout_batches(settings, shards: TokenizedCorpus, tokenizer, processes: Pro
     )  # fmt: skip
 
 
-def baseline(settings, shards: TokenizedCorpus, tokenizer) -> tuple[float, float]:
+def baseline(settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer: Tokenizer) -> tuple[float, float]:
     """Held-out loss and accuracy of guessing by frequency, over all processes' examples."""
     return unigram_baseline(shards, heldout_batches(settings, shards, tokenizer, Processes(0, 1, torch.device("cpu"))))
 
@@ -213,7 +226,7 @@ def baseline(settings, shards: TokenizedCorpus, tokenizer) -> tuple[float, float
 # ---- the run ----
 
 
-def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining:
+def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTraining:
     """A model of the size asked for, with initial weights."""
     config = getattr(BertConfig, settings.size)(
         vocab_size=vocab_size,
@@ -230,19 +243,19 @@ def make_model(settings: SimpleNamespace, vocab_size: int) -> BertForPreTraining
     return model
 
 
-def resume(run: Run, settings: SimpleNamespace) -> None:
+def resume(run: Run, settings: PretrainingSettings) -> None:
     """Puts everything back to where the newest training state left it; longer sequences make a new pass begin."""
     saved = run.resume("its corpus, vocabulary and arguments.json")
     max_length = saved.get("max_length", settings.max_length)
     if max_length != settings.max_length and run.progress.position is not None:
         run.progress.position = (run.progress.position[0] + 1, 0, 0)
-        run.say(
+        run.log(
             f"Note: sequences go from {max_length} to {settings.max_length} tokens; the examples are others, so a new "
             f"pass over the corpus begins."
         )
 
 
-def make_schedule(settings: SimpleNamespace, updates_per_epoch: int) -> Schedule:
+def make_schedule(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
     """Paper, appendix A.2: 10,000 of 1,000,000 steps warm up. A run of less than 100,000 warms up for a tenth of it."""
     max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
     warmup_steps = settings.warmup_steps

@@ -20,7 +20,7 @@ What remains different is what the two libraries are: ours makes batches of text
 one label (theirs with --grouped, which Trainer has, but not by default), and of an epoch that 32 does not divide it
 makes batches of one size, where theirs has a small last one; its decay runs from the whole run's beginning, as in
 Google's code, and that of transformers from the warm-up's end, so that their learning rate is up to a ninth higher.
-The tags that ours predicts fit together (``bert.tag_sequences``); theirs are each word's own.
+The tags that ours predicts fit together (``bert.tasks.tagging.tag_sequences``); theirs are each word's own.
 
 Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
 tokenizing, evaluating and saving are left out on both sides. (``benchmarks.training_step`` times single steps.)
@@ -55,7 +55,7 @@ from benchmarks.transformers_classifier import (
 )
 from bert.files.whole import write_atomically
 from bert.training.reporting import read_log
-from data.tasks.known import KNOWN_TASKS
+from finetuning.known_tasks import KNOWN_TASKS
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,11 @@ import train_pretrain
 from benchmarks.finetuning import add_rows
 from bert.errors import InputError
 from bert.files.tables import read_lines, tsv_line
-from bert.training.arguments import above_zero, positive, probability
+from bert.tasks.classification.read import Example, hold_out, read_examples
+from bert.tasks.options import Columns
 from bert.training.reporting import read_log
-from data.tasks.classification import Example, hold_out, read_examples
-from data.tasks.known import KNOWN_TASKS, find_file
-from finetuning.kinds import SINGLE
+from bert.training.settings import above_zero, positive, probability
+from finetuning.known_tasks import KNOWN_TASKS, find_file
 from pretraining.settings import RECIPES
 
 LENGTH = 128  # tokens, in both trainings
@@ -145,7 +145,8 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> None:
 
 def split_reviews(imdb: Path, texts: Path, train: Path, dev: Path, labelled: int | None) -> None:
     """Writes the texts for pretraining and the two labelled sets; those of dev are in no other."""
-    reviews = read_examples(find_file(imdb, "train.tsv"), KNOWN_TASKS["imdb"].columns, SINGLE)
+    columns = KNOWN_TASKS["imdb"].columns or Columns()
+    reviews = list(read_examples(find_file(imdb, "train.tsv"), columns))
     others, held_out = hold_out(reviews)
     held_out_texts = {in_a_line(review.first) for review in held_out}
     others = [review for review in others if in_a_line(review.first) not in held_out_texts]

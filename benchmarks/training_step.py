@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bert.training.health import Health
+from bert.training.sums import Sums
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -44,16 +46,15 @@ from bert.heads.batch import Batch, sequences_of
 from bert.heads.loss import IGNORE_INDEX
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
+from bert.tasks.classification.read import read_examples
+from bert.tasks.options import Columns
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
-from bert.training.health import Health
 from bert.training.loop import Losses, training_step
 from bert.training.optimizer import BertAdamW, parameter_groups
 from bert.training.precision import DTYPES, Precision, choose_precision
-from bert.training.sums import Sums
-from data.tasks.classification import Columns, read_examples
 
 SHAPES = {"mini": (32, 128), "base": (8, 128)}
 SST2_BATCHES = {"mini": 8, "base": 3}  # of 32 sentences, in a turn
@@ -238,7 +239,7 @@ def _finetuning(case: str, size: str, device: torch.device, seconds: float) -> l
         return []
     tokenizer = WordPieceTokenizer.from_file(Path(folder) / "vocab" / "bert-base-uncased.txt")
     training = Path(folder) / "glue" / "SST-2" / "train.tsv"
-    examples = read_examples(training, Columns("sentence", label="label"), "single_label_classification")
+    examples = list(read_examples(training, Columns("sentence", label="label")))
     chosen = np.random.default_rng(0).permutation(len(examples))[: 32 * SST2_BATCHES[size]]
     ids = [tokenizer(examples[row].first, max_length=128).input_ids for row in chosen]
     labels = [int(examples[row].label) for row in chosen]

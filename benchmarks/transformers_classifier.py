@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from bert.evaluation.metrics import classification_metrics, regression_metrics
+from bert.tasks.classification.read import find_labels, label_ids, read_examples
+from bert.tasks.metrics import classification_metrics, regression_metrics
 from bert.training.optimizer import BETAS, EPSILON, WEIGHT_DECAY
-from data.tasks.classification import find_labels, label_numbers, read_examples
-from data.tasks.known import KNOWN_TASKS, find_file
+from finetuning.known_tasks import KNOWN_TASKS, find_file
 
 SINGLE, REGRESSION = "single_label_classification", "regression"
 # Each task's folder, and the type of its problem as both libraries name it.
@@ -40,11 +40,11 @@ def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]],
     """Training and dev examples as transformers' collator takes them, and the labels' names."""
     known, problem_type = KNOWN_TASKS[task], TASKS[task][1]
     paths = {"train": find_file(data, known.train), "dev": find_file(data, known.dev)}
-    examples = {name: read_examples(path, known.columns, problem_type) for name, path in paths.items()}
-    labels = find_labels(examples["train"], problem_type, paths["train"])
+    examples = {name: list(read_examples(path, known.columns, True, problem_type)) for name, path in paths.items()}
+    labels = find_labels(examples["train"], str(paths["train"]), problem_type)
     rows = {}
     for name, chosen in examples.items():
-        numbers = label_numbers(chosen, labels, problem_type, paths[name]).tolist()
+        numbers = label_ids(chosen, labels, problem_type, str(paths[name])).tolist()
         texts = [[example.first for example in chosen]]
         if known.columns.text_pair is not None:
             texts.append([example.second for example in chosen])

@@ -11,8 +11,9 @@ import torch
 
 from benchmarks.transformers_classifier import MAX_LENGTH
 from bert.heads.loss import IGNORE_INDEX
-from data.tasks.known import KNOWN_TASKS, find_file
-from data.tasks.tagging import find_tags, read_tagged_sentences
+from bert.tasks.options import Columns
+from bert.tasks.tagging.read import find_tags, read_sentences
+from finetuning.known_tasks import KNOWN_TASKS, find_file
 
 TASKS = {"conll2003": "conll2003"}  # their folders
 
@@ -33,8 +34,8 @@ def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]],
     """Training and dev sentences as transformers' collator takes them, and the tags' names."""
     known = KNOWN_TASKS[task]
     paths = {"train": find_file(data, known.train), "dev": find_file(data, known.dev)}
-    sentences = {name: read_tagged_sentences(path) for name, path in paths.items()}
-    labels = find_tags(sentences["train"], paths["train"])
+    sentences = {name: list(read_sentences(path, Columns(), labelled=True)) for name, path in paths.items()}
+    labels = find_tags(sentences["train"], str(paths["train"]))
     numbers = {label: number for number, label in enumerate(labels)}
     rows: dict[str, list[dict]] = {name: [] for name in sentences}
     for name, chosen in sentences.items():

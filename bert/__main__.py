@@ -15,8 +15,8 @@ from typing import Any
 from bert.errors import InputError
 from bert.files.terminal import orderly, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full
-from bert.tokenization.long_texts import LONG_TEXTS
-from bert.training.arguments import finite, positive
+from bert.tasks.options import LONG_TEXTS
+from bert.training.settings import finite, positive
 
 # PyTorch takes seconds to load. So only the functions that run a command import it: --help and errors in the flags
 # come at once.
@@ -126,7 +126,7 @@ def run_tokenize(given: argparse.Namespace) -> None:
 
 def run_predict(given: argparse.Namespace) -> None:
     """Writes predictions: to a file as a whole, to the terminal as they come."""
-    from bert.apply import predict_file
+    from bert.commands.predict import predict_file
     from bert.files.whole import atomic_file
     from bert.training.distributed import start_processes
 
@@ -141,7 +141,7 @@ def run_predict(given: argparse.Namespace) -> None:
 
 def run_embed(given: argparse.Namespace) -> None:
     """Writes vectors, and prints the shape of their array."""
-    from bert.apply import embed_file
+    from bert.commands.embed import embed_file
     from bert.training.distributed import start_processes
 
     refuse_to_write_over_input(given.output, given.file)

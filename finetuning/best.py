@@ -1,24 +1,22 @@
-"""Which evaluation was the best so far, and whether to hope for a better one."""
+"""Which evaluation was the best so far, and when to stop waiting for a better one."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Best:
-    """The best value of the measure that the epoch is chosen by, after which step and how many epochs it was measured;
-    after which step the last evaluation was, and how many evaluations have been since the best.
-    """
+    """The best value of the metric that selects the epoch."""
 
     value: float | None = None
-    step: int = 0
-    epoch: float = 0.0
+    step: int = 0  # after which it was measured
+    epoch: float = 0.0  # the same in epochs
     evaluations_since: int = 0
-    last_step: int = 0
+    last_step: int = 0  # of the last evaluation
 
     def update(self, value: float, step: int, epoch: float) -> bool:
-        """Takes note of an evaluation; whether it is the best so far. Of two that are as good, the earlier one is.
+        """Takes note of an evaluation; returns whether it is the best so far. Of equals the first is the best.
 
-        A second evaluation after the same step, of a finished run that is resumed, is the first one over again.
+        A finished run that is resumed evaluates a second time after the same step. That does not count.
         """
         if step == self.last_step:
             return False
@@ -30,5 +28,5 @@ class Best:
         return True
 
     def patience_exhausted(self, early_stopping: int | None) -> bool:
-        """Whether as many evaluations as ``early_stopping`` allows have passed without a better one."""
+        """Whether ``early_stopping`` evaluations have passed without a better one; None: never."""
         return early_stopping is not None and self.evaluations_since >= early_stopping

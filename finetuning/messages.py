@@ -1,24 +1,24 @@
-"""What a run of fine-tuning says of itself."""
+"""The sentences that a fine-tuning run tells its user."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
-from bert.training.loop import Schedule
+from bert.tasks.task import Task
 from bert.training.run import Run
-from finetuning.reading import kind_of
+from bert.training.schedule import Schedule
+from finetuning.settings import FinetuningSettings, kind_of
 
 
 def in_words(metrics: dict[str, float]) -> str:
-    """Measures in a line."""
+    """Metrics in a line."""
     return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
-def describe(settings: SimpleNamespace, run: Run, task, schedule: Schedule, updates_per_epoch: int) -> str:
-    """What is about to happen, for the user to check."""
+def describe(settings: FinetuningSettings, run: Run, task: Task, schedule: Schedule, updates_per_epoch: int) -> str:
+    """The run that is about to begin, for the user to check."""
     config, training = run.model.config, task.sets["train"]
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     start = "untrained weights, of the sizes of" if settings.random_start else "from"
-    others = ", ".join(f"{len(texts.examples):,} {name}" for name, texts in task.sets.items() if name != "train")
+    others = ", ".join(f"{len(part.examples):,} {name}" for name, part in task.sets.items() if name != "train")
     labels = f"; labels: {', '.join(task.labels[:10])}{', ...' if len(task.labels) > 10 else ''}" if task.labels else ""
     return (
         f"\nModel:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start} "
@@ -26,12 +26,12 @@ def describe(settings: SimpleNamespace, run: Run, task, schedule: Schedule, upda
         f"Task:   {len(training.examples):,} training examples, {others}{labels}.\n"
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.\n"
-        f"Device: {run.facts_in_words}."
+        f"Device: {run.description}."
     )
 
 
-def next_commands(settings: SimpleNamespace) -> str:
-    """What the user may want to do now."""
+def next_commands(settings: FinetuningSettings) -> str:
+    """The command that uses the model."""
     run = settings.output if settings.seeds == 1 else Path(settings.output) / f"seed-{settings.seed}"
     file = kind_of(settings.problem, settings.task).predict_file
     return (

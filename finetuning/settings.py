@@ -1,15 +1,17 @@
-"""What a run of fine-tuning is told: the flags, and the paper's recipe for what no flag says."""
+"""The settings of a fine-tuning run: its flags, and the paper's recipe."""
 
 import argparse
-from types import SimpleNamespace
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from bert.errors import InputError
-from bert.predict_summary import SUMMARY_SENTENCES
-from bert.tokenization.long_texts import LONG_TEXTS
-from bert.training import arguments
-from bert.training.arguments import (
-    SHARED_DEFAULTS,
-    SHARED_MAY_CHANGE,
+from bert.tasks.kinds import KINDS, TRAINING_COLUMNS
+from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES
+from bert.tasks.task import Kind
+from bert.training import settings as shared
+from bert.training.settings import (
+    TrainingSettings,
     add_number,
     add_switch,
     finite,
@@ -18,43 +20,78 @@ from bert.training.arguments import (
     settings_of_run,
     whole,
 )
-from data.tasks.known import KNOWN_TASKS
-from finetuning.kinds import KINDS, OF_TABLES
-from finetuning.reading import check_flags, kind_of
+from finetuning.known_tasks import KNOWN_TASKS
 
-# The paper's recipe (appendix A.3); warm-up over a tenth of the run as in google-research/bert ``run_classifier.py``.
-DEFAULTS = {
-    "output": "runs/finetune", "checkpoint": "runs/pretrain", "task": None, "data": None, "train": None, "dev": None,
-    "test": None, "text_column": None, "text_pair_column": None, "label_column": None, "header": None,
-    "label_separator": ",", "problem": None, "metric": None, "long_texts": "head", "null_threshold": 0.0,
-    "summary_sentences": SUMMARY_SENTENCES, "class_weights": None, "fresh": None,
-    "random_start": False, "compare": False, "seeds": 1, "dropout": None, "reinitialize_layers": 0, "layer_decay": 1.0,
-    "early_stopping": None, "epochs": 3, "max_steps": None, "batch_size": 32, "learning_rate": 5e-5, "eval_every": None,
-    "checkpoint_every": None, "workers": 1,
-}  # fmt: skip
-# A model as small as that of train_pretrain.py's defaults stands, and needs, larger steps.
+
+@dataclass(frozen=True)
+class FinetuningSettings(TrainingSettings):
+    """The settings of a fine-tuning run, one for each flag.
+
+    The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
+    tenth of a run warms up.
+    """
+
+    output: str = "runs/finetune"
+    checkpoint: str = "runs/pretrain"
+    task: str | None = None
+    data: str | None = None
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    text_column: str | None = None
+    text_pair_column: str | None = None
+    label_column: str | None = None
+    header: bool | None = None
+    label_separator: str = ","
+    problem: str | None = None
+    metric: str | None = None
+    long_texts: str = "head"
+    null_threshold: float = 0.0
+    summary_sentences: int = SUMMARY_SENTENCES
+    class_weights: list[str] | None = None
+    fresh: list[str] | None = None
+    random_start: bool = False
+    compare: bool = False
+    seeds: int = 1
+    dropout: float | None = None
+    reinitialize_layers: int = 0
+    layer_decay: float = 1.0
+    early_stopping: int | None = None
+    epochs: int | None = 3
+    batch_size: int = 32
+    learning_rate: float = 5e-5
+    workers: int = 1
+
+    MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE - {"batch_size", "max_length"} | {
+        "workers",
+        "early_stopping",
+    }
+    OWN_FLAG: ClassVar[str] = "checkpoint"
+
+
+# A model as small as that of train_pretrain.py's defaults stands larger learning rates, and needs them.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
-MAY_CHANGE = SHARED_MAY_CHANGE - {"batch_size", "max_length"} | {"workers", "early_stopping"}
 
 
-def read_settings(command_line: list[str] | None, description: str | None = None) -> SimpleNamespace:
+def read_settings(command_line: list[str] | None, description: str | None = None) -> FinetuningSettings:
     """The run's settings: the flags given, over those of the run that is resumed, over the recipe.
 
     Args:
-        description: what ``--help`` says before the flags: the script's docstring.
+        description: the script's docstring, with which ``--help`` begins.
 
     Raises:
-        InputError: where they do not go together, or the run's directory holds another run.
+        InputError: if flags contradict each other, or if the run's directory holds another run.
     """
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
-    defaults = SHARED_DEFAULTS | DEFAULTS
+    defaults = FinetuningSettings()
     if not given.keys() & {"task", "data", "train", "resume"}:
-        for name in sorted(given.keys() & (OF_TABLES | {"problem", "label_separator"})):
+        for name in sorted(given.keys() & (TRAINING_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
-        defaults |= BUILT_IN
-    defaults["max_length"] = kind_of(given.get("problem"), given.get("task")).max_length or defaults["max_length"]
-    settings = SimpleNamespace(**settings_of_run(given, defaults, MAY_CHANGE, parser, own_flag="checkpoint"))
+        defaults = replace(defaults, **BUILT_IN)
+    kind = kind_of(given.get("problem"), given.get("task"))
+    defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
+    settings = settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -65,16 +102,34 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     return settings
 
 
+def kind_of(problem: str | None, task: str | None) -> Kind:
+    """The kind that --problem names, else the kind of the known --task, else one label of several."""
+    return KINDS[problem or (KNOWN_TASKS[task].problem if task else "single-label")]
+
+
+def check_flags(given: Set[str], kind: Kind) -> None:
+    """Checks that a kind heeds the flags that were given.
+
+    Raises:
+        InputError: if only other kinds heed one of them.
+    """
+    of_some_kinds = frozenset[str]().union(*(other.flags for other in KINDS.values()))
+    for name in sorted(given & of_some_kinds - kind.flags):
+        raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
+    if "long_texts" in given and kind.long_text_handling is not None:
+        raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
+
+
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """The flags."""
-    parser = arguments.make_parser(description)
-    arguments.add_run_arguments(parser)
+    """The flags of ``train_finetune.py``."""
+    parser = shared.make_parser(description)
+    shared.add_run_arguments(parser)
 
     task = parser.add_argument_group("the task")
     task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
     task.add_argument("--data", metavar="DIR", help="the known data set's directory")
     task.add_argument("--train", metavar="FILE", help="labelled texts: .tsv .csv .jsonl, also .gz .xz .bz2")
-    task.add_argument("--dev", metavar="FILE", help="to choose the best epoch by (a tenth of --train)")
+    task.add_argument("--dev", metavar="FILE", help="labelled texts that select the best epoch (a tenth of --train)")
     task.add_argument("--test", metavar="FILE", help="labelled texts that the report measures on besides")
     task.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1 (text)")
     task.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
@@ -86,8 +141,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--class-weights", nargs="+", action="extend", metavar="W",
         help="'balanced', or LABEL=WEIGHT for each label (one that begins with '-': --class-weights=-1=2)",
     )  # fmt: skip
-    task.add_argument("--metric", metavar="NAME", help="to choose the best epoch by (accuracy; the known task's own)")
-    task.add_argument("--long-texts", choices=LONG_TEXTS, help="what becomes of texts over --max-length (head)")
+    task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
+    task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead, for spans (0)")
     add_number(task, "--summary-sentences", positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
     add_number(task, "--workers", positive, "processes that tokenize (1)")
@@ -97,15 +152,15 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     start.add_argument(
         "--fresh", nargs="+", action="extend", choices=("head", "pooler"), help="parts that start untrained in any case"
     )
-    add_switch(start, "--random-start", "the checkpoint's sizes and vocabulary alone, with untrained weights")
+    add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
-    training = arguments.add_training_arguments(parser)
+    training = shared.add_training_arguments(parser)
     add_number(training, "--seeds", positive, "runs, from as many seeds; the report has mean and spread (1)")
     add_number(training, "--early-stopping", positive, "stop after this many evaluations without a better one")
     add_number(training, "--dropout", probability, "of hidden states and attention weights (the checkpoint's)")
     add_number(training, "--reinitialize-layers", whole, "top layers that start untrained (0)")
-    add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of that of the layer above (1)")
+    add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of the next layer's (1)")
     return parser
 
 

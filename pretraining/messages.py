@@ -1,15 +1,17 @@
 """What a run of pretraining says of itself at its beginning and at its end."""
 
-from types import SimpleNamespace
-
 from bert.commands.fill_mask import fill_mask
-from bert.training.loop import Schedule
-from bert.training.run import Run, how_to_go_on
+from bert.heads.pretraining import BertForPreTraining
+from bert.tokenization.tokenizer import Tokenizer
+from bert.training.run import Run
+from bert.training.schedule import Schedule
+from bert.training.script import Log, how_to_go_on
 from data.corpus.tokenized import TokenizedCorpus
+from pretraining.settings import PretrainingSettings
 
 
 def describe(
-    settings: SimpleNamespace, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
+    settings: PretrainingSettings, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
 ) -> str:
     """What is about to happen, for the user to check."""
     config = run.model.config
@@ -21,13 +23,15 @@ def describe(
         f"{config.vocab_size:,}; {len(shards.held_out):,} documents are held out.\n"
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"(about {schedule.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
-        f"Device: {run.facts_in_words}.\n"
+        f"Device: {run.description}.\n"
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights."
     )
 
 
-def fill_in_blanks(model, tokenizer, shards: TokenizedCorpus, say, count: int = 3) -> None:
+def fill_in_blanks(
+    model: BertForPreTraining, tokenizer: Tokenizer, shards: TokenizedCorpus, log: Log, count: int = 3
+) -> None:
     """Shows the model at work: the middle word left out of a sentence, in each of a few held-out documents.
 
     They are the first such sentences that there are, whatever the model makes of them.
@@ -45,15 +49,15 @@ def fill_in_blanks(model, tokenizer, shards: TokenizedCorpus, say, count: int = 
             with_blank = [*ids[:blank], tokenizer.mask_token_id, *ids[blank + 1 :]]
             text = tokenizer.decode(with_blank, skip_special_tokens=False)
             fillings = fill_mask(model, tokenizer, text)[0]
-            say(f"\n{text}\n  was:     {word}")
-            say("  guesses: " + ", ".join(f"{filling.piece} {filling.probability:.0%}" for filling in fillings))
+            log(f"\n{text}\n  was:     {word}")
+            log("  guesses: " + ", ".join(f"{filling.piece} {filling.probability:.0%}" for filling in fillings))
             shown += 1
             break
         if shown == count:
             return
 
 
-def next_commands(settings: SimpleNamespace, ended: str) -> str:
+def next_commands(settings: PretrainingSettings, ended: str) -> str:
     """What the user may want to do now."""
     run = settings.output
     if ended != "finished":

@@ -1,13 +1,12 @@
-"""What a pretraining run will need, reckoned from its settings: parameters, memory, arithmetic, traffic and hours.
+"""The needs of a pretraining run, computed from its settings: parameters, memory, arithmetic, traffic and hours.
 
-Everything follows from a few shapes. Below, h is hidden_size, i intermediate_size, and a token counts whether it is
-padding or not. Nothing here is measured: ``train_pretrain.py --plan`` measures a rate and lays it beside these numbers.
+Everything follows from a few shapes. Below, h is hidden_size and i is intermediate_size. Sequences are full. Nothing
+here is measured: ``train_pretrain.py --plan`` measures a rate and prints it beside these numbers.
 """
 
 from dataclasses import dataclass
 
 from bert.config import BertConfig
-from bert.training.sharding import share_out
 
 MASKED_SHARE = 0.15  # of the tokens has a label (paper, section 3.1)
 # Paper, appendix A.2: 90 % of 1,000,000 updates with sequences of 128 tokens, the others with 512; 256 sequences each.
@@ -17,20 +16,17 @@ PAPER_BATCH = 256
 
 @dataclass(frozen=True)
 class Setup:
-    """What a plan is made for.
-
-    batch_size: examples in an update, over all processes and micro-batches; device_type: "cuda" or "cpu".
-    """
+    """The run that a plan is made for."""
 
     config: BertConfig
     max_length: int
-    batch_size: int
+    batch_size: int  # examples in an update, over all processes and micro-batches
     accumulate: int = 1
     processes: int = 1
     precision: str = "bf16"
-    shard_optimizer: bool = False
+    shard: bool = False
     recompute: bool = False
-    device_type: str = "cuda"
+    device_type: str = "cuda"  # or "cpu"
 
     @property
     def micro_batch(self) -> int:
@@ -41,26 +37,20 @@ class Setup:
 # ---- parameters ----
 
 
-def parameter_sizes(config: BertConfig) -> dict[str, list[int]]:
-    """How many numbers each parameter of ``BertForPreTraining`` holds, by the part of the model that it is in.
+def parameters_by_part(config: BertConfig) -> dict[str, int]:
+    """How many parameters each part of ``BertForPreTraining`` has.
 
-    The scores of the vocabulary are taken with the word embeddings, which are counted once.
+    The scores of the vocabulary are products with the word embeddings, which count once.
     """
     h, i = config.hidden_size, config.intermediate_size
-    layer = [h * h, h] * 4 + [h * i, i, i * h, h] + [h] * 4  # query, key, value, output; feed-forward; two LayerNorms
-    tables = [config.vocab_size * h, config.max_position_embeddings * h, config.type_vocab_size * h]
+    layer = 4 * (h * h + h) + (h * i + i) + (i * h + h) + 4 * h  # Q, K, V and output; feed-forward; two LayerNorms
     return {
-        "embeddings": [*tables, h, h],
+        "embeddings": (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * h + 2 * h,
         "encoder": layer * config.num_hidden_layers,
-        "pooler": [h * h, h],
-        "masked language model": [h * h, h, h, h, config.vocab_size],
-        "next sentence": [2 * h, 2],
+        "pooler": h * h + h,
+        "masked language model": h * h + h + 2 * h + config.vocab_size,
+        "next sentence": 2 * h + 2,
     }
-
-
-def parameters_by_part(config: BertConfig) -> dict[str, int]:
-    """How many parameters each part of ``BertForPreTraining`` has."""
-    return {part: sum(sizes) for part, sizes in parameter_sizes(config).items()}
 
 
 def parameter_count(config: BertConfig) -> int:
@@ -72,36 +62,46 @@ def parameter_count(config: BertConfig) -> int:
 
 
 def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, int]:
-    """The bytes that a process holds when an update needs the most, with a micro-batch of the setup's size or another.
+    """The bytes that a process needs at the peak of an update.
 
-    The parts do not quite come to their largest at the same time, so that their sum is a little too much. PyTorch
-    itself and a GPU's workspace (some hundred megabytes) are not in it.
+    The parts peak at slightly different times, so their sum is a little too much. It leaves out PyTorch itself and a
+    GPU's workspace (some hundred megabytes).
+
+    Args:
+        micro_batch: examples at a time; None: as the setup says.
     """
     config, examples = setup.config, setup.micro_batch if micro_batch is None else micro_batch
     parameters = parameter_count(config)
-    own = parameters
-    if setup.shard_optimizer:
-        sizes = [size for part in parameter_sizes(config).values() for size in part]
-        owned = [0] * setup.processes
-        for size, owner in zip(sizes, share_out(sizes, setup.processes)):
-            owned[owner] += size
-        own = max(owned)
+    own, gathered = parameters, 0
+    if setup.shard and setup.processes > 1:
+        own = -(-parameters // setup.processes)
+        gathered = 4 * _gathered(config) + 4 * (_gathered(config) if setup.accumulate == 1 else parameters)
     masked = examples * max(1, round(MASKED_SHARE * setup.max_length))
     in_slices = setup.device_type == "cpu" and setup.precision == "fp32"
     return {
-        "weights": 4 * parameters,
-        "gradients": 4 * parameters,
+        "weights": 4 * own,
+        "gradients": 4 * own,
         "optimizer state": 8 * own,  # Adam's two averages
+        "gathered weights and gradients": gathered,
         "weights in 16 bits": 0 if setup.precision == "fp32" else 2 * parameters,  # kept until the backward pass
         "activations": examples * setup.max_length * activation_bytes_per_token(setup),
-        # The masked tokens' log-probabilities, their gradients, and the gradients of the scores, all in 32 bits; where
-        # the loss goes slice by slice (bert/heads/vocabulary_loss.py), one of them.
+        # The masked tokens' log-probabilities, their gradients, and the gradients of the scores, all in 32 bits. If the
+        # loss is computed in slices (bert/fast/vocabulary_loss.py), one of them.
         "scores of the vocabulary": (4 if in_slices else 12) * masked * config.vocab_size,
     }
 
 
+def _gathered(config: BertConfig) -> int:
+    """The parameters that ``--shard`` gathers at a time: two layers (one computes, the next arrives), and all outside
+    the layers. Before gradients are shared out, each process has them for as many. With several micro-batches it adds
+    up its own gradients of all parameters first.
+    """
+    encoder = parameters_by_part(config)["encoder"]
+    return parameter_count(config) - encoder + 2 * encoder // config.num_hidden_layers
+
+
 def activation_bytes_per_token(setup: Setup) -> int:
-    """What the layers keep of each token for the backward pass, in bytes.
+    """The bytes that the layers keep of each token for the backward pass.
 
     ======================================  =======  =============================================
     per layer                               numbers  bytes, 16 bits
@@ -114,9 +114,9 @@ def activation_bytes_per_token(setup: Setup) -> int:
     ======================================  =======  =============================================
 
     Dropout adds a byte for each number that it decides on, twice h. Fused attention keeps none of the (seq, seq)
-    weights; on the CPU, with dropout, attention is written out, and they are kept: before dropout and after.
+    weights. With dropout on the CPU there is no fused attention: the weights are kept before dropout and after it.
 
-    With ``recompute`` each layer keeps its input, and all of this is of one layer at a time.
+    With ``recompute`` each layer keeps its input, and one layer at a time keeps the rest.
     """
     config = setup.config
     h, i = config.hidden_size, config.intermediate_size
@@ -133,7 +133,7 @@ def activation_bytes_per_token(setup: Setup) -> int:
 
 
 def largest_micro_batch(setup: Setup, memory: int) -> int:
-    """How many examples at a time a process with ``memory`` bytes can compute; 0 where not even one fits."""
+    """How many examples at a time fit into ``memory`` bytes of a process; perhaps 0."""
     fixed = sum(memory_by_part(setup, micro_batch=0).values())
     per_example = sum(memory_by_part(setup, micro_batch=1).values()) - fixed
     return max(0, (memory - fixed) // per_example)
@@ -143,17 +143,16 @@ def largest_micro_batch(setup: Setup, memory: int) -> int:
 
 
 def flops_per_token(config: BertConfig, length: int) -> float:
-    """Floating-point operations, additions and multiplications, that training takes for a token of a full sequence.
+    """The additions and multiplications that training takes for a token of a full sequence.
 
-    Forward, where a product with a matrix of n numbers takes 2 n:
+    A product with a matrix of n numbers takes 2 n. Forward:
 
         each layer: 2 (4 h h + 2 h i), and attention's two products with the other tokens: 4 h length
         scores:     2 (h h + h vocab_size), for the 15 % that are masked
         pooler:     2 h h, for one token of the sequence
 
-    The backward pass takes twice that: each product has two gradients. What is no matrix product is left out; and the
-    last layer takes less, being computed for the tokens alone that are read (``bert.model.packing``), on a GPU but for
-    queries and attention.
+    The backward pass takes twice that: each product has two gradients. Only matrix products count here. The last layer
+    takes less: it is computed for the selected tokens alone (``bert.model.encoder``).
     Conventions: Kaplan et al. 2020, section 2.1; Chowdhery et al. 2022 (PaLM), appendix B.
     """
     h, i = config.hidden_size, config.intermediate_size
@@ -164,28 +163,32 @@ def flops_per_token(config: BertConfig, length: int) -> float:
 
 
 def bytes_sent_per_update(setup: Setup) -> tuple[float, float]:
-    """What each process sends in an update: of gradients, and of parameters where the optimizer is sharded.
+    """The bytes that each process sends in an update: of gradients, and with ``--shard`` of weights.
 
-    A ring of N processes passes each gradient on N - 1 times to be added up and N - 1 times as a sum, an N-th of them
-    at a time: 2 (N - 1) / N of 4 bytes per parameter (Patarasu & Yuan 2009). The updated parameters go round once.
+    In a ring of N processes each gradient is passed on N - 1 times while it is added up, and N - 1 times as a sum. An
+    N-th of them travels at a time: 2 (N - 1) / N of 4 bytes a parameter (Patarasu & Yuan 2009). With ``--shard`` the
+    sums stay where they are added up. Instead every micro-batch gathers weights: all of them in its forward pass, and
+    the layers' once more in its backward pass.
     """
-    once = 4 * parameter_count(setup.config) * (setup.processes - 1) / setup.processes
-    return 2 * once, once if setup.shard_optimizer else 0.0
+    parts = parameters_by_part(setup.config)
+    once = 4 * (setup.processes - 1) / setup.processes
+    if not setup.shard:
+        return 2 * once * sum(parts.values()), 0.0
+    return once * sum(parts.values()), setup.accumulate * once * (sum(parts.values()) + parts["encoder"])
 
 
 def paper_hours(setup: Setup, flops_per_second: float, bytes_per_second: float = float("inf")) -> float:
     """Hours for the paper's recipe, whatever the setup's own batches are: 42.6 billion tokens.
 
-    Gradients travel while others are still computed, so that an update takes the longer of both; the parameters of a
-    sharded optimizer travel after it.
+    Gradients and weights travel while others are computed, so an update takes as long as the slower of both.
 
     Args:
-        flops_per_second: that one process reaches.
-        bytes_per_second: that one process sends.
+        flops_per_second: of one process.
+        bytes_per_second: of one process.
     """
-    gradients, parameters = (sent / bytes_per_second for sent in bytes_sent_per_update(setup))
+    sending = sum(bytes_sent_per_update(setup)) / bytes_per_second
     seconds = 0.0
     for updates, length in PAPER_PHASES:
         arithmetic = PAPER_BATCH * length * flops_per_token(setup.config, length)
-        seconds += updates * (max(arithmetic / setup.processes / flops_per_second, gradients) + parameters)
+        seconds += updates * max(arithmetic / setup.processes / flops_per_second, sending)
     return seconds / 3600

@@ -1,20 +1,18 @@
-"""``--plan``: what a run of these settings needs, and how long it takes at the rate of a few of its updates here."""
+"""``--plan``: the needs of a run, and its hours at the measured rate of a few of its updates."""
 
 import os
 import statistics
 import time
-from types import SimpleNamespace
 
 import torch
-from torch import nn
 
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.batch import Batch, sequences_of
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, training_step
+from bert.training.loop import training_step
 from bert.training.run import Run
-from bert.training.sums import Sums
+from bert.training.totals import RunningTotals
 from pretraining.plan import (
     MASKED_SHARE,
     Setup,
@@ -25,23 +23,24 @@ from pretraining.plan import (
     paper_hours,
     parameters_by_part,
 )
+from pretraining.settings import PretrainingSettings
 
-USABLE_MEMORY = 0.9  # of a device's; the rest is for PyTorch itself, a GPU's workspace, and pieces that fit nothing
-MEASURED_ON_CPU = 1e12  # operations of an update to measure, about, and at most: a CPU is no faster with more
-UPDATES, SECONDS = 5, 60  # to measure, at most
-UPDATES_OF_A_GPU = 10  # that are measured as one: it has the next at hand while it is at work, as in training
+USABLE_MEMORY = 0.9  # of a device's memory: PyTorch, a GPU's workspace and fragments need the rest
+MEASURED_ON_CPU = 1e12  # most operations of a measured update: a CPU is no faster with more
+UPDATES, SECONDS = 5, 60  # most updates, and seconds, to measure
+UPDATES_OF_A_GPU = 10  # measured as one: as in training, a GPU has the next update queued
 
 
-def make_plan(settings: SimpleNamespace, run: Run) -> str:
+def make_plan(settings: PretrainingSettings, run: Run) -> str:
     """The plan of the run that the settings describe, to print. Trains the run's model on random ids to measure.
 
     Raises:
-        InputError: where the batch cannot be shared out evenly, or not a single example fits into the memory.
+        InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
     """
     config, processes = run.model.config, run.processes
     setup = Setup(
         config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.world_size,
-        run.precision.name, settings.shard_optimizer, settings.recompute, processes.device.type,
+        run.precision.name, settings.shard, settings.recompute, processes.device.type,
     )  # fmt: skip
     share = setup.accumulate * setup.processes
     if setup.batch_size % share:
@@ -56,27 +55,27 @@ def make_plan(settings: SimpleNamespace, run: Run) -> str:
         needed = sum(memory_by_part(setup, micro_batch=1).values())
         raise InputError(
             f"not even one example at a time fits: it takes {_in_bytes(needed)}, and a process has "
-            f"{_in_bytes(memory)} here; use a smaller --size or --max-length, --recompute, or --shard-optimizer on "
+            f"{_in_bytes(memory or 0)} here; use a smaller --size or --max-length, --recompute, or --shard on "
             f"more processes"
         )
     examples = min(setup.micro_batch, largest or setup.micro_batch)
     if processes.device.type == "cpu":
         examples = min(examples, max(1, int(MEASURED_ON_CPU / per_token / setup.max_length)))
-    run.say(f"Measuring a few updates of {examples} examples, random ids: about a minute at most.")
+    run.log(f"Measuring a few updates of {examples} examples, random ids: about a minute at most.")
     batch = random_batch(config, examples, setup.max_length, settings.nsp)
     seconds, updates = measure_update(run, batch)
     rate = examples * setup.max_length / seconds
     sending = "" if setup.processes == processes.world_size else ", had they nothing to send"
     measured = (
         f"{rate:,.0f} tokens/s by each process, {rate * per_token / 1e12:.3f} TFLOP/s: the "
-        f"median of {updates} updates of {examples} examples, on {run.facts_in_words}"
+        f"median of {updates} updates of {examples} examples, on {run.description}"
     )
     steps = None if settings.epochs is not None else settings.max_steps  # epochs are of a corpus, which nobody read
     return describe_plan(setup, memory, largest, rate, measured, steps, sending)
 
 
 def device_memory(processes: Processes) -> int | None:
-    """Bytes that a process has: its GPU's, or its share of the machine's; None where the system does not say."""
+    """The bytes of a process: its GPU's, or its share of the machine's. None if the system does not tell."""
     if processes.device.type == "cuda":
         return torch.cuda.get_device_properties(processes.device).total_memory
     if not hasattr(os, "sysconf"):
@@ -86,15 +85,16 @@ def device_memory(processes: Processes) -> int | None:
 
 
 def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> Batch:
-    """A micro-batch of full length and no meaning, as ``BertForPreTraining.losses`` takes it."""
-    input_ids = torch.randint(config.vocab_size, (examples * length,))
+    """A micro-batch of full sequences of random ids, as ``BertForPreTraining.losses`` takes it."""
+    tokens = examples * length
+    input_ids = torch.randint(config.vocab_size, (tokens,))
     masked = torch.rand(examples, length).argsort().lt(max(1, round(MASKED_SHARE * length))).flatten()
     labels = {"masked_labels": input_ids[masked]}
     if nsp:
         labels["next_sentence_labels"] = torch.arange(examples) % 2
     return Batch(
         input_ids=input_ids,
-        token_type_ids=(torch.arange(length) >= length // 2).long().repeat(examples),
+        token_type_ids=(torch.arange(tokens) % length >= length // 2).long(),
         sequences=sequences_of([length] * examples),
         selected=masked.nonzero().squeeze(1),
         labels=labels,
@@ -102,25 +102,22 @@ def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> B
 
 
 def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[float, int]:
-    """Seconds of the training loop's update, exchange between processes included: the median, after one to warm up.
+    """Seconds of the training loop's update, exchange between processes included.
 
     Returns:
-        The median, on a GPU of the means of ``UPDATES_OF_A_GPU`` each; and of how many updates it is: fewer than asked
-        for where they would take more than a minute.
+        The median after one update to warm up (on a GPU: of means of ``UPDATES_OF_A_GPU`` updates), and the number of
+        updates measured. It is smaller than asked for if they would take more than a minute.
     """
     processes = run.processes
-    losses: nn.Module = processes.wrap(Losses(run.model.train()))
+    run.model.train()
     counts = {name: count * processes.world_size for name, count in run.model.label_counts(batch).items()}
     together = UPDATES_OF_A_GPU if processes.device.type == "cuda" else 1
     seconds: list[float] = []
-    with run.compiled():
+    with run.training():
         while len(seconds) <= updates:
             started = time.perf_counter()
-            for _ in range(together):
-                health = training_step(
-                    losses, [batch], run.optimizer, run.scaler, counts, run.precision, processes, 1.0, Sums()
-                )  # fmt: skip
-            health.item()  # waits for the device
+            losses = [training_step(run, [batch], counts, RunningTotals(), 1.0) for _ in range(together)]
+            losses[-1].item()  # synchronises
             took = torch.tensor((time.perf_counter() - started) / together, dtype=torch.float64)
             seconds.append(processes.sum(took).item() / processes.world_size)
             if len(seconds) > 1 and together * (sum(seconds[1:]) + seconds[-1]) > SECONDS:
@@ -135,10 +132,12 @@ def describe_plan(
     """The plan as a table.
 
     Args:
-        memory: bytes that a process has; largest: the micro-batch that fits into it. None where nobody knows.
-        rate: tokens per second of a process; measured: how it was measured, in words.
-        steps: updates of the run, or None; sending: what to say of the hours, where the rate is without the exchange
-            between processes.
+        memory: bytes of a process, or None.
+        largest: the micro-batch that fits into it, or None.
+        rate: tokens per second of a process.
+        measured: how it was measured, in words.
+        steps: updates of the run, or None.
+        sending: a remark on the hours, if the rate leaves the exchange between processes out.
     """
     config, parts, held = setup.config, parameters_by_part(setup.config), memory_by_part(setup)
     per_token = flops_per_token(config, setup.max_length)

@@ -16,51 +16,30 @@ MAY_IMPORT = {
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
     "bert.fast": set(),
-    "bert.task_inputs": {"bert.errors", "bert.files"},
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config", "bert.fast"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model", "bert.fast"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
     "bert.training": {"bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast"},
-    "bert.evaluation": {"bert.files"},
-    "bert.prediction_batches": set(),
-    "bert.predict": {"bert.heads", "bert.tokenization", "bert.prediction_batches"},
-    "bert.tag_sequences": set(),
-    "bert.predict_tags": {"bert.heads", "bert.tokenization", "bert.tag_sequences", "bert.prediction_batches"},
-    "bert.predict_spans": {"bert.heads", "bert.tokenization", "bert.prediction_batches"},
-    "bert.predict_relations": {
-        "bert.errors", "bert.heads", "bert.tokenization", "bert.task_inputs", "bert.prediction_batches",
-    },
-    "bert.predict_choices": {"bert.heads", "bert.tokenization", "bert.task_inputs", "bert.prediction_batches"},
-    "bert.predict_summary": {
-        "bert.heads", "bert.tokenization", "bert.task_inputs", "bert.evaluation", "bert.prediction_batches",
+    "bert.tasks": {
+        "bert.errors", "bert.randomness", "bert.files", "bert.tokenization", "bert.heads", "bert.training",
     },
     "bert.commands": {
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization",
-        "bert.prediction_batches",
-    },
-    "bert.apply": {
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads",
-        "bert.tokenization", "bert.task_inputs", "bert.predict", "bert.predict_tags", "bert.predict_spans",
-        "bert.predict_relations", "bert.predict_choices", "bert.predict_summary", "bert.commands",
+        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
     },
     "bert.__main__": {
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization",
-        "bert.training", "bert.commands", "bert.apply",
+        "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
+        "bert.tasks", "bert.commands",
     },
     "bert.__init__": set(),
-    "data": {
-        "bert.errors", "bert.randomness", "bert.files", "bert.model", "bert.heads", "bert.task_inputs",
-        "bert.tag_sequences", "bert.tokenization",
-    },
+    "data": {"bert.errors", "bert.randomness", "bert.files", "bert.model", "bert.heads", "bert.tokenization"},
     "finetuning": {
-        "bert.errors", "bert.tokenization", "bert.heads", "bert.evaluation", "bert.task_inputs", "bert.predict",
-        "bert.tag_sequences",
-        "bert.predict_tags", "bert.predict_spans", "bert.predict_relations", "bert.predict_choices",
-        "bert.predict_summary", "bert.training", "data",
+        "bert.errors", "bert.randomness", "bert.tokenization", "bert.training", "bert.tasks", "data",
     },
     "pretraining": {"bert.errors", "bert.config", "bert.training", "bert.commands", "data"},
 }  # fmt: skip
+# Between the kinds of tasks: all may read tables of texts, and relations are labels of texts too.
+KINDS_MAY_IMPORT = {"relations": {"classification"}, "spans": {"classification"}, "tagging": {"classification"}}
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
 }  # fmt: skip
@@ -96,6 +75,18 @@ def test_a_file_imports_only_from_rooms_below_its_own(path):
     for module in imported(path):
         if module.split(".")[0] in FOLDERS and module != "bert":
             assert room_of(module) in MAY_IMPORT[room] | {room}, f"{room} imports {module}"
+
+
+def test_a_kind_of_task_knows_no_other_kind_and_what_they_share_knows_none():
+    folder = ROOT / "bert/tasks"
+    kinds = {path.name for path in folder.iterdir() if (path / "task.py").exists()}
+    assert kinds == {"classification", "tagging", "spans", "relations", "choices", "summaries"}
+    for path in sorted(folder.rglob("*.py")):
+        if path != folder / "kinds.py":
+            own = path.parent.name
+            for module in imported(path):
+                known = set(module.split(".")[2:3]) & kinds if module.startswith("bert.tasks.") else set()
+                assert known <= {own} | KINDS_MAY_IMPORT.get(own, set()), f"{path} imports {module}"
 
 
 def test_the_plan_has_no_circles():

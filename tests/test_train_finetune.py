@@ -28,12 +28,12 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.sequence import BertForSequenceClassification
 from bert.heads.span import BertForQuestionAnswering
 from bert.heads.token import BertForTokenClassification
+from bert.tasks.batches import TaskBatches
+from bert.tasks.classification.read import Example
+from bert.tasks.classification.task import ClassificationTask
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
 from bert.training.state import load_newest_state
-from data.tasks.batches import TaskBatches
-from data.tasks.classification import Example
-from finetuning.classification import ClassificationTask
 from tests.conftest import WORDS, weights_of
 
 ROOT = Path(__file__).parent.parent

@@ -33,10 +33,18 @@ Model = TypeVar("Model", bound=nn.Module)
 KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler", "pooler")
 
 
-def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
+def save_checkpoint(
+    directory: str | Path,
+    model: nn.Module,
+    tokenizer: Tokenizer | None = None,
+    weights: dict[str, Tensor] | None = None,
+) -> None:
     """Writes a model and its tokenizer, in files that transformers can load too.
 
     Each file is written whole or not at all. ``config.json`` comes last: a directory that has one is complete.
+
+    Args:
+        weights: the model's; None: its ``state_dict``. A sharded model's must be gathered before.
 
     Raises:
         InputError: if the disk is full or the directory cannot be written to.
@@ -45,7 +53,7 @@ def save_checkpoint(directory: str | Path, model: nn.Module, tokenizer: Tokenize
     has_head = not isinstance(model, BertModel)
     weights = {
         to_huggingface_name(name) if has_head else to_huggingface_name(f"bert.{name}").removeprefix("bert."): weight
-        for name, weight in model.state_dict().items()
+        for name, weight in (model.state_dict() if weights is None else weights).items()
     }
     write_weights(directory, weights)
     if tokenizer is not None:

@@ -1,66 +1,115 @@
-"""Vectors for texts: the states of chosen layers, averaged over a text's tokens or taken at [CLS]."""
+"""``python -m bert embed``: a vector for each text of a file, from the states of chosen layers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from bert.checkpoints.directory import load_checkpoint
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.commands.reading import first_checked, reading_of
 from bert.errors import InputError
+from bert.files.whole import atomic_file
+from bert.heads.batch import Batch
 from bert.model.bert import BertModel
-from bert.prediction_batches import TEXTS_AT_A_TIME, batches_by_length, tokens_at_once
-from bert.tokenization.long_texts import fit_texts, pad_inputs
+from bert.tasks.classification.inputs import text_inputs
+from bert.tasks.classification.read import Example, read_examples
+from bert.tasks.options import Options
+from bert.tasks.prediction import EXAMPLES_AT_A_TIME, window_scores
+from bert.tokenization.tokenizer import Tokenizer
 
 
-@torch.inference_mode()
+def embed_file(
+    run: str | Path,
+    path: str | Path,
+    output: str | Path,
+    given: dict[str, Any],
+    pooling: str,
+    layers: Sequence[int],
+    device: str | torch.device = "cpu",
+) -> tuple[int, ...]:
+    """Writes the vector of each text of a file to an ``.npy`` file, in the order of the file, as they come.
+
+    Returns:
+        The array's shape: (texts, hidden_size), or with several layers (texts, layers, hidden_size); float32.
+    """
+    columns, options, _ = reading_of(run, path, given)
+    texts = first_checked(read_examples(path, columns, labelled=False))
+    model = load_checkpoint(run, BertModel, with_pooler=False).to(device)
+    tokenizer = load_tokenizer(run)
+    check_vocabulary_fits(tokenizer, model.config, run)
+    vectors = embed(model, tokenizer, texts, options, pooling, layers)
+    shape = (model.config.hidden_size,) if len(layers) == 1 else (len(layers), model.config.hidden_size)
+    count = 0
+    with atomic_file(output) as file:
+        _write_npy_header(file, (0, *shape))
+        begin = file.tell()
+        for vector in vectors:
+            file.write(np.ascontiguousarray(vector, np.float32).tobytes())
+            count += 1
+        file.seek(0)  # only now the count is known; numpy leaves room for it in the header
+        _write_npy_header(file, (count, *shape))
+        if file.tell() != begin:
+            raise RuntimeError("the header of an .npy file grew with the number of rows")
+    return (count, *shape)
+
+
 def embed(
-    model: BertModel, tokenizer, texts: Iterable[tuple[str, str | None]], max_length: int, long_texts: str = "head",
-    pooling: str = "mean", layers: Sequence[int] = (-1,), most_tokens: int | None = None,
-) -> Iterator[np.ndarray]:  # fmt: skip
-    """A vector for each text (or pair), as they come.
+    model: BertModel,
+    tokenizer: Tokenizer,
+    texts: Iterable[Example],
+    options: Options,
+    pooling: str = "mean",
+    layers: Sequence[int] = (-1,),
+    most_tokens: int | None = None,
+) -> Iterator[np.ndarray]:
+    """A vector for each text or pair, streamed; of a text in several windows the mean of their vectors.
 
     Args:
-        texts: (first, second) each, second None in all or in none.
-        max_length, long_texts: see ``fit_texts``; of a text in several windows the mean of their vectors.
-        pooling: "mean" of the states of all its tokens, [CLS] and [SEP] among them (Reimers & Gurevych 2019, section
-            3), or that of "cls" alone.
-        layers: whose states: 0 the embeddings, 1 the first layer, -1 the last.
-        most_tokens: of a batch; None: see ``tokens_at_once``.
+        pooling: "mean" over all tokens, [CLS] and [SEP] among them (Reimers & Gurevych 2019, section 3), or "cls".
+        layers: 0 the embeddings, 1 the first layer, -1 the last.
+        most_tokens: of a batch; see ``window_scores``.
 
     Returns:
         (hidden_size,) float32 for a single layer, else (layers, hidden_size).
 
     Raises:
-        InputError: where the model has no such layer.
+        InputError: if the model has no such layer.
     """
     number = model.config.num_hidden_layers
     for layer in layers:
         if not -number - 1 <= layer <= number:
             raise InputError(f"--layers {layer}: 0 (the embeddings) to {number}, or from the end -1, -2, ...")
-    only_last = tuple(layers) == (-1,)  # for which the others need not be kept
-    model.eval()
-    device = model.embeddings.word_embeddings.weight.device
+    only_last = tuple(layers) == (-1,)  # then the states of the other layers need not be kept
+
+    def score(batch: Batch) -> Tensor:
+        output = model(
+            batch.input_ids, batch.token_type_ids, sequences=batch.sequences, return_hidden_states=not only_last
+        )
+        states = [output.last_hidden_state] if only_last else [output.hidden_states[layer] for layer in layers]
+        return pool(torch.stack(states, dim=1), batch, pooling)
+
     texts = iter(texts)
-    while chunk := list(islice(texts, TEXTS_AT_A_TIME)):
-        firsts, seconds = zip(*chunk)
-        inputs = fit_texts(tokenizer, firsts, None if seconds[0] is None else seconds, max_length, long_texts).inputs
-        windows = [(text, window) for text, parts in enumerate(inputs) for window in parts]
-        lengths = [len(window.input_ids) for _, window in windows]
-        vectors = torch.zeros(len(chunk), len(layers), model.config.hidden_size)
-        for numbers in batches_by_length(lengths, most_tokens or tokens_at_once(model)):
-            places, batch = zip(*(windows[number] for number in numbers))
-            arrays = pad_inputs(batch, tokenizer.pad_token_id)
-            tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-            mask = tensors.pop("attention_mask")
-            needed_mask = None if arrays["attention_mask"].all() else mask  # attention is faster without
-            output = model(**tensors, attention_mask=needed_mask, return_hidden_states=not only_last)
-            states = {-1: output.last_hidden_state} if only_last else output.hidden_states
-            chosen = torch.stack([states[layer] for layer in layers], dim=1)  # (batch, layers, seq, hidden_size)
-            if pooling == "cls":
-                pooled = chosen[:, :, 0]
-            else:
-                mask = mask[:, None, :, None]
-                pooled = (chosen * mask).sum(dim=2) / mask.sum(dim=2)
-            vectors.index_add_(0, torch.tensor(places), pooled.float().cpu())
-        vectors /= torch.tensor([len(parts) for parts in inputs])[:, None, None]
-        yield from (vectors[:, 0] if len(layers) == 1 else vectors).numpy()
+    while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
+        windows = text_inputs(tokenizer, chunk, options).windows
+        for parts in window_scores(model, windows, score, most_tokens=most_tokens):
+            vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size)
+            yield vectors[0] if len(layers) == 1 else vectors
+
+
+def pool(states: Tensor, batch: Batch, pooling: str) -> Tensor:
+    """(tokens, layers, hidden_size) -> (sequences, layers, hidden_size)"""
+    if pooling == "cls":
+        return states.index_select(0, batch.sequences.first)
+    lengths = batch.sequences.lengths
+    sequence_of_token = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
+    sums = states.new_zeros(len(lengths), *states.shape[1:]).index_add_(0, sequence_of_token, states)
+    return sums / lengths[:, None, None]
+
+
+def _write_npy_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})

@@ -53,20 +53,6 @@ class Processes:
         dist.all_gather_object(values, value)
         return values
 
-    def to_first(self, value: object) -> list:
-        """``value`` of every process, in their order, in the first process; each other one sends its own and has it
-        back alone. They come one after another, so that large ones never wait in the memory together.
-        """
-        if not self.is_main_process:
-            dist.send_object_list([value], dst=0, device=torch.device("cpu"))
-            return [value]
-        values = [value]
-        for rank in range(1, self.world_size):
-            received = [None]
-            dist.recv_object_list(received, src=rank, device=torch.device("cpu"))
-            values += received
-        return values
-
     def broadcast(self, make: Callable[[], T]) -> T:
         """What ``make()`` returns in the first process, in every process. It runs there alone; the others wait.
 

@@ -1,7 +1,13 @@
 """BERT's AdamW, and which parameters it decays."""
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from bert import fast
+from bert.training.sharding import own_share
 
 # google-research/bert optimization.py, create_optimizer
 BETAS = (0.9, 0.999)
@@ -9,7 +15,7 @@ EPSILON = 1e-6
 WEIGHT_DECAY = 0.01
 
 
-def parameter_groups(model: nn.Module, weight_decay: float = WEIGHT_DECAY) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float = WEIGHT_DECAY) -> list[dict[str, Any]]:
     """The trainable parameters in two groups: decayed, and not (biases and LayerNorms).
 
     Source: ``optimization.py``, ``exclude_from_weight_decay=["LayerNorm", "layer_norm", "bias"]``. Embeddings are
@@ -33,31 +39,29 @@ class BertAdamW(torch.optim.Optimizer):
 
     update = m / (sqrt(v) + epsilon) + weight_decay * parameter;  parameter -= lr * update
 
-    Adam (Kingma & Ba 2015) divides the two averages m and v, which start at 0, by (1 - beta ** step). BERT's does not:
-    the first m is 0.1 of the gradient and the first sqrt(v) 0.03 of it, so the first update is about three times as
-    large as Adam's, and the learning rate's warm-up is what tames it. Source: ``optimization.py``,
-    ``AdamWeightDecayOptimizer``.
+    Adam (Kingma & Ba 2015) divides the two averages m and v, which start at 0, by (1 - beta ** step). BERT's does not.
+    Its first m is 0.1 of the gradient and its first sqrt(v) 0.03 of it. So the first update is about three times as
+    large as Adam's, and the learning rate's warm-up tames it.
+    Source: ``optimization.py``, ``AdamWeightDecayOptimizer``.
     """
 
     def __init__(
-        self,
-        parameters,
-        lr: float,
-        betas=BETAS,
-        eps: float = EPSILON,
+        self, parameters: Iterable[Any], lr: float, betas: tuple[float, float] = BETAS, eps: float = EPSILON,
         weight_decay: float = WEIGHT_DECAY,
-        fused: bool = True,
-    ):
-        """``fused`` takes the update in one pass over the memory, by PyTorch's kernel; otherwise it is written out."""
+    ):  # fmt: skip
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
-        self.take_update = fused_update if fused else written_out_update
-        # GradScaler then says in ``found_inf`` whether fp16's gradients have overflowed, and the kernel leaves the
-        # update out; otherwise the scaler waits for the GPU to find out by itself, and does not call ``step``.
-        self._step_supports_amp_scaling = fused
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Whether GradScaler may call ``step`` before it knows if fp16's gradients overflowed.
+
+        It sets ``found_inf``, and the kernel then skips the update. The plain form cannot, so GradScaler synchronises.
+        """
+        return fast.is_on()
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
-        """Updates every parameter that has a gradient. A closure, which torch's interface allows, is not taken."""
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """Updates every parameter that has a gradient. It takes no closure, which torch's interface allows."""
         if closure is not None:
             raise ValueError("BertAdamW takes no closure: compute the gradients before step()")
         for group in self.param_groups:
@@ -66,16 +70,17 @@ class BertAdamW(torch.optim.Optimizer):
                 if parameter not in self.state:
                     self.state[parameter] = {"m": torch.zeros_like(parameter), "v": torch.zeros_like(parameter)}
             if parameters:
-                gradients = [parameter.grad for parameter in parameters]
-                m, v = ([self.state[parameter][name] for parameter in parameters] for name in ("m", "v"))
-                self.take_update(parameters, gradients, m, v, group, getattr(self, "found_inf", None))
+                gradients = [own_share(parameter.grad) for parameter in parameters]
+                m, v = ([own_share(self.state[parameter][name]) for parameter in parameters] for name in ("m", "v"))
+                update(list(map(own_share, parameters)), gradients, m, v, group, getattr(self, "found_inf", None))
 
 
-def written_out_update(
-    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict,
-    found_inf: None = None,
+@fast.sooner("optimizer:fused_update")
+def update(
+    parameters: Sequence[Tensor], gradients: Sequence[Tensor], m: Sequence[Tensor], v: Sequence[Tensor],
+    group: dict[str, Any], found_inf: None = None,
 ) -> None:  # fmt: skip
-    """The equations of ``BertAdamW``, in place, for lists of tensors; found_inf is for the kernel alone."""
+    """The equations of ``BertAdamW``, in place, for lists of tensors. The kernel alone heeds found_inf."""
     beta1, beta2 = group["betas"]
     torch._foreach_lerp_(m, gradients, 1 - beta1)  # m += (1 - beta1) * (gradient - m)
     torch._foreach_mul_(v, beta2)
@@ -84,21 +89,6 @@ def written_out_update(
     torch._foreach_add_(denominator, group["eps"])
     torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
     torch._foreach_addcdiv_(parameters, m, denominator, -group["lr"])  # parameter -= lr * m / denominator
-
-
-def fused_update(
-    parameters: list[Tensor], gradients: list[Tensor], m: list[Tensor], v: list[Tensor], group: dict,
-    found_inf: Tensor | None = None,
-) -> None:  # fmt: skip
-    """The same update in one kernel: that of torch's AdamW, told that so many steps have gone by that its bias
-    corrections, 1 - beta ** step, are 1. Where found_inf is 1, nothing is changed.
-    """
-    long_ago = torch.full((), 1e9, device=parameters[0].device)
-    torch._fused_adamw_(
-        parameters, gradients, m, v, [], [long_ago] * len(parameters), amsgrad=False, lr=group["lr"],
-        beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"],
-        maximize=False, grad_scale=None, found_inf=found_inf,
-    )  # fmt: skip
 
 
 def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:

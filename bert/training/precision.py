@@ -1,9 +1,10 @@
-"""Mixed precision: matrix products in 16 bits where the hardware has them, weights and sums in 32."""
+"""Mixed precision: matrix products in 16 bits if the hardware has them, weights and sums in 32."""
 
 import contextlib
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from bert.errors import InputError
 
@@ -12,23 +13,36 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Precision:
-    """name: "fp32", "bf16" or "fp16"; device_type: "cuda" or "cpu"; reason: why this one, for the log."""
+    """How a run computes."""
 
-    name: str
-    device_type: str
-    reason: str
+    name: str  # "fp32", "bf16" or "fp16"
+    device_type: str  # "cuda" or "cpu"
+    reason: str  # why this precision, for the log
 
     def autocast(self) -> contextlib.AbstractContextManager:
-        """Inside it, matrix products run in the 16-bit type, and losses stay in float32. LayerNorm's results go on in
-        16 bits (``bert/model/layer_norm.py``), and on the CPU those of softmax do.
-        """
+        """Inside the block, matrix products are computed in the 16-bit type, and losses in float32."""
         if self.name == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device_type, dtype=DTYPES[self.name])
 
+    def cast_layer_norms(self, model: nn.Module) -> None:
+        """Makes every LayerNorm of ``model`` return 16 bits under autocast, by a hook.
+
+        LayerNorm computes mean and variance in float32. Autocast on a GPU would pass float32 on. In 16 bits the next
+        product, the next residual sum and the gradient need half the memory. All that is not a product needs half the
+        time.
+        """
+        if self.name == "fp32":
+            return
+        for module in model.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.register_forward_hook(_to_autocast_dtype)
+
     def gradient_scaler(self) -> torch.amp.GradScaler:
-        """fp16 reaches down to 6e-8 only: small gradients vanish unless the loss is scaled up before the backward
-        pass, and the gradients down after it (Micikevicius et al. 2018). For bf16 and fp32 the scaler does nothing.
+        """Scales the loss up before the backward pass and the gradients down after it (Micikevicius et al. 2018).
+
+        fp16 needs that: its smallest number is 6e-8, so small gradients would vanish. For bf16 and fp32 the scaler
+        does nothing.
         """
         return torch.amp.GradScaler(self.device_type, enabled=self.name == "fp16")
 
@@ -37,10 +51,10 @@ def choose_precision(asked: str, device: torch.device) -> Precision:
     """The precision to train in.
 
     Args:
-        asked: "auto", "fp32", "bf16" or "fp16". auto takes bf16 where the device computes in it, fp32 elsewhere.
+        asked: "auto", "fp32", "bf16" or "fp16". auto is bf16 if the device computes in it, else fp32.
 
     Raises:
-        InputError: where the device cannot do what was asked.
+        InputError: if the device cannot compute in the precision asked for.
     """
     if device.type == "cuda":
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -55,3 +69,8 @@ def choose_precision(asked: str, device: torch.device) -> Precision:
     if asked == "bf16" and not has_bf16:
         return Precision(asked, device.type, f"asked for; this {device.type} emulates bf16, which is slower than fp32")
     return Precision(asked, device.type, "asked for")
+
+
+def _to_autocast_dtype(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+    device = output.device.type
+    return output.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else output

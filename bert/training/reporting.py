@@ -9,7 +9,7 @@ from pathlib import Path
 from bert.errors import InputError
 from bert.files.terminal import print_line
 from bert.files.whole import atomic_file, write_atomically, writing_failed
-from bert.training.loop import Progress
+from bert.training.progress import Progress
 
 WORTH_SAYING = 0.05  # of the time, spent waiting for data
 
@@ -38,9 +38,9 @@ class Reporter:
         from torch.utils.tensorboard import SummaryWriter
         from tqdm import tqdm
 
-        self.log = directory / "log.jsonl"
-        kept = [line for line in read_log(self.log) if line["step"] <= progress.step] if progress.step else []
-        write_atomically(self.log, "".join(json.dumps(line) + "\n" for line in kept))
+        self.file = directory / "log.jsonl"
+        kept = [line for line in read_log(self.file) if line["step"] <= progress.step] if progress.step else []
+        write_atomically(self.file, "".join(json.dumps(line) + "\n" for line in kept))
         self.last_line = kept[-1] if kept else None
         events = directory / "tensorboard"
         try:
@@ -59,7 +59,7 @@ class Reporter:
             self.bar.close()
             self.events.close()
 
-    def say(self, sentence: str) -> None:
+    def log(self, sentence: str) -> None:
         """Prints a sentence above the progress bar."""
         if not self.silent:
             with self.bar.external_write_mode(file=sys.stdout):
@@ -80,10 +80,10 @@ class Reporter:
             return
         self.last_line = line
         try:
-            with open(self.log, "a", encoding="utf-8") as file:
+            with open(self.file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise InputError(writing_failed(self.log, error)) from None
+            raise InputError(writing_failed(self.file, error)) from None
         for name, value in line.items():
             if isinstance(value, int | float) and name != "step":
                 self.events.add_scalar(name, value, self.progress.step)
@@ -105,7 +105,7 @@ class Reporter:
         if not self.silent:
             self.events.flush()
             with atomic_file(self.directory / "curves.png") as file:
-                draw_curves(read_log(self.log), file)
+                draw_curves(read_log(self.file), file)
 
 
 def in_words(means: dict[str, float]) -> str:

@@ -1,267 +1,241 @@
-"""A run, as both scripts have it: put together from its settings, trained, saved and resumed, to an exit code.
+"""A run, as both scripts have it: assembled from its settings, saved and resumed. ``loop.train`` trains it.
 
-    run = assemble(settings, model, optimizer, processes, say, identity)     precision, loss scaling, seeds
-    before = run.resume(...)                                                 where --resume is given
-    with run.reporter(max_steps) as reporter:
-        ended = run.train(updates, schedule, reporter, evaluate, checkpoint)     checkpoint() calls run.save()
+    run = assemble(settings, model, processes, log, identity)     optimizer, precision, shards, seeds
+    before = run.resume(...)                                      with --resume
+    ended = train(run, updates, schedule, ...)                    calls run.save() at checkpoints
 
-It knows no task: what a script keeps in the training state of its own, it gives to ``save`` and gets from ``resume``.
+A run knows no task. What a script keeps in the training state, it gives to ``save`` and gets back from ``resume``.
 """
 
 import contextlib
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from bert.errors import InputError, speaks_for_this_machine
-from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
-from bert.files.whole import is_disk_full, lock_directory
-from bert.training.allocation import keep_freed_memory
-from bert.training.compilation import as_written, compiled_parts
-from bert.training.distributed import Processes, start_processes
-from bert.training.loop import Progress, Schedule, Update, train
+from bert.errors import InputError
+from bert.training.compilation import compiled_parts, eager
+from bert.training.distributed import Processes
+from bert.training.optimizer import make_optimizer
 from bert.training.precision import Precision, choose_precision
+from bert.training.progress import Progress
+from bert.training.recomputation import recomputed_layers
 from bert.training.reporting import Reporter
-from bert.training.sharding import shard_optimizer, whole_state
-from bert.training.state import generator_state, load_newest_state, restore_generator_state, save_state, saved_states
-
-Say = Callable[[str], None]
-
-
-def run_script(
-    script: str,
-    command_line: list[str] | None,
-    read_settings: Callable[[list[str] | None], SimpleNamespace],
-    do: Callable[[SimpleNamespace, Processes], int],
-) -> int:
-    """Runs a script and returns its exit code: that of ``do``, 2 for bad input, 130 when interrupted.
-
-    Either of the two is said in one sentence on stderr.
-
-    Args:
-        script: its file's name.
-        command_line: its arguments; None: those of this process.
-        do: what the script does with its settings, in each of the processes.
-    """
-    with orderly():
-        return _run(script, command_line, read_settings, do)
-
-
-def _run(script: str, command_line: list[str] | None, read_settings: Callable, do: Callable) -> int:
-    try:
-        settings = read_settings(command_line)
-    except InputError as error:
-        if speaks_for_this_machine():
-            print(f"{script}: error: {error}", file=sys.stderr)
-        return 2
-    try:
-        keep_freed_memory()
-        with start_processes(settings.device) as processes:
-            return do(settings, processes)
-    except InputError as error:
-        print(f"{script}: error: {error}", file=sys.stderr)
-        return 2
-    except torch.OutOfMemoryError:
-        print(
-            f"{script}: error: the GPU's memory is full; what was saved before is kept. Use a larger --accumulate, "
-            f"--recompute, or a smaller --batch-size or --max-length", file=sys.stderr,
-        )  # fmt: skip
-        return 2
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        silence_stdout()
-        print(f"{script}: error: {printing_failed(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
-        return 130
-
-
-def printer(processes: Processes) -> Say:
-    """What prints a sentence for the user: the first process speaks, and the others are silent."""
-    return print_line if processes.is_main_process else (lambda sentence: None)
-
-
-@contextlib.contextmanager
-def alone_in(directory: str | Path, processes: Processes) -> Iterator[None]:
-    """Inside the block these processes are the only ones at work in a run's directory (see ``lock_directory``).
-
-    Raises:
-        InputError, SystemExit: where others are (see ``Processes.on_all``).
-    """
-    with contextlib.ExitStack() as stack:
-        processes.on_all(lambda: stack.enter_context(lock_directory(directory)) if processes.is_main_process else None)
-        yield
-
-
-def how_to_go_on(script: str, directory: str | Path) -> str:
-    """The command that goes on with a run that was stopped on the way."""
-    return f"\nTo go on: python {script} --output {directory} --resume"
+from bert.training.script import Log
+from bert.training.settings import TrainingSettings
+from bert.training.sharding import all_weights, gathered, is_sharded, load_all_weights, shard
+from bert.training.state import (
+    generator_state,
+    load_tensors,
+    newest_state,
+    restore_generator_state,
+    save_state,
+)
 
 
 @dataclass
 class Run:
-    """Everything that an update of the weights changes or depends on, in one process, and where it is kept.
-
-    Attributes:
-        directory: the run's.
-        say: prints a sentence for the user.
-        identity: plain data that is saved with the training state; a run of any other is not the same run.
-        scaler: of the loss, where the precision needs it.
-        sharded: whether each process keeps a part of the optimizer's state alone.
-        compiles: whether the model trains compiled.
-        progress: where the run stands.
-    """
+    """Everything that an update of the weights changes or depends on, in one process."""
 
     directory: Path
     model: nn.Module
     optimizer: torch.optim.Optimizer
     precision: Precision
     processes: Processes
-    say: Say
-    identity: dict
-    scaler: torch.amp.GradScaler
-    sharded: bool = False
+    log: Log  # prints a sentence for the user
+    identity: dict[str, Any]  # plain data, saved with the training state: a run with another identity is another run
+    scaler: torch.amp.GradScaler  # of the loss, for fp16
     compiles: bool = False
+    recomputes: bool = False
     progress: Progress = field(default_factory=Progress)
 
+    @cached_property
+    def losses(self) -> nn.Module:
+        """The model's losses as a module. Its backward pass averages gradients over the processes."""
+        losses = Losses(self.model)
+        return losses if is_sharded(self.model) else self.processes.wrap(losses)
+
     @property
-    def facts(self) -> dict:
-        """How it computes, for the log and the report."""
+    def metadata(self) -> dict[str, Any]:
+        """How the run computes, for the log and the report."""
         processes = self.processes
         return {"precision": self.precision.name, "device": str(processes.device), "processes": processes.world_size}
 
     @property
-    def facts_in_words(self) -> str:
-        """The same for the user to read, with the reason."""
+    def description(self) -> str:
+        """How the run computes, for the user, with the reason."""
         processes, precision = self.processes, self.precision
         return f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason})"
 
-    def compiled(self) -> contextlib.AbstractContextManager:
-        """Inside the block the model trains compiled, where the run is to (see ``bert.training.compilation``)."""
-        return compiled_parts(self.model) if self.compiles else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """Inside the block the model is compiled and recomputed, if the settings say so."""
+        with contextlib.ExitStack() as stack:
+            if self.compiles:
+                stack.enter_context(compiled_parts(self.model))
+            if self.recomputes:
+                stack.enter_context(recomputed_layers(self.model))
+            yield
 
-    def resume(self, made_from: str) -> dict:
-        """Puts everything back to where the newest whole training state left it. A run that was stopped before it
-        saved anything is left at its beginning.
+    @contextlib.contextmanager
+    def evaluation(self) -> Iterator[None]:
+        """Inside the block each process may compute any number of batches, eagerly. All must enter it together."""
+        with eager(), gathered(self.model):
+            yield
+
+    def weights(self) -> dict[str, Tensor]:
+        """All weights, in the main process. All processes must call it."""
+        return all_weights(self.model)
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Replaces all weights. All processes must call it, with the same weights."""
+        load_all_weights(self.model, weights)
+
+    def reporter(self, max_steps: int) -> Reporter:
+        """Logs the run and shows it to the user, in the main process."""
+        return Reporter(self.directory, self.progress, max_steps, silent=not self.processes.is_main_process)
+
+    def log_end(self, ended: str) -> None:
+        """Tells the user why and when the training ended."""
+        progress = self.progress
+        minutes = progress.seconds / 60
+        self.log(f"{ended.capitalize()} at step {progress.step:,} after {minutes:.1f} minutes of training.")
+
+    # ---- saving and resuming ----
+
+    def save(self, **own: Any) -> None:
+        """Saves the training state. All processes must call it.
 
         Args:
-            made_from: what decides the run's identity, for the message that it is another.
+            own: plain data that the script needs to resume.
+        """
+        generators = self.processes.gather(generator_state(self.processes.device))
+        metadata = {"scaler": self.scaler.state_dict(), "progress": vars(self.progress), "generators": generators}
+        tensors, _ = self._tensors()
+        directory = self.directory / "training_state"
+        save_state(directory, self.progress.step, tensors, metadata | self.identity | own, self.processes)
+
+    def resume(self, made_from: str) -> dict[str, Any]:
+        """Takes everything back to the newest whole training state. All processes must call it.
+
+        A run that was stopped before it saved anything stays at its beginning.
+
+        Args:
+            made_from: what decides the run's identity, for the message that it is another run's.
 
         Returns:
-            What ``save`` was given; nothing where the run begins anew.
+            What ``save`` was given; nothing if the run begins anew.
 
         Raises:
-            InputError: where no state is whole, or it is that of another model, or there is a model but no state, which
-                beginning anew would replace.
+            InputError: if no state is whole, if it is another model's, or if there is a model but no state. To begin
+                anew would replace that model.
+            SystemExit: in all but one process then.
         """
-        if not saved_states(self.directory / "training_state"):
+        found = self.processes.broadcast(lambda: self._find_state(made_from))
+        if found is None:
+            return {}
+        path, metadata = found
+        return self.processes.on_all(lambda: self._take_up(path, metadata))
+
+    def _find_state(self, made_from: str) -> tuple[Path, dict[str, Any]] | None:
+        """The newest whole state of this run, its identity checked and removed."""
+        directory = self.directory / "training_state"
+        if not any(directory.glob("step-*")):
             if (self.directory / "model.safetensors").exists():
                 raise InputError(
                     f"--resume: {self.directory} holds a model, but no training state to go on from: it was stopped "
                     f"before its first checkpoint, or the state was removed; put back its training_state folder, or "
                     f"keep the model and name another --output"
                 )
-            self.say(f"Nothing has been saved in {self.directory} yet: it begins anew.")
-            return {}
-        state, complaints = load_newest_state(self.directory / "training_state")
+            self.log(f"Nothing has been saved in {self.directory} yet: it begins anew.")
+            return None
+        path, metadata, complaints = newest_state(directory)
         for complaint in complaints:
-            self.say(f"Note: {complaint}; going back to the state before it.")
-        # A state of before a part of the identity was saved says nothing of it.
-        changed = [name for name, value in self.identity.items() if state.pop(name, value) != value]
+            self.log(f"Note: {complaint}; going back to the state before it.")
+        # A state that was saved before a part of the identity existed says nothing about that part.
+        changed = [name for name, value in self.identity.items() if metadata.pop(name, value) != value]
         if changed:
             raise InputError(
                 f"{self.directory}: its training state does not belong to what {made_from} make now (other "
                 f"{' and '.join(changed)}); put back the files that were changed, or begin another run"
             )
+        return path, metadata
+
+    def _take_up(self, path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+        """Takes the run back to a state, and returns what the script kept in it."""
+        from torch.distributed.checkpoint.state_dict import set_state_dict
+
+        tensors, groups = self._tensors()
+        load_tensors(path, tensors)
         try:
-            self.model.load_state_dict(state.pop("model"))
-            self.optimizer.load_state_dict(state.pop("optimizer"))
-            if scaling := state.pop("scaler"):  # empty where the precision needed no scaling
+            state = {"state": tensors["optimizer"], "param_groups": groups}
+            set_state_dict(self.model, self.optimizer, model_state_dict=tensors["model"], optim_state_dict=state)
+            if scaling := metadata.pop("scaler"):  # empty if the precision needed no scaling
                 self.scaler.load_state_dict(scaling)
-            self.progress = Progress(**state.pop("progress"))
-            generators = list(state.pop("generators"))
+            self.progress = Progress(**metadata.pop("progress"))
+            generators = list(metadata.pop("generators"))
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise InputError(
                 f"{self.directory}: its training state is damaged ({type(error).__name__}: "
                 f"{(str(error).splitlines() or [''])[0]}); put back a copy of training_state, or begin another run"
             ) from error
+        if self.progress.step == 0:
+            self.optimizer.state.clear()  # _tensors made a step with a gradient of 0, which AdamW counts
         if len(generators) == self.processes.world_size:
             restore_generator_state(generators[self.processes.rank], self.processes.device)
         else:
-            self.say(
+            self.log(
                 f"Note: the run had {len(generators)} processes and now has {self.processes.world_size}: dropout goes "
                 f"on from other random numbers."
             )
-        self.say(f"Resuming {self.directory} from step {self.progress.step:,}.")
-        return state
+        self.log(f"Resuming {self.directory} from step {self.progress.step:,}.")
+        return metadata
 
-    def save(self, **own) -> None:
-        """Saves the training state. All processes must call it.
+    def _tensors(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The weights and the optimizer's state by names of parameters, sharded as they are, and its groups."""
+        from torch.distributed.checkpoint.state_dict import get_state_dict
 
-        Args:
-            own: what the script needs besides to go on, plain data.
-        """
-        generators = self.processes.gather(generator_state(self.processes.device))
-        optimizer = whole_state(self.optimizer, self.processes) if self.sharded else self.optimizer.state_dict()
-        if self.processes.is_main_process:
-            state = {
-                "model": self.model.state_dict(), "optimizer": optimizer,
-                "scaler": self.scaler.state_dict(), "progress": vars(self.progress), "generators": generators,
-            }  # fmt: skip
-            save_state(self.directory / "training_state", self.progress.step, state | self.identity | own)
+        model, optimizer = get_state_dict(self.model, self.optimizer)
+        return {"model": model, "optimizer": optimizer["state"]}, optimizer["param_groups"]
 
-    def reporter(self, max_steps: int) -> Reporter:
-        """What logs the run and shows it to the user, in the first process."""
-        return Reporter(self.directory, self.progress, max_steps, silent=not self.processes.is_main_process)
 
-    def train(
-        self, updates: Iterable[Update], schedule: Schedule, reporter: Reporter,
-        evaluate: Callable[[], str | None], checkpoint: Callable[[], None],
-    ) -> str:  # fmt: skip
-        """Trains from where the run stands; arguments and result are those of ``bert.training.loop.train``."""
+class Losses(nn.Module):
+    """A model's losses as a forward pass, which is what DistributedDataParallel synchronises."""
 
-        def evaluate_as_written() -> str | None:
-            with as_written():
-                return evaluate()
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
 
-        with self.compiled():
-            return train(
-                self.model, updates, self.optimizer, self.scaler, self.precision, self.processes, schedule,
-                self.progress, reporter.report, evaluate_as_written, checkpoint,
-            )  # fmt: skip
-
-    def say_how_it_ended(self, ended: str) -> None:
-        """Says why and when the training ended."""
-        progress = self.progress
-        minutes = progress.seconds / 60
-        self.say(f"{ended.capitalize()} at step {progress.step:,} after {minutes:.1f} minutes of training.")
+    def forward(self, batch: Any) -> dict:
+        return self.model.losses(batch)
 
 
 def assemble(
-    settings: SimpleNamespace, model: nn.Module, optimizer: torch.optim.Optimizer, processes: Processes, say: Say,
-    identity: dict,
-) -> Run:  # fmt: skip
-    """A new run of a model and its optimizer, in the precision and with the seed that the settings say.
+    settings: TrainingSettings, model: nn.Module, processes: Processes, log: Log, identity: dict[str, Any]
+) -> Run:
+    """A new run of a model on its device, with the optimizer, precision, shards and seed of the settings.
 
     Args:
-        settings: output, precision, seed, shard_optimizer, recompute and compile are read.
         identity: see ``Run``; the model's configuration is added to it as "config".
     """
     precision = choose_precision(settings.precision, processes.device)
+    precision.cast_layer_norms(model)
+    if settings.shard and processes.world_size > 1:
+        shard(model)
     torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
-    if settings.shard_optimizer:
-        shard_optimizer(optimizer, processes)
-    if settings.recompute:
-        model.bert.encoder.recomputes = True
-    identity = {"config": model.config.to_dict()} | identity
     return Run(
-        Path(settings.output), model, optimizer, precision, processes, say, identity, precision.gradient_scaler(),
-        settings.shard_optimizer, settings.compile,
-    )  # fmt: skip
+        directory=Path(settings.output),
+        model=model,
+        optimizer=make_optimizer(settings.optimizer, model, settings.learning_rate),
+        precision=precision,
+        processes=processes,
+        log=log,
+        identity={"config": model.config.to_dict()} | identity,
+        scaler=precision.gradient_scaler(),
+        compiles=settings.compile,
+        recomputes=settings.recompute,
+    )

@@ -1,11 +1,31 @@
 """How long a run is, and the learning rate over it: up in a straight line, down in a straight line."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run is and what happens when, counted in updates."""
+
+    max_steps: int
+    learning_rate: float  # at its peak
+    warmup_steps: int
+    report_every: int
+    eval_every: int
+    checkpoint_every: int
+    max_seconds: float | None = None  # None: no limit
+    max_gradient_norm: float = 1.0
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of update ``step`` (0 is the first)."""
+        return linear_schedule(step, self.learning_rate, self.warmup_steps, self.max_steps)
+
 
 def steps_of_run(max_steps: int | None, epochs: int | None, updates_per_epoch: int) -> int:
-    """How many updates a run has: the sooner of its two limits, one of which may be None.
+    """How many updates a run has: the smaller of its two limits, one of which may be None.
 
     Raises:
-        ValueError: where there is no limit.
+        ValueError: if there is no limit.
     """
     return min(limit for limit in (max_steps, None if epochs is None else epochs * updates_per_epoch) if limit)
 
@@ -13,11 +33,11 @@ def steps_of_run(max_steps: int | None, epochs: int | None, updates_per_epoch: i
 def linear_schedule(step: int, peak: float, warmup_steps: int, max_steps: int) -> float:
     """The learning rate of update ``step`` (0 is the first).
 
-    Linear warm-up over ``warmup_steps`` updates, and a linear decay that would reach 0 at ``max_steps``. As in
-    google-research/bert ``optimization.py``, the decay is laid over the whole run and the warm-up replaces its
-    beginning: just after the warm-up the rate steps down from ``peak`` to peak * (1 - warmup_steps / max_steps).
+    The rate rises over ``warmup_steps`` updates. Then it falls on a line that reaches 0 at ``max_steps``. As in
+    google-research/bert ``optimization.py``, that line spans the whole run, and the warm-up replaces its beginning. So
+    just after the warm-up the rate steps down from ``peak`` to peak * (1 - warmup_steps / max_steps).
 
-    One departure: there the first update has rate 0; here it has peak / warmup_steps, so that no update is for nothing.
+    One departure: Google's first update has rate 0, which changes nothing. Ours has peak / warmup_steps.
 
     >>> [round(linear_schedule(step, peak=1.0, warmup_steps=2, max_steps=5), 1) for step in range(5)]
     [0.5, 1.0, 0.6, 0.4, 0.2]

@@ -1,89 +1,92 @@
-"""The optimizer's state shared out among the processes: ZeRO stage 1 (Rajbhandari et al. 2020, section 5.1).
+"""``--shard``: weights, gradients and optimizer state shared out among the processes, by PyTorch's FSDP2.
 
-Adam keeps two numbers for every parameter, twice the memory of the parameters themselves, and plain data parallelism
-keeps them on every process. Here each process keeps those of its own parameters alone:
-
-    gradients, the same everywhere -> each process updates its own parameters -> and sends them to the others
-
-What happens before ``step`` stays as it is, clipping and all. The optimizer does not know of it either: one that finds
-no gradient at a parameter leaves it alone and keeps nothing for it, as BertAdamW and torch's AdamW both do.
-
-The updated parameters travel besides the gradients, so that an update sends half as much again. (ZeRO proper saves
-that: it gives each process the sum of its own gradients only. But then the backward pass could not be that of
-DistributedDataParallel, nor the gradients' norm be taken as if there were one process.)
+Plain data parallelism keeps all three on every process: 16 bytes a parameter. FSDP2 (Zhao et al. 2023, "PyTorch FSDP")
+keeps an equal share of each on each process. A layer's weights are gathered just before the layer computes, and
+released after it. Its gradients are summed, and each process keeps its share. This is ZeRO stage 3 (Rajbhandari et al.
+2020, section 5.3).
 """
 
-import heapq
+import contextlib
+from collections.abc import Iterator
 
-import torch
-import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
-from bert.training.distributed import Processes
+from bert.model.encoder import EncoderLayer
+
+# FSDP and distributed checkpoints take a second to import. So the functions that use them import them.
 
 
-def share_out(sizes: list[int], processes: int) -> list[int]:
-    """Which process owns each parameter, so that all own about as many numbers: the largest first, each to the one
-    that has the least. The process with the word embeddings, which are not divided, may end up with the most.
+def shard(model: nn.Module) -> None:
+    """Shares the weights of ``model`` out, layer by layer, in place. Make the optimizer after that.
 
-    >>> share_out([10, 70, 30, 30], processes=2)
-    [1, 0, 1, 1]
+    Its parameters become DTensors, of which each process holds a share. ``model.losses`` gathers them as a forward pass
+    does.
     """
-    owners = [0] * len(sizes)
-    least_first = [(0, process) for process in range(processes)]  # a heap of (numbers owned, process)
-    for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
-        owned, owners[index] = least_first[0]
-        heapq.heapreplace(least_first, (owned + sizes[index], owners[index]))
-    return owners
+    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+    for layer in _layers(model):
+        fully_shard(layer)
+    fully_shard(model)  # all other weights: they stay gathered from the forward pass to the backward pass
+    register_fsdp_forward_method(model, "losses")
 
 
-def shard_optimizer(optimizer: torch.optim.Optimizer, processes: Processes) -> None:
-    """Makes ``optimizer`` keep the state of this process's own parameters only, in place; it is used as before.
+def is_sharded(model: nn.Module) -> bool:
+    """Whether the model's weights are shared out."""
+    return hasattr(model, "unshard")
 
-    Its ``state_dict`` is then this process's part, and ``whole_state`` the whole; ``load_state_dict`` takes the whole,
-    whatever number of processes it is from, and keeps this process's part of it.
+
+@contextlib.contextmanager
+def gathered(model: nn.Module) -> Iterator[None]:
+    """Inside the block each process holds all weights, so that it may compute any number of batches on its own.
+
+    All processes must enter and leave the block together.
     """
-
-    def keep_own_gradients(optimizer, *arguments) -> None:
-        for parameter, owner in _owned_parameters(optimizer, processes):
-            if owner != processes.rank:
-                parameter.grad = None
-
-    @torch.no_grad()
-    def exchange_parameters(optimizer, *arguments) -> None:
-        sent = [
-            dist.broadcast(parameter, src=owner, async_op=True)
-            for parameter, owner in _owned_parameters(optimizer, processes)
-        ]
-        for work in sent:
-            work.wait()
-
-    def keep_own_state(optimizer, state: dict) -> dict:
-        owners = [owner for _, owner in _owned_parameters(optimizer, processes)]
-        own = {index: kept for index, kept in state["state"].items() if owners[index] == processes.rank}
-        return state | {"state": own}
-
-    if processes.world_size > 1:
-        optimizer.register_step_pre_hook(keep_own_gradients)
-        optimizer.register_step_post_hook(exchange_parameters)
-        optimizer.register_load_state_dict_pre_hook(keep_own_state)
+    if not is_sharded(model):
+        yield
+        return
+    parts = [*_layers(model), model]
+    for part in parts:
+        part.set_reshard_after_forward(False, recurse=False)
+        part.unshard()
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.set_reshard_after_forward(part is not model, recurse=False)
+            part.reshard()
 
 
-def whole_state(optimizer: torch.optim.Optimizer, processes: Processes) -> dict:
-    """The ``state_dict`` of a sharded optimizer as one without shards would give it, in the first process, on the CPU.
+def all_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The ``state_dict`` of the model without shards: in the main process alone, if there are shards.
 
-    The other processes send their parts, one after another, and get their own part back. All must call it.
+    All processes must call it.
     """
-    state = optimizer.state_dict()
-    own = {
-        index: {name: value.cpu() if isinstance(value, Tensor) else value for name, value in kept.items()}
-        for index, kept in state["state"].items()
-    }
-    parts = processes.to_first(own)
-    return state | {"state": dict(sorted(item for part in parts for item in part.items()))}
+    if not is_sharded(model):
+        return model.state_dict()
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+
+    return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
 
 
-def _owned_parameters(optimizer: torch.optim.Optimizer, processes: Processes) -> list[tuple[Tensor, int]]:
-    """The optimizer's parameters in the order of its ``state_dict``, each with the process that owns it."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return list(zip(parameters, share_out([parameter.numel() for parameter in parameters], processes.world_size)))
+def load_all_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Puts a ``state_dict`` without shards into the model. All processes must call it, with the same weights."""
+    if not is_sharded(model):
+        model.load_state_dict(weights)
+        return
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+
+    set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))
+
+
+def own_share(tensor: Tensor) -> Tensor:
+    """This process's share of a sharded tensor, or the tensor itself. Elementwise operations need no more."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor that is the same on all processes, from its shares or partial sums."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def _layers(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, EncoderLayer)]

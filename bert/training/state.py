@@ -1,19 +1,37 @@
-"""What resuming needs: everything that decides what the next update will be, in one file with a checksum.
+"""What resuming needs: everything that decides what the next update will be, in a directory with checksums.
 
-``training_state/step-00001000.pt`` and beside it ``step-00001000.sha256``, in the format of ``sha256sum``. The checksum
-is written last, so a state without one is the leavings of a crash and does not count. The two newest are kept.
+    training_state/step-00001000/run.pt         plain data and random generators
+                                 .metadata      where each tensor is, by torch.distributed.checkpoint
+                                 __0_0.distcp   weights and optimizer state: a file by each process
+                                 SHA256SUMS     of these files, in the format of ``sha256sum``
+
+All processes write to a directory with a temporary name. The main process syncs it, then renames it. So a state is
+whole or it is not there. The two newest are kept.
 """
 
+import contextlib
 import hashlib
+import os
+import pickle
 import re
+import shutil
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from bert.errors import InputError
-from bert.files.whole import atomic_file, write_atomically
+from bert.files.whole import atomic_file, sync_directory, write_atomically, writing_failed
+from bert.training.distributed import Processes
 
 KEPT = 2
+METADATA, CHECKSUMS = "run.pt", "SHA256SUMS"
+RECORDS = re.compile(
+    r"torch\.distributed\.checkpoint\.(metadata\.[A-Z_]\w*|filesystem\._StorageInfo)"
+    r"|torch\.(Size|float32|float64|int64|serialization\._get_layout)|pathlib\.(Posix|Windows)Path"
+)
 
 
 def generator_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -31,74 +49,168 @@ def restore_generator_state(state: dict[str, torch.Tensor], device: torch.device
         torch.cuda.set_rng_state(state["cuda"], device)
 
 
-def save_state(directory: Path, step: int, state: dict) -> None:
-    """Writes the state after ``step`` updates, then drops all but the newest two.
+# ---- writing ----
+
+
+def save_state(
+    directory: Path, step: int, tensors: dict[str, Any], metadata: dict[str, Any], processes: Processes
+) -> None:
+    """Writes the state after ``step`` updates, then removes all but the newest two. All processes must call it.
+
+    Args:
+        tensors: dictionaries of tensors, which may be sharded.
+        metadata: plain data and small tensors, of which those of the main process are saved.
 
     Raises:
-        InputError: where the disk is full; the earlier states are kept.
+        InputError: if the disk is full; earlier states are kept.
+        SystemExit: in the other processes then.
     """
-    path = directory / f"step-{step:08d}.pt"
-    for leaving in directory.glob(".step-*.tmp"):  # of a run that was killed while it wrote
-        leaving.unlink(missing_ok=True)
-    with atomic_file(path) as file:
-        hashing = _HashingWriter(file)
-        torch.save(state, hashing)
-    write_atomically(path.with_suffix(".sha256"), f"{hashing.digest.hexdigest()}  {path.name}\n")
-    others = [other for other in saved_states(directory) if other != path]
-    for older in others[KEPT - 1 :]:
-        older.with_suffix(".sha256").unlink(missing_ok=True)
-        older.unlink(missing_ok=True)
+    path = processes.broadcast(lambda: _new_path(directory, step))
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        processes.on_all(lambda: _write_tensors(temporary, tensors))
+        processes.broadcast(lambda: _complete(temporary, path, metadata))
+    finally:
+        if processes.is_main_process:
+            shutil.rmtree(temporary, ignore_errors=True)
+    if processes.is_main_process:
+        others = [other for other in saved_states(directory) if other != path]
+        for older in others[KEPT - 1 :]:
+            leaving = older.with_name(f".{older.name}.tmp")  # no state is ever half of one
+            older.rename(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)
 
 
-def load_newest_state(directory: Path) -> tuple[dict, list[str]]:
-    """The newest state that is whole, and a sentence about each newer one that is not.
+def _new_path(directory: Path, step: int) -> Path:
+    """The path of a new state. What a killed run left half written or half removed goes."""
+    for leaving in directory.glob(".step-*.tmp"):
+        shutil.rmtree(leaving, ignore_errors=True)
+    path = directory / f"step-{step:08d}"
+    while path.exists():  # a directory cannot take the place of another one in one step
+        path = path.with_name(f"{path.name}-again")
+    return path
 
-    Raises:
-        InputError: where there is none.
-    """
-    complaints = []
-    for path in saved_states(directory):
-        try:
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            written = path.with_suffix(".sha256").read_text(encoding="utf-8", errors="replace").split(" ")[0]
-            damage = None if digest == written else "is damaged (its checksum differs)"
-        except OSError as error:
-            damage = f"cannot be read ({error.strerror})"
-        if damage is not None:
-            complaints.append(f"{path}: {damage}")
-            continue
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)  # no code of it is run
-        except Exception as error:  # the kinds of damage to a pickle are many, and so are the errors
-            complaints.append(f"{path}: cannot be read as a state ({(str(error).splitlines() or [''])[0]})")
-            continue
-        if isinstance(state, dict):
-            return state, complaints
-        complaints.append(f"{path}: holds a {type(state).__name__}, not a state")
-    found = "; ".join(complaints) or "it holds no state"
-    raise InputError(f"--resume: nothing to resume from in {directory} ({found}); leave out --resume to start anew")
+
+def _write_tensors(directory: Path, tensors: dict[str, Any]) -> None:
+    import torch.distributed.checkpoint as checkpoint
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        writer = checkpoint.FileSystemWriter(directory)  # syncs its files
+        with _in_one_process_too():
+            checkpoint.save(tensors, storage_writer=writer)
+    except checkpoint.CheckpointException as error:
+        for cause, _ in error.failures.values():
+            if isinstance(cause, OSError):
+                raise InputError(writing_failed(directory, cause)) from error
+        raise
+    except OSError as error:
+        raise InputError(writing_failed(directory, error)) from error
+
+
+def _complete(temporary: Path, path: Path, metadata: dict[str, Any]) -> None:
+    with atomic_file(temporary / METADATA) as file:
+        torch.save(metadata, file)
+    lines = [f"{_digest(file)}  {file.name}\n" for file in sorted(temporary.iterdir())]
+    write_atomically(temporary / CHECKSUMS, "".join(lines))
+    try:
+        os.rename(temporary, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise InputError(writing_failed(path, error)) from error
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _in_one_process_too() -> Iterator[None]:
+    """Inside the block, distributed checkpoints do not warn that there is one process."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
+
+
+# ---- reading ----
 
 
 def saved_states(directory: Path) -> list[Path]:
-    """The states in a directory that were written to their end, newest first."""
-    found = [
-        path
-        for path in directory.glob("step-*.pt")
-        if re.fullmatch(r"step-\d{8,}\.pt", path.name) and path.with_suffix(".sha256").exists()
-    ]
-    return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
+    """The states in a directory, newest first."""
+    found = [path for path in directory.glob("step-*") if re.fullmatch(r"step-\d{8,}(-again)*", path.name)]
+    return sorted(found, key=lambda path: (int(path.name.split("-")[1]), len(path.name)), reverse=True)
 
 
-class _HashingWriter:
-    """A file that takes the checksum of what is written to it on the way."""
+def newest_state(directory: Path) -> tuple[Path, dict[str, Any], list[str]]:
+    """The newest state that is whole: its path, its metadata, and a sentence about each newer one that is damaged.
 
-    def __init__(self, file):
-        self.file, self.digest = file, hashlib.sha256()
+    Raises:
+        InputError: if there is none.
+    """
+    complaints = []
+    for path in saved_states(directory):
+        damage = _damage(path)
+        if damage is None:
+            try:
+                # weights_only: a file cannot run code.
+                metadata = torch.load(path / METADATA, map_location="cpu", weights_only=True)
+                if isinstance(metadata, dict):
+                    return path, metadata, complaints
+                damage = f"holds a {type(metadata).__name__}, not a state"
+            except Exception as error:  # a pickle can be damaged in many ways, and each has its error
+                damage = f"cannot be read as a state ({(str(error).splitlines() or [''])[0]})"
+        complaints.append(f"{path}: {damage}")
+    found = "; ".join(complaints) or "it holds no state"
+    if not complaints and list(directory.glob("step-*.pt")):
+        found = "an earlier version of this program saved its states, in another format"
+    raise InputError(f"--resume: nothing to resume from in {directory} ({found}); leave out --resume to start anew")
 
-    def write(self, content) -> int:
-        self.digest.update(content)
-        return self.file.write(content)
 
-    def flush(self) -> None:
-        self.file.flush()
+def _damage(path: Path) -> str | None:
+    try:
+        lines = (path / CHECKSUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in lines:
+            digest, _, name = line.partition("  ")
+            if _digest(path / name) != digest:
+                return f"is damaged (the checksum of {name} differs)"
+        return None if lines else f"is damaged ({CHECKSUMS} is empty)"
+    except OSError as error:
+        return f"cannot be read ({error.filename}: {error.strerror})"
+
+
+def load_tensors(path: Path, tensors: dict[str, Any]) -> None:
+    """Reads what ``save_state`` was given into ``tensors``, in place. They may be sharded in another way.
+
+    Raises:
+        InputError: if the state holds other tensors.
+    """
+    import torch.distributed.checkpoint as checkpoint
+
+    try:
+        with _in_one_process_too():
+            checkpoint.load(tensors, storage_reader=_reader(path))
+    except checkpoint.CheckpointException as error:
+        cause = next(iter(error.failures.values()))[0]
+        raise InputError(
+            f"{path}: holds other weights than this run's ({type(cause).__name__}: "
+            f"{(str(cause).splitlines() or [''])[0]}); put back a copy of it, or begin another run"
+        ) from error
+
+
+def _reader(path: Path):
+    """A reader that runs no code of a file: from the pickled ``.metadata`` it takes plain records alone."""
+    from torch.distributed.checkpoint import FileSystemReader, Metadata
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if RECORDS.fullmatch(f"{module}.{name}"):
+                return super().find_class(module, name)
+            raise pickle.UnpicklingError(f"{module}.{name} has no place in a state")
+
+    class Reader(FileSystemReader):
+        def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+            with open(path / ".metadata", "rb") as file:
+                return Unpickler(file).load()
+
+    return Reader(path)

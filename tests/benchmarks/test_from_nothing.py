@@ -6,9 +6,8 @@ import random
 import pytest
 
 from benchmarks import from_nothing
-from data.tasks.classification import read_examples
-from data.tasks.known import KNOWN_TASKS
-from finetuning.kinds import SINGLE
+from bert.tasks.classification.read import read_examples
+from finetuning.known_tasks import KNOWN_TASKS
 from tests.conftest import make_documents
 
 
@@ -33,16 +32,14 @@ def imdb(tmp_path, monkeypatch):
 def test_held_out_reviews_are_in_no_other_text(imdb, tmp_path):
     texts, train, dev = (tmp_path / name for name in ("texts.txt", "train.tsv", "dev.tsv"))
     from_nothing.split_reviews(imdb, texts, train, dev, None)
-    sets = [
-        {example.first for example in read_examples(path, KNOWN_TASKS["imdb"].columns, SINGLE)} for path in (train, dev)
-    ]
+    sets = [{example.first for example in read_examples(path, KNOWN_TASKS["imdb"].columns)} for path in (train, dev)]
     assert len(sets[1]) > 10
     assert not sets[0] & sets[1]
     lines = set(texts.read_text().splitlines())
     assert sets[0] < lines
     assert not lines & sets[1]
     from_nothing.split_reviews(imdb, texts, train, dev, 20)
-    assert len(read_examples(train, KNOWN_TASKS["imdb"].columns, SINGLE)) == 20
+    assert len(list(read_examples(train, KNOWN_TASKS["imdb"].columns))) == 20
 
 
 def test_a_whole_run_measures_each_part(imdb, tmp_path, capsys):

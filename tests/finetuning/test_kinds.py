@@ -3,9 +3,10 @@
 import pytest
 
 from bert.errors import InputError
-from data.tasks.known import KNOWN_TASKS
-from finetuning.kinds import KINDS
-from finetuning.reading import check_metric, kind_of
+from bert.tasks.kinds import KINDS
+from finetuning.known_tasks import KNOWN_TASKS
+from finetuning.reading import check_metric
+from finetuning.settings import kind_of
 
 
 def test_each_known_task_has_its_kind_and_a_metric_of_it():

@@ -1,16 +1,15 @@
 """Several runs: each has its own seed, start and directory; the summary has means and spreads."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
+from finetuning.settings import FinetuningSettings
 from finetuning.several_runs import parts_of, summarize
 
 
-def settings(output="run", **given) -> SimpleNamespace:
-    usual = {"output": str(output), "seed": 3, "seeds": 1, "compare": False, "random_start": False}
-    return SimpleNamespace(**usual | given)
+def settings(output="run", **given) -> FinetuningSettings:
+    return FinetuningSettings(output=str(output), seed=3, **given)
 
 
 def shown(parts) -> dict:

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,13 +13,17 @@ import torch
 from torch import nn
 
 from bert.errors import InputError
+from bert.heads.batch import Batch, sequences_of
 from bert.heads.loss import cross_entropy
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, Progress, Schedule, mean_losses, train, training_step
+from bert.training.loop import mean_losses, train, training_step
 from bert.training.optimizer import make_optimizer
 from bert.training.precision import choose_precision
+from bert.training.progress import Progress
+from bert.training.run import Run
+from bert.training.schedule import Schedule
 from bert.training.state import generator_state, restore_generator_state
-from bert.training.sums import Sums
+from bert.training.totals import RunningTotals
 
 CPU = torch.device("cpu")
 ALONE = Processes(0, 1, CPU)
@@ -36,23 +41,31 @@ class Classifier(nn.Module):
         self.layers = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Dropout(dropout), nn.Linear(7, 3))
 
     def losses(self, batch):
-        return {"task": cross_entropy(self.layers(batch["x"]), batch["labels"])}
+        return {"task": cross_entropy(self.layers(batch.labels["x"]), batch.labels["labels"])}
 
     def label_counts(self, batch):
-        return {"task": len(batch["labels"])}
+        return {"task": len(batch.labels["labels"])}
 
 
 def make_batch(rows, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return {
-        "x": torch.randn(rows, 5, generator=generator),
-        "labels": torch.randint(3, (rows,), generator=generator),
-        "attention_mask": torch.ones(rows, 1, dtype=torch.int64),
-    }
+    return batch_of(torch.randn(rows, 5, generator=generator), torch.randint(3, (rows,), generator=generator))
+
+
+def batch_of(x, labels):
+    """Rows of numbers, each of which the loop counts as a token."""
+    tokens = torch.zeros(len(x), dtype=torch.int64)
+    return Batch(tokens, tokens, sequences_of([1] * len(x)), labels={"x": x, "labels": labels})
 
 
 def rows_of(batch, part):
-    return {name: values[part] for name, values in batch.items()}
+    return batch_of(batch.labels["x"][part], batch.labels["labels"][part])
+
+
+def run_of(model, optimizer=None, progress=None, scaler=None):
+    optimizer = optimizer or make_optimizer("bert-adamw", model, 0.1)
+    scaler = scaler or FP32.gradient_scaler()
+    return Run(Path("nowhere"), model, optimizer, FP32, ALONE, print, {}, scaler, progress=progress or Progress())
 
 
 class Updates:
@@ -65,7 +78,7 @@ class Updates:
         for number in itertools.count(self.start):
             batch = make_batch(4 + number % 3, seed=number)
             if number == self.broken_at:
-                batch["x"][1, 2] = float("nan")
+                batch.labels["x"][1, 2] = float("nan")
             yield SimpleNamespace(micro_batches=[batch], position=number + 1, examples=f"of update {number}")
 
 
@@ -74,8 +87,7 @@ def gradients_of(parts, counts):
     model = Classifier()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    scaler = FP32.gradient_scaler()
-    training_step(Losses(model), parts, optimizer, scaler, counts, FP32, ALONE, float("inf"), Sums())
+    training_step(run_of(model, optimizer), parts, counts, RunningTotals(), float("inf"))
     return {name: before[name] - parameter for name, parameter in model.named_parameters()}
 
 
@@ -85,7 +97,7 @@ def test_an_update_in_unequal_parts_is_the_update_in_one():
     whole, split = gradients_of([batch], {"task": 9}), gradients_of(parts, {"task": 9})
     for name in whole:
         torch.testing.assert_close(whole[name], split[name])
-    means = [gradients_of([part], {"task": len(part["labels"])}) for part in parts]
+    means = [gradients_of([part], {"task": len(part.input_ids)}) for part in parts]
     mean_of_means = sum(mean["layers.0.weight"] for mean in means) / 3
     assert not mean_of_means.allclose(whole["layers.0.weight"], rtol=1e-3)
 
@@ -96,7 +108,7 @@ def test_gradients_are_clipped_by_their_norm_over_all_parameters():
     before = [parameter.clone() for parameter in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     batch = make_batch(9)
-    training_step(Losses(model), [batch], optimizer, FP32.gradient_scaler(), {"task": 9}, FP32, ALONE, 0.01, Sums())
+    training_step(run_of(model, optimizer), [batch], {"task": 9}, RunningTotals(), 0.01)
     moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
     assert abs(moved.norm().item() - 0.01) < 1e-5
 
@@ -105,6 +117,7 @@ def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None,
     """Trains and returns what happened, as a list of (what, step) and the end."""
     progress = progress or Progress(position=0)
     optimizer = optimizer or make_optimizer("bert-adamw", model, 0.1)
+    trained = run_of(model, optimizer, progress)
     happened = []
 
     def note(what):
@@ -119,10 +132,7 @@ def run(model, progress=None, schedule=SCHEDULE, broken_at=None, on_report=None,
         if on_report:
             on_report(progress)
 
-    ended = train(
-        model, Updates(progress.position, broken_at), optimizer, FP32.gradient_scaler(), FP32, ALONE, schedule,
-        progress, report, evaluate, note("checkpoint"),
-    )  # fmt: skip
+    ended = train(trained, Updates(progress.position, broken_at), schedule, report, evaluate, note("checkpoint"))
     return happened, ended, optimizer
 
 
@@ -149,11 +159,9 @@ def test_updates_that_are_left_out_for_ever_are_no_training():
     model, progress, reported = Classifier(), Progress(position=0), []
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     schedule = replace(SCHEDULE, max_steps=40)
-    with pytest.raises(InputError, match=r"whatever the loss is scaled by \(step 18\)"):
-        train(
-            model, Updates(progress.position), make_optimizer("bert-adamw", model, 0.1), Overflow("cpu"), FP32, ALONE,
-            schedule, progress, reported.append, lambda: None, lambda: None,
-        )  # fmt: skip
+    with pytest.raises(InputError, match=r"whatever the loss scale \(step 18\)"):
+        overflowing = run_of(model, progress=progress, scaler=Overflow("cpu"))
+        train(overflowing, Updates(progress.position), schedule, reported.append, lambda: None, lambda: None)
     assert len(reported) == 9  # the scale is 2^16, and a half of it after each update; a report comes every second
     assert all(parameter.equal(before[name]) for name, parameter in model.named_parameters())
 
@@ -188,7 +196,7 @@ def test_a_report_holds_the_means_since_the_one_before():
         if what == "report":
             assert abs(means[0]["task_loss"] - 1.0986) < 1e-3
             assert means[0]["tokens_per_second"] > 0
-    labels = torch.cat([make_batch(4 + number % 3, seed=number)["labels"] for number in (0, 1)])
+    labels = torch.cat([make_batch(4 + number % 3, seed=number).labels["labels"] for number in (0, 1)])
     assert happened[0][2]["task_accuracy"] == pytest.approx((labels == 0).float().mean().item())
 
 
@@ -200,11 +208,8 @@ def test_a_report_says_how_long_the_data_was_waited_for():
 
     shares = []
     for updates in (slow(), Updates(0, None)):
-        model, means = Classifier(), []
-        train(
-            model, updates, make_optimizer("bert-adamw", model, 0.1), FP32.gradient_scaler(), FP32, ALONE, SCHEDULE,
-            Progress(position=0), means.append, lambda: None, lambda: None,
-        )  # fmt: skip
+        means = []
+        train(run_of(Classifier()), updates, SCHEDULE, means.append, lambda: None, lambda: None)
         shares.append([each["waiting_for_data"] for each in means])
     assert len(shares[0]) == len(shares[1]) == 3
     assert min(shares[0]) > 0.5
@@ -222,12 +227,11 @@ def test_a_loss_that_is_no_number_stops_the_run_before_its_checkpoint_and_names_
     with pytest.raises(InputError, match=r"step 4 \(examples of update 3\)"):
         run(Classifier(), broken_at=3)
     happened = []
-    model, progress = Classifier(), Progress(position=0)
-    optimizer = make_optimizer("bert-adamw", model, 0.1)
+    stopped = run_of(Classifier())
     with pytest.raises(InputError):
         train(
-            model, Updates(0, 3), optimizer, FP32.gradient_scaler(), FP32, ALONE, SCHEDULE, progress,
-            lambda means: None, lambda: None, lambda: happened.append(progress.step),
+            stopped, Updates(0, 3), SCHEDULE, lambda means: None, lambda: None,
+            lambda: happened.append(stopped.progress.step),
         )  # fmt: skip
     assert happened == [2]
 
@@ -294,7 +298,7 @@ def test_evaluation_is_the_mean_over_labels_with_dropout_off_and_disturbs_nothin
     assert torch.get_rng_state().equal(before)
     assert model.training
     model.eval()
-    both = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
-    loss = model.losses(both)["task"]
+    both = (torch.cat([batch.labels[name] for batch in batches]) for name in ("x", "labels"))
+    loss = model.losses(batch_of(*both))["task"]
     assert means["task_loss"] == pytest.approx(loss.sum.item() / 9)
     assert means["task_accuracy"] == pytest.approx(loss.correct.item() / 9)

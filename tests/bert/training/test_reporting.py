@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bert.errors import InputError
-from bert.training.loop import Progress
+from bert.training.progress import Progress
 from bert.training.reporting import Reporter, in_words, read_log
 
 
@@ -65,7 +65,7 @@ def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):
         Reporter(tmp_path, Progress(), max_steps=1)
     (tmp_path / "tensorboard").unlink()
     with Reporter(tmp_path, Progress(), max_steps=1) as reporter:
-        reporter.log = tmp_path / "nowhere" / "log.jsonl"
+        reporter.file = tmp_path / "nowhere" / "log.jsonl"
         with pytest.raises(InputError, match=r"log\.jsonl: cannot be written"):
             reporter.record(loss=1.0)
 
@@ -80,7 +80,7 @@ def test_a_silent_reporter_writes_nothing(tmp_path, capsys):
     with Reporter(tmp_path, Progress(position=(0, 0, 0)), max_steps=1, silent=True) as reporter:
         reporter.record(loss=1.0)
         reporter.report({"masked_lm_loss": 1.0, "masked_lm_accuracy": 0.5})
-        reporter.say("hello")
+        reporter.log("hello")
         reporter.draw_curves()
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out == ""

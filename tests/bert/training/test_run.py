@@ -9,8 +9,9 @@ from torch import nn
 
 from bert.errors import InputError
 from bert.training.distributed import Processes
-from bert.training.optimizer import make_optimizer
-from bert.training.run import assemble, run_script
+from bert.training.run import assemble
+from bert.training.script import run_script
+from bert.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
 
@@ -23,19 +24,28 @@ class Model(nn.Linear):
         self.config = SimpleNamespace(to_dict=lambda: {"size": size})
 
 
+class Together(Processes):
+    """One process that takes itself for several."""
+
+    def gather(self, value):
+        return [value]
+
+    def broadcast(self, make):
+        return make()
+
+    on_all = broadcast
+
+
 def settings(directory):
-    switches = dict.fromkeys(("shard_optimizer", "recompute", "compile"), False)
-    return SimpleNamespace(output=str(directory), precision="fp32", seed=0, **switches)
+    return TrainingSettings(str(directory), precision="fp32", optimizer="adamw", learning_rate=0.1)
 
 
 def make_run(directory, said=None, size=1, processes=1, **identity):
     torch.manual_seed(size)
     model = Model(size)
     say = (lambda sentence: None) if said is None else said.append
-    together = SimpleNamespace(
-        rank=0, world_size=processes, device=CPU, is_main_process=True, gather=lambda value: [value]
-    )
-    return assemble(settings(directory), model, make_optimizer("adamw", model, 0.1), together, say, identity)
+    together = Together(0, processes, CPU)
+    return assemble(settings(directory), model, together, say, identity)
 
 
 def update(run):
@@ -116,7 +126,7 @@ def test_each_process_drops_out_other_activations_and_each_run_of_a_seed_the_sam
     drawn = []
     for rank in (0, 1, 0):
         model = Model()
-        assemble(settings(tmp_path), model, make_optimizer("adamw", model, 0.1), Processes(rank, 2, CPU), print, {})
+        assemble(settings(tmp_path), model, Processes(rank, 2, CPU), print, {})
         drawn.append(torch.rand(4))
     assert drawn[0].equal(drawn[2])
     assert not drawn[0].equal(drawn[1])
@@ -144,9 +154,7 @@ def test_an_error_that_is_no_fault_of_the_input_is_not_hidden():
         run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(ZeroDivisionError()))
 
 
-@pytest.mark.parametrize(
-    "damage", [{"model": None}, {"optimizer": []}, {"progress": {"steps": 1}}, {"generators": None}]
-)
+@pytest.mark.parametrize("damage", [{"progress": {"steps": 1}}, {"generators": None}])
 def test_a_damaged_state_is_one_sentence(tmp_path, damage):
     make_run(tmp_path).save(**damage)  # in the place of what stands there
     with pytest.raises(InputError, match="its training state is damaged"):

@@ -1,0 +1,66 @@
+"""``python -m bert predict``: a file of texts in, a file of predictions out."""
+
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.commands.reading import first_checked, reading_of
+from bert.errors import InputError
+from bert.files.tables import tsv_line
+from bert.tasks.kinds import KINDS
+from bert.tasks.prediction import predictions
+from bert.tasks.task import Kind
+
+
+def predict_file(
+    run: str | Path,
+    path: str | Path,
+    output: IO[bytes],
+    given: dict[str, Any],
+    device: str | torch.device = "cpu",
+) -> None:
+    """Writes the prediction for each text of a file as a line of TSV, in the order of the file, as they come.
+
+    A tagger writes a line for each word, and an empty line after each text. A model that answers questions reads pairs,
+    question and context, from a table or from SQuAD's JSON. The models of relations, choices and summaries read the
+    files that they were trained on, with labels or without.
+
+    Args:
+        given: the value of each flag, None if it was not given.
+
+    Raises:
+        InputError: if the run is of no kind of task, the file cannot be read, or a flag would change nothing.
+    """
+    columns, options, trained_on_pairs = reading_of(run, path, given)
+    kind = kind_of_run(run)
+    flags = kind.predict_flags(path)
+    for name, value in given.items():
+        if value is not None and name not in flags:
+            raise InputError(
+                f"--{name.replace('_', '-')}: it would change nothing for the model in {run}; leave it out"
+            )
+    if trained_on_pairs and columns.text_pair is None and "text_pair_column" in flags:
+        raise InputError(
+            f"{path}: holds single texts, and the model in {run} was trained on pairs; give it a table of them"
+        )
+    segments = load_config(run).type_vocab_size
+    if segments < 2 and (columns.text_pair is not None or kind.has_two_segments):
+        raise InputError(
+            f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
+            f"name a model that was trained on pairs"
+        )
+    examples = first_checked(kind.read(path, columns, False))
+    model = load_checkpoint(run, kind.head).to(device)
+    tokenizer = load_tokenizer(run)
+    check_vocabulary_fits(tokenizer, model.config, run)
+    rows = kind.rows(model, predictions(kind, model, tokenizer, examples, options, str(path)), options)
+    output.writelines(tsv_line(row).encode() for row in rows)
+
+
+def kind_of_run(run: str | Path) -> Kind:
+    """The kind whose head a checkpoint has; if it has none, single labels."""
+    found = (kind for kind in KINDS.values() if is_checkpoint_of(run, kind.head))
+    return next(found, KINDS["single-label"])

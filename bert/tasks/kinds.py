@@ -1,0 +1,161 @@
+"""The table of all kinds of tasks, by the names of ``--problem``.
+
+``train_finetune.py`` and ``python -m bert predict`` both work from it. To add a kind, write a folder like ``tagging/``
+and a head in ``bert/heads/``, and add a row here. ``tests/finetuning/test_a_new_kind.py`` does so with a small one.
+"""
+
+from functools import partial
+
+from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.relation import BertForRelationExtraction
+from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.span import BertForQuestionAnswering
+from bert.heads.summary import BertForExtractiveSummarization
+from bert.heads.token import BertForTokenClassification
+from bert.tasks.choices.inputs import choice_inputs
+from bert.tasks.choices.measure import measure_choices
+from bert.tasks.choices.predict import choice_rows, predict_choices
+from bert.tasks.choices.read import read_choices
+from bert.tasks.choices.task import ChoiceTask
+from bert.tasks.classification.inputs import text_inputs
+from bert.tasks.classification.measure import measure_labels
+from bert.tasks.classification.predict import label_rows, predict_labels
+from bert.tasks.classification.read import MULTI, REGRESSION, find_labels, hold_out, read_examples
+from bert.tasks.classification.task import ClassificationTask, MultiLabelTask, RegressionTask
+from bert.tasks.options import Columns
+from bert.tasks.relations.inputs import marked_inputs
+from bert.tasks.relations.measure import measure_relations
+from bert.tasks.relations.predict import predict_relations, relation_rows
+from bert.tasks.relations.read import find_relations, read_marked_texts
+from bert.tasks.relations.task import RelationTask
+from bert.tasks.spans.inputs import question_inputs
+from bert.tasks.spans.measure import measure_answers
+from bert.tasks.spans.predict import answer_rows, predict_answers
+from bert.tasks.spans.read import hold_out_articles, is_squad, read_questions
+from bert.tasks.spans.task import SpanTask
+from bert.tasks.summaries.inputs import document_inputs
+from bert.tasks.summaries.measure import measure_summaries
+from bert.tasks.summaries.predict import predict_sentences, summary_rows
+from bert.tasks.summaries.read import read_documents
+from bert.tasks.summaries.task import SummaryTask
+from bert.tasks.tagging.inputs import sentence_inputs
+from bert.tasks.tagging.measure import measure_tags
+from bert.tasks.tagging.predict import predict_tags, tag_rows
+from bert.tasks.tagging.read import find_tags, read_sentences
+from bert.tasks.tagging.task import TaggingTask
+from bert.tasks.task import Kind
+
+IN_WINDOWS = "go in windows"
+TEXT_COLUMNS = frozenset({"text_column", "text_pair_column", "header"})
+TRAINING_COLUMNS = TEXT_COLUMNS | {"label_column"}
+
+_classification = partial(
+    Kind,
+    inputs=text_inputs,
+    head=BertForSequenceClassification,
+    predict=predict_labels,
+    rows=label_rows,
+    hold_out=hold_out,
+    column_flags=lambda path: TEXT_COLUMNS,
+)
+KINDS: dict[str, Kind] = {
+    "single-label": _classification(
+        read=read_examples,
+        measure=measure_labels,
+        task=ClassificationTask,
+        find_labels=find_labels,
+        metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
+        metrics_of_two_labels=("f1",),
+        flags=TRAINING_COLUMNS | {"class_weights", "workers"},
+    ),
+    "multi-label": _classification(
+        read=partial(read_examples, problem_type=MULTI),
+        measure=partial(measure_labels, problem_type=MULTI),
+        task=MultiLabelTask,
+        find_labels=partial(find_labels, problem_type=MULTI),
+        metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
+        flags=TRAINING_COLUMNS | {"label_separator", "class_weights", "workers"},
+    ),
+    "regression": _classification(
+        read=partial(read_examples, problem_type=REGRESSION),
+        measure=partial(measure_labels, problem_type=REGRESSION),
+        task=RegressionTask,
+        find_labels=partial(find_labels, problem_type=REGRESSION),
+        metrics=("pearson", "spearman"),
+        flags=TRAINING_COLUMNS | {"workers"},
+    ),
+    "tagging": Kind(
+        read=read_sentences,
+        inputs=sentence_inputs,
+        head=BertForTokenClassification,
+        predict=predict_tags,
+        rows=tag_rows,
+        measure=measure_tags,
+        task=TaggingTask,
+        find_labels=find_tags,
+        hold_out=hold_out,
+        metrics=("f1", "precision", "recall", "accuracy"),
+        column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"},
+        long_text_handling=IN_WINDOWS,
+    ),
+    "spans": Kind(
+        read=read_questions,
+        inputs=question_inputs,
+        head=BertForQuestionAnswering,
+        predict=predict_answers,
+        rows=answer_rows,
+        measure=measure_answers,
+        task=SpanTask,
+        hold_out=hold_out_articles,
+        metrics=("f1", "exact_match"),
+        flags=frozenset({"null_threshold"}),
+        column_flags=lambda path: frozenset() if is_squad(path) else TEXT_COLUMNS,
+        long_text_handling=IN_WINDOWS,
+        max_length=384,  # google-research/bert run_squad.py
+        has_two_segments=True,
+        predict_columns=Columns("question", "context"),
+    ),
+    "relations": Kind(
+        read=read_marked_texts,
+        inputs=marked_inputs,
+        head=BertForRelationExtraction,
+        predict=predict_relations,
+        rows=relation_rows,
+        measure=measure_relations,
+        task=RelationTask,
+        find_labels=find_relations,
+        hold_out=hold_out,
+        metrics=("macro_f1", "accuracy"),
+        long_text_handling="lose what is farthest from both entities",
+        predict_file="FILE.txt",
+    ),
+    "choices": Kind(
+        read=read_choices,
+        inputs=choice_inputs,
+        head=BertForMultipleChoice,
+        predict=predict_choices,
+        rows=choice_rows,
+        measure=measure_choices,
+        task=ChoiceTask,
+        hold_out=hold_out,
+        metrics=("accuracy",),
+        has_two_segments=True,
+        predict_file="FILE.jsonl",
+    ),
+    "summary": Kind(
+        read=read_documents,
+        inputs=document_inputs,
+        head=BertForExtractiveSummarization,
+        predict=predict_sentences,
+        rows=summary_rows,
+        measure=measure_summaries,
+        task=SummaryTask,
+        hold_out=hold_out,
+        metrics=("rouge1", "rouge2", "rougeL"),
+        flags=frozenset({"summary_sentences"}),
+        long_text_handling=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
+        max_length=512,  # Liu 2019, section 3.2
+        has_two_segments=True,
+        predict_file="FILE.jsonl",
+    ),
+}

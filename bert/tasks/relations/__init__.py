@@ -1,0 +1,1 @@
+"""The relation between two marked entities of a text."""

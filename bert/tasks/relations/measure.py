@@ -1,0 +1,104 @@
+"""The F1 of relations with a direction, as the official scorer of SemEval 2010's task 8 counts it.
+
+Hendrickx et al. 2010, section 4; ``semeval2010_task8_scorer-v1.2.pl``, "(9+1)-way evaluation taking directionality into
+account". Cause-Effect(e1,e2) and Cause-Effect(e2,e1) count as one relation, but a prediction with the wrong direction
+is wrong. The official score is the mean F1 of the relations that the truth has, without Other.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from bert.tasks.classification.measure import worst_mistakes
+from bert.tasks.classification.predict import LabelScores, prediction_header, prediction_row
+from bert.tasks.classification.read import SINGLE
+from bert.tasks.metrics import Counts, confusion_matrix
+from bert.tasks.options import Options
+from bert.tasks.page import WORST_SHOWN, counts_table, draw_confusion_matrix, picture, table
+from bert.tasks.relations.read import MarkedText
+from bert.tasks.report import Evaluation
+
+OTHER = "Other"
+_DIRECTIONS = ("(e1,e2)", "(e2,e1)")
+
+
+def measure_relations(
+    texts: Sequence[MarkedText],
+    predictions: Sequence[LabelScores],
+    labels: Sequence[str],
+    options: Options,
+    in_full: bool,
+) -> Evaluation:
+    """The official macro-F1, and the accuracy.
+
+    Args:
+        in_full: also the predictions, each relation's F1, the confusion matrix and the worst mistakes.
+    """
+    truth = np.array([labels.index(text.label) for text in texts])
+    probabilities = np.stack([scores.probabilities for scores in predictions]).astype(np.float64)
+    guesses = probabilities.argmax(axis=1)
+    counts = count_relations([str(text.label) for text in texts], [labels[guess] for guess in guesses])
+    metrics = {"macro_f1": official_macro_f1(counts), "accuracy": float((guesses == truth).mean())}
+    if not in_full:
+        return Evaluation(metrics)
+    drawn = draw_confusion_matrix(confusion_matrix(truth, guesses, len(labels)), labels)
+    worst = [
+        [f"{wrongness:.3f}", texts[index].line, texts[index].label, labels[guesses[index]],
+         with_tags(texts[index])[:1_000]]
+        for index, wrongness in worst_mistakes(truth, probabilities, SINGLE, WORST_SHOWN)
+    ]  # fmt: skip
+    return Evaluation(
+        metrics,
+        header=["line", "label", *prediction_header(labels)],
+        rows=[[text.line, text.label, *prediction_row(row, labels)] for text, row in zip(texts, probabilities)],
+        sections=[
+            ("Relations in both directions", counts_table("relation", counts)),
+            ("Confusion matrix", picture(drawn, "confusion matrix")),
+            ("Most confidently wrong", table(["confidence", "line", "label", "prediction", "text"], worst)),
+        ],
+    )
+
+
+def undirected(label: str) -> str:
+    """A relation without its direction.
+
+    >>> undirected("Cause-Effect(e2,e1)")
+    'Cause-Effect'
+    """
+    for direction in _DIRECTIONS:
+        label = label.removesuffix(direction)
+    return label
+
+
+def count_relations(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, Counts]:
+    """The counts of each relation, Other among them, in alphabetical order.
+
+    Both directions count as one relation; a prediction is right only in the right direction.
+
+    Args:
+        truth, predicted: the labels of the examples, with their directions.
+    """
+    pairs = list(zip(truth, predicted, strict=True))
+    true = Counter(undirected(label) for label, _ in pairs)
+    found = Counter(undirected(guess) for _, guess in pairs)
+    right = Counter(undirected(label) for label, guess in pairs if label == guess)
+    return {name: Counts(true[name], found[name], right[name]) for name in sorted(true.keys() | found.keys())}
+
+
+def official_macro_f1(counts: dict[str, Counts]) -> float:
+    """The mean F1 of the relations that the truth has, without Other; 0 if it has none."""
+    scores = [each.f1 for name, each in counts.items() if name != OTHER and each.true]
+    return sum(scores) / len(scores) if scores else 0.0
+
+
+def with_tags(marked: MarkedText) -> str:
+    """The text with <e1>...</e1> and <e2>...</e2> in it again."""
+    tags = []
+    for name, (start, end) in (("e1", marked.first), ("e2", marked.second)):
+        # At one place ends come before starts, and the longer entity is the outer one (as in ``marked_input``).
+        tags += [(start, True, -end, f"<{name}>"), (end, False, -start, f"</{name}>")]
+    text = marked.text
+    for place, *_, tag in sorted(tags, reverse=True):
+        text = text[:place] + tag + text[place:]
+    return text

@@ -1,0 +1,35 @@
+"""The relation between the two marked entities of texts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bert.heads.relation import BertForRelationExtraction
+from bert.tasks.classification.predict import LabelScores, prediction_header, prediction_row
+from bert.tasks.options import Options
+from bert.tasks.prediction import window_scores
+from bert.tasks.relations.read import MarkedText
+from bert.tasks.windows import Window
+
+
+def predict_relations(
+    model: BertForRelationExtraction,
+    examples: Sequence[Sequence[Window]],
+    options: Options,
+    most_tokens: int | None = None,
+) -> list[LabelScores]:
+    """The scores of the relations, for each text."""
+    scores = window_scores(model, examples, lambda batch: model(**batch.inputs).logits, most_tokens=most_tokens)
+    logits = np.concatenate([only for (only,) in scores])  # (texts, labels)
+    return list(map(LabelScores, logits, torch.from_numpy(logits).softmax(dim=-1).numpy()))
+
+
+def relation_rows(
+    model: BertForRelationExtraction, predictions: Iterable[tuple[MarkedText, LabelScores]], options: Options
+) -> Iterator[Sequence[Any]]:
+    """The header, then a row for each text."""
+    yield prediction_header(model.labels)
+    for _, scores in predictions:
+        yield prediction_row(scores.probabilities, model.labels)

@@ -1,0 +1,1 @@
+"""Questions whose answers are parts of a text (SQuAD)."""

@@ -1,0 +1,224 @@
+"""What fine-tuning and predicting need to know of a kind of task, and the base class of the tasks themselves.
+
+Kind    a row of the table in ``kinds.py``: how to read files, make inputs, predict and measure
+Task    a kind with the examples of one run: what the training loop trains on, and how a model does on a set
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import nn
+
+from bert.heads.batch import Batch
+from bert.heads.loss import Loss
+from bert.tasks.options import Columns, Options
+from bert.tasks.report import Evaluation
+from bert.tasks.windows import Inputs, Window, batch_of
+from bert.tokenization.tokenizer import Tokenizer
+from bert.training.distributed import Processes
+from bert.training.precision import Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of task. An example is what its ``read`` gives, a prediction what its ``predict`` gives for it."""
+
+    # (path, columns, labelled) -> the examples of a file, with their labels or without
+    read: Callable[[str | Path, Columns, bool], Iterable[Any]]
+    # (tokenizer, examples, options, source) -> their inputs
+    inputs: Callable[[Tokenizer, Sequence[Any], Options, str], Inputs]
+    # the model
+    head: type[nn.Module]
+    # (model, windows of each example, options) -> a prediction for each example
+    predict: Callable[[Any, Sequence[Sequence[Window]], Options], list[Any]]
+    # (model, (example, prediction) pairs, options) -> the cells of each line that ``bert predict`` writes
+    rows: Callable[[Any, Iterable[tuple[Any, Any]], Options], Iterator[Sequence[Any]]]
+    # (examples, predictions, labels, options, in_full) -> metrics and, in full, the report's parts
+    measure: Callable[[Sequence[Any], Sequence[Any], Sequence[str], Options, bool], Evaluation]
+    # makes a task of this kind from the examples of a run
+    task: Callable[..., "Task"]
+    # the first one selects the best epoch unless --metric names another
+    metrics: tuple[str, ...]
+    # further metrics of a task with two labels
+    metrics_of_two_labels: tuple[str, ...] = ()
+    # (examples, source) -> the labels in the order of the model's outputs; None: the kind has no labels
+    find_labels: Callable[[Sequence[Any], str], list[str]] | None = None
+    # examples -> (training, validation), if there is no validation file
+    hold_out: Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
+    # which of the flags that not every kind heeds this kind does
+    flags: frozenset[str] = frozenset()
+    # a prediction file -> the flags about columns that reading it heeds
+    column_flags: Callable[[str | Path], frozenset[str]] = lambda path: frozenset()
+    # what happens to texts that are too long; None: --long-texts decides
+    long_text_handling: str | None = None
+    # the default of --max-length, if it is not the usual one
+    max_length: int | None = None
+    # whether every input has two segments
+    has_two_segments: bool = False
+    # the columns of a prediction file; None: the same as of the training file
+    predict_columns: Columns | None = None
+    # an example of a prediction file's name
+    predict_file: str = "FILE.tsv"
+
+    def predict_flags(self, path: str | Path) -> frozenset[str]:
+        """The flags of ``bert predict`` that this kind heeds for a file."""
+        heeded = {"max_length"} if self.long_text_handling else {"max_length", "long_texts"}
+        return self.column_flags(path) | heeded | self.flags & {"null_threshold", "summary_sentences"}
+
+
+class TaskSet(NamedTuple):
+    """The training, validation or test set of a task."""
+
+    examples: Sequence[Any]
+    targets: Sequence[Any]  # of each example, as the loss takes them; see ``Task.targets``
+    windows: Sequence[Sequence[Window]]  # of each example
+    too_long: int  # how many examples did not fit as they were
+
+
+class Row(NamedTuple):
+    """A training row."""
+
+    windows: Sequence[Window]  # one; in multiple choice one for each choice
+    target: Any  # of its example
+
+
+class Task:
+    """A kind of task with its examples.
+
+    Args:
+        sets: "train", "dev" and perhaps "test": (source, examples).
+        labels: those of the training set, in the order of the model's outputs; None: the kind has no labels.
+
+    Raises:
+        InputError: if "dev" or "test" has a label that "train" lacks, or an example makes no input.
+    """
+
+    head_name = "classifier"  # the part of the model that starts untrained
+    labels_per_item = False  # whether a window has a label for each of its items, not one label
+
+    def __init__(
+        self,
+        kind: Kind,
+        sets: dict[str, tuple[str, Sequence[Any]]],
+        labels: Sequence[str] | None,
+        tokenizer: Tokenizer,
+        options: Options,
+    ):
+        self.kind, self.labels, self.tokenizer, self.options = kind, tuple(labels or ()), tokenizer, options
+        self.sets: dict[str, TaskSet] = {}
+        for name, (source, examples) in sets.items():
+            targets = self.targets(examples, source)
+            windows, too_long = kind.inputs(tokenizer, examples, options, source)
+            self.sets[name] = TaskSet(examples, targets, windows, too_long)
+        self.rows = list(self.make_rows(self.sets["train"]))
+        self.prepare()
+
+    # ---- what a kind says ----
+
+    def prepare(self) -> None:
+        """Checks options and settles those that depend on the examples, once all sets are there."""
+
+    def targets(self, examples: Sequence[Any], source: str) -> Sequence[Any]:
+        """The target of each example: the index of its label, or of the labels of its items.
+
+        Raises:
+            InputError: if an example has a label that was not trained on.
+        """
+        raise NotImplementedError
+
+    def losses(self, model: Any, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, Loss]:
+        """The head's losses of predictions, by name."""
+        raise NotImplementedError
+
+    @property
+    def model_arguments(self) -> dict[str, Any]:
+        """What the model's constructor takes besides the configuration."""
+        return {"labels": self.labels} if self.labels else {}
+
+    def make_rows(self, part: TaskSet) -> Iterator[Row]:
+        """The training rows of a set: its windows, each with the target of its example."""
+        for windows, target in zip(part.windows, part.targets):
+            yield from (Row((window,), target) for window in windows)
+
+    def batch_labels(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """What the head's loss takes, by name."""
+        if self.labels_per_item:
+            parts = [row.target[list(row.windows[0].items)] for row in rows]
+            return {"labels": np.concatenate(parts)}
+        return {"labels": np.array([row.target for row in rows])}
+
+    def choices(self, rows: Sequence[Row]) -> list[int] | None:
+        """The number of choices of each row, in multiple choice."""
+        return None
+
+    def predict(self, model: Any, part: TaskSet, indices: Sequence[int]) -> list[Any]:
+        """The predictions for the examples of these indices."""
+        return self.kind.predict(model, [part.windows[index] for index in indices], self.options)
+
+    # ---- what the script does with it ----
+
+    def row_lengths(self) -> list[int]:
+        """The length of each training row, in tokens; of several windows the longest counts."""
+        return [max(map(len, row.windows)) for row in self.rows]
+
+    def make_batch(self, indices: np.ndarray) -> Batch:
+        """The training rows of these indices."""
+        rows = [self.rows[index] for index in indices]
+        windows = [window for row in rows for window in row.windows]
+        return batch_of(windows, self.choices(rows), **self.batch_labels(rows))
+
+    def segments(self) -> int:
+        """The number of segments in the training rows: 2 for pairs."""
+        return 1 + max(int(window.token_type_ids.max()) for row in self.rows for window in row.windows)
+
+    def evaluate(
+        self, model: nn.Module, name: str, precision: Precision, processes: Processes, in_full: bool = False
+    ) -> Evaluation:
+        """The metrics on a set, the same in every process. Each process predicts its share.
+
+        Args:
+            in_full: also the predictions and the sections of the report.
+        """
+        part = self.sets[name]
+        predictions = in_shares(
+            lambda indices: self.predict(model, part, indices), range(len(part.examples)), model, precision, processes
+        )
+        losses: dict[str, float] = {}
+        for loss_name, loss in self.losses(model, part.targets, predictions).items():
+            losses |= mean_of(loss_name, loss)
+        return replace(self.kind.measure(part.examples, predictions, self.labels, self.options, in_full), losses=losses)
+
+
+def in_shares(
+    compute: Callable[[Sequence[Any]], Sequence[Any]],
+    inputs: Sequence[Any],
+    model: nn.Module,
+    precision: Precision,
+    processes: Processes,
+) -> list[Any]:
+    """The result of ``compute`` for each input, in order, the same in every process.
+
+    Args:
+        compute: takes inputs and gives one result for each; it may leave ``model`` in evaluation mode.
+    """
+    was_training = model.training
+    with precision.autocast():
+        mine = compute(inputs[processes.rank :: processes.world_size])
+    model.train(was_training)
+    results: list[Any] = [None] * len(inputs)
+    for rank, share in enumerate(processes.gather(mine)):
+        results[rank :: processes.world_size] = share
+    return results
+
+
+def mean_of(name: str, loss: Loss) -> dict[str, float]:
+    """A mean loss and its accuracy, if it has one, by their names in the log; NaN if nothing was counted."""
+    count = int(loss.count)
+    means = {f"{name}_loss": float(loss.sum) / count if count else math.nan}
+    if loss.correct is not None:
+        means[f"{name}_accuracy"] = int(loss.correct) / count if count else math.nan
+    return means

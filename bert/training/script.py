@@ -1,0 +1,90 @@
+"""A script around a run: from the command line to an exit code."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from bert.errors import InputError, speaks_for_this_machine
+from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
+from bert.files.whole import is_disk_full, lock_directory
+from bert.training.allocation import keep_freed_memory
+from bert.training.distributed import Processes, start_processes
+from bert.training.settings import Settings
+
+Log = Callable[[str], None]
+
+
+def run_script(
+    script: str,
+    command_line: list[str] | None,
+    read_settings: Callable[[list[str] | None], Settings],
+    do: Callable[[Settings, Processes], int],
+) -> int:
+    """Runs a script and returns its exit code: the result of ``do``, 2 for bad input, 130 when interrupted.
+
+    Bad input and interruptions are one sentence on stderr.
+
+    Args:
+        script: its file's name.
+        command_line: its arguments; None: the arguments of this process.
+        do: what the script does with its settings, in each of the processes.
+    """
+    with orderly():
+        return _run(script, command_line, read_settings, do)
+
+
+def _run(script: str, command_line: list[str] | None, read_settings: Callable, do: Callable) -> int:
+    try:
+        settings = read_settings(command_line)
+    except InputError as error:
+        if speaks_for_this_machine():
+            print(f"{script}: error: {error}", file=sys.stderr)
+        return 2
+    try:
+        keep_freed_memory()
+        with start_processes(settings.device) as processes:
+            return do(settings, processes)
+    except InputError as error:
+        print(f"{script}: error: {error}", file=sys.stderr)
+        return 2
+    except torch.OutOfMemoryError:
+        print(
+            f"{script}: error: the GPU's memory is full; the last checkpoint is kept. Use a larger --accumulate, "
+            f"--recompute, or a smaller --batch-size or --max-length", file=sys.stderr,
+        )  # fmt: skip
+        return 2
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        silence_stdout()
+        print(f"{script}: error: {printing_failed(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
+        return 130
+
+
+def make_log(processes: Processes) -> Log:
+    """The function that prints a sentence for the user. In all but the main process it prints nothing."""
+    return print_line if processes.is_main_process else (lambda sentence: None)
+
+
+@contextlib.contextmanager
+def lock(directory: str | Path, processes: Processes) -> Iterator[None]:
+    """Inside the block no other run works in the directory.
+
+    Raises:
+        InputError: if another run does.
+        SystemExit: in all but one process then.
+    """
+    with contextlib.ExitStack() as stack:
+        processes.on_all(lambda: stack.enter_context(lock_directory(directory)) if processes.is_main_process else None)
+        yield
+
+
+def how_to_go_on(script: str, directory: str | Path) -> str:
+    """The command that continues a run that was stopped on the way."""
+    return f"\nTo go on: python {script} --output {directory} --resume"

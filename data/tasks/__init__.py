@@ -1,1 +1,0 @@
-"""Files of labelled examples -> batches: one file per format of input, and what all of them share."""
