@@ -24,8 +24,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bert.training.health import Health
-from bert.training.sums import Sums
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -52,9 +50,14 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.allocation import keep_freed_memory
 from bert.training.compilation import compiled_parts
 from bert.training.distributed import Processes
-from bert.training.loop import Losses, training_step
-from bert.training.optimizer import BertAdamW, parameter_groups
-from bert.training.precision import DTYPES, Precision, choose_precision
+from bert.training.finite_loss import FiniteLossCheck
+from bert.training.loop import training_step
+from bert.training.optimizer import parameter_groups
+from bert.training.precision import DTYPES, choose_precision
+from bert.training.recomputation import recomputed_layers
+from bert.training.run import assemble
+from bert.training.settings import TrainingSettings
+from bert.training.totals import RunningTotals
 
 SHAPES = {"mini": (32, 128), "base": (8, 128)}
 SST2_BATCHES = {"mini": 8, "base": 3}  # of 32 sentences, in a turn
@@ -109,16 +112,15 @@ def _on_a_gpu(given: argparse.Namespace, device: torch.device) -> dict[str, Call
 
 def our_steps(model: torch.nn.Module, batches: Sequence[Batch], precision: str, device: torch.device) -> Work:
     """Makes one of our updates on each batch, as the scripts do."""
-    how = Precision(precision, device.type, "benchmark")
-    optimizer = BertAdamW(parameter_groups(model), lr=1e-4)
-    losses, counts = Losses(model.train()), [model.label_counts(batch) for batch in batches]
-    processes, scaler, health = Processes(0, 1, device), how.gradient_scaler(), Health()
+    settings = TrainingSettings(output="", precision=precision)
+    run = assemble(settings, model.train(), Processes(0, 1, device), print, identity={})
+    counts, finite_loss = [model.label_counts(batch) for batch in batches], FiniteLossCheck()
 
     def work() -> None:
         for batch, count in zip(batches, counts):
-            finite = training_step(losses, [batch], optimizer, scaler, count, how, processes, 1.0, Sums())
-            health.check()
-            health.note(0, None, finite)
+            loss = training_step(run, [batch], count, RunningTotals(), max_gradient_norm=1.0)
+            finite_loss.check()
+            finite_loss.note(0, None, loss)
 
     return work
 
@@ -194,8 +196,15 @@ def make_pretraining(contestant: str, size: str, precision: str, device: torch.d
     if contestant in PEERS:
         return their_steps(their_model("BertForPreTraining", model, contestant), [theirs], precision, device)
     keep_freed_memory()  # as the scripts do
-    model.bert.encoder.recomputes = contestant == "ours, recomputing"
-    return our_steps(model, [ours], precision, device)
+    work = our_steps(model, [ours], precision, device)
+    if contestant == "ours":
+        return work
+
+    def recomputing() -> None:
+        with recomputed_layers(model):
+            work()
+
+    return recomputing
 
 
 def _pretraining(case: str, size: str, precision: str, device: torch.device, seconds: float) -> list[dict]:
