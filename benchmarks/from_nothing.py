@@ -1,19 +1,19 @@
-"""From untrained weights to a classifier of film reviews, in minutes: pretraining, then fine-tuning, on IMDb alone.
+"""From random weights to a classifier of film reviews, in minutes: pretraining and fine-tuning on IMDb alone.
 
     BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --output runs/from-nothing            # on a GPU
     BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --size tiny --minutes 2 --labelled 1000 \
         --finetuning-rate 3e-4 --compare --output runs/tried-out                                      # on a laptop
 
-needs IMDb's files in the folder that the environment variable BERT_DATA names: imdb/unsup.txt, a review in each line,
-and imdb/train.tsv with a label and a text, both perhaps compressed. A tenth of the labelled reviews is held out; where
-one of them is there a second time, among the others or the unlabelled ones, it is left out of those. From what remains
-train_pretrain.py learns a vocabulary, and pretrains a model on it; train_finetune.py then trains that on the labels and
-measures it on the tenth. Both see 128 tokens at a time, longer reviews in windows: positions beyond would be untrained.
+It needs IMDb's files in the folder that the environment variable BERT_DATA names: imdb/unsup.txt with a review in each
+line, and imdb/train.tsv with a label and a text. Both may be compressed. A tenth of the labelled reviews is held out.
+Copies of these are left out of the others and of the unlabelled ones. On the rest train_pretrain.py learns a vocabulary
+and pretrains a model. Then train_finetune.py trains it on the labels and measures it on the tenth. Both read 128 tokens
+at a time, and longer reviews in windows, since later positions would be untrained.
 
-The learning rate of pretraining falls to 0 with the last step, so that their number must be known: the speed of
-``--trial-steps`` is measured first, and as many are then made as fit into ``--minutes``. Runs so short are better off
-without dropout (Geiping & Goldstein 2022), which fine-tuning on few labels needs all the more. What is printed at the
-end has the minutes of each part, from the first read of a file to the last score, and nothing is left out of their sum.
+The learning rate of pretraining falls to 0 with the last step, so the number of steps must be known. We first measure
+the speed of ``--trial-steps`` and then make as many steps as fit into ``--minutes``. Such short runs are better without
+dropout (Geiping & Goldstein 2022); fine-tuning on few labels needs it all the more. At the end the script prints the
+minutes of each part, from the first read of a file to the last score. Their sum leaves out nothing.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from finetuning.known_tasks import KNOWN_TASKS, find_file
 from pretraining.settings import RECIPES
 
 LENGTH = 128  # tokens, in both trainings
-REPORT_EVERY = 50  # updates, of which the first are not counted in a speed
+REPORT_EVERY = 50  # updates; the first report does not count in a speed
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -82,7 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
 class Table:
     """The rows of the run, printed at its end, and kept in --json as they come.
 
-    precision: that of the run, once it is known.
+    precision: the run's, once it is known.
     """
 
     def __init__(self, given: argparse.Namespace):
@@ -98,7 +98,7 @@ class Table:
 
     @contextlib.contextmanager
     def minutes(self, case: str) -> Iterator[None]:
-        """Adds how long what is done under it takes, where it comes to its end."""
+        """Adds the time of the block, if the block ends well."""
         started = time.perf_counter()
         yield
         self.add(f"{case}, time", (time.perf_counter() - started) / 60, "minutes")
@@ -124,7 +124,7 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> None:
         corpus = ["--corpus", texts, "--document-per-line", *shards, "--vocab", trial]
         pretrain(given, pretrained, max(steps, 1), corpus)
     log = read_log(pretrained / "log.jsonl")
-    last = {name: value for line in log for name, value in line.items()}  # of each measure the last
+    last = {name: value for line in log for name, value in line.items()}  # the last value of each
     table.add("pretraining, updates", last["step"], "updates")
     table.add("pretraining, real tokens", last["tokens"] / last["seconds"], "tokens/s")
     waits = statistics.mean(line["waiting_for_data"] for line in log if "waiting_for_data" in line)
@@ -144,7 +144,7 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> None:
 
 
 def split_reviews(imdb: Path, texts: Path, train: Path, dev: Path, labelled: int | None) -> None:
-    """Writes the texts for pretraining and the two labelled sets; those of dev are in no other."""
+    """Writes the texts for pretraining and the two labelled sets. No review of dev is in another file."""
     columns = KNOWN_TASKS["imdb"].columns or Columns()
     reviews = list(read_examples(find_file(imdb, "train.tsv"), columns))
     others, held_out = hold_out(reviews)

@@ -1,8 +1,8 @@
 """Tagging words as transformers' users do it: rows, and a score by seqeval.
 
-What its documentation shows for BertForTokenClassification: the first piece of a word carries its label, the others and
-the special tokens have -100; words beyond MAX_LENGTH are neither trained on nor scored (of CoNLL-2003, those of three
-dev sentences, which ours reads in windows). ``benchmarks.finetuning`` sets train_finetune.py beside it.
+It follows the documentation of BertForTokenClassification. A word's first token has its label; the other tokens and the
+special tokens have -100. Words beyond MAX_LENGTH are neither trained on nor scored. In CoNLL-2003 three dev sentences
+have such words; ours reads them in windows. ``benchmarks.finetuning`` compares train_finetune.py with it.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ TASKS = {"conll2003": "conll2003"}  # their folders
 
 
 def their_task(task: str, data: Path, checkpoint: str):
-    """The model, the rows by set, what makes batches of them, and what scores the model on batches."""
+    """The model, the rows by set, a function that makes batches, and one that scores the model on batches."""
     import transformers  # only here: it takes seconds
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
@@ -31,7 +31,7 @@ def their_task(task: str, data: Path, checkpoint: str):
 
 
 def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]], list[str]]:
-    """Training and dev sentences as transformers' collator takes them, and the tags' names."""
+    """Training and dev sentences in the form of transformers' collator, and the tags' names."""
     known = KNOWN_TASKS[task]
     paths = {"train": find_file(data, known.train), "dev": find_file(data, known.dev)}
     sentences = {name: list(read_sentences(path, Columns(), labelled=True)) for name, path in paths.items()}
@@ -53,7 +53,7 @@ def their_rows(task: str, data: Path, tokenizer) -> tuple[dict[str, list[dict]],
 
 @torch.inference_mode()
 def their_score(model, batches) -> float:
-    """Entity-level F1 of transformers' model on a set, as seqeval counts it (as conlleval does)."""
+    """Entity-level F1 of transformers' model on a set, by seqeval (which counts like conlleval)."""
     from seqeval.metrics import f1_score
 
     model.eval()
