@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "bert.randomness": set(),
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
-    "bert.fast": set(),
+    "bert.fast": set(),  # the switch alone
+    "bert.fast kernels": {"bert.fast", "bert.model", "bert.heads"},  # found by name when they are needed
     "bert.tokenization": {"bert.errors"},
     "bert.model": {"bert.config", "bert.fast"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model", "bert.fast"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
         "bert.tasks", "bert.commands",
     },
-    "bert.__init__": set(),
+    "bert": set(),
     "data": {"bert.errors", "bert.randomness", "bert.files", "bert.model", "bert.heads", "bert.tokenization"},
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.tokenization", "bert.training", "bert.tasks", "data",
@@ -52,7 +53,9 @@ SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("
 
 
 def room_of(module: str) -> str:
-    parts = module.split(".")
+    parts = module.removesuffix(".__init__").split(".")
+    if parts[:2] == ["bert", "fast"] and len(parts) > 2:
+        return "bert.fast kernels"
     return ".".join(parts[:2]) if parts[0] == "bert" else parts[0]
 
 
@@ -64,7 +67,7 @@ def imported(path: Path) -> set[str]:
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            modules.add(node.module)
+            modules |= {f"bert.{alias.name}" for alias in node.names} if node.module == "bert" else {node.module}
     return modules
 
 
