@@ -3,11 +3,13 @@
     python -m benchmarks.sharding                # a table in Markdown, in a minute
     python -m benchmarks.sharding --size base
 
-Weights, gradients and optimizer state are counted between two updates, in the process that holds the most. The peak is
-the process's largest resident memory, as Linux measures it, less its memory before the model was built.
+Weights, gradients and optimizer state are counted in the process that holds the most. The peak is a process's largest
+resident memory, less its memory before the model was built. For that the C library returns freed memory at once.
 """
 
 import argparse
+import importlib
+import os
 import re
 import subprocess
 import sys
@@ -38,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
         with start_processes("cpu") as processes:
             measure(given.size, given.shard, processes)
         return
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     print("| processes | `--shard` | weights | gradients | optimizer state | together | peak |")
     print("|---|---|---|---|---|---|---|")
     for processes, shard in ((1, False), (2, False), (4, False), (2, True), (4, True)):
@@ -45,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"),
             *("benchmarks.sharding", "--size", given.size, "--shard" if shard else "--no-shard"),
         ]
-        ended = subprocess.run(line, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True)
+        ended = subprocess.run(
+            line, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True, env=environment
+        )
         *held, peak = map(int, ended.stdout.split())
         cells = " | ".join(f"{size / 1e6:,.1f} MB" for size in (*held, sum(held), peak))
         print(f"| {processes} | {'yes' if shard else 'no'} | {cells} |", flush=True)
@@ -55,6 +60,7 @@ def measure(size: str, shard: bool, processes: Processes) -> None:
     """Prints the bytes of the process that holds the most of each: weights, gradients, optimizer state, peak."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    importlib.import_module("torch.distributed.fsdp")
     before = resident("VmRSS")
     config = getattr(BertConfig, size)(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     settings = TrainingSettings("nowhere", precision="fp32", shard=shard)
@@ -85,7 +91,7 @@ def bytes_of(tensors: list[torch.Tensor]) -> int:
 
 def resident(name: str) -> int:
     """The process's resident bytes now (VmRSS) or at their peak (VmHWM)."""
-    return 1024 * int(re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
+    return 1024 * int(re.findall(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
 
 
 if __name__ == "__main__":

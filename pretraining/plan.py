@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bert.config import BertConfig
 
 MASKED_SHARE = 0.15  # the share of tokens with a label (paper, section 3.1)
-# Paper, appendix A.2: of 1,000,000 updates 90 % have sequences of 128 tokens, the others of 512. Each has 256 sequences.
+# Paper, appendix A.2: 90 % of 1,000,000 updates have sequences of 128 tokens, the others of 512. Each has 256 of them.
 PAPER_PHASES = ((900_000, 128), (100_000, 512))
 PAPER_BATCH = 256
 
