@@ -41,9 +41,9 @@ from benchmarks.operations import encoder_operations, pretraining_operations
 from bert.checkpoints.huggingface import to_huggingface_name
 from bert.config import BertConfig
 from bert.heads.batch import Batch, sequences_of
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.loss import IGNORE_INDEX
 from bert.heads.pretraining import BertForPreTraining
-from bert.heads.sequence import BertForSequenceClassification
 from bert.tasks.classification.read import read_examples
 from bert.tasks.options import Columns
 from bert.tokenization.wordpiece import WordPieceTokenizer

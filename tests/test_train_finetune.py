@@ -24,10 +24,10 @@ from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
 from bert.files.whole import lock_directory
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
-from bert.heads.sequence import BertForSequenceClassification
-from bert.heads.span import BertForQuestionAnswering
-from bert.heads.token import BertForTokenClassification
+from bert.heads.spans import BertForQuestionAnswering
+from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.batches import TaskBatches
 from bert.tasks.classification.read import Example
 from bert.tasks.classification.task import ClassificationTask

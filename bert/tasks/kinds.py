@@ -6,12 +6,12 @@ and a head in ``bert/heads/``. Then add a row here. ``tests/finetuning/test_a_ne
 
 from functools import partial
 
-from bert.heads.multiple_choice import BertForMultipleChoice
-from bert.heads.relation import BertForRelationExtraction
-from bert.heads.sequence import BertForSequenceClassification
-from bert.heads.span import BertForQuestionAnswering
-from bert.heads.summary import BertForExtractiveSummarization
-from bert.heads.token import BertForTokenClassification
+from bert.heads.choices import BertForMultipleChoice
+from bert.heads.classification import BertForSequenceClassification
+from bert.heads.relations import BertForRelationExtraction
+from bert.heads.spans import BertForQuestionAnswering
+from bert.heads.summaries import BertForExtractiveSummarization
+from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.choices.inputs import choice_inputs
 from bert.tasks.choices.measure import measure_choices
 from bert.tasks.choices.predict import choice_rows, predict_choices

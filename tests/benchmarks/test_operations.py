@@ -9,8 +9,8 @@ from benchmarks.operations import encoder_operations, pretraining_operations
 from benchmarks.training_step import pretraining_batches
 from bert.config import BertConfig
 from bert.heads.batch import Batch
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
-from bert.heads.sequence import BertForSequenceClassification
 from bert.model.bert import BertModel
 
 CONFIG = BertConfig.tiny().replace(vocab_size=1000)

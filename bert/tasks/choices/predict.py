@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bert.heads.batch import Batch, sequences_of
-from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.choices import BertForMultipleChoice
 from bert.tasks.choices.read import Choices
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores

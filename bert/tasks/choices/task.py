@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from bert.heads.choices import BertForMultipleChoice
 from bert.heads.loss import Loss, cross_entropy
-from bert.heads.multiple_choice import BertForMultipleChoice
 from bert.tasks.choices.read import Choices
 from bert.tasks.task import Row, Task, TaskSet
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.classification import BertForSequenceClassification
 from bert.tasks.classification.read import MULTI, REGRESSION, SINGLE, Example
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores

@@ -15,7 +15,7 @@ import numpy as np
 
 from bert.errors import InputError
 from bert.files.tables import read_rows
-from bert.heads.sequence import PROBLEM_TYPES
+from bert.heads.classification import PROBLEM_TYPES
 from bert.randomness import shuffled
 from bert.tasks.options import Columns
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.loss import Loss
-from bert.heads.sequence import BertForSequenceClassification
 from bert.tasks.classification.class_weights import choose_class_weights
 from bert.tasks.classification.predict import LabelScores
 from bert.tasks.classification.read import MULTI, REGRESSION, SINGLE, Example, label_ids

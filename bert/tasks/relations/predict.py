@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bert.heads.relation import BertForRelationExtraction
+from bert.heads.relations import BertForRelationExtraction
 from bert.tasks.classification.predict import LabelScores, prediction_header, prediction_row
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores

@@ -7,7 +7,7 @@ import torch
 
 from bert.errors import InputError
 from bert.heads.loss import Loss, cross_entropy
-from bert.heads.relation import BertForRelationExtraction
+from bert.heads.relations import BertForRelationExtraction
 from bert.tasks.classification.predict import LabelScores
 from bert.tasks.relations.read import MarkedText
 from bert.tasks.task import Task

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bert.heads.batch import Batch
-from bert.heads.span import BertForQuestionAnswering
+from bert.heads.spans import BertForQuestionAnswering
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.spans.inputs import QuestionWindow

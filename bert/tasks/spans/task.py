@@ -9,7 +9,7 @@ import torch
 
 from bert.errors import InputError
 from bert.heads.loss import Loss, cross_entropy
-from bert.heads.span import BertForQuestionAnswering
+from bert.heads.spans import BertForQuestionAnswering
 from bert.tasks.spans.predict import Answer, best_answer, span_logits
 from bert.tasks.spans.read import Question
 from bert.tasks.task import Row, Task, TaskSet

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bert.heads.summary import BertForExtractiveSummarization
+from bert.heads.summaries import BertForExtractiveSummarization
 from bert.tasks.options import SUMMARY_SENTENCES, Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.summaries.read import Document

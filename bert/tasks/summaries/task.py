@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bert.heads.loss import Loss, binary_cross_entropy
-from bert.heads.summary import BertForExtractiveSummarization
+from bert.heads.summaries import BertForExtractiveSummarization
 from bert.tasks.summaries.read import Document
 from bert.tasks.task import Task
 

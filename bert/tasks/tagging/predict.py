@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
 from bert.tasks.tagging.read import TaggedSentence

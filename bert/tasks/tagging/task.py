@@ -8,7 +8,7 @@ import torch
 
 from bert.errors import InputError
 from bert.heads.loss import Loss, cross_entropy
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.tagging.predict import WordTags
 from bert.tasks.tagging.read import TaggedSentence
 from bert.tasks.task import Task

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from bert.checkpoints.directory import checkpoint_labels, load_checkpoint, load_config, save_checkpoint
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
-from bert.heads.sequence import BertForSequenceClassification
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from bert.model.bert import BertModel
 from tests.conftest import weights_of
 

@@ -15,11 +15,11 @@ from bert.checkpoints.huggingface import (
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.choices import BertForMultipleChoice
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
-from bert.heads.sequence import BertForSequenceClassification
-from bert.heads.span import BertForQuestionAnswering
-from bert.heads.token import BertForTokenClassification
+from bert.heads.spans import BertForQuestionAnswering
+from bert.heads.tagging import BertForTokenClassification
 from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from tests.ragged import ragged

@@ -11,7 +11,7 @@ from bert.commands.predict import predict_file
 from bert.commands.reading import reading_of
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 

@@ -8,13 +8,13 @@ import torch
 from bert import fast
 from bert.config import BertConfig
 from bert.heads.batch import Batch
-from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.choices import BertForMultipleChoice
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
-from bert.heads.relation import BertForRelationExtraction
-from bert.heads.sequence import BertForSequenceClassification
-from bert.heads.span import BertForQuestionAnswering
-from bert.heads.summary import BertForExtractiveSummarization
-from bert.heads.token import BertForTokenClassification
+from bert.heads.relations import BertForRelationExtraction
+from bert.heads.spans import BertForQuestionAnswering
+from bert.heads.summaries import BertForExtractiveSummarization
+from bert.heads.tagging import BertForTokenClassification
 from bert.training.compilation import compiled_parts
 from tests.ragged import ragged
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bert.config import BertConfig
-from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.classification import BertForSequenceClassification
 from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
 from bert.training.optimizer import make_optimizer
 

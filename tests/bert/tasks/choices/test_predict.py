@@ -3,7 +3,7 @@
 import torch
 
 from bert.config import BertConfig
-from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.choices import BertForMultipleChoice
 from bert.tasks.choices.predict import probabilities_of
 from bert.tasks.choices.read import Choices
 from bert.tasks.kinds import KINDS

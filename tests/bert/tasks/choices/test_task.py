@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.choices import BertForMultipleChoice
 from bert.tasks.choices.read import Choices
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_head, make_task
 from tests.conftest import make_documents

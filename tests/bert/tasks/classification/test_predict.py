@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bert.config import BertConfig
-from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.classification import BertForSequenceClassification
 from bert.tasks.classification.predict import label_in_words, predict_labels, prediction_header, prediction_row
 from bert.tasks.classification.read import Example
 from bert.tasks.kinds import KINDS

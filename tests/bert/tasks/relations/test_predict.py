@@ -6,7 +6,7 @@ import torch
 
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.heads.relation import BertForRelationExtraction
+from bert.heads.relations import BertForRelationExtraction
 from bert.tasks.kinds import KINDS
 from bert.tasks.options import Options
 from bert.tasks.prediction import predictions

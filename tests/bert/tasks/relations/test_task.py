@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.heads.relation import BertForRelationExtraction
+from bert.heads.relations import BertForRelationExtraction
 from bert.tasks.relations.measure import with_tags
 from bert.tasks.relations.read import MarkedText
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, losses_of_head, make_task

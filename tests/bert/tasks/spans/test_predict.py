@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from bert.config import BertConfig
-from bert.heads.span import BertForQuestionAnswering
+from bert.heads.spans import BertForQuestionAnswering
 from bert.tasks.options import Options
 from bert.tasks.spans.inputs import question_windows
 from bert.tasks.spans.predict import LONGEST_ANSWER, best_span, predict_answers

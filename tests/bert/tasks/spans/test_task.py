@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.heads.span import BertForQuestionAnswering
+from bert.heads.spans import BertForQuestionAnswering
 from bert.tasks.spans.read import Question
 from bert.tasks.spans.task import positions_in
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, TOKENIZER, losses_of_head, make_task

@@ -3,7 +3,7 @@
 import torch
 
 from bert.config import BertConfig
-from bert.heads.summary import BertForExtractiveSummarization
+from bert.heads.summaries import BertForExtractiveSummarization
 from bert.tasks.kinds import KINDS
 from bert.tasks.options import Options
 from bert.tasks.prediction import predictions

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bert.heads.summary import BertForExtractiveSummarization
+from bert.heads.summaries import BertForExtractiveSummarization
 from bert.tasks.summaries.read import Document
 from bert.tasks.summaries.rouge import rouge_l, rouge_n
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, losses_of_head, make_task

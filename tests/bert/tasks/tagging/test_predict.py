@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from bert.config import BertConfig
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.kinds import KINDS
 from bert.tasks.options import Options
 from bert.tasks.prediction import predictions

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.tagging.read import TaggedSentence
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, losses_of_head, make_task
 from tests.conftest import make_documents

@@ -3,7 +3,7 @@
 import torch
 
 from bert.config import BertConfig
-from bert.heads.multiple_choice import BertForMultipleChoice
+from bert.heads.choices import BertForMultipleChoice
 from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)

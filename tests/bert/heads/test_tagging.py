@@ -4,7 +4,7 @@ import torch
 
 from bert.config import BertConfig
 from bert.heads.loss import IGNORE_INDEX, cross_entropy
-from bert.heads.token import BertForTokenClassification
+from bert.heads.tagging import BertForTokenClassification
 from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)

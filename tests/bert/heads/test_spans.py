@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from bert.config import BertConfig
-from bert.heads.span import BertForQuestionAnswering
+from bert.heads.spans import BertForQuestionAnswering
 from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)

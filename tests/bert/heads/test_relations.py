@@ -5,7 +5,7 @@ import torch
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.config import BertConfig
 from bert.heads.loss import cross_entropy
-from bert.heads.relation import BertForRelationExtraction
+from bert.heads.relations import BertForRelationExtraction
 from tests.ragged import ragged
 
 CONFIG = BertConfig(101, 15, 2, 5, 19, max_position_embeddings=29)

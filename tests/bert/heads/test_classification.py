@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.heads.sequence import BertForSequenceClassification
+from bert.heads.classification import BertForSequenceClassification
 from tests.ragged import ragged
 
 CONFIG = BertConfig(
