@@ -41,7 +41,7 @@ from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer, reinitialize_top_layers
 from bert.training.loop import train
 from bert.training.run import Run, assemble
-from bert.training.schedule import Schedule, steps_of_run
+from bert.training.schedule import make_schedule
 from bert.training.script import Log, how_to_go_on, lock, make_log, run_script
 from bert.training.settings import refuse_other_run, save_settings
 from data.prefetch import prefetch
@@ -230,20 +230,6 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     if found is not None and task.head_name not in asked:
         log(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
     return model
-
-
-def make_schedule(settings: FinetuningSettings, updates_per_epoch: int) -> Schedule:
-    """A tenth of the run warms up. Evaluations and checkpoints come after each epoch."""
-    max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
-    warmup_steps = settings.warmup_steps
-    return Schedule(
-        max_steps=max_steps,
-        learning_rate=settings.learning_rate,
-        warmup_steps=max_steps // 10 if warmup_steps is None else warmup_steps,
-        report_every=settings.report_every,
-        eval_every=settings.eval_every or updates_per_epoch,
-        checkpoint_every=settings.checkpoint_every or updates_per_epoch,
-    )
 
 
 def how_to_predict(reading: Reading) -> dict[str, Any]:

@@ -33,10 +33,9 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
 from bert.training.distributed import Processes
 from bert.training.loop import mean_losses, train
-from bert.training.progress import Progress
 from bert.training.reporting import in_words
 from bert.training.run import Run, assemble
-from bert.training.schedule import Schedule, steps_of_run
+from bert.training.schedule import make_schedule
 from bert.training.script import Log, lock, make_log, run_script
 from bert.training.settings import save_settings
 from data.corpus.held_out import training_sentences
@@ -50,6 +49,8 @@ from pretraining.messages import describe, fill_in_blanks, next_commands
 from pretraining.planning import make_plan
 from pretraining.settings import PretrainingSettings, read_settings
 from pretraining.sinusoids import start_positions_as_sinusoids
+
+MOST_WARMUP_STEPS = 10_000  # of 1,000,000 (paper, appendix A.2). In a run of less than 100,000 a tenth warms up
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -76,8 +77,13 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": shards.checksum})
     if settings.resume:
         resume(run, settings)
-    training, heldout = processes.on_all(lambda: make_batches(settings, shards, tokenizer, run.progress, processes))
-    schedule = make_schedule(settings, training.updates_per_epoch)
+    training = processes.on_all(lambda: PretrainingBatches(
+        shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
+        settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, run.progress.position,
+    ))  # fmt: skip
+    heldout = processes.on_all(lambda: list(heldout_batches(settings, shards, tokenizer, processes)))
+    max_seconds = None if settings.max_minutes is None else 60 * settings.max_minutes
+    schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, max_seconds)
 
     if processes.is_main_process:
         save_settings(directory, settings)
@@ -193,21 +199,6 @@ def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokeniz
     return directory
 
 
-def make_batches(
-    settings: PretrainingSettings,
-    shards: TokenizedCorpus,
-    tokenizer: Tokenizer,
-    progress: Progress,
-    processes: Processes,
-) -> tuple[PretrainingBatches, list[Batch]]:
-    """The endless training batches, from where the run stands, and the list of held-out batches."""
-    training = PretrainingBatches(
-        shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
-        settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, progress.position,
-    )  # fmt: skip
-    return training, list(heldout_batches(settings, shards, tokenizer, processes))
-
-
 def heldout_batches(
     settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
 ) -> Iterator[Batch]:
@@ -253,21 +244,6 @@ def resume(run: Run, settings: PretrainingSettings) -> None:
             f"Note: sequences go from {max_length} to {settings.max_length} tokens; the examples are others, so a new "
             f"pass over the corpus begins."
         )
-
-
-def make_schedule(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
-    """Paper, appendix A.2: 10,000 of 1,000,000 steps warm up. In a run of less than 100,000 a tenth warms up."""
-    max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
-    warmup_steps = settings.warmup_steps
-    return Schedule(
-        max_steps=max_steps,
-        learning_rate=settings.learning_rate,
-        warmup_steps=min(10_000, max_steps // 10) if warmup_steps is None else warmup_steps,
-        report_every=settings.report_every,
-        eval_every=settings.eval_every,
-        checkpoint_every=settings.checkpoint_every,
-        max_seconds=None if settings.max_minutes is None else 60 * settings.max_minutes,
-    )
 
 
 if __name__ == "__main__":

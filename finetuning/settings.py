@@ -10,16 +10,7 @@ from bert.tasks.kinds import KINDS, TRAINING_COLUMNS
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
 from bert.training import settings as shared
-from bert.training.settings import (
-    TrainingSettings,
-    add_number,
-    add_switch,
-    finite,
-    positive,
-    probability,
-    settings_of_run,
-    whole,
-)
+from bert.training.settings import TrainingSettings, add_number, add_switch
 from finetuning.known_tasks import KNOWN_TASKS
 
 
@@ -91,7 +82,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         defaults = replace(defaults, **BUILT_IN)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
-    settings = settings_of_run(given, defaults, parser)
+    settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -123,7 +114,6 @@ def check_flags(given: Set[str], kind: Kind) -> None:
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags of ``train_finetune.py``."""
     parser = shared.make_parser(description)
-    shared.add_run_arguments(parser)
 
     task = parser.add_argument_group("the task")
     task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
@@ -143,9 +133,11 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )  # fmt: skip
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
-    task.add_argument("--null-threshold", type=finite, metavar="X", help="how far 'no answer' must lead, for spans (0)")
-    add_number(task, "--summary-sentences", positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
-    add_number(task, "--workers", positive, "processes that tokenize (1)")
+    task.add_argument(
+        "--null-threshold", type=shared.finite, metavar="X", help="how far 'no answer' must lead, for spans (0)"
+    )
+    add_number(task, "--summary-sentences", shared.positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
+    add_number(task, "--workers", shared.positive, "processes that tokenize (1)")
 
     start = parser.add_argument_group("the start")
     start.add_argument("--checkpoint", metavar="DIR", help="a run, or a Hugging Face BERT directory (runs/pretrain)")
@@ -156,10 +148,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
     training = shared.add_training_arguments(parser)
-    add_number(training, "--seeds", positive, "runs, from as many seeds; the report has mean and spread (1)")
-    add_number(training, "--early-stopping", positive, "stop after this many evaluations without a better one")
-    add_number(training, "--dropout", probability, "of hidden states and attention weights (the checkpoint's)")
-    add_number(training, "--reinitialize-layers", whole, "top layers that start untrained (0)")
+    add_number(training, "--seeds", shared.positive, "runs, from as many seeds; the report has mean and spread (1)")
+    add_number(training, "--early-stopping", shared.positive, "stop after this many evaluations without a better one")
+    add_number(training, "--dropout", shared.probability, "of hidden states and attention weights (the checkpoint's)")
+    add_number(training, "--reinitialize-layers", shared.whole, "top layers that start untrained (0)")
     add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of the next layer's (1)")
     return parser
 

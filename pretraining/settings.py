@@ -9,17 +9,7 @@ from typing import ClassVar
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.training import settings as shared
-from bert.training.settings import (
-    TrainingSettings,
-    above_zero,
-    add_number,
-    add_switch,
-    override,
-    positive,
-    probability,
-    refuse_file,
-    settings_of_run,
-)
+from bert.training.settings import TrainingSettings, add_number, add_switch
 from data.pretraining.sentence_pairs import check_max_length
 
 
@@ -102,9 +92,9 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     size = given.get("size", DEFAULT_SIZE)
     defaults = replace(PretrainingSettings(size=size), **RECIPES[size])
     if "plan" in given and not given.get("resume"):
-        settings = override(defaults, given)  # a plan writes nothing, so --output may hold anything
+        settings = shared.override(defaults, given)  # a plan writes nothing, so --output may hold anything
     else:
-        settings = settings_of_run(given, defaults, parser)
+        settings = shared.settings_of_run(given, defaults, parser)
     if settings.vocab is not None:
         for name in sorted({"cased", "tokenizer", "vocab_size"} & given.keys()):
             if name != "cased" or not os.path.isfile(settings.vocab) or settings.vocab.endswith(".model"):
@@ -113,7 +103,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
                     f"of the two out"
                 )
     if settings.shards is not None:
-        refuse_file(Path(settings.shards))
+        shared.refuse_file(Path(settings.shards))
     check_max_length(settings.max_length)
     longest = BertConfig().max_position_embeddings
     if settings.max_length > longest:
@@ -127,7 +117,6 @@ def read_settings(command_line: list[str] | None, description: str | None = None
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags of ``train_pretrain.py``."""
     parser = shared.make_parser(description)
-    shared.add_run_arguments(parser)
 
     text = parser.add_argument_group("text")
     text.add_argument(
@@ -149,28 +138,28 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--tokenizer", choices=("wordpiece", "sentencepiece"), help="the kind of vocabulary to learn (wordpiece)"
     )
     text.add_argument("--vocab", metavar="FILE", help="a vocab.txt, a .model or a run (one is learned from the corpus)")
-    add_number(text, "--vocab-size", positive, "pieces to learn without --vocab (by size)")
+    add_number(text, "--vocab-size", shared.positive, "pieces to learn without --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")
     text.add_argument("--shards", metavar="DIR", help="the directory of the tokenized corpus (OUTPUT/shards)")
-    add_number(text, "--workers", positive, "processes that tokenize the corpus (one per core, at most 8)")
+    add_number(text, "--workers", shared.positive, "processes that tokenize the corpus (one per core, at most 8)")
 
     model = parser.add_argument_group("model and tasks")
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
-    add_number(model, "--dropout", probability, "of hidden states and attention weights (by size)")
+    add_number(model, "--dropout", shared.probability, "of hidden states and attention weights (by size)")
     model.add_argument(
         "--preset", choices=("faithful", "fast"),
         help="fast: no dropout of attention weights; faithful: dropout as in the paper (faithful)",
     )  # fmt: skip
-    add_number(model, "--initializer-range", above_zero, "standard deviation of the initial weights (by size)")
+    add_number(model, "--initializer-range", shared.above_zero, "standard deviation of the initial weights (by size)")
     add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
 
     training = shared.add_training_arguments(parser)
-    add_number(training, "--max-minutes", above_zero, "stop training after this time, ready to --resume")
+    add_number(training, "--max-minutes", shared.above_zero, "stop training after this time, ready to --resume")
     training.add_argument(
-        "--plan", nargs="?", type=positive, const=0, metavar="N",
+        "--plan", nargs="?", type=shared.positive, const=0, metavar="N",
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",
     )  # fmt: skip
-    add_number(training, "--eval-examples", positive, "most held-out examples in an evaluation (1,000)")
+    add_number(training, "--eval-examples", shared.positive, "most held-out examples in an evaluation (1,000)")
     return parser

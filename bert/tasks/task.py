@@ -4,7 +4,6 @@ A ``Kind`` is a row of the table in ``kinds.py``: how to read files, make inputs
 kind with the examples of a run: its training batches, and how a model does on a set.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from bert.tasks.windows import Inputs, Window, WindowsOfEach, batch_of
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
 from bert.training.precision import Precision
+from bert.training.totals import mean_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ class Task:
         )
         losses: dict[str, float] = {}
         for loss_name, loss in self.losses(model, part.targets, predictions).items():
-            losses |= mean_of(loss_name, loss)
+            losses |= mean_of(loss_name, *loss)
         return replace(self.kind.measure(part.examples, predictions, self.labels, self.options, in_full), losses=losses)
 
 
@@ -213,12 +213,3 @@ def in_shares(
     for rank, share in enumerate(processes.gather(mine)):
         results[rank :: processes.world_size] = share
     return results
-
-
-def mean_of(name: str, loss: Loss) -> dict[str, float]:
-    """A mean loss, and its accuracy if it has one, by their names in the log. NaN if nothing was counted."""
-    count = int(loss.count)
-    means = {f"{name}_loss": float(loss.sum) / count if count else math.nan}
-    if loss.correct is not None:
-        means[f"{name}_accuracy"] = int(loss.correct) / count if count else math.nan
-    return means

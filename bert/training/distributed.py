@@ -60,21 +60,8 @@ class Processes:
             InputError: in the main process, if ``make()`` raises it.
             SystemExit: in the others then, with exit code 2. One message is enough.
         """
-        if self.world_size == 1:
-            return make()
-        value, error = None, None
-        if self.is_main_process:
-            try:
-                value = make()
-            except InputError as found:
-                error = found
-        values = [value, error is not None]
-        dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
-        if error is not None:
-            raise error
-        if values[1]:
-            raise SystemExit(2)
-        return values[0]
+        made = self.on_all(lambda: make() if self.is_main_process else None)
+        return self.gather(made)[0]
 
     def on_all(self, make: Callable[[], T]) -> T:
         """The result of ``make()``, which runs in every process. Waits for all.

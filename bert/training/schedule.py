@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bert.training.settings import TrainingSettings
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -19,6 +21,29 @@ class Schedule:
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of update ``step`` (0 is the first)."""
         return linear_schedule(step, self.learning_rate, self.warmup_steps, self.max_steps)
+
+
+def make_schedule(
+    settings: TrainingSettings, updates_per_epoch: int, most_warmup_steps: int | None = None,
+    max_seconds: float | None = None,
+) -> Schedule:  # fmt: skip
+    """The schedule of the settings. If they leave it open, a tenth of the run warms up, at most ``most_warmup_steps``.
+
+    By default each epoch ends with an evaluation and a checkpoint.
+    """
+    max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
+    warmup_steps = settings.warmup_steps
+    if warmup_steps is None:
+        warmup_steps = min(max_steps // 10, most_warmup_steps or max_steps)
+    return Schedule(
+        max_steps=max_steps,
+        learning_rate=settings.learning_rate,
+        warmup_steps=warmup_steps,
+        report_every=settings.report_every,
+        eval_every=settings.eval_every or updates_per_epoch,
+        checkpoint_every=settings.checkpoint_every or updates_per_epoch,
+        max_seconds=max_seconds,
+    )
 
 
 def steps_of_run(max_steps: int | None, epochs: int | None, updates_per_epoch: int) -> int:

@@ -17,6 +17,7 @@ from bert.training.settings import Settings
 Log = Callable[[str], None]
 
 
+@orderly()
 def run_script(
     script: str,
     command_line: list[str] | None,
@@ -32,11 +33,6 @@ def run_script(
         command_line: its arguments; None: the arguments of this process.
         do: what the script does with its settings, in each of the processes.
     """
-    with orderly():
-        return _run(script, command_line, read_settings, do)
-
-
-def _run(script: str, command_line: list[str] | None, read_settings: Callable, do: Callable) -> int:
     try:
         settings = read_settings(command_line)
     except InputError as error:

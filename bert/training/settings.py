@@ -64,13 +64,19 @@ Settings = TypeVar("Settings", bound=TrainingSettings)
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser without flags. Its result holds only the flags that were given."""
-    return _Parser(
+    """A parser of the flags for the run's directory, its seed and its device. Its result holds only the flags given."""
+    parser = _Parser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
+    run = parser.add_argument_group("the run")
+    run.add_argument("--output", metavar="DIR", type=name_of_directory, help="the run's directory")
+    add_switch(run, "--resume", "continue the run in --output; flags keep their values unless given again")
+    add_number(run, "--seed", seed, "the seed of all random numbers (0)")
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="the device (a GPU if there is one)")
+    return parser
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,15 +93,6 @@ def add_switch(group: argparse._ActionsContainer, flag: str, meaning: str) -> No
 def add_number(group: argparse._ActionsContainer, flag: str, kind, meaning: str) -> None:
     """A flag that takes a number of one kind: ``whole``, ``positive``, ``above_zero`` or ``probability``."""
     group.add_argument(flag, type=kind, metavar="N", help=meaning)
-
-
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags for the run's directory, its seed and its device."""
-    run = parser.add_argument_group("the run")
-    run.add_argument("--output", metavar="DIR", type=name_of_directory, help="the run's directory")
-    add_switch(run, "--resume", "continue the run in --output; flags keep their values unless given again")
-    add_number(run, "--seed", seed, "the seed of all random numbers (0)")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="the device (a GPU if there is one)")
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -209,7 +206,7 @@ def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.
     run = Path(given.get("output", defaults.output))
     file = run / "arguments.json"
     if not given.get("resume"):
-        refuse_other_run(run, but=given.get("vocab"))
+        refuse_other_run(run, but=given.get("vocab", ""))
         return override(defaults, given)
     if not os.path.exists(file):  # Path.exists raises if a name is too long
         raise InputError(f"--resume: nothing to resume from in {run} ({file.name} is not there); name its --output")
@@ -247,35 +244,24 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict[str, An
         raise InputError(f"{path}: {error}; put back the file, or begin another run") from None
 
 
-def refuse_other_run(run: Path, but: str | None = None) -> None:
-    """Checks that a new run may use a directory.
+def refuse_other_run(run: Path, but: str = "") -> None:
+    """Raises InputError if a directory holds a run or a checkpoint, which a new run would overwrite.
 
     Args:
         but: a file that may be in the directory, since the run reads it.
-
-    Raises:
-        InputError: if the directory holds a run or a checkpoint, which a new run would overwrite.
     """
     # Path.exists would raise if a name is too long. The run says so when it writes.
     refuse_file(run)
     for name in WRITTEN:
-        if os.path.exists(run / name) and not (but is not None and _is_same_file(run / name, but)):
+        if os.path.exists(run / name) and not (os.path.exists(but) and os.path.samefile(run / name, but)):
             raise InputError(
                 f"{run} holds a run already ({name}), or what a run would replace; --resume it, name another --output, "
                 f"or remove it"
             )
 
 
-def _is_same_file(path: Path, other: str) -> bool:
-    return os.path.exists(other) and os.path.samefile(path, other)
-
-
 def refuse_file(directory: Path) -> None:
-    """Checks that a directory can be made.
-
-    Raises:
-        InputError: if a file has its name, or the name of a directory above it.
-    """
+    """Raises InputError if a file has a directory's name, or the name of a directory above it."""
     there = next((place for place in (directory, *directory.parents) if os.path.exists(place)), None)
     if there is not None and not there.is_dir():
         raise InputError(f"{there}: is no directory, where {directory} was to be made; name another place")

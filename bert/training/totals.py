@@ -9,6 +9,8 @@ from torch import Tensor
 from bert.heads.loss import Loss
 from bert.training.distributed import Processes
 
+Number = Tensor | float
+
 
 @dataclass
 class RunningTotals:
@@ -42,8 +44,12 @@ class RunningTotals:
     def means(self, processes: Processes) -> dict[str, float]:
         """The mean of each loss (in nats, if it is a cross-entropy), and its accuracy, over all processes."""
         means = {}
-        for name, (total, count, *correct) in self.totals(processes).items():
-            means[f"{name}_loss"] = total / count if count else math.nan
-            if correct:
-                means[f"{name}_accuracy"] = correct[0] / count if count else math.nan
+        for name, parts in self.totals(processes).items():
+            means |= mean_of(name, *parts)
         return means
+
+
+def mean_of(name: str, total: Number, count: Number, correct: Number | None = None) -> dict[str, float]:
+    """A mean loss, and its accuracy if it has one, by their names in the log. NaN if nothing was counted."""
+    means = {f"{name}_loss": total} if correct is None else {f"{name}_loss": total, f"{name}_accuracy": correct}
+    return {key: float(value) / int(count) if count else math.nan for key, value in means.items()}

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from bert.heads.loss import Loss, cross_entropy
-from bert.tasks.task import in_shares, mean_of
+from bert.tasks.task import in_shares
 from bert.training.distributed import Processes
 from bert.training.precision import choose_precision
+from bert.training.totals import mean_of
 
 CPU = torch.device("cpu")
 
@@ -46,6 +47,6 @@ def test_each_process_computes_its_share_and_has_all_in_order(count):
 
 def test_the_mean_of_a_loss_is_over_its_labels():
     loss = cross_entropy(torch.tensor([[0.0, 0.0], [0.0, 50.0]]), torch.tensor([0, 1]))
-    assert mean_of("tagging", loss) == pytest.approx({"tagging_loss": math.log(2) / 2, "tagging_accuracy": 1.0})
-    assert mean_of("regression", Loss(6.0, 4, None)) == {"regression_loss": 1.5}
-    assert all(math.isnan(value) for value in mean_of("tagging", Loss(0.0, 0, 0)).values())
+    assert mean_of("tagging", *loss) == pytest.approx({"tagging_loss": math.log(2) / 2, "tagging_accuracy": 1.0})
+    assert mean_of("regression", *Loss(6.0, 4, None)) == {"regression_loss": 1.5}
+    assert all(math.isnan(value) for value in mean_of("tagging", *Loss(0.0, 0, 0)).values())

@@ -33,7 +33,6 @@ class Toy(TrainingSettings):
 
 def make_parser():
     parser = shared.make_parser("a test")
-    shared.add_run_arguments(parser)
     shared.add_training_arguments(parser)
     parser.add_argument("--size", choices=("tiny", "mini"))
     parser.add_argument("--corpus", nargs="+", action="extend")
