@@ -94,7 +94,9 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0 and measures:
-            loss, accuracy = processes.broadcast(lambda: baseline(settings, shards, tokenizer))
+            alone = Processes(0, 1, torch.device("cpu"))  # the baseline counts the examples of all processes
+            examples = heldout_batches(settings, shards, tokenizer, alone)
+            loss, accuracy = processes.broadcast(lambda: unigram_baseline(shards, examples))
             reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.metadata)
             reporter.log(
                 f"Guessing the masked pieces by their frequency alone would give a held-out loss of {loss:.3f} nats, "
@@ -207,11 +209,6 @@ def heldout_batches(
         shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
         processes.world_size, settings.eval_examples,
     )  # fmt: skip
-
-
-def baseline(settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer: Tokenizer) -> tuple[float, float]:
-    """Held-out loss and accuracy of guessing by frequency, over all processes' examples."""
-    return unigram_baseline(shards, heldout_batches(settings, shards, tokenizer, Processes(0, 1, torch.device("cpu"))))
 
 
 # ---- the run ----

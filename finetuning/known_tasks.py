@@ -39,11 +39,7 @@ KNOWN_TASKS = {
 
 
 def find_file(directory: str | Path, name: str) -> Path:
-    """A file of a data set's directory, plain or compressed.
-
-    Raises:
-        InputError: if there is none of that name.
-    """
+    """A file of a data set's directory, plain or compressed. Raises InputError if there is none of that name."""
     for suffix in ("", ".gz", ".xz", ".bz2"):
         path = Path(directory) / f"{name}{suffix}"
         if os.path.exists(path):  # Path.exists raises if a name is too long

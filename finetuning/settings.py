@@ -99,11 +99,7 @@ def kind_of(problem: str | None, task: str | None) -> Kind:
 
 
 def check_flags(given: Set[str], kind: Kind) -> None:
-    """Checks that a kind heeds the flags that were given.
-
-    Raises:
-        InputError: if only other kinds heed one of them.
-    """
+    """Checks that a kind heeds the flags that were given. Raises InputError if only other kinds heed one of them."""
     of_some_kinds = frozenset[str]().union(*(other.flags for other in KINDS.values()))
     for name in sorted(given & of_some_kinds - kind.flags):
         raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")

@@ -101,7 +101,7 @@ def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> B
     )
 
 
-def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[float, int]:
+def measure_update(run: Run, batch: Batch) -> tuple[float, int]:
     """Seconds of the training loop's update, exchange between processes included.
 
     Returns:
@@ -114,7 +114,7 @@ def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[floa
     together = UPDATES_OF_A_GPU if processes.device.type == "cuda" else 1
     seconds: list[float] = []
     with run.training():
-        while len(seconds) <= updates:
+        while len(seconds) <= UPDATES:
             started = time.perf_counter()
             losses = [training_step(run, [batch], counts, RunningTotals(), 1.0) for _ in range(together)]
             losses[-1].item()  # synchronises
@@ -126,9 +126,8 @@ def measure_update(run: Run, batch: Batch, updates: int = UPDATES) -> tuple[floa
 
 
 def describe_plan(
-    setup: Setup, memory: int | None, largest: int | None, rate: float, measured: str, steps: int | None,
-    sending: str = "",
-) -> str:  # fmt: skip
+    setup: Setup, memory: int | None, largest: int | None, rate: float, measured: str, steps: int | None, sending: str
+) -> str:
     """The plan as a table.
 
     Args:

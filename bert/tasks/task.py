@@ -27,42 +27,33 @@ from bert.training.totals import mean_of
 class Kind:
     """A kind of task. An example is what its ``read`` gives, a prediction what its ``predict`` gives for it."""
 
-    # (path, columns, labelled) -> the examples of a file, with their labels or without
+    # (path, columns, labelled) -> the examples of a file. Labels must be there, or are skipped. A file with fixed keys
+    # needs no columns
     read: Callable[[str | Path, Columns, bool], Iterable[Any]]
     # (tokenizer, examples, options, source) -> their inputs
     inputs: Callable[[Tokenizer, Sequence[Any], Options, str], Inputs]
-    # the model
-    head: type[nn.Module]
+    head: type[nn.Module]  # the model
     # (model, windows of each example, options) -> a prediction for each example
     predict: Callable[[Any, WindowsOfEach, Options], list[Any]]
     # (model, (example, prediction) pairs, options) -> the cells of each line that ``bert predict`` writes
     rows: Callable[[Any, Iterable[tuple[Any, Any]], Options], Iterator[Sequence[Any]]]
     # (examples, predictions, labels, options, in_full) -> metrics and, in full, the report's parts
     measure: Callable[[Sequence[Any], Sequence[Any], Sequence[str], Options, bool], Evaluation]
-    # makes a task of this kind from the examples of a run
-    task: Callable[..., "Task"]
-    # the first one selects the best epoch unless --metric names another
-    metrics: tuple[str, ...]
-    # further metrics of a task with two labels
-    metrics_of_two_labels: tuple[str, ...] = ()
+    task: Callable[..., "Task"]  # makes a task of this kind from the examples of a run
+    metrics: tuple[str, ...]  # the first one selects the best epoch unless --metric names another
+    metrics_of_two_labels: tuple[str, ...] = ()  # further metrics of a task with two labels
     # (examples, source) -> the labels in the order of the model's outputs; None: the kind has no labels
     find_labels: Callable[[Sequence[Any], str], list[str]] | None = None
     # examples -> (training, validation), if there is no validation file
     hold_out: Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
-    # which of the flags that not every kind heeds this kind does
-    flags: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()  # the flags that this kind heeds, and not every kind does
     # a prediction file -> the flags about columns that reading it heeds
     column_flags: Callable[[str | Path], frozenset[str]] = lambda path: frozenset()
-    # what happens to texts that are too long; None: --long-texts decides
-    long_text_handling: str | None = None
-    # the default of --max-length, if it is not the usual one
-    max_length: int | None = None
-    # whether every input has two segments
-    has_two_segments: bool = False
-    # the columns of a prediction file; None: the same as of the training file
-    predict_columns: Columns | None = None
-    # an example of a prediction file's name
-    predict_file: str = "FILE.tsv"
+    long_text_handling: str | None = None  # what happens to texts that are too long; None: --long-texts decides
+    max_length: int | None = None  # the default of --max-length, if it is not the usual one
+    has_two_segments: bool = False  # whether every input has two segments
+    predict_columns: Columns | None = None  # of a prediction file; None: the same as of the training file
+    predict_file: str = "FILE.tsv"  # an example of a prediction file's name
 
     def predict_flags(self, path: str | Path) -> frozenset[str]:
         """The flags of ``bert predict`` that this kind heeds for a file."""

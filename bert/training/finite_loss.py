@@ -33,11 +33,7 @@ class FiniteLossCheck:
         self._noted = step, examples, _sent_to_host(loss)
 
     def check(self) -> None:
-        """Checks the update that was noted last.
-
-        Raises:
-            InputError: if its loss or gradients were not finite.
-        """
+        """Checks the update that was noted last. Raises InputError if its loss or gradients were not finite."""
         if self._noted is None:
             return
         step, examples, read = self._noted

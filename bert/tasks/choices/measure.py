@@ -18,11 +18,7 @@ def measure_choices(
     options: Options,
     in_full: bool,
 ) -> Evaluation:
-    """The accuracy.
-
-    Args:
-        in_full: also the predictions and the worst mistakes.
-    """
+    """The accuracy; in full also the predictions and the worst mistakes."""
     guesses = [int(logits.argmax()) for logits in predictions]
     right = [guess == example.label for example, guess in zip(examples, guesses)]
     metrics = {"accuracy": sum(right) / len(right)}

@@ -26,15 +26,7 @@ class Choices(NamedTuple):
 
 
 def read_choices(path: str | Path, columns: Columns, labelled: bool) -> Iterator[Choices]:
-    """The contexts of a file with their choices, in order.
-
-    Args:
-        columns: nothing here: the keys are fixed.
-        labelled: whether each line must have a label; if not, labels are skipped.
-
-    Raises:
-        InputError: if a line does not have the form above.
-    """
+    """The contexts of a file with their choices, in order. Raises InputError if a line does not have the form above."""
     for line, values in read_objects(path):
         place = f"{path}: line {line}"
         context, choices = text_of(values, "context", place), texts_of(values, "choices", place, at_least=2)

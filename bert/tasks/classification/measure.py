@@ -26,11 +26,7 @@ def measure_labels(
     in_full: bool,
     problem_type: str = SINGLE,
 ) -> Evaluation:
-    """The metrics of a set.
-
-    Args:
-        in_full: also the predictions, the confusion matrix, each class's measures and the worst mistakes.
-    """
+    """The metrics of a set; in full also the predictions, the confusion matrix, each class and the worst mistakes."""
     truth = label_ids(examples, labels, problem_type, "")
     probabilities = np.stack([scores.probabilities for scores in predictions]).astype(np.float64)
     metrics = _metrics(truth, probabilities, problem_type)

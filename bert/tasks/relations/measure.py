@@ -30,11 +30,7 @@ def measure_relations(
     options: Options,
     in_full: bool,
 ) -> Evaluation:
-    """The official macro-F1, and the accuracy.
-
-    Args:
-        in_full: also the predictions, each relation's F1, the confusion matrix and the worst mistakes.
-    """
+    """The official macro-F1 and the accuracy; in full also each relation's F1, the confusions and the mistakes."""
     truth = np.array([labels.index(text.label) for text in texts])
     probabilities = np.stack([scores.probabilities for scores in predictions]).astype(np.float64)
     guesses = probabilities.argmax(axis=1)

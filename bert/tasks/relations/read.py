@@ -39,15 +39,7 @@ class MarkedText(NamedTuple):
 
 
 def read_marked_texts(path: str | Path, columns: Columns, labelled: bool) -> Iterator[MarkedText]:
-    """The texts of a file, in order.
-
-    Args:
-        columns: nothing here: both forms have fixed places.
-        labelled: whether each text must have a label; if not, labels are skipped.
-
-    Raises:
-        InputError: if the file is in neither form, or a span or label is missing.
-    """
+    """The texts of a file, in order. Raises InputError if it is in neither form, or a span or label is missing."""
     kind = table_format(path)
     if kind not in ("txt", "jsonl"):
         raise InputError(f"{path}: texts with two marked entities stand in .txt, as SemEval 2010's, or in .jsonl")
@@ -65,11 +57,7 @@ def read_marked_texts(path: str | Path, columns: Columns, labelled: bool) -> Ite
 
 
 def find_relations(examples: Sequence[MarkedText], source: str) -> list[str]:
-    """The relations of examples, in alphabetical order.
-
-    Raises:
-        InputError: if all examples have the same one.
-    """
+    """The relations of examples, in alphabetical order. Raises InputError if all examples have the same one."""
     relations = sorted({str(example.label) for example in examples})
     if len(relations) < 2:
         raise InputError(

@@ -18,11 +18,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 def measure_answers(
     questions: Sequence[Question], answers: Sequence[Answer], labels: Sequence[str], options: Options, in_full: bool
 ) -> Evaluation:
-    """The mean exact match and F1.
-
-    Args:
-        in_full: also the predictions and the questions with the most confident wrong answers.
-    """
+    """The mean exact match and F1; in full also the predictions and the most confident wrong answers."""
     threshold = options.null_threshold
     predicted = [answer_in_words(each.context, answer, threshold) for each, answer in zip(questions, answers)]
     right = [[text for text, _ in question.answers] for question in questions]

@@ -20,11 +20,7 @@ def measure_summaries(
     options: Options,
     in_full: bool,
 ) -> Evaluation:
-    """The mean ROUGE.
-
-    Args:
-        in_full: also the predictions and the worst summaries.
-    """
+    """The mean ROUGE; in full also the predictions and the worst summaries."""
     chosen = [
         select_sentences(document.sentences, logits, options.summary_sentences)
         for document, logits in zip(documents, predictions)

@@ -28,15 +28,7 @@ class Document(NamedTuple):
 
 
 def read_documents(path: str | Path, columns: Columns, labelled: bool) -> Iterator[Document]:
-    """The documents of a file, in order.
-
-    Args:
-        columns: nothing here: the keys are fixed.
-        labelled: whether each document must have a summary; if not, summaries are skipped.
-
-    Raises:
-        InputError: if a line does not have the form above.
-    """
+    """The documents of a file, in order. Raises InputError if a line does not have the form above."""
     for line, values in read_objects(path):
         place = f"{path}: line {line}"
         sentences = texts_of(values, "sentences", place, at_least=1)

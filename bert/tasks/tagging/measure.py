@@ -28,11 +28,7 @@ def measure_tags(
     options: Options,
     in_full: bool,
 ) -> Evaluation:
-    """The metrics of entities, and the accuracy of all tags. A word without a piece is tagged O.
-
-    Args:
-        in_full: also the predictions, each type's measures and the sentences with most mistakes.
-    """
+    """The metrics of entities, and the accuracy of all tags. A word without a piece is tagged O."""
     predicted = []
     for sentence, prediction in zip(sentences, predictions):
         tags = [OUTSIDE] * len(sentence.words)

@@ -55,11 +55,7 @@ def read_sentences(path: str | Path, columns: Columns, labelled: bool) -> Iterat
 
 
 def find_tags(sentences: Sequence[TaggedSentence], source: str) -> list[str]:
-    """The tags of sentences: O, then the others by type.
-
-    Raises:
-        InputError: if no word is in an entity.
-    """
+    """The tags of sentences: O, then the others by type. Raises InputError if no word is in an entity."""
     tags = {tag for sentence in sentences for tag in sentence.tags}
     if tags <= {OUTSIDE}:
         raise InputError(f"{source}: all words are tagged O, so that there is nothing to learn")
