@@ -77,7 +77,7 @@ def fingerprint(examples: Iterable[Any]) -> str:
 
 
 def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns:
-    """The columns of a table: by the flags, else those of the known task."""
+    """The columns of a table: by the flags, else by the known task."""
     columns = (known.columns if known else None) or Columns()
     given = {
         "text": settings.text_column, "text_pair": settings.text_pair_column, "label": settings.label_column,

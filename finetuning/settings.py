@@ -60,15 +60,12 @@ class FinetuningSettings(TrainingSettings):
     OWN_FLAG: ClassVar[str] = "checkpoint"
 
 
-# A model as small as that of train_pretrain.py's defaults stands larger learning rates, and needs them.
+# The small model of train_pretrain.py's defaults stands larger learning rates, and needs them.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
 
 
 def read_settings(command_line: list[str] | None, description: str | None = None) -> FinetuningSettings:
     """The run's settings: the flags given, over those of the run that is resumed, over the recipe.
-
-    Args:
-        description: the script's docstring, with which ``--help`` begins.
 
     Raises:
         InputError: if flags contradict each other, or if the run's directory holds another run.

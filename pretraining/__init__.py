@@ -1,1 +1,1 @@
-"""What ``train_pretrain.py`` is told by its user and tells its user: flags with their recipes, and words."""
+"""The room of ``train_pretrain.py``: its settings and recipes, messages and plans."""

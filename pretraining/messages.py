@@ -32,7 +32,7 @@ def describe(
 def fill_in_blanks(
     model: BertForPreTraining, tokenizer: Tokenizer, shards: TokenizedCorpus, log: Log, count: int = 3
 ) -> None:
-    """Shows the model at work: it guesses the middle word of a sentence, in each of a few held-out documents.
+    """Shows the model at work. It guesses the middle word of a sentence in each of a few held-out documents.
 
     These are the first suitable sentences, whatever the model makes of them.
     """

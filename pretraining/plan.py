@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bert.config import BertConfig
 
-MASKED_SHARE = 0.15  # the share of tokens with a label (paper, section 3.1)
-# Paper, appendix A.2: 90 % of 1,000,000 updates have sequences of 128 tokens, the others of 512. Each has 256 of them.
+MASKED_SHARE = 0.15  # the share of tokens with a label (paper, section 3.1).
+# Paper, appendix A.2: 90 % of 1,000,000 updates have 256 sequences of 128 tokens. The others have 256 of 512.
 PAPER_PHASES = ((900_000, 128), (100_000, 512))
 PAPER_BATCH = 256
 
@@ -64,7 +64,7 @@ def parameter_count(config: BertConfig) -> int:
 def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, int]:
     """The bytes that a process needs at the peak of an update.
 
-    The parts peak at slightly different times, so their sum is a little too much. It leaves out PyTorch itself and a
+    The parts peak at slightly different times. So their sum is a little too much. It leaves out PyTorch itself and a
     GPU's workspace (some hundred megabytes).
 
     Args:
@@ -115,7 +115,7 @@ def activation_bytes_per_token(setup: Setup) -> int:
     ======================================  =======  =============================================
 
     Dropout adds a byte for each number that it decides on, twice h. Fused attention keeps none of the (seq, seq)
-    weights. With dropout on the CPU there is no fused attention: the weights are kept before dropout and after it.
+    weights. With dropout the CPU has no fused attention. Then the weights are kept before dropout and after it.
 
     With ``recompute`` each layer keeps its input, and one layer at a time keeps the rest.
     """
@@ -166,10 +166,10 @@ def flops_per_token(config: BertConfig, length: int) -> float:
 def bytes_sent_per_update(setup: Setup) -> tuple[float, float]:
     """The bytes that each process sends in an update: of gradients, and with ``--shard`` of weights.
 
-    In a ring of N processes each gradient travels N - 1 times while it is added up, and N - 1 times as a sum. An N-th
-    of them travels at a time: 2 (N - 1) / N of 4 bytes a parameter (Patarasu & Yuan 2009). With ``--shard`` the sums
-    stay. Instead every micro-batch gathers weights: all in its forward pass, and the layers' again in its backward
-    pass.
+    In a ring of N processes each gradient travels N - 1 times while it is added up. Its sum travels as often. An N-th
+    of them travels at a time. That is 2 (N - 1) / N of 4 bytes a parameter (Patarasu & Yuan 2009). With ``--shard`` the
+    sums stay. Instead every micro-batch gathers all weights in its forward pass. In its backward pass it gathers the
+    layers' again.
     """
     parts = parameters_by_part(setup.config)
     once = 4 * (setup.processes - 1) / setup.processes
@@ -181,7 +181,7 @@ def bytes_sent_per_update(setup: Setup) -> tuple[float, float]:
 def paper_hours(setup: Setup, flops_per_second: float, bytes_per_second: float = float("inf")) -> float:
     """Hours for the paper's recipe, whatever the setup's own batches are: 42.6 billion tokens.
 
-    Gradients and weights travel while others are computed, so an update takes as long as the slower of both.
+    Gradients and weights travel while others are computed. So an update takes as long as the slower of both.
 
     Args:
         flops_per_second: of one process.

@@ -165,13 +165,9 @@ def describe_plan(
         hours = steps * setup.batch_size * setup.max_length / rate / setup.processes / 3600
         done = f"{steps:,} updates; processes: {setup.processes}{sending}"
         lines.append(("hours at that rate", f"{hours:,.1f} for {done}"))
-    lines.append(
-        (
-            "  the paper's recipe",
-            f"{paper_hours(setup, rate * per_token):,.1f} for 1,000,000 updates of 256 sequences: 900,000 of 128 "
-            f"tokens, then 100,000 of 512{sending}",
-        )
-    )
+    hours = paper_hours(setup, rate * per_token)
+    recipe = "1,000,000 updates of 256 sequences: 900,000 of 128 tokens, then 100,000 of 512"
+    lines.append(("  the paper's recipe", f"{hours:,.1f} for {recipe}{sending}"))
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
 

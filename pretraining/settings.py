@@ -81,9 +81,6 @@ RECIPES = {
 def read_settings(command_line: list[str] | None, description: str | None = None) -> PretrainingSettings:
     """The run's settings: the flags given, over those of the run that is resumed, over its size's recipe.
 
-    Args:
-        description: the script's docstring, with which ``--help`` begins.
-
     Raises:
         InputError: if flags contradict each other, or if the run's directory holds another run.
     """

@@ -27,8 +27,7 @@ from bert.training.totals import mean_of
 class Kind:
     """A kind of task. An example is what its ``read`` gives, a prediction what its ``predict`` gives for it."""
 
-    # (path, columns, labelled) -> the examples of a file. Labels must be there, or are skipped. A file with fixed keys
-    # needs no columns
+    # (path, columns, labelled) -> the examples of a file. Labels must be there, or are skipped
     read: Callable[[str | Path, Columns, bool], Iterable[Any]]
     # (tokenizer, examples, options, source) -> their inputs
     inputs: Callable[[Tokenizer, Sequence[Any], Options, str], Inputs]

@@ -33,31 +33,31 @@ def run_script(
         command_line: its arguments; None: the arguments of this process.
         do: what the script does with its settings, in each of the processes.
     """
+
+    def fail(reason: object) -> int:
+        print(f"{script}: error: {reason}", file=sys.stderr)
+        return 2
+
     try:
         settings = read_settings(command_line)
     except InputError as error:
-        if speaks_for_this_machine():
-            print(f"{script}: error: {error}", file=sys.stderr)
-        return 2
+        return fail(error) if speaks_for_this_machine() else 2
     try:
         keep_freed_memory()
         with start_processes(settings.device) as processes:
             return do(settings, processes)
     except InputError as error:
-        print(f"{script}: error: {error}", file=sys.stderr)
-        return 2
+        return fail(error)
     except torch.OutOfMemoryError:
-        print(
-            f"{script}: error: the GPU's memory is full; the last checkpoint is kept. Use a larger --accumulate, "
-            f"--recompute, or a smaller --batch-size or --max-length", file=sys.stderr,
-        )  # fmt: skip
-        return 2
+        return fail(
+            "the GPU's memory is full; the last checkpoint is kept. Use a larger --accumulate, --recompute, or a "
+            "smaller --batch-size or --max-length"
+        )
     except OSError as error:
         if not is_disk_full(error):
             raise
         silence_stdout()
-        print(f"{script}: error: {printing_failed(error)}", file=sys.stderr)
-        return 2
+        return fail(printing_failed(error))
     except KeyboardInterrupt:
         print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
         return 130

@@ -64,7 +64,11 @@ Settings = TypeVar("Settings", bound=TrainingSettings)
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser of the flags for the run's directory, its seed and its device. Its result holds only the flags given."""
+    """A parser of the flags for the run's directory, its seed and its device. Its result holds only the flags given.
+
+    Args:
+        description: the script's docstring, with which ``--help`` begins.
+    """
     parser = _Parser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
