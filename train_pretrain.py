@@ -82,8 +82,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, run.progress.position,
     ))  # fmt: skip
     heldout = processes.on_all(lambda: list(heldout_batches(settings, shards, tokenizer, processes)))
-    max_seconds = None if settings.max_minutes is None else 60 * settings.max_minutes
-    schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, max_seconds)
+    schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, settings.max_minutes)
 
     if processes.is_main_process:
         save_settings(directory, settings)

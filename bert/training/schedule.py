@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bert.training.settings import TrainingSettings
+from bert.training.settings import LARGEST, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,25 @@ class Schedule:
 
 
 def make_schedule(
-    settings: TrainingSettings, updates_per_epoch: int, most_warmup_steps: int | None = None,
-    max_seconds: float | None = None,
-) -> Schedule:  # fmt: skip
+    settings: TrainingSettings,
+    updates_per_epoch: int,
+    most_warmup_steps: int = LARGEST,
+    max_minutes: float | None = None,
+) -> Schedule:
     """The schedule of the settings. If they leave it open, a tenth of the run warms up, at most ``most_warmup_steps``.
 
     By default each epoch ends with an evaluation and a checkpoint.
     """
     max_steps = steps_of_run(settings.max_steps, settings.epochs, updates_per_epoch)
     warmup_steps = settings.warmup_steps
-    if warmup_steps is None:
-        warmup_steps = min(max_steps // 10, most_warmup_steps or max_steps)
     return Schedule(
         max_steps=max_steps,
         learning_rate=settings.learning_rate,
-        warmup_steps=warmup_steps,
+        warmup_steps=min(max_steps // 10, most_warmup_steps) if warmup_steps is None else warmup_steps,
         report_every=settings.report_every,
         eval_every=settings.eval_every or updates_per_epoch,
         checkpoint_every=settings.checkpoint_every or updates_per_epoch,
-        max_seconds=max_seconds,
+        max_seconds=None if max_minutes is None else 60 * max_minutes,
     )
 
 
