@@ -43,7 +43,7 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
 class SlicedCrossEntropy(torch.autograd.Function):
     """The sum of cross-entropies in nats, and how many labels have the highest score of all.
 
-    With scores z and a label y, a token's loss is log(sum(exp(z))) - z[y]. The gradient of z is softmax(z), less 1 at y.
+    With scores z and a label y, a token has the loss log(sum(exp(z))) - z[y]. Its gradient is softmax(z), less 1 at y.
 
     Takes what ``vocabulary_cross_entropy`` takes, then the pieces in a slice, and whether there will be a gradient.
     (Inside forward PyTorch no longer says.)
