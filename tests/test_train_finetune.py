@@ -656,7 +656,8 @@ def test_where_long_rows_have_more_labels_they_are_in_batches_with_short_ones(
     class Recorded(TaskBatches):
         def _batches_of_epoch(self, epoch):
             batches = super()._batches_of_epoch(epoch)
-            spreads.append(np.mean([self._lengths[rows].std() for rows in batches]) / self._lengths.std())
+            lengths = np.array(self.lengths)
+            spreads.append(np.mean([lengths[rows].std() for rows in batches]) / lengths.std())
             return batches
 
     monkeypatch.setattr(train_finetune, "TaskBatches", Recorded)
