@@ -21,8 +21,8 @@ from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
 from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
-from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
+from bert.tokenization.tokenizer import Tokenizer
 
 CONTINUATION = "##"
 # Longer words are [UNK], which bounds the work per word. As in the Rust library; google-research/bert has 200.
@@ -31,7 +31,7 @@ _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
 _SPECIAL_TOKEN = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
 
-class WordPieceTokenizer(PieceTokenizer):
+class WordPieceTokenizer(Tokenizer):
     """Text to ids of WordPiece's pieces, and back.
 
     A special token in a text, such as a ``[MASK]`` that a user typed, is never split or lower-cased.

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
-from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model
 from bert.tokenization.sentencepiece.normalizer import Normalizer
 from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
+from bert.tokenization.tokenizer import Tokenizer
 
 # The names of BERT's special tokens in models: BERT's, ALBERT's, and RoBERTa's.
 _SPECIAL_NAMES = {
@@ -34,7 +34,7 @@ _SPECIAL_NAMES = {
 }
 
 
-class SentencePieceTokenizer(PieceTokenizer):
+class SentencePieceTokenizer(Tokenizer):
     """Text to ids of a SentencePiece model's pieces, and back.
 
     As in the library, a control symbol in a text, such as ``[CLS]``, is ordinary text. A user-defined symbol is found
@@ -57,7 +57,7 @@ class SentencePieceTokenizer(PieceTokenizer):
     """
 
     def __init__(self, model_bytes: bytes, source: str = "the model"):
-        # PieceTokenizer.__init__ demands all special tokens. Here each is demanded when it is needed.
+        # Tokenizer.__init__ demands all special tokens. Here each is demanded when it is needed.
         self.model_bytes = model_bytes
         self._source = source
         model = self._model = parse_model(model_bytes, source)
