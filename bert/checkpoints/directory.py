@@ -138,8 +138,7 @@ def _fitting(
 ) -> dict[str, Tensor]:
     """The weights for a model in float32, without parts that are newly initialized.
 
-    Raises:
-        InputError: with ``failure`` if the weights do not fit, or if one is not finite.
+    Raises an InputError with ``failure`` if the weights do not fit, or if one is not finite.
     """
     weights = {
         name: weight

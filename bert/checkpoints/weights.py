@@ -23,8 +23,7 @@ def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
 def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
     """The path of the weights' file in a directory, and the weights by the names in it.
 
-    Raises:
-        InputError: if there is no such file, or it is damaged.
+    Raises an InputError if there is no such file, or it is damaged.
     """
     path = directory / "model.safetensors"
     if path.exists():

@@ -38,8 +38,7 @@ def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: i
     As in pretraining, each blank is filled without knowledge of the others' fillings. Special tokens are never
     suggested; their probability is not shared out among the others.
 
-    Raises:
-        InputError: if the text has no ``[MASK]``, or is longer than the model can read.
+    Raises an InputError if the text has no ``[MASK]``, or is longer than the model can read.
     """
     encoding = tokenizer(text)
     longest = model.config.max_position_embeddings

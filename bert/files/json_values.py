@@ -24,8 +24,7 @@ def text_of(values: dict[str, Any], key: str, source: str) -> str:
 def texts_of(values: dict[str, Any], key: str, source: str, at_least: int) -> tuple[str, ...]:
     """The list of texts under a key.
 
-    Raises:
-        InputError: if it is missing, not a list, or too short. Also if a value is not a string, or is blank.
+    Raises an InputError if it is missing, not a list, or too short. Also if a value is not a string, or is blank.
     """
     value = value_of(values, key, source)
     if not isinstance(value, list) or len(value) < at_least:

@@ -60,8 +60,7 @@ def tsv_line(fields: Iterable[Any]) -> str:
 def table_format(path: str | Path) -> str:
     """The format of a file: "tsv", "csv", "jsonl" or "txt". It is the end of the name, without a compression's.
 
-    Raises:
-        InputError: if the end of the name is not known, or the path is a directory.
+    Raises an InputError if the end of the name is not known, or the path is a directory.
     """
     if os.path.isdir(path):  # Path.is_dir raises if a name is too long
         raise InputError(f"{path}: is a directory; the file of a table was expected")
@@ -156,8 +155,7 @@ def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
 def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, object) for each line of a file of JSON lines; blank lines are skipped.
 
-    Raises:
-        InputError: if the file cannot be read, has no object, or a line is not a JSON object.
+    Raises an InputError if the file cannot be read, has no object, or a line is not a JSON object.
     """
     empty = True
     for line, text in read_lines(path):
@@ -178,8 +176,7 @@ def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, text without its line end) for each line of a file, plain or compressed.
 
-    Raises:
-        InputError: if the file cannot be read or is not UTF-8.
+    Raises an InputError if the file cannot be read or is not UTF-8.
     """
     path = Path(path)
     if not os.path.exists(path):  # Path.exists raises if a name is too long

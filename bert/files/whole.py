@@ -31,8 +31,7 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
     kill or a full disk, ``path`` holds the old file or the new one, never a part. A link stays a link, to the new file.
     A pipe or a device such as /dev/null is written to directly.
 
-    Raises:
-        InputError: if the disk is full or ``path`` cannot be written to. Nothing is left behind.
+    Raises an InputError if the disk is full or ``path`` cannot be written to. Nothing is left behind.
     """
     temporary = None
     try:
@@ -85,8 +84,7 @@ def lock_directory(directory: str | Path) -> Iterator[None]:
 
     It is made if need be, and removed again if it is empty at the end. Systems without ``flock`` lock nothing.
 
-    Raises:
-        InputError: if another process has locked it, or it cannot be made.
+    Raises an InputError if another process has locked it, or it cannot be made.
     """
     directory = Path(directory)
     made = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
@@ -140,8 +138,7 @@ def sync_directory(directory: Path) -> None:
 def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
     """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
 
-    Raises:
-        InputError: if it cannot be opened or read, or is not in the form that its name says.
+    Raises an InputError if it cannot be opened or read, or is not in the form that its name says.
     """
     kind = Path(path).suffix.lower()
     try:
@@ -159,8 +156,7 @@ def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
 def read_json_object(path: str | Path) -> dict:
     """The object in a JSON file, plain or compressed.
 
-    Raises:
-        InputError: if there is no such file, or it holds no JSON object.
+    Raises an InputError if there is no such file, or it holds no JSON object.
     """
     try:
         with open_to_read(path) as file:

@@ -77,8 +77,7 @@ class WordPieceTokenizer(Tokenizer):
     ) -> "WordPieceTokenizer":
         """The tokenizer with the vocabulary in ``path``: one piece per line, ids by line.
 
-        Raises:
-            InputError: if the file is not a vocabulary; it names the file and the line.
+        Raises an InputError if the file is not a vocabulary; it names the file and the line.
         """
         return cls(read_vocabulary(path), lowercase, strip_accents, split_chinese)
 
@@ -195,9 +194,8 @@ def read_vocabulary(path: str | Path) -> list[str]:
     As in the Rust library, a line ends with a line feed. White space at its end, such as a carriage return, is dropped.
     So is a byte-order mark.
 
-    Raises:
-        InputError: if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names the
-            file and the line.
+    Raises an InputError if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names
+    the file and the line.
     """
     try:
         content = Path(path).read_bytes()

@@ -127,8 +127,7 @@ def write_corpus(
 def open_corpus(directory: str | Path) -> TokenizedCorpus:
     """The tokenized corpus in ``directory``, memory-mapped.
 
-    Raises:
-        InputError: if a file is missing, or is not as ``write_corpus`` wrote it.
+    Raises an InputError if a file is missing, or is not as ``write_corpus`` wrote it.
     """
     directory = Path(directory)
     metadata = read_json_object(directory / _METADATA)

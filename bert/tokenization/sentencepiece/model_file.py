@@ -90,8 +90,7 @@ class SentencePieceModel:
 def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
     """The model in the bytes of a ``.model`` file; ``source`` names them in errors.
 
-    Raises:
-        InputError: if they are not a SentencePiece model of a type that we know, or contradict themselves.
+    Raises an InputError if they are not a SentencePiece model of a type that we know, or contradict themselves.
     """
     try:
         return _parse_model(data)
