@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.errors import InputError
-from bert.files.whole import COMPRESSIONS, open_to_read, parse_json
+from bert.files.whole import COMPRESSIONS, open_to_read, parse_json_object
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
 LONGEST_LINE = 1 << 24  # bytes, more than any model can read: a hostile file must not fill memory
@@ -81,15 +81,15 @@ def _read_fields(
             indices = [_index(path, flag, column, names, width) for flag, column in columns.items()]
             if header:
                 continue
-        if len(fields) != width and damaged is not None:
+        if len(fields) == width:
+            yield Row(line, tuple(fields[index] for index in indices))
+        elif damaged is not None:
             damaged.append(line)
-            continue
-        if len(fields) != width:
+        else:
+            found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             raise InputError(
-                f"{path}: line {line}: has {_counted(len(fields), 'field')}, not {width} as in the "
-                f"first line; mend or remove the row"
+                f"{path}: line {line}: has {found}, not {width} as in the first line; mend or remove the row"
             )
-        yield Row(line, tuple(fields[index] for index in indices))
     if indices is None:
         raise InputError(f"{path}: is empty; a table was expected")
 
@@ -159,16 +159,9 @@ def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     empty = True
     for line, text in read_lines(path):
-        if not text.strip():
-            continue
-        try:
-            values = parse_json(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: line {line}: is not JSON ({error}); an object was expected") from None
-        if not isinstance(values, dict):
-            raise InputError(f"{path}: line {line}: holds a {type(values).__name__}; a JSON object was expected")
-        empty = False
-        yield line, values
+        if text.strip():
+            empty = False
+            yield line, parse_json_object(text, f"{path}: line {line}")
     if empty:
         raise InputError(f"{path}: is empty; a JSON object in each line was expected")
 
@@ -203,10 +196,6 @@ def _decoded(path: Path, number: int, content: bytes) -> str:
             f"convert the file to UTF-8"
         ) from None
     return text.removeprefix("\ufeff" if number == 1 else "").removesuffix("\n").removesuffix("\r")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _listed(names: list[str], most: int = 20) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def orderly() -> Iterator[None]:
     """Keeps printing and SIGTERM from ending the program badly, inside the block.
-     A character that the terminal's encoding lacks is written as an escape. Without a standard output nothing is
+
+    A character that the terminal's encoding lacks is written as an escape. Without a standard output nothing is
     printed. SIGTERM ends a program of one process through its ``finally`` clauses, which remove temporary files. The
     exit code is 143. It ends one of several processes at once: waiting for the others, it might never reach its
     clauses.

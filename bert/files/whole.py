@@ -46,7 +46,9 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # a file of mkstemp can be read by its owner only
+        umask = os.umask(0)  # it can only be read by setting it
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # a file of mkstemp can be read by its owner only
         os.replace(temporary, path)
         temporary = None
         sync_directory(path.parent)
@@ -158,33 +160,28 @@ def read_json_object(path: str | Path) -> dict:
 
     Raises an InputError if there is no such file, or it holds no JSON object.
     """
+    with open_to_read(path) as file:
+        content = file.read(LONGEST_JSON + 1)
+    if len(content) > LONGEST_JSON:
+        raise InputError(f"{path}: holds more than {LONGEST_JSON:,} bytes; split it into several files")
     try:
-        with open_to_read(path) as file:
-            content = file.read(LONGEST_JSON + 1)
-        if len(content) > LONGEST_JSON:
-            raise InputError(f"{path}: holds more than {LONGEST_JSON:,} bytes; split it into several files")
-        values = parse_json(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: holds a {type(values).__name__}; a JSON object was expected")
-    return values
+    return parse_json_object(text, str(path))
 
 
-def parse_json(text: str) -> Any:
-    """The value of a JSON text.
+def parse_json_object(text: str, source: str) -> dict[str, Any]:
+    """The object in a JSON text. Raises an InputError if it is not JSON, or another value.
 
-    Raises:
-        ValueError, RecursionError: if it is not JSON. Half a character as an escape (a lone surrogate) is not JSON
-            here: no UTF-8 file can hold it.
+    Half a character as an escape (a lone surrogate) is not JSON here: no UTF-8 file can hold it.
     """
-    values = json.loads(text)
-    if "\\u" in text:
-        json.dumps(values, ensure_ascii=False).encode()
+    try:
+        values = json.loads(text)
+        if "\\u" in text:
+            json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: is not JSON ({error}); a JSON object was expected") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{source}: holds a {type(values).__name__}; a JSON object was expected")
     return values
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

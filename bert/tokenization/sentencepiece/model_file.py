@@ -116,7 +116,8 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     integers, contents = _by_number(messages[2])  # of TrainerSpec
     model_type = integers.get(3, 1)
     if model_type not in (1, 2):
-        raise InputError(f"its model type is {_MODEL_TYPES.get(model_type, model_type)}, which this reader lacks")
+        name = {3: "word", 4: "char"}.get(model_type, model_type)
+        raise InputError(f"its model type is {name}, which this reader lacks")
     model = SentencePieceModel(
         pieces=pieces,
         scores=scores,
@@ -130,9 +131,6 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     )
     _check(model)
     return model
-
-
-_MODEL_TYPES = {3: "word", 4: "char"}
 
 
 def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:

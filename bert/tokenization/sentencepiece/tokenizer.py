@@ -158,7 +158,8 @@ class SentencePieceTokenizer(Tokenizer):
 
     def pieces(self, text: str) -> Pieces:
         """The pieces of ``text``, with their offsets and words; no special tokens added.
-         Offsets are the library's, but without the white space around a piece: ``text[start:end]`` of "▁world" is
+
+        Offsets are the library's, but without the white space around a piece: ``text[start:end]`` of "▁world" is
         "world". One character may become several pieces, such as its bytes. Then the last one has it, and the others
         are empty.
         """
@@ -180,7 +181,8 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _pieces_of(self, text: str | Sequence[str]) -> Pieces:
         """The pieces of a model's input: without a "▁" that stands alone before a ``[MASK]``.
-         In training, ``[MASK]`` replaces "▁Paris", including the "▁". In "I love [MASK]" the library finds "▁" and
+
+        In training, ``[MASK]`` replaces "▁Paris", including the "▁". In "I love [MASK]" the library finds "▁" and
         "[MASK]". The model has never seen these side by side.
         """
         pieces = super()._pieces_of(text)
@@ -194,7 +196,8 @@ class SentencePieceTokenizer(Tokenizer):
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that these pieces spell, as in the library.
-         Control symbols leave nothing; with ``skip_special_tokens`` false they leave their names. Unknown pieces leave
+
+        Control symbols leave nothing; with ``skip_special_tokens`` false they leave their names. Unknown pieces leave
         " ⁇ ", or the model's own sign. Bytes that are not UTF-8 leave a replacement character.
 
         Raises:
