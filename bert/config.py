@@ -89,7 +89,7 @@ class BertConfig:
     def from_dict(cls, values: dict, source: str = "the configuration") -> "BertConfig":
         """The configuration in a dictionary. Keys that do not concern the model's shape are ignored.
 
-        Raises an InputError if a key asks for a model other than the paper's BERT, or a value is wrong.
+        Raises an InputError if a value is wrong. Also if a key asks for another model than the paper's BERT.
         """
         required = {
             "model_type": ("bert",),

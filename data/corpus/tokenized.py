@@ -80,7 +80,6 @@ def write_corpus(
 
     Args:
         documents: each a list of sentences (``data.text.corpora``, ``data.text.python_docs``).
-        tokenizer: cuts the sentences.
         directory: made if missing; a tokenized corpus in it that differs is replaced.
         processes: workers that tokenize, besides this process, which reads and writes. With 1 it tokenizes as well.
         fingerprint: of the text; an empty one never matches.

@@ -99,17 +99,12 @@ def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
 
 
 def _parse_model(data: bytes) -> SentencePieceModel:
-    pieces: list[str] = []
-    scores: list[float] = []
-    kinds: list[Kind] = []
+    pieces: list[tuple[str, float, Kind]] = []
     # Two messages of one field are one message with the fields of both. So their bytes can be joined.
     parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
     for field in _fields(data):
         if field.number == 1 and field.wire_type == _LENGTH:
-            piece, score, kind = _parse_piece(field.content, token_id=len(pieces))
-            pieces.append(piece)
-            scores.append(score)
-            kinds.append(kind)
+            pieces.append(_parse_piece(field.content, token_id=len(pieces)))
         elif field.number in parts and field.wire_type == _LENGTH:
             parts[field.number].append(field.content)
     messages = {number: b"".join(contents) for number, contents in parts.items()}
@@ -119,9 +114,9 @@ def _parse_model(data: bytes) -> SentencePieceModel:
         name = {3: "word", 4: "char"}.get(model_type, model_type)
         raise InputError(f"its model type is {name}, which this reader lacks")
     model = SentencePieceModel(
-        pieces=pieces,
-        scores=scores,
-        kinds=kinds,
+        pieces=[piece for piece, _, _ in pieces],
+        scores=[score for _, score, _ in pieces],
+        kinds=[kind for _, _, kind in pieces],
         is_unigram=model_type == 1,
         byte_fallback=bool(integers.get(35, 0)),
         whitespace_as_suffix=bool(integers.get(24, 0)),
