@@ -36,7 +36,7 @@ def read_rows(
     Args:
         columns: the columns to read: a flag, which errors name, to a column's name or its number from 1.
         header: whether the first row of a TSV or CSV file names the columns. Without it they only have numbers.
-        damaged: a list for the lines of damaged TSV and CSV rows, which are then skipped. Damaged rows have another
+        damaged: a list for the lines of damaged TSV and CSV rows. They are then skipped. A damaged row has another
             number of fields than the first.
 
     Raises:
@@ -58,9 +58,9 @@ def tsv_line(fields: Iterable[Any]) -> str:
 
 
 def table_format(path: str | Path) -> str:
-    """The format of a file: "tsv", "csv", "jsonl" or "txt". It is the end of the name, without a compression's.
+    """The format of a file by the end of its name, without a compression's: "tsv", "csv", "jsonl" or "txt".
 
-    Raises an InputError if the end of the name is not known, or the path is a directory.
+    Raises an InputError if the end is not known, or the path is a directory.
     """
     if os.path.isdir(path):  # Path.is_dir raises if a name is too long
         raise InputError(f"{path}: is a directory; the file of a table was expected")
@@ -155,7 +155,7 @@ def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
 def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, object) for each line of a file of JSON lines; blank lines are skipped.
 
-    Raises an InputError if the file cannot be read, has no object, or a line is not a JSON object.
+    Raises an InputError if the file cannot be read or a line is no JSON object. Also if there is none.
     """
     empty = True
     for line, text in read_lines(path):

@@ -1,7 +1,6 @@
-"""Files that are whole or not there.
+"""Files that are whole or not there. Files that we read may be compressed.
 
-Only logs that grow line by line (log.jsonl, TensorBoard's events) are not written through here. Files that we read
-may be compressed.
+Only logs that grow line by line (log.jsonl, TensorBoard's events) are written elsewhere.
 """
 
 import bz2
@@ -84,7 +83,7 @@ def is_disk_full(error: OSError) -> bool:
 def lock_directory(directory: str | Path) -> Iterator[None]:
     """Inside the block no other process can lock the directory.
 
-    It is made if need be, and removed again if it is empty at the end. Systems without ``flock`` lock nothing.
+    It is made if need be. An empty one is removed again at the end. Systems without ``flock`` lock nothing.
 
     Raises an InputError if another process has locked it, or it cannot be made.
     """
@@ -140,7 +139,7 @@ def sync_directory(directory: Path) -> None:
 def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
     """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
 
-    Raises an InputError if it cannot be opened or read, or is not in the form that its name says.
+    Raises an InputError if it cannot be read, or has another form than its name says.
     """
     kind = Path(path).suffix.lower()
     try:
@@ -174,7 +173,7 @@ def read_json_object(path: str | Path) -> dict:
 def parse_json_object(text: str, source: str) -> dict[str, Any]:
     """The object in a JSON text. Raises an InputError if it is not JSON, or another value.
 
-    Half a character as an escape (a lone surrogate) is not JSON here: no UTF-8 file can hold it.
+    Half a character as an escape (a lone surrogate) is not JSON here. No UTF-8 file can hold it.
     """
     try:
         values = json.loads(text)
