@@ -17,6 +17,7 @@ import torch
 from torch._dynamo.testing import CompileCounter
 
 import train_pretrain
+from bert import fast
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.heads.pretraining import BertForPreTraining
@@ -67,6 +68,20 @@ def finished(tmp_path_factory):
 
 
 # ---- what a run makes ----
+
+
+def test_without_kernels_fifty_updates_have_the_same_losses(finished, tmp_path):
+    corpus, _ = finished
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--precision", "fp32", "--dropout", 0, "--max-steps", 50]
+    assert pretrain(*arguments, "--output", tmp_path / "kernels") == 0
+    with fast.off():
+        assert pretrain(*arguments, "--output", tmp_path / "plain") == 0
+    logs = [read_log(tmp_path / name / "log.jsonl") for name in ("kernels", "plain")]
+    losses = [
+        [line["masked_lm_loss"] + line["next_sentence_loss"] for line in log if "seconds" in line] for log in logs
+    ]
+    assert len(losses[0]) == 25
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
 def test_a_run_leaves_a_checkpoint_a_log_and_pictures(finished):

@@ -1,8 +1,8 @@
 """The same numbers, sooner: kernels, each beside the plain form that it replaces.
 
-The plain form is the equation; it stands in ``bert.model``, ``bert.heads`` or ``bert.training`` and is marked with
-``@sooner``. A kernel takes the same arguments. It returns NotImplemented for what it cannot compute, and then the plain
-form runs. Inside ``with fast.off():`` the plain form always runs.
+The plain form is the equation. It stands in ``bert.model``, ``bert.heads`` or ``bert.training`` and is marked with
+``@sooner``. A kernel takes the same arguments. If it cannot compute them, it returns NotImplemented, and the plain form
+runs. Inside ``with fast.off():`` plain forms always run.
 """
 
 import contextlib
@@ -39,8 +39,8 @@ def sooner(kernel: str) -> Callable[[Callable[Arguments, Result]], Callable[Argu
     """Marks a plain form: calls go to its kernel, if that can compute them.
 
     Args:
-        kernel: the function, as ``module:name`` in this folder. It is imported when it is first needed, since it may
-            itself import the plain form's module.
+        kernel: the function, as ``module:name`` in this folder. Its first call imports it, since a kernel may itself
+            import the plain form's module.
     """
 
     def mark(plain: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -61,7 +61,7 @@ def sooner(kernel: str) -> Callable[[Callable[Arguments, Result]], Callable[Argu
 
 
 def load(*names: str) -> None:
-    """Imports kernels, by default all: a compiler cannot trace an import, so it needs them before."""
+    """Imports kernels, by default all. A compiler cannot trace an import, so it needs this first."""
     for kernel in names or _names:
         module, name = kernel.split(":")
         _kernels[kernel] = getattr(import_module(f"bert.fast.{module}"), name)

@@ -1,7 +1,7 @@
 """Attention of all sequences at once, instead of one after another.
 
-``varlen`` on a GPU of the year 2020 or later, in 16 bits: FlashAttention-2 (Dao 2023) on sequences end to end.
-``padded`` everywhere else: the sequences as the rows of a padded batch. Nothing is copied if they are equally long.
+On a GPU since 2020, in 16 bits, ``attend_varlen`` runs FlashAttention-2 (Dao 2023) on sequences end to end. Everywhere
+else ``attend_padded`` makes each sequence a row of a padded batch. Equally long sequences need no copy.
 """
 
 import math
@@ -30,7 +30,7 @@ def attend(
 
 
 def has_varlen_kernel(query: Tensor) -> bool:
-    """Whether FlashAttention computes it: on a GPU since Ampere, in 16 bits, head sizes up to 256 in steps of 8."""
+    """Whether FlashAttention can: it needs a GPU since Ampere, 16 bits, and a head size that 8 divides, up to 256."""
     dim = query.shape[-1]
     is_16_bits = query.dtype in (torch.float16, torch.bfloat16)
     return query.is_cuda and is_16_bits and dim % 8 == 0 and dim <= 256 and _is_ampere(query.device)
@@ -45,7 +45,7 @@ def attend_varlen(
     query: Tensor, key: Tensor, value: Tensor, from_sequences: Sequences, to_sequences: Sequences,
     dropout_probability: float, causal: bool,
 ) -> Tensor:  # fmt: skip
-    """Nothing is computed for padding, since there is none; nothing is counted, since that would synchronise."""
+    """Computes nothing for padding, since there is none. Counts nothing, since that would synchronise."""
     boundaries = (
         from_sequences.boundaries.int(), to_sequences.boundaries.int(), from_sequences.longest, to_sequences.longest
     )  # fmt: skip
@@ -69,8 +69,8 @@ def attend_padded(
         for states, padding in ((query, from_padding), (key, to_padding), (value, to_padding))
     )
     mask = attention_mask(from_sequences, to_sequences, causal)
-    # PyTorch's fused kernel never stores the (seq, seq) weights. On the CPU it has no dropout, and what PyTorch does
-    # there instead is slower than the equation.
+    # PyTorch's fused kernel never stores the (seq, seq) weights. On the CPU it has no dropout. PyTorch's other way is
+    # slower than the equation.
     if dropout_probability > 0 and not query.is_cuda:
         scores = query @ key.mT / math.sqrt(query.shape[-1])  # (batch, heads, queries, keys)
         scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
@@ -92,7 +92,7 @@ def is_full(padding: Padding) -> bool:
 
 
 def attention_mask(from_sequences: Sequences, to_sequences: Sequences, causal: bool) -> Tensor | None:
-    """(batch, 1, 1 or queries, keys) bool, True if a query may attend to a key; None: each may attend to all."""
+    """(batch, 1, 1 or queries, keys) bool, True if a query may attend to a key. None: it may attend to all."""
     if is_full(to_sequences.padding) and not causal:
         return None
     lengths = to_sequences.lengths

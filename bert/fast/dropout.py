@@ -1,6 +1,6 @@
 """Dropout on the CPU from a quarter of the random numbers.
 
-PyTorch draws a random number for every element, one by one: that takes half as long as a whole feed-forward layer.
+PyTorch draws a random number for every element, one by one. That takes half as long as a whole feed-forward layer.
 """
 
 import torch

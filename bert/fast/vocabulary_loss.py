@@ -1,8 +1,8 @@
 """The masked language model's loss on the CPU, one slice of the vocabulary after another.
 
-A token has as many scores as the vocabulary has pieces, and hundreds of tokens have a label. As one table the scores
-are the largest tensor of an update (73 MB for 600 tokens and 30,522 pieces), and cross-entropy and its gradient make
-two more. A slice stays in the processor's cache from the product to the sums, and the gradient's part is kept once:
+A token has a score for each piece of the vocabulary, and hundreds of tokens have a label. As one table the scores are
+the largest tensor of an update: 73 MB for 600 tokens and 30,522 pieces. Cross-entropy and its gradient make two more.
+A slice stays in the processor's cache from the product to the sums. What the gradient needs is kept once:
 
                     pieces 0 ... 1,023   1,024 ... 2,047   ...
     states (count)  [ logits        ]  [ logits      ]         each is made, reduced to its maximum and the sum of its
@@ -25,9 +25,9 @@ SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by 
 def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
     """``bert.heads.loss.vocabulary_cross_entropy``: in slices in float32 on the CPU.
 
-    One difference: in slices a label counts as correct if it shares the highest score with others. On a GPU the
-    vocabulary is filled up to a multiple of 64 with impossible pieces. Its matrix units read 8 numbers of 16 bits at a
-    time, and 30,522, which is no multiple of 8, takes a slower kernel.
+    One difference: in slices a label counts as correct if it shares the highest score with others. On a GPU impossible
+    pieces fill the vocabulary up to a multiple of 64. Its matrix units read 8 numbers of 16 bits at a time. 8 does not
+    divide 30,522, which would take a slower kernel.
     """
     if states.is_cuda:
         missing = -len(bias) % ROWS_TOGETHER
@@ -43,11 +43,10 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
 class SlicedCrossEntropy(torch.autograd.Function):
     """The sum of cross-entropies in nats, and how many labels have the highest score of all.
 
-    With the scores z of a token and its label y the loss is log(sum(exp(z))) - z[y]; the gradient of z is softmax(z),
-    less 1 at y.
+    With scores z and a label y, a token has the loss log(sum(exp(z))) - z[y]. Its gradient is softmax(z), less 1 at y.
 
-    Takes what ``vocabulary_cross_entropy`` takes, then the pieces in a slice, and whether there will be a gradient
-    (inside forward PyTorch no longer says).
+    Takes what ``vocabulary_cross_entropy`` takes, then the pieces in a slice, and whether there will be a gradient.
+    (Inside forward PyTorch no longer says.)
     """
 
     @staticmethod

@@ -16,8 +16,8 @@ from bert.model.feed_forward import gelu
 class MaskedLanguageModelHead(nn.Module):
     """Scores every piece of the vocabulary as the one behind a token.
 
-    A dense layer, GELU and LayerNorm, then the product with the word embeddings themselves (the decoder is tied to
-    them: a piece's score is the likeness of the token's state to the piece's vector) and a bias per piece.
+    A dense layer, GELU and LayerNorm, then the product with the word embeddings and a bias per piece. The decoder is
+    tied to the embeddings: a piece's score is the likeness of the token's state to the piece's vector.
     Source: google-research/bert ``run_pretraining.py``, ``get_masked_lm_output``.
     """
 
