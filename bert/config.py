@@ -8,7 +8,7 @@ from typing import Any
 from bert.errors import InputError
 from bert.files.whole import read_json_object
 
-# Published configurations' names of GELU (Hendrycks & Gimpel 2016): exact, x * Phi(x), and by tanh.
+# Published names for GELU (Hendrycks & Gimpel 2016): the exact one, x * Phi(x), and its tanh approximation.
 EXACT_GELU = ("gelu",)
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is still exact
