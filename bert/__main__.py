@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from bert.errors import InputError
@@ -24,16 +25,34 @@ from bert.training.settings import finite, positive
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
-    given = make_parser().parse_args(arguments)
+    parser = make_parser()
+    given = parser.parse_args(arguments)
     with orderly():
-        return _run(given)
+        try:
+            given.function(given)
+            sys.stdout.flush()
+        except InputError as error:
+            print(f"{parser.prog} {given.command}: error: {error}", file=sys.stderr)
+            return 2
+        except BrokenPipeError:  # the reader of the output has read enough
+            silence_stdout()
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            silence_stdout()
+            print(f"{parser.prog} {given.command}: error: {printing_failed(error)}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f"{parser.prog} {given.command}: interrupted", file=sys.stderr)
+            return 130
+        return 0
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; its result has the command's function as ``function``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    is_module = os.path.basename(sys.argv[0]) == "__main__.py"  # else argparse shows the console script's name
+    prog = "python -m bert" if is_module else None
+    parser = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     fill_mask = commands.add_parser("fill-mask", help="the most probable pieces for each [MASK] in a text")
     fill_mask.add_argument("run", help="the directory of a pretraining run or of a Hugging Face BERT")
@@ -45,48 +64,26 @@ def make_parser() -> argparse.ArgumentParser:
     tokenize.set_defaults(function=run_tokenize)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
     predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
-    predict.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
+    add_reading_arguments(predict)
     predict.add_argument("--output", metavar="FILE", help="the file to write (default: the terminal)")
     predict.add_argument("--summary-sentences", type=positive, metavar="N", help="most sentences of a summary")
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
-    add_reading_arguments(predict)
     predict.set_defaults(function=run_predict)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
     embed.add_argument("run", help="a directory with a checkpoint")
-    embed.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
+    add_reading_arguments(embed)
     embed.add_argument("output", help="the .npy file to write")
     embed.add_argument("--pooling", choices=("mean", "cls"), default="mean", help="of a text's tokens (default: mean)")
     embed.add_argument(
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
-    add_reading_arguments(embed)
     embed.set_defaults(function=run_embed)
     return parser
 
 
-def _run(given: argparse.Namespace) -> int:
-    try:
-        given.function(given)
-        sys.stdout.flush()
-    except InputError as error:
-        print(f"python -m bert {given.command}: error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of the output has read enough
-        silence_stdout()
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        silence_stdout()
-        print(f"python -m bert {given.command}: error: {printing_failed(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"python -m bert {given.command}: interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which columns hold the texts, and how texts become inputs. The defaults are the run's training settings."""
+    """Which file and columns hold the texts, and how they become inputs. Defaults: the run's training settings."""
+    parser.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
     parser.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1")
     parser.add_argument("--text-pair-column", metavar="NAME", help="the column of the second texts, for pairs")
     parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
@@ -99,8 +96,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reading_given(given: argparse.Namespace) -> dict[str, Any]:
     """The reading settings; None for each that was not given."""
-    names = ("text_column", "text_pair_column", "header", "max_length", "long_texts")
-    return {name: getattr(given, name, None) for name in (*names, "summary_sentences", "null_threshold")}
+    names = "text_column text_pair_column header max_length long_texts summary_sentences null_threshold"
+    return {name: getattr(given, name, None) for name in names.split()}
 
 
 def refuse_to_write_over_input(output: str | None, file: str) -> None:
@@ -131,12 +128,9 @@ def run_predict(given: argparse.Namespace) -> None:
     from bert.training.distributed import start_processes
 
     refuse_to_write_over_input(given.output, given.file)
-    with start_processes(given.device) as processes:
-        if given.output is None:
-            predict_file(given.run, given.file, sys.stdout.buffer, reading_given(given), processes.device)
-            return
-        with atomic_file(given.output) as file:
-            predict_file(given.run, given.file, file, reading_given(given), processes.device)
+    output = nullcontext(sys.stdout.buffer) if given.output is None else atomic_file(given.output)
+    with start_processes(given.device) as processes, output as file:
+        predict_file(given.run, given.file, file, reading_given(given), processes.device)
 
 
 def run_embed(given: argparse.Namespace) -> None:

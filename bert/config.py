@@ -1,14 +1,14 @@
 """BertConfig: the sizes of a BERT, under the names of ``bert_config.json``."""
 
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 from bert.errors import InputError
 from bert.files.whole import read_json_object
 
-# The names in published configurations for the two forms of GELU (Hendrycks & Gimpel 2016): the exact one,
-# x * Phi(x), and its tanh approximation.
+# Published names for GELU (Hendrycks & Gimpel 2016): the exact one, x * Phi(x), and its tanh approximation.
 EXACT_GELU = ("gelu",)
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is still exact
@@ -16,14 +16,11 @@ LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is
 
 @dataclass(frozen=True)
 class BertConfig:
-    """The shape of a BERT model and its dropout. Defaults are BERT-base, uncased.
+    """The shape of a BERT model and its dropout. Raises an InputError if no model has such a value.
 
-    Source: Devlin et al. 2018, section 3. Its L, H, A are ``num_hidden_layers``, ``hidden_size``,
-    ``num_attention_heads``. The keys are from google-research/bert, ``modeling.py``; ``layer_norm_eps`` is from Hugging
-    Face's ``config.json``.
-
-    Raises:
-        InputError: if no model has such a value.
+    Defaults are BERT-base, uncased. Source: Devlin et al. 2018, section 3. Its L, H, A are ``num_hidden_layers``,
+    ``hidden_size``, ``num_attention_heads``. The keys are from google-research/bert, ``modeling.py``. Only
+    ``layer_norm_eps`` is from Hugging Face's ``config.json``.
     """
 
     vocab_size: int = 30_522
@@ -66,7 +63,7 @@ class BertConfig:
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"{name} is {getattr(self, name)}: a positive number was expected")
 
-    # ---- named sizes: base and large from the paper; the smaller ones from Turc et al. 2019 ----
+    # ---- named sizes ----
 
     @classmethod
     def of_size(cls, num_hidden_layers: int, hidden_size: int, **changes) -> "BertConfig":
@@ -74,29 +71,13 @@ class BertConfig:
         sizes: dict[str, Any] = {"num_attention_heads": hidden_size // 64, "intermediate_size": 4 * hidden_size}
         return cls(num_hidden_layers=num_hidden_layers, hidden_size=hidden_size, **(sizes | changes))
 
-    @classmethod
-    def tiny(cls, **changes) -> "BertConfig":
-        return cls.of_size(2, 128, **changes)
-
-    @classmethod
-    def mini(cls, **changes) -> "BertConfig":
-        return cls.of_size(4, 256, **changes)
-
-    @classmethod
-    def small(cls, **changes) -> "BertConfig":
-        return cls.of_size(4, 512, **changes)
-
-    @classmethod
-    def medium(cls, **changes) -> "BertConfig":
-        return cls.of_size(8, 512, **changes)
-
-    @classmethod
-    def base(cls, **changes) -> "BertConfig":
-        return cls.of_size(12, 768, **changes)
-
-    @classmethod
-    def large(cls, **changes) -> "BertConfig":
-        return cls.of_size(24, 1024, **changes)
+    # Base and large are from the paper, the smaller ones from Turc et al. 2019.
+    tiny = partialmethod(of_size, 2, 128)
+    mini = partialmethod(of_size, 4, 256)
+    small = partialmethod(of_size, 4, 512)
+    medium = partialmethod(of_size, 8, 512)
+    base = partialmethod(of_size, 12, 768)
+    large = partialmethod(of_size, 24, 1024)
 
     def replace(self, **changes) -> "BertConfig":
         """The same configuration with some values changed."""
@@ -108,8 +89,7 @@ class BertConfig:
     def from_dict(cls, values: dict, source: str = "the configuration") -> "BertConfig":
         """The configuration in a dictionary. Keys that do not concern the model's shape are ignored.
 
-        Raises:
-            InputError: if a key asks for a model other than the paper's BERT, or a value is wrong.
+        Raises an InputError if a value is wrong. Also if a key asks for another model than the paper's BERT.
         """
         required = {
             "model_type": ("bert",),
@@ -133,8 +113,7 @@ class BertConfig:
     def from_json_file(cls, path: str | Path) -> "BertConfig":
         """Reads a ``bert_config.json`` (Google) or a ``config.json`` (Hugging Face, or ours).
 
-        Raises:
-            InputError: if there is no such file, or it does not describe a BERT.
+        Raises an InputError if there is no such file, or it does not describe a BERT.
         """
         return cls.from_dict(read_json_object(path), source=str(path))
 

@@ -106,7 +106,7 @@ def load_checkpoint(
 
 
 def load_config(directory: str | Path) -> BertConfig:
-    """The configuration of the model in a directory; raises an InputError if there is none, or it is not a BERT's."""
+    """The configuration of a directory's model. Raises an InputError if there is none, or it is not a BERT's."""
     return BertConfig.from_json_file(required_file(Path(directory), "config.json"))
 
 
@@ -117,7 +117,7 @@ def is_checkpoint_of(directory: str | Path, model_class: type[nn.Module]) -> boo
 
 
 def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tuple[str, ...] | None:
-    """The labels of a checkpoint's head; None if it was not saved as a model of this class."""
+    """The labels of a checkpoint's head. None if it was not saved as a model of this class."""
     if not is_checkpoint_of(directory, model_class):
         return None
     labels = _saved_labels(Path(directory), model_class).get("labels")
@@ -138,8 +138,7 @@ def _fitting(
 ) -> dict[str, Tensor]:
     """The weights for a model in float32, without parts that are newly initialized.
 
-    Raises:
-        InputError: with ``failure`` if the weights do not fit, or if one is not finite.
+    Raises an InputError with ``failure`` if the weights do not fit, or if one is not finite.
     """
     weights = {
         name: weight
@@ -156,7 +155,7 @@ def _fitting(
 
 
 def _misfits(weights: dict[str, Tensor], expected: dict[str, Tensor], fresh: tuple[str, ...]) -> str:
-    """Which weights do not fit a model, and what to do about it; empty if all fit."""
+    """Which weights do not fit a model, and the remedy. Empty if all fit."""
     missing = sorted(name for name in expected.keys() - weights.keys() if not _is_in(name, fresh))
     unexpected = sorted(name for name in weights.keys() - expected.keys() if not _is_in(name, KNOWN_HEADS))
     misshapen = sorted(name for name in expected.keys() & weights.keys() if weights[name].shape != expected[name].shape)

@@ -65,9 +65,8 @@ def from_huggingface_name(name: str) -> str:
 def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     """A checkpoint's parameters under our names, each once. Entries that are not parameters are dropped.
 
-    Raises:
-        InputError: if two names are of one weight. Also if the masked-language-model head's decoder differs from the
-            word embeddings.
+    Raises an InputError if two names are of one weight. Also if the masked-language-model head's decoder differs from
+    the word embeddings.
     """
     weights = {name: weight for name, weight in weights.items() if not name.endswith("embeddings.position_ids")}
     decoder_weight, decoder_bias = weights.pop(_DECODER_WEIGHT, None), weights.pop(_DECODER_BIAS, None)
@@ -104,8 +103,7 @@ def labels_from_huggingface(config: dict, source: str) -> tuple[list[str] | None
 
     As in transformers, a single label without a problem type means regression.
 
-    Raises:
-        InputError: if the labels are not numbered from 0 without a gap.
+    Raises an InputError if the labels are not numbered from 0 without a gap.
     """
     names, count = config.get("id2label"), config.get("num_labels")
     problem_type = config.get("problem_type")

@@ -44,8 +44,7 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
     It is read from ``spm.model``. Else from ``vocab.txt``, with the settings of ``tokenizer_config.json``. Else from
     ``tokenizer.json``, the single file of later versions of transformers.
 
-    Raises:
-        InputError: if none is there, one is damaged, or it asks for steps that we do not have.
+    Raises an InputError if none is there, one is damaged, or it asks for steps that we do not have.
     """
     directory = Path(directory)
     check_is_directory(directory)

@@ -21,11 +21,7 @@ def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
 
 
 def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
-    """The path of the weights' file in a directory, and the weights by the names in it.
-
-    Raises:
-        InputError: if there is no such file, or it is damaged.
-    """
+    """The path of a directory's weights, and these by name. Raises an InputError if they are damaged or missing."""
     path = directory / "model.safetensors"
     if path.exists():
         return path, _read_safetensors(path)
@@ -34,7 +30,7 @@ def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
 
 
 def required_file(directory: Path, name: str, expected: str | None = None) -> Path:
-    """The path of a file that every checkpoint has; raises an InputError if it is not there."""
+    """The path of a file that every checkpoint has. Raises an InputError if it is not there."""
     check_is_directory(directory)
     if not (directory / name).exists():
         raise InputError(f"{directory}: holds no {expected or name}, so it is not a checkpoint")
@@ -42,7 +38,7 @@ def required_file(directory: Path, name: str, expected: str | None = None) -> Pa
 
 
 def as_float32(weight: Tensor, source: str) -> Tensor:
-    """A weight in float32; raises an InputError if it is not a dense tensor of finite floats."""
+    """A weight in float32. Raises an InputError if it is not a dense tensor of finite floats."""
     if weight.layout != torch.strided or weight.is_meta or not weight.is_floating_point():
         raise InputError(f"{source} is of {weight.dtype}, {weight.layout}; a dense tensor of floats was expected")
     weight = weight.float()

@@ -15,10 +15,10 @@ _LABEL_WIDTH = max(map(len, _ROWS)) + 3
 
 
 def aligned_pieces(tokenizer: Tokenizer, text: str, width: int = 100) -> str:
-    """Four rows for as many pieces as fit into ``width`` columns, then four more, until the text is done.
+    """Four rows for as many pieces as fit into ``width`` columns. The next pieces get four more rows.
 
-    A bar stands before the first piece of each word. The text's row shows the source of each piece; white space and
-    other characters dropped between pieces are not shown. Offsets are start:end.
+    A bar stands before the first piece of each word. The text's row shows the source of each piece. It leaves out
+    white space and whatever else was dropped between pieces. Offsets are start:end.
     """
     pieces = tokenizer.pieces(text)
     blocks: list[list[str]] = []
@@ -47,7 +47,7 @@ def _printable(text: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal ``text`` takes: two for East Asian wide characters, none for combining marks."""
+    """How many columns of a terminal ``text`` takes. East Asian wide characters take two, combining marks none."""
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text

@@ -1,4 +1,4 @@
-"""``python -m bert embed``: a vector for each text of a file, from the states of chosen layers."""
+"""``python -m bert embed``: a vector for each text, from chosen layers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -32,10 +32,9 @@ def embed_file(
     layers: Sequence[int],
     device: str | torch.device = "cpu",
 ) -> tuple[int, ...]:
-    """Writes the vector of each text of a file to an ``.npy`` file, in order, streamed.
+    """Writes each text's vector to an ``.npy`` file, float32. Texts are streamed, in order.
 
-    Returns:
-        The array's shape: (texts, hidden_size), or with several layers (texts, layers, hidden_size); float32.
+    Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
     columns, options, _ = reading_of(run, path, given)
     texts = first_checked(read_examples(path, columns, labelled=False))
@@ -68,12 +67,11 @@ def embed(
 ) -> Iterator[np.ndarray]:
     """A vector for each text or pair, streamed. Of several windows it is the mean.
 
+    It is (hidden_size,) float32 for a single layer, else (layers, hidden_size).
+
     Args:
         pooling: "mean" over all tokens, with [CLS] and [SEP] (Reimers & Gurevych 2019, section 3), or "cls".
         layers: 0 the embeddings, 1 the first layer, -1 the last.
-
-    Returns:
-        (hidden_size,) float32 for a single layer, else (layers, hidden_size).
 
     Raises:
         InputError: if the model has no such layer.

@@ -20,7 +20,7 @@ class Filling:
 
 
 def print_fillings(directory: str, text: str) -> None:
-    """Loads a model and prints the five most probable pieces for each ``[MASK]`` in a text."""
+    """Loads a model and prints the five best pieces for each ``[MASK]``."""
     # The pooler and next sentence prediction are not used here. A model pretrained without them may lack both.
     model = load_checkpoint(directory, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
     tokenizer = load_tokenizer(directory)
@@ -33,13 +33,10 @@ def print_fillings(directory: str, text: str) -> None:
 
 @torch.inference_mode()
 def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: int = 5) -> list[list[Filling]]:
-    """The most probable pieces for each ``[MASK]``: the blanks in the text's order, the most probable piece first.
+    """The most probable pieces for each ``[MASK]`` in the text's order. The most probable comes first.
 
-    As in pretraining, each blank is filled without knowledge of the others' fillings. Special tokens are never
-    suggested; their probability is not shared out among the others.
-
-    Raises:
-        InputError: if the text has no ``[MASK]``, or is longer than the model can read.
+    As in pretraining, no blank knows the others' fillings. Special tokens are never suggested. Their probability is
+    not shared out among the others. Raises an InputError if the text has no ``[MASK]``, or is too long for the model.
     """
     encoding = tokenizer(text)
     longest = model.config.max_position_embeddings

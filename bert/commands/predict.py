@@ -22,16 +22,12 @@ def predict_file(
     given: dict[str, Any],
     device: str | torch.device = "cpu",
 ) -> None:
-    """Writes the prediction for each text of a file as a line of TSV, in order, streamed.
+    """Writes a line of TSV for each text of a file: its prediction. Texts are streamed, in order.
 
     A tagger writes a line for each word, and an empty line after each text. Spans need questions with their contexts:
     a table, or SQuAD's JSON. Relations, choices and summaries need the form of the training file. Labels are skipped.
-
-    Args:
-        given: the value of each flag, None if it was not given.
-
-    Raises:
-        InputError: if the run has no task, the file is no good, or a flag would change nothing.
+    In ``given``, a flag that was not given is None. Raises an InputError if it cannot read the file. Also if a flag
+    would change nothing.
     """
     columns, options, trained_on_pairs = reading_of(run, path, given)
     kind = kind_of_run(run)

@@ -1,4 +1,4 @@
-"""How ``bert predict`` and ``bert embed`` read a file: by the flags, else like the training data."""
+"""How ``bert predict`` and ``bert embed`` read a file. Flags come first, then the training settings."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -24,15 +24,10 @@ class Reading(NamedTuple):
 
 
 def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Reading:
-    """How to read a file for a run: by the flags, else by the run's ``task.json``.
+    """How to read a file for a run: by the flags ``given``, else by the run's ``task.json``.
 
-    A plain text (``.txt``) has a single column, whatever the training data had.
-
-    Args:
-        given: the value of each flag, None if it was not given.
-
-    Raises:
-        InputError: if ``task.json`` is damaged, or the model cannot read so long an input.
+    A plain text (``.txt``) always has a single column. A flag that was not given is None. Raises an InputError if
+    ``task.json`` is damaged. Also if the model cannot read so long an input.
     """
     longest = load_config(run).max_position_embeddings
     file = Path(run) / "task.json"
@@ -72,7 +67,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Read
 
 
 def first_checked(items: Iterable[Item]) -> Iterator[Item]:
-    """The items. The first is read at once: its errors come before a model is loaded."""
+    """The items. The first is read at once. So its errors come before a model is loaded."""
     items = iter(items)
     return itertools.chain([next(items)], items)
 

@@ -1,4 +1,4 @@
-"""Values of a JSON object, each checked to be of the type that a task needs."""
+"""Values of a JSON object. Each is checked to have the type that a task needs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from bert.errors import InputError
 
 
 def value_of(values: dict[str, Any], key: str, source: str) -> Any:
-    """The value under a key of the object ``source``; if there is none, raises an InputError that names its keys."""
+    """The value under a key of the object ``source``. Without it, raises an InputError that names the keys."""
     if key not in values:
         keys = ", ".join(name[:80] for name in list(values)[:20]) or "none"
         raise InputError(f"{source}: has no key {key!r}; its keys are {keys}")
@@ -14,7 +14,7 @@ def value_of(values: dict[str, Any], key: str, source: str) -> Any:
 
 
 def text_of(values: dict[str, Any], key: str, source: str) -> str:
-    """The text under a key; raises an InputError if it is missing, not a string, or blank."""
+    """The text under a key. Raises an InputError if it is missing, not a string, or blank."""
     value = value_of(values, key, source)
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{source}: {key!r} is {_shown(value)}; a text that is not empty was expected")
@@ -24,8 +24,7 @@ def text_of(values: dict[str, Any], key: str, source: str) -> str:
 def texts_of(values: dict[str, Any], key: str, source: str, at_least: int) -> tuple[str, ...]:
     """The list of texts under a key.
 
-    Raises:
-        InputError: if it is missing, not a list, or too short. Also if a value is not a string, or is blank.
+    Raises an InputError if it is missing, not a list, or too short. Also if a value is not a string, or is blank.
     """
     value = value_of(values, key, source)
     if not isinstance(value, list) or len(value) < at_least:

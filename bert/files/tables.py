@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.errors import InputError
-from bert.files.whole import COMPRESSIONS, open_to_read, parse_json
+from bert.files.whole import COMPRESSIONS, open_to_read, parse_json_object
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
 LONGEST_LINE = 1 << 24  # bytes, more than any model can read: a hostile file must not fill memory
@@ -36,7 +36,7 @@ def read_rows(
     Args:
         columns: the columns to read: a flag, which errors name, to a column's name or its number from 1.
         header: whether the first row of a TSV or CSV file names the columns. Without it they only have numbers.
-        damaged: a list for the lines of damaged TSV and CSV rows, which are then skipped. Damaged rows have another
+        damaged: a list for the lines of damaged TSV and CSV rows. They are then skipped. A damaged row has another
             number of fields than the first.
 
     Raises:
@@ -58,10 +58,9 @@ def tsv_line(fields: Iterable[Any]) -> str:
 
 
 def table_format(path: str | Path) -> str:
-    """The format of a file: "tsv", "csv", "jsonl" or "txt". It is the end of the name, without a compression's.
+    """The format of a file by the end of its name, without a compression's: "tsv", "csv", "jsonl" or "txt".
 
-    Raises:
-        InputError: if the end of the name is not known, or the path is a directory.
+    Raises an InputError if the end is not known, or the path is a directory.
     """
     if os.path.isdir(path):  # Path.is_dir raises if a name is too long
         raise InputError(f"{path}: is a directory; the file of a table was expected")
@@ -82,15 +81,15 @@ def _read_fields(
             indices = [_index(path, flag, column, names, width) for flag, column in columns.items()]
             if header:
                 continue
-        if len(fields) != width and damaged is not None:
+        if len(fields) == width:
+            yield Row(line, tuple(fields[index] for index in indices))
+        elif damaged is not None:
             damaged.append(line)
-            continue
-        if len(fields) != width:
+        else:
+            found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             raise InputError(
-                f"{path}: line {line}: has {_counted(len(fields), 'field')}, not {width} as in the "
-                f"first line; mend or remove the row"
+                f"{path}: line {line}: has {found}, not {width} as in the first line; mend or remove the row"
             )
-        yield Row(line, tuple(fields[index] for index in indices))
     if indices is None:
         raise InputError(f"{path}: is empty; a table was expected")
 
@@ -156,21 +155,13 @@ def _read_texts(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
 def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, object) for each line of a file of JSON lines; blank lines are skipped.
 
-    Raises:
-        InputError: if the file cannot be read, has no object, or a line is not a JSON object.
+    Raises an InputError if the file cannot be read or a line is no JSON object. Also if there is none.
     """
     empty = True
     for line, text in read_lines(path):
-        if not text.strip():
-            continue
-        try:
-            values = parse_json(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: line {line}: is not JSON ({error}); an object was expected") from None
-        if not isinstance(values, dict):
-            raise InputError(f"{path}: line {line}: holds a {type(values).__name__}; a JSON object was expected")
-        empty = False
-        yield line, values
+        if text.strip():
+            empty = False
+            yield line, parse_json_object(text, f"{path}: line {line}")
     if empty:
         raise InputError(f"{path}: is empty; a JSON object in each line was expected")
 
@@ -178,8 +169,7 @@ def read_objects(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, text without its line end) for each line of a file, plain or compressed.
 
-    Raises:
-        InputError: if the file cannot be read or is not UTF-8.
+    Raises an InputError if the file cannot be read or is not UTF-8.
     """
     path = Path(path)
     if not os.path.exists(path):  # Path.exists raises if a name is too long
@@ -206,10 +196,6 @@ def _decoded(path: Path, number: int, content: bytes) -> str:
             f"convert the file to UTF-8"
         ) from None
     return text.removeprefix("\ufeff" if number == 1 else "").removesuffix("\n").removesuffix("\r")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _listed(names: list[str], most: int = 20) -> str:

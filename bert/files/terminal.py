@@ -11,10 +11,10 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def orderly() -> Iterator[None]:
     """Keeps printing and SIGTERM from ending the program badly, inside the block.
-     A character that the terminal's encoding lacks is written as an escape. Without a standard output nothing is
+
+    A character that the terminal's encoding lacks is written as an escape. Without a standard output nothing is
     printed. SIGTERM ends a program of one process through its ``finally`` clauses, which remove temporary files. The
-    exit code is 143. It ends one of several processes at once: waiting for the others, it might never reach its
-    clauses.
+    exit code is 143. One of several processes ends at once. Waiting for the others, it might never reach its clauses.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -43,7 +43,7 @@ def orderly() -> Iterator[None]:
 
 
 def print_line(sentence: str) -> None:
-    """Prints a sentence at once. Once the reader has closed the pipe, nothing more is printed; the program goes on."""
+    """Prints a sentence at once. Once the reader has closed the pipe, it prints nothing more. The program goes on."""
     try:
         print(sentence, flush=True)
     except BrokenPipeError:
@@ -51,7 +51,7 @@ def print_line(sentence: str) -> None:
 
 
 def silence_stdout() -> None:
-    """Prints nothing more, not even the output that Python still buffers and would fail to write at its end."""
+    """Prints nothing more. Python's buffered output goes nowhere too, or writing it at the end would fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,7 +1,6 @@
-"""Files that are whole or not there.
+"""Files that are whole or not there. Files that we read may be compressed.
 
-Only logs that grow line by line (log.jsonl, TensorBoard's events) are not written through here. Files that we read
-may be compressed.
+Only logs that grow line by line (log.jsonl, TensorBoard's events) are written elsewhere.
 """
 
 import bz2
@@ -31,8 +30,7 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
     kill or a full disk, ``path`` holds the old file or the new one, never a part. A link stays a link, to the new file.
     A pipe or a device such as /dev/null is written to directly.
 
-    Raises:
-        InputError: if the disk is full or ``path`` cannot be written to. Nothing is left behind.
+    Raises an InputError if the disk is full or ``path`` cannot be written to. Nothing is left behind.
     """
     temporary = None
     try:
@@ -47,7 +45,9 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # a file of mkstemp can be read by its owner only
+        umask = os.umask(0)  # it can only be read by setting it
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # a file of mkstemp can be read by its owner only
         os.replace(temporary, path)
         temporary = None
         sync_directory(path.parent)
@@ -83,10 +83,9 @@ def is_disk_full(error: OSError) -> bool:
 def lock_directory(directory: str | Path) -> Iterator[None]:
     """Inside the block no other process can lock the directory.
 
-    It is made if need be, and removed again if it is empty at the end. Systems without ``flock`` lock nothing.
+    It is made if need be. An empty one is removed again at the end. Systems without ``flock`` lock nothing.
 
-    Raises:
-        InputError: if another process has locked it, or it cannot be made.
+    Raises an InputError if another process has locked it, or it cannot be made.
     """
     directory = Path(directory)
     made = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
@@ -140,8 +139,7 @@ def sync_directory(directory: Path) -> None:
 def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
     """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
 
-    Raises:
-        InputError: if it cannot be opened or read, or is not in the form that its name says.
+    Raises an InputError if it cannot be read, or has another form than its name says.
     """
     kind = Path(path).suffix.lower()
     try:
@@ -159,36 +157,30 @@ def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
 def read_json_object(path: str | Path) -> dict:
     """The object in a JSON file, plain or compressed.
 
-    Raises:
-        InputError: if there is no such file, or it holds no JSON object.
+    Raises an InputError if there is no such file, or it holds no JSON object.
+    """
+    with open_to_read(path) as file:
+        content = file.read(LONGEST_JSON + 1)
+    if len(content) > LONGEST_JSON:
+        raise InputError(f"{path}: holds more than {LONGEST_JSON:,} bytes; split it into several files")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
+    return parse_json_object(text, str(path))
+
+
+def parse_json_object(text: str, source: str) -> dict[str, Any]:
+    """The object in a JSON text. Raises an InputError if it is not JSON, or another value.
+
+    Half a character as an escape (a lone surrogate) is not JSON here. No UTF-8 file can hold it.
     """
     try:
-        with open_to_read(path) as file:
-            content = file.read(LONGEST_JSON + 1)
-        if len(content) > LONGEST_JSON:
-            raise InputError(f"{path}: holds more than {LONGEST_JSON:,} bytes; split it into several files")
-        values = parse_json(content.decode("utf-8-sig"))
+        values = json.loads(text)
+        if "\\u" in text:
+            json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
+        raise InputError(f"{source}: is not JSON ({error}); a JSON object was expected") from None
     if not isinstance(values, dict):
-        raise InputError(f"{path}: holds a {type(values).__name__}; a JSON object was expected")
+        raise InputError(f"{source}: holds a {type(values).__name__}; a JSON object was expected")
     return values
-
-
-def parse_json(text: str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError, RecursionError: if it is not JSON. Half a character as an escape (a lone surrogate) is not JSON
-            here: no UTF-8 file can hold it.
-    """
-    values = json.loads(text)
-    if "\\u" in text:
-        json.dumps(values, ensure_ascii=False).encode()
-    return values
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

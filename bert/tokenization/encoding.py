@@ -83,8 +83,7 @@ def lengths_after_truncation(first: int, second: int, room: int, truncation: str
     >>> lengths_after_truncation(10, 10, 9, "longest_first")
     (4, 5)
 
-    Raises:
-        InputError: if cutting only one text cannot make both fit.
+    Raises an InputError if cutting only one text cannot make both fit.
     """
     if truncation not in TRUNCATIONS:
         raise ValueError(f"truncation is {truncation!r}; it must be one of {', '.join(TRUNCATIONS)}")
@@ -127,8 +126,7 @@ def window_bounds(length: int, size: int, overlap: int) -> list[tuple[int, int]]
     >>> window_bounds(10, 5, 2)
     [(0, 5), (3, 8), (6, 10)]
 
-    Raises:
-        InputError: if several windows are needed but they would not move on.
+    Raises an InputError if several windows are needed but they would not move on.
     """
     if length > size and not 0 <= overlap < size:
         raise InputError(
@@ -147,8 +145,7 @@ def windows_over_pair(
 ) -> list[tuple[Pieces, Pieces | None]]:
     """The last text (the second, or the only one) in windows, each beside the whole first text.
 
-    Raises:
-        InputError: if the first text leaves no room for a window that moves on.
+    Raises an InputError if the first text leaves no room for a window that moves on.
     """
     context = first if second is None else second
     size = room_for_pieces(max_length, is_pair=second is not None) - (0 if second is None else len(first.ids))

@@ -21,8 +21,8 @@ from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
 from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
-from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
+from bert.tokenization.tokenizer import Tokenizer
 
 CONTINUATION = "##"
 # Longer words are [UNK], which bounds the work per word. As in the Rust library; google-research/bert has 200.
@@ -31,7 +31,7 @@ _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
 _SPECIAL_TOKEN = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
 
-class WordPieceTokenizer(PieceTokenizer):
+class WordPieceTokenizer(Tokenizer):
     """Text to ids of WordPiece's pieces, and back.
 
     A special token in a text, such as a ``[MASK]`` that a user typed, is never split or lower-cased.
@@ -77,8 +77,7 @@ class WordPieceTokenizer(PieceTokenizer):
     ) -> "WordPieceTokenizer":
         """The tokenizer with the vocabulary in ``path``: one piece per line, ids by line.
 
-        Raises:
-            InputError: if the file is not a vocabulary; it names the file and the line.
+        Raises an InputError if the file is not a vocabulary; it names the file and the line.
         """
         return cls(read_vocabulary(path), lowercase, strip_accents, split_chinese)
 
@@ -195,9 +194,8 @@ def read_vocabulary(path: str | Path) -> list[str]:
     As in the Rust library, a line ends with a line feed. White space at its end, such as a carriage return, is dropped.
     So is a byte-order mark.
 
-    Raises:
-        InputError: if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names the
-            file and the line.
+    Raises an InputError if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names
+    the file and the line.
     """
     try:
         content = Path(path).read_bytes()

@@ -32,10 +32,7 @@ from data.corpus.tokenizing import TokenizedDocuments, tokenize_documents
 _FORMAT = 1
 _METADATA = "facts.json"
 _SMALL, _LARGE, _COUNT = "<u2", "<u4", "<i8"
-_TYPES = {
-    "tokens": (_SMALL, _LARGE), "sentence_starts": (_COUNT,), "document_starts": (_COUNT,), "held_out": (_COUNT,),
-    "training_counts": (_COUNT,),
-}  # fmt: skip
+_ARRAYS = ("tokens", "sentence_starts", "document_starts", "held_out", "training_counts")
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,6 @@ def write_corpus(
 
     Args:
         documents: each a list of sentences (``data.text.corpora``, ``data.text.python_docs``).
-        tokenizer: cuts the sentences.
         directory: made if missing; a tokenized corpus in it that differs is replaced.
         processes: workers that tokenize, besides this process, which reads and writes. With 1 it tokenizes as well.
         fingerprint: of the text; an empty one never matches.
@@ -108,7 +104,7 @@ def write_corpus(
     with ExitStack() as stack:
         parts = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
         arrays = {}
-        for name in _TYPES:
+        for name in _ARRAYS:
             path = directory / f"{name}.bin"
             file = stack.enter_context(atomic_file(path))
             arrays[name] = _GrowingArray(path, file, token_type if name == "tokens" else _COUNT)
@@ -127,8 +123,7 @@ def write_corpus(
 def open_corpus(directory: str | Path) -> TokenizedCorpus:
     """The tokenized corpus in ``directory``, memory-mapped.
 
-    Raises:
-        InputError: if a file is missing, or is not as ``write_corpus`` wrote it.
+    Raises an InputError if a file is missing, or is not as ``write_corpus`` wrote it.
     """
     directory = Path(directory)
     metadata = read_json_object(directory / _METADATA)
@@ -139,7 +134,7 @@ def open_corpus(directory: str | Path) -> TokenizedCorpus:
                 f"{directory}: a tokenized corpus of format {metadata['format']}; {_FORMAT} was expected. Remove it, "
                 "and it is made anew"
             )
-        for name in _TYPES:
+        for name in _ARRAYS:
             stored = metadata["files"][name]
             arrays[name] = _open_array(directory / f"{name}.bin", stored["type"], stored["length"], stored["crc32"])
             checksums.append(f"{stored['crc32']:08x}")
@@ -152,7 +147,7 @@ def _open_array(path: Path, stored_type: str, length: int, checksum: int) -> np.
     remedy = f"remove {path.parent}, and it is made anew"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {remedy}")
-    if stored_type not in _TYPES[path.stem] or type(length) is not int:
+    if stored_type not in ((_SMALL, _LARGE) if path.stem == "tokens" else (_COUNT,)) or type(length) is not int:
         raise TypeError(f"{path.stem} of a known type and length")
     expected = np.dtype(stored_type).itemsize * length
     if path.stat().st_size != expected:
@@ -176,7 +171,7 @@ def _checksum(path: Path) -> int:
 def _refuse_other_metadata(directory: Path) -> None:
     """Raises an InputError if the directory has a facts.json without our arrays: it is somebody else's file."""
     path = directory / _METADATA
-    if os.path.isfile(path) and not any(os.path.exists(directory / f"{name}.bin") for name in _TYPES):
+    if os.path.isfile(path) and not any(os.path.exists(directory / f"{name}.bin") for name in _ARRAYS):
         raise InputError(
             f"{path}: is not of a tokenized corpus, and would be replaced; name another directory (--shards)"
         )

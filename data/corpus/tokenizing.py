@@ -39,11 +39,9 @@ class TokenizedDocuments(NamedTuple):
 def tokenize_documents(
     documents: Iterable[list[str]], tokenizer: Tokenizer, token_type: str, processes: int
 ) -> Iterator[Iterator[TokenizedDocuments]]:
-    """Tokenizes the documents, some at a time, in order. The worker processes end with the context.
+    """Tokenizes documents, lists of sentences, some at a time, in order. The workers end with the context.
 
     Args:
-        documents: each a list of sentences.
-        tokenizer: is sent to the workers.
         token_type: the ids' type, such as "<u2".
         processes: how many workers; with one, this process does the work.
 

@@ -66,7 +66,8 @@ def mask_tokens(
     keys = random_bits(seed, epoch, _Draw.POSITION, examples[:, None], seq)
     keys = np.where(word_starts, keys, np.uint64(2**64 - 1))  # the lowest keys are selected
     if continues_word is None:
-        selected = _select_tokens(keys, budgets)
+        highest_selected = np.take_along_axis(np.sort(keys, axis=1), budgets[:, None] - 1, axis=1)
+        selected = keys <= highest_selected
     else:
         selected = _select_words(keys, word_starts, maskable, budgets)
 
@@ -85,12 +86,6 @@ def mask_budgets(lengths: np.ndarray) -> np.ndarray:
     Halves are rounded to even, like Python's ``round`` in the reference.
     """
     return np.maximum(1, np.rint(MASKED_FRACTION * lengths).astype(np.int64))
-
-
-def _select_tokens(keys: np.ndarray, budgets: np.ndarray) -> np.ndarray:
-    """(batch, seq) bool: the ``budgets`` tokens with the lowest keys."""
-    highest_selected = np.take_along_axis(np.sort(keys, axis=1), budgets[:, None] - 1, axis=1)
-    return keys <= highest_selected
 
 
 def _select_words(keys: np.ndarray, word_starts: np.ndarray, maskable: np.ndarray, budgets: np.ndarray) -> np.ndarray:

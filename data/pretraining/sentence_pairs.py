@@ -73,17 +73,14 @@ def plan_examples(
     epoch: int,
     next_sentence_prediction: bool = True,
 ) -> np.ndarray:
-    """The examples of one pass over ``documents``, in random order.
+    """The examples of one pass over ``documents``, in random order: (examples,) of type ``EXAMPLE``.
 
     Args:
-        corpus: the tokenized corpus.
         documents: (n,) indices of the documents to pass over.
         others: the documents that random sentences come from.
         max_length: the most positions of an input, special tokens included.
         seed, epoch: name the random numbers.
         next_sentence_prediction: makes pairs. Without it, an example is whole sentences of one document.
-
-    Returns: (examples,) of type ``EXAMPLE``.
 
     Raises:
         InputError: if max_length is too small.

@@ -58,9 +58,8 @@ def read_documents(
 def require_sentence_pairs(documents: Iterable[list[str]]) -> Iterator[list[str]]:
     """Passes ``documents`` through. At their end it checks that next-sentence prediction can use them.
 
-    Raises:
-        InputError: if there is a single document, or if every document is a single sentence. Random sentences come from
-            another document, and true ones follow in the same document.
+    Raises an InputError if there is a single document, or if every document is a single sentence. Random sentences come
+    from another document, and true ones follow in the same document.
     """
     count = 0
     pairs = False

@@ -20,6 +20,8 @@ def read_lines(path: Path, encoding_errors: str, report: Callable[[str], None] |
     offset = 0  # of the part's first byte in the (decompressed) file
     with contextlib.closing(_read_parts(path)) as parts:
         for part in parts:
+            if offset == 0:
+                _refuse_utf16(path, part)
             try:
                 text = part.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -49,12 +51,8 @@ def read_lines(path: Path, encoding_errors: str, report: Callable[[str], None] |
 def _read_parts(path: Path) -> Generator[bytes, None, None]:
     """The file as bytes, line by line. A line longer than ``LONGEST_LINE`` comes in several parts."""
     rest = b""
-    first = True
     with open_to_read(path) as file:
         while part := file.readline(LONGEST_LINE):
-            if first:
-                _refuse_utf16(path, part)
-                first = False
             part = rest + part
             rest = b""
             if not part.endswith(b"\n") and len(part) >= LONGEST_LINE:

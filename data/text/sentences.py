@@ -16,22 +16,16 @@ The stops of Chinese and Japanese (``。 ！ ？``) end a sentence without white
 
 import re
 
-_ABBREVIATIONS = set(
-    str.split("""
-    mr mrs ms dr prof st gen col capt lt sgt cmdr rev hon gov sen rep pres mt messrs mme mlle
-    e.g i.e cf viz vs v approx ca resp incl esp
-""")
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof st gen col capt lt sgt cmdr rev hon gov sen rep pres mt messrs mme mlle "
+    "e.g i.e cf viz vs v approx ca resp incl esp".split()
 )
-_ABBREVIATIONS_BEFORE_NUMBERS = set(
-    str.split("""
-    no nos p pp vol vols fig figs sec secs ch eq eqs jan feb mar apr jun jul aug sep sept oct nov dec
-""")
+_ABBREVIATIONS_BEFORE_NUMBERS = frozenset(
+    "no nos p pp vol vols fig figs sec secs ch eq eqs jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )  # but not elsewhere: "She said no. He left."
-_SENTENCE_STARTERS = set(
-    str.split("""
-    a after all although an and as at but by for from he her his how however i if in it its my no on
-    one or our she so that the their then there these they this those to we what when while who you
-""")
+_SENTENCE_STARTERS = frozenset(
+    "a after all although an and as at but by for from he her his how however i if in it its my no on "
+    "one or our she so that the their then there these they this those to we what when while who you".split()
 )
 _WIDE_STOPS = "。！？｡"
 _STOPS = ".!?…" + _WIDE_STOPS

@@ -64,7 +64,6 @@ class ChunkEncoder:
 
     Args:
         model: it must satisfy ``can_be_cut_at_spaces``.
-        normalizer: of the model.
         cut: cuts a normalized text into its final pieces.
     """
 

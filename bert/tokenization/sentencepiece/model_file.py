@@ -90,8 +90,7 @@ class SentencePieceModel:
 def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
     """The model in the bytes of a ``.model`` file; ``source`` names them in errors.
 
-    Raises:
-        InputError: if they are not a SentencePiece model of a type that we know, or contradict themselves.
+    Raises an InputError if they are not a SentencePiece model of a type that we know, or contradict themselves.
     """
     try:
         return _parse_model(data)
@@ -100,28 +99,24 @@ def parse_model(data: bytes, source: str = "the model") -> SentencePieceModel:
 
 
 def _parse_model(data: bytes) -> SentencePieceModel:
-    pieces: list[str] = []
-    scores: list[float] = []
-    kinds: list[Kind] = []
+    pieces: list[tuple[str, float, Kind]] = []
     # Two messages of one field are one message with the fields of both. So their bytes can be joined.
     parts: dict[int, list[bytes]] = {2: [], 3: [], 5: []}
     for field in _fields(data):
         if field.number == 1 and field.wire_type == _LENGTH:
-            piece, score, kind = _parse_piece(field.content, token_id=len(pieces))
-            pieces.append(piece)
-            scores.append(score)
-            kinds.append(kind)
+            pieces.append(_parse_piece(field.content, token_id=len(pieces)))
         elif field.number in parts and field.wire_type == _LENGTH:
             parts[field.number].append(field.content)
     messages = {number: b"".join(contents) for number, contents in parts.items()}
     integers, contents = _by_number(messages[2])  # of TrainerSpec
     model_type = integers.get(3, 1)
     if model_type not in (1, 2):
-        raise InputError(f"its model type is {_MODEL_TYPES.get(model_type, model_type)}, which this reader lacks")
+        name = {3: "word", 4: "char"}.get(model_type, model_type)
+        raise InputError(f"its model type is {name}, which this reader lacks")
     model = SentencePieceModel(
-        pieces=pieces,
-        scores=scores,
-        kinds=kinds,
+        pieces=[piece for piece, _, _ in pieces],
+        scores=[score for _, score, _ in pieces],
+        kinds=[kind for _, _, kind in pieces],
         is_unigram=model_type == 1,
         byte_fallback=bool(integers.get(35, 0)),
         whitespace_as_suffix=bool(integers.get(24, 0)),
@@ -131,9 +126,6 @@ def _parse_model(data: bytes) -> SentencePieceModel:
     )
     _check(model)
     return model
-
-
-_MODEL_TYPES = {3: "word", 4: "char"}
 
 
 def _parse_piece(data: bytes, token_id: int) -> tuple[str, float, Kind]:

@@ -28,7 +28,8 @@ _MAX_REMEMBERED = 1 << 16
 
 class CharacterMap:
     """Rules that replace a few characters by others. Of the rules that match at a position, the longest holds.
-     The rules are the paths of a trie over UTF-8 bytes. It is stored as a double array (Aoe 1989, in the layout of
+
+    The rules are the paths of a trie over UTF-8 bytes. It is stored as a double array (Aoe 1989, in the layout of
     darts-clone). A node is one integer. The offset packed into it gives its base: ``base = node ^ offset``. A node's
     child by a byte is at ``base ^ byte``, if the label there is the byte. If a rule ends at a node, its child by byte 0
     holds the index of the replacement. Replacements are zero-terminated strings in a row.
@@ -215,7 +216,8 @@ class Normalizer:
 
     def _find_plain_characters(self) -> dict[int, str]:
         """The replacement of each plain character in a word of plain characters only, for ``str.translate``.
-         Plain characters are printable ASCII. They start no user-defined symbol, and become one character other than
+
+        Plain characters are printable ASCII. They start no user-defined symbol, and become one character other than
         white space. If a rule begins with two of them, none is plain. Most words have plain characters only.
         """
         characters = [chr(code) for code in range(ord("!"), 0x7F)]

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.tokenization.encoding import Pieces
-from bert.tokenization.piece_tokenizer import PieceTokenizer
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model
 from bert.tokenization.sentencepiece.normalizer import Normalizer
 from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
+from bert.tokenization.tokenizer import Tokenizer
 
 # The names of BERT's special tokens in models: BERT's, ALBERT's, and RoBERTa's.
 _SPECIAL_NAMES = {
@@ -34,7 +34,7 @@ _SPECIAL_NAMES = {
 }
 
 
-class SentencePieceTokenizer(PieceTokenizer):
+class SentencePieceTokenizer(Tokenizer):
     """Text to ids of a SentencePiece model's pieces, and back.
 
     As in the library, a control symbol in a text, such as ``[CLS]``, is ordinary text. A user-defined symbol is found
@@ -57,7 +57,7 @@ class SentencePieceTokenizer(PieceTokenizer):
     """
 
     def __init__(self, model_bytes: bytes, source: str = "the model"):
-        # PieceTokenizer.__init__ demands all special tokens. Here each is demanded when it is needed.
+        # Tokenizer.__init__ demands all special tokens. Here each is demanded when it is needed.
         self.model_bytes = model_bytes
         self._source = source
         model = self._model = parse_model(model_bytes, source)
@@ -158,7 +158,8 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     def pieces(self, text: str) -> Pieces:
         """The pieces of ``text``, with their offsets and words; no special tokens added.
-         Offsets are the library's, but without the white space around a piece: ``text[start:end]`` of "▁world" is
+
+        Offsets are the library's, but without the white space around a piece: ``text[start:end]`` of "▁world" is
         "world". One character may become several pieces, such as its bytes. Then the last one has it, and the others
         are empty.
         """
@@ -180,7 +181,8 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     def _pieces_of(self, text: str | Sequence[str]) -> Pieces:
         """The pieces of a model's input: without a "▁" that stands alone before a ``[MASK]``.
-         In training, ``[MASK]`` replaces "▁Paris", including the "▁". In "I love [MASK]" the library finds "▁" and
+
+        In training, ``[MASK]`` replaces "▁Paris", including the "▁". In "I love [MASK]" the library finds "▁" and
         "[MASK]". The model has never seen these side by side.
         """
         pieces = super()._pieces_of(text)
@@ -194,7 +196,8 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that these pieces spell, as in the library.
-         Control symbols leave nothing; with ``skip_special_tokens`` false they leave their names. Unknown pieces leave
+
+        Control symbols leave nothing; with ``skip_special_tokens`` false they leave their names. Unknown pieces leave
         " ⁇ ", or the model's own sign. Bytes that are not UTF-8 leave a replacement character.
 
         Raises:

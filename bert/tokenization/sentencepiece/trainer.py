@@ -26,7 +26,8 @@ def train_sentencepiece(
     max_texts: int = 1_000_000,
 ) -> bytes:
     """A model of ``vocab_size`` pieces: ``[PAD] [UNK] [CLS] [SEP] [MASK]``, then the learned ones.
-     The first four are control symbols, which no text can spell. ``[MASK]`` is a user-defined symbol: a user may type
+
+    The first four are control symbols, which no text can spell. ``[MASK]`` is a user-defined symbol: a user may type
     it, and it is one piece anywhere. The library runs on one thread, without sampling: the same texts give the same
     model.
 

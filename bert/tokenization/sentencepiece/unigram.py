@@ -148,7 +148,8 @@ class UnigramSegmenter:
 
 def best_cut_of_steps(steps: list[Step], length: int, score_before: float) -> tuple[list[tuple[int, int, int]], float]:
     """``UnigramSegmenter.best_cut`` of a text of this length, from a list of candidate steps.
-     A missing step must be in no cut that rounding could make the best. Then the cut and the sum are the same, as long
+
+    A missing step must be in no cut that rounding could make the best. Then the cut and the sum are the same, as long
     as no sum is below ``LOWEST_SUM``.
     """
     best = array("f", [-math.inf]) * (length + 1)

@@ -89,3 +89,13 @@ def test_blanks_are_filled_without_a_pooler_and_next_sentence_prediction(model, 
     save_file(kept, tmp_path / "model.safetensors")
     assert main(["fill-mask", str(tmp_path), "a [MASK]"]) == 0
     assert "[MASK] 1:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("started_as, shown", [("bin/bert", "bert"), ("bert/__main__.py", "python -m bert")])
+def test_the_help_shows_the_name_that_the_command_was_started_with(monkeypatch, capsys, started_as, shown):
+    monkeypatch.setattr("sys.argv", [started_as])
+    with pytest.raises(SystemExit):
+        main(["tokenize", "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: {shown} tokenize ")
+    assert main(["tokenize", "nowhere", "text"]) == 2
+    assert capsys.readouterr().err.startswith(f"{shown} tokenize: error: nowhere: ")
