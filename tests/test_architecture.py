@@ -1,8 +1,11 @@
 """The house keeps its plan: imports run one way, and what a user does not need is not loaded."""
 
 import ast
+import io
+import re
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,33 @@ def test_the_plan_has_no_circles():
 
     for room in MAY_IMPORT:
         below(room)
+
+
+def test_the_model_is_the_paper_and_little_else():
+    """At most 260 lines of code, and no device, number format or compiler."""
+    lines = 0
+    for path in (ROOT / "bert/model").glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert not re.search("cuda|device|dtype|autocast|compil", source), path
+        docstrings = {
+            line
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            for line in range(node.lineno, node.end_lineno + 1)
+        }
+        ignored = (
+            tokenize.COMMENT,
+            tokenize.NL,
+            tokenize.NEWLINE,
+            tokenize.INDENT,
+            tokenize.DEDENT,
+            tokenize.ENDMARKER,
+        )
+        tokens = [
+            token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in ignored
+        ]
+        lines += len({line for token in tokens for line in range(token.start[0], token.end[0] + 1)} - docstrings)
+    assert lines <= 260
 
 
 def test_every_room_is_on_the_plan():

@@ -86,36 +86,33 @@ class BertModel(nn.Module):
             return_hidden_states: fill ``hidden_states``.
             sequences: which tokens belong together. None: the batch is padded.
             selected: (selected,) indices of tokens: the last layer is computed for these and each [CLS] alone. None:
-                all. Not for a padded batch.
+                all.
 
         Raises:
-            ValueError: if a sequence is longer than max_position_embeddings, or attention_mask has another shape than
-                input_ids.
+            ValueError: if a sequence is longer than max_position_embeddings, if attention_mask has another shape than
+                input_ids, or if arguments of both forms are mixed.
         """
+        if (sequences is None and selected is not None) or (sequences is not None and attention_mask is not None):
+            raise ValueError("selected is for sequences end to end, and attention_mask for a padded batch")
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(input_ids)
         if sequences is None:
             padding = Padding.of_mask(attention_mask, input_ids)
-            tokens = padding.unpad(input_ids), padding.unpad(token_type_ids), None
+            tokens = padding.unpad(input_ids), padding.unpad(token_type_ids.expand_as(input_ids)), None
             return self.forward(*tokens, return_attention, return_hidden_states, padding.sequences).padded(padding)
-        if sequences.longest > self.config.max_position_embeddings:
-            raise ValueError(
-                f"the sequences are {sequences.longest} tokens long, but this model has "
-                f"{self.config.max_position_embeddings} position embeddings (max_position_embeddings): shorten them"
-            )
+        if sequences.longest > (most := self.config.max_position_embeddings):
+            raise ValueError(f"sequences of {sequences.longest} tokens are too long for {most} position embeddings")
 
         first, computed = sequences.first, selected
         if selected is not None and self.pooler is not None:
             computed = torch.cat([first, selected])  # the pooler reads the first token of each sequence
-        states, hidden_states, attentions = self.encoder(
-            self.embeddings(input_ids, token_type_ids, sequences.positions(input_ids)),
-            sequences, computed, return_attention, return_hidden_states,
-        )  # fmt: skip
+        embeddings = self.embeddings(input_ids, token_type_ids, sequences.positions(input_ids))
+        states, *others = self.encoder(embeddings, sequences, computed, return_attention, return_hidden_states)
         pooler_output = None
         if self.pooler is not None:
             pooler_output = self.pooler(states.index_select(0, first) if selected is None else states[: len(first)])
             states = states if selected is None else states[len(first) :]
-        return BertOutput(states, pooler_output, hidden_states, attentions)
+        return BertOutput(states, pooler_output, *others)
 
 
 def initialize_weights(module: nn.Module, config: BertConfig) -> None:

@@ -63,10 +63,8 @@ class Encoder(nn.Module):
                 states, weights = layer(states, states, sequences, sequences, return_attention)
             else:
                 indices, order = selected.sort()
-                from_sequences = sequences.select(indices)
-                states, weights = layer(
-                    states.index_select(0, indices), states, from_sequences, sequences, return_attention
-                )
+                from_states, from_sequences = states.index_select(0, indices), sequences.select(indices)
+                states, weights = layer(from_states, states, from_sequences, sequences, return_attention)
                 states = states.index_select(0, order.argsort())
             all_states += (states,) if return_hidden_states else ()
             all_weights += (weights,) if return_attention else ()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sequences:
     """Which tokens belong together.
 
@@ -53,7 +53,7 @@ class Sequences:
     def padding(self) -> "Padding":
         """The places of the tokens in a padded batch: a row for each sequence, as long as the longest."""
         lengths = self.lengths
-        longest = int(lengths.max())
+        longest = int(lengths.max()) if len(lengths) else self.longest
         skipped = (count(lengths) * longest - self.first).repeat_interleave(lengths)  # padding before each token
         return Padding(count(skipped) + skipped, len(lengths), longest)
 
@@ -63,7 +63,7 @@ def count(values: Tensor) -> Tensor:
     return torch.ones_like(values).cumsum(0) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Padding:
     """The places of tokens in a padded batch.
 

@@ -84,6 +84,28 @@ def test_a_mask_of_another_shape_is_refused(shape, model, input_ids):
         model(input_ids, attention_mask=mask)
 
 
+def test_token_types_are_broadcast_and_another_shape_is_refused(model, input_ids):
+    types = torch.tensor([[0, 0, 0, 1, 1, 1, 1]])
+    expected = model(input_ids, types.repeat(3, 1)).last_hidden_state
+    assert close(model(input_ids, types).last_hidden_state, expected)
+    for shape in ((3, LENGTH + 2), (4, LENGTH), (2, LENGTH)):
+        with pytest.raises(RuntimeError, match="expanded size"):
+            model(input_ids, torch.zeros(shape, dtype=torch.int64))
+
+
+def test_arguments_of_a_padded_batch_and_of_sequences_are_not_mixed(model, input_ids):
+    with pytest.raises(ValueError, match="selected is for sequences end to end"):
+        model(input_ids, selected=torch.tensor([1]))
+    with pytest.raises(ValueError, match="attention_mask for a padded batch"):
+        model(input_ids[0], attention_mask=torch.ones(LENGTH), sequences=sequences_of([LENGTH]))
+
+
+def test_a_batch_of_no_sequences_has_no_states(model, input_ids):
+    output = model(input_ids[:0], return_attention=False)
+    assert output.last_hidden_state.shape == (0, LENGTH, 15)
+    assert output.pooler_output.shape == (0, 15)
+
+
 def test_without_segments_all_is_segment_a(model, input_ids):
     states = model(input_ids).last_hidden_state
     assert states.equal(model(input_ids, torch.zeros_like(input_ids)).last_hidden_state)
