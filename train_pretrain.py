@@ -1,4 +1,4 @@
-"""Pretrains a BERT from nothing: corpus -> vocabulary -> shards -> masked language model and next sentence prediction.
+"""Pretrains a BERT from nothing: corpus -> vocabulary -> tokenized corpus -> the two tasks.
 
     python train_pretrain.py                                # the built-in corpus, a small model, minutes on two cores
     python train_pretrain.py --corpus wiki/*.txt --size base --vocab vocab.txt --output runs/base --precision bf16
@@ -70,32 +70,32 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint."""
     directory, log = Path(settings.output), make_log(processes)
     tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log))
-    shards = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
+    corpus = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
 
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
-    run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": shards.checksum})
+    run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
     if settings.resume:
         resume(run, settings)
     training = processes.on_all(lambda: PretrainingBatches(
-        shards, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
+        corpus, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, run.progress.position,
     ))  # fmt: skip
-    heldout = processes.on_all(lambda: list(heldout_batches(settings, shards, tokenizer, processes)))
+    heldout = processes.on_all(lambda: list(heldout_batches(settings, corpus, tokenizer, processes)))
     schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, settings.max_minutes)
 
     if processes.is_main_process:
         save_settings(directory, settings)
         save_tokenizer(directory, tokenizer)
-    log(describe(settings, run, shards, schedule, training.updates_per_epoch))
+    log(describe(settings, run, corpus, schedule, training.updates_per_epoch))
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0 and measures:
             alone = Processes(0, 1, torch.device("cpu"))  # the baseline counts the examples of all processes
-            examples = heldout_batches(settings, shards, tokenizer, alone)
-            loss, accuracy = processes.broadcast(lambda: unigram_baseline(shards, examples))
+            examples = heldout_batches(settings, corpus, tokenizer, alone)
+            loss, accuracy = processes.broadcast(lambda: unigram_baseline(corpus, examples))
             reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.metadata)
             reporter.log(
                 f"Guessing the masked pieces by their frequency alone would give a held-out loss of {loss:.3f} nats, "
@@ -123,7 +123,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     run.log_end(ended)
     with run.evaluation():
         if processes.is_main_process:
-            fill_in_blanks(model, tokenizer, shards, log)
+            fill_in_blanks(model, tokenizer, corpus, log)
     log(next_commands(settings, ended))
     return 130 if ended == "interrupted" else 0
 
@@ -201,11 +201,11 @@ def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokeniz
 
 
 def heldout_batches(
-    settings: PretrainingSettings, shards: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
+    settings: PretrainingSettings, corpus: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
 ) -> Iterator[Batch]:
     """One pass over examples of the held-out documents, the same each time."""
     return evaluation_batches(
-        shards, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
+        corpus, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
         processes.world_size, settings.eval_examples,
     )  # fmt: skip
 

@@ -141,7 +141,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
     training = shared.add_training_arguments(parser)
-    add_number(training, "--seeds", shared.positive, "runs, from as many seeds; the report has mean and spread (1)")
+    add_number(
+        training, "--seeds", shared.positive, "runs, from as many seeds; the report has mean and standard deviation (1)"
+    )
     add_number(training, "--early-stopping", shared.positive, "stop after this many evaluations without a better one")
     add_number(training, "--dropout", shared.probability, "of hidden states and attention weights (the checkpoint's)")
     add_number(training, "--reinitialize-layers", shared.whole, "top layers that start untrained (0)")

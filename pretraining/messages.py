@@ -11,7 +11,7 @@ from pretraining.settings import PretrainingSettings
 
 
 def describe(
-    settings: PretrainingSettings, run: Run, shards: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
+    settings: PretrainingSettings, run: Run, corpus: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
 ) -> str:
     """The run that is about to start, for the user to check."""
     config = run.trainable.config
@@ -19,8 +19,8 @@ def describe(
     return (
         f"Model:  {settings.size}, {config.num_hidden_layers} layers of {config.hidden_size}, "
         f"{parameters:,} parameters.\n"
-        f"Corpus: {shards.number_of_documents:,} documents, {len(shards.tokens):,} pieces of a vocabulary of "
-        f"{config.vocab_size:,}; {len(shards.held_out):,} documents are held out.\n"
+        f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
+        f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.\n"
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"(about {schedule.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
         f"Device: {run.description}.\n"
@@ -30,16 +30,16 @@ def describe(
 
 
 def fill_in_blanks(
-    model: BertForPreTraining, tokenizer: Tokenizer, shards: TokenizedCorpus, log: Log, count: int = 3
+    model: BertForPreTraining, tokenizer: Tokenizer, corpus: TokenizedCorpus, log: Log, count: int = 3
 ) -> None:
     """Shows the model at work. It guesses the middle word of a sentence in each of a few held-out documents.
 
     These are the first suitable sentences, whatever the model makes of them.
     """
     shown = 0
-    for document in shards.held_out.tolist():
-        for sentence in range(shards.document_starts[document], shards.document_starts[document + 1]):
-            ids = shards.tokens[shards.sentence_starts[sentence] : shards.sentence_starts[sentence + 1]].tolist()
+    for document in corpus.held_out.tolist():
+        for sentence in range(corpus.document_starts[document], corpus.document_starts[document + 1]):
+            ids = corpus.tokens[corpus.sentence_starts[sentence] : corpus.sentence_starts[sentence + 1]].tolist()
             blank = len(ids) // 2
             if not 10 <= len(ids) <= 25 or any(tokenizer.continues_word[piece] for piece in ids[blank : blank + 2]):
                 continue

@@ -3,6 +3,13 @@
 The plain form is the equation. It stands in ``bert.model``, ``bert.heads`` or ``bert.training`` and is marked with
 ``@sooner``. A kernel takes the same arguments. If it cannot compute them, it returns NotImplemented, and the plain form
 runs. Inside ``with fast.off():`` plain forms always run.
+
+Gains over the plain forms, forward and backward, on two cores in float32 (``python -m benchmarks.kernels``):
+
+    attention.py          1.1 times as fast; 1.2 with dropout          attend
+    dropout.py            2.0                                          dropout
+    vocabulary_loss.py    1.7, and no table of all scores in memory    vocabulary_cross_entropy
+    optimizer.py          3.3                                          fused_update
 """
 
 import contextlib

@@ -56,6 +56,8 @@ class BertForRelationExtraction(nn.Module):
             entity_positions: (batch, 2) the columns of the first and the second entity's start markers. For sequences
                 end to end, ``selected`` has both markers of each sequence in turn, (2 * sequences,).
         """
+        if entity_positions is None and options.get("selected") is None:
+            raise ValueError("entity_positions is missing: the columns of both entities' start markers, (batch, 2)")
         encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         states = encoder.last_hidden_state
         if entity_positions is not None:

@@ -15,7 +15,8 @@ from bert.model.bert import BertModel, BertOutput, initialize_weights
 class SpanOutput:
     """
     Attributes:
-        start_logits, end_logits: (batch, seq), the score of each token as the answer's first and last.
+        start_logits, end_logits: (batch, seq), the score of each token as the answer's first and last. Padding has one
+            too, which means nothing.
         encoder: what BertModel gave.
     """
 

@@ -48,6 +48,8 @@ class BertForExtractiveSummarization(nn.Module):
             sentence_positions: (sentences,) the [CLS] of the sentences to score, row * seq + column. For sequences end
                 to end, ``selected`` has them.
         """
+        if sentence_positions is None and options.get("selected") is None:
+            raise ValueError("sentence_positions is missing: the [CLS] of each sentence, as row * seq + column")
         encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         states = encoder.last_hidden_state
         if sentence_positions is not None:

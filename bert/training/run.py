@@ -238,6 +238,8 @@ def assemble(
     precision.cast_layer_norms(model)
     if settings.shard and processes.world_size > 1:
         shard(model)
+    elif settings.shard:
+        log("Note: --shard changes nothing in a single process; start several with torchrun.")
     torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
     return Run(
         directory=Path(settings.output),

@@ -164,18 +164,22 @@ def newest_state(directory: Path) -> tuple[Path, dict[str, Any], list[str]]:
         complaints.append(f"{path}: {damage}")
     found = "; ".join(complaints) or "it holds no state"
     if not complaints and list(directory.glob("step-*.pt")):
-        found = "an earlier version of this program saved its states, in another format"
-    raise InputError(f"--resume: nothing to resume from in {directory} ({found}); leave out --resume to start anew")
+        raise InputError(
+            f"--resume: an earlier version of this program saved the states in {directory}, in another format; resume "
+            f"them with that version, or begin another run under another --output (its model still loads)"
+        )
+    raise InputError(f"--resume: nothing to resume from in {directory} ({found}); begin another run")
 
 
 def _damage(path: Path) -> str | None:
     try:
         lines = (path / CHECKSUMS).read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in lines:
-            digest, _, name = line.partition("  ")
-            if _digest(path / name) != digest:
-                return f"is damaged (the checksum of {name} differs)"
-        return None if lines else f"is damaged ({CHECKSUMS} is empty)"
+        digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        # Names that are no file of this folder are not opened: they could lead anywhere.
+        for name in sorted(digests.keys() ^ {file.name for file in path.iterdir()} - {CHECKSUMS}):
+            return f"cannot be read ({name} is in {CHECKSUMS} or in the folder, and not in both)"
+        differs = [name for name, digest in sorted(digests.items()) if _digest(path / name) != digest]
+        return f"is damaged (the checksum of {differs[0]} differs)" if differs else None
     except OSError as error:
         return f"cannot be read ({error.filename}: {error.strerror})"
 
@@ -195,8 +199,8 @@ def load_tensors(path: Path, tensors: dict[str, Any]) -> None:
     except CheckpointException as error:
         cause = next(iter(error.failures.values()))[0]
         raise InputError(
-            f"{path}: holds other weights than this run's ({type(cause).__name__}: "
-            f"{(str(cause).splitlines() or [''])[0]}); put back a copy of it, or begin another run"
+            f"{path}: cannot be read, or holds other weights than this run's ({type(cause).__name__}: "
+            f"{(str(cause).splitlines() or [''])[0][:200]}); put back a copy of it, or begin another run"
         ) from error
 
 

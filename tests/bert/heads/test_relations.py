@@ -1,5 +1,6 @@
 """The head for relations reads the two start markers, and nothing else."""
 
+import pytest
 import torch
 
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
@@ -40,6 +41,11 @@ def test_the_score_is_of_the_two_markers_states_side_by_side():
     states = output.encoder.last_hidden_state
     both = torch.cat([states[1, 4], states[1, 2]])
     torch.testing.assert_close(output.logits[1], model.classifier.weight @ both + model.classifier.bias)
+
+
+def test_without_positions_it_says_what_is_missing():
+    with pytest.raises(ValueError, match="entity_positions is missing"):
+        make_model()(make_batch()["input_ids"])
 
 
 def test_which_entity_is_the_first_matters():

@@ -1,5 +1,6 @@
 """The head for summaries scores the [CLS] of each sentence, and nothing else."""
 
+import pytest
 import torch
 
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
@@ -39,6 +40,11 @@ def test_a_sentences_score_is_of_the_state_at_its_position():
     states = output.encoder.last_hidden_state
     for logit, state in zip(output.logits, (states[0, 0], states[0, 3], states[0, 7], states[1, 0], states[1, 5])):
         torch.testing.assert_close(logit, model.classifier.weight[0] @ state + model.classifier.bias[0])
+
+
+def test_without_positions_it_says_what_is_missing():
+    with pytest.raises(ValueError, match="sentence_positions is missing"):
+        make_model()(make_batch()["input_ids"])
 
 
 def test_the_loss_is_a_yes_or_no_for_each_sentence():

@@ -84,6 +84,18 @@ def test_a_state_that_cannot_be_read_is_reported_and_the_one_before_it_is_used(t
     assert len(complaints) == 2 and all("cannot be read" in complaint and file in complaint for complaint in complaints)
 
 
+@pytest.mark.parametrize("listed", ["short", "none", "elsewhere"])
+def test_a_state_whose_checksums_are_of_other_files_is_not_whole(tmp_path, listed):
+    saved(tmp_path, 1, 2)
+    sums = tmp_path / "step-00000002" / "SHA256SUMS"
+    lines = sums.read_text().splitlines(keepends=True)
+    changed = {"short": lines[:1] + lines[2:], "none": [], "elsewhere": [*lines, "aa  /dev/zero\n"]}[listed]
+    sums.write_text("".join(changed))
+    _, metadata, complaints = newest_state(tmp_path)
+    assert metadata["step"] == 1
+    assert "is in SHA256SUMS or in the folder, and not in both" in complaints[0]
+
+
 def test_what_was_just_saved_is_kept_whatever_else_there_is(tmp_path):
     saved(tmp_path, 9_000, 9_500, 100)
     assert names(tmp_path) == ["step-00000100", "step-00009500"]
@@ -94,7 +106,10 @@ def test_nothing_to_resume_from_is_said(tmp_path):
         with pytest.raises(InputError, match="nothing to resume from"):
             newest_state(directory)
     (tmp_path / "step-00000001.pt").touch()
-    with pytest.raises(InputError, match="an earlier version of this program saved its states, in another format"):
+    with pytest.raises(
+        InputError,
+        match=r"an earlier version of this program saved the states in .* begin another run under another --output",
+    ):
         newest_state(tmp_path)
     saved(tmp_path, 1)
     (tmp_path / "step-00000001" / "run.pt").write_bytes(b"")
@@ -141,7 +156,7 @@ def test_other_weights_are_one_sentence(tmp_path):
     saved(tmp_path, 1)
     path = newest_state(tmp_path)[0]
     for tensors in ({"model": {"other": torch.zeros(3)}}, {"model": {"weights": torch.zeros(4)}}):
-        with pytest.raises(InputError, match="step-00000001: holds other weights than this run's"):
+        with pytest.raises(InputError, match="step-00000001: cannot be read, or holds other weights than this run's"):
             load_tensors(path, tensors)
 
 
