@@ -28,8 +28,8 @@ class SpanOutput:
 class BertForQuestionAnswering(nn.Module):
     """Scores each token by the products of its state with a start vector and with an end vector.
 
-    Source: Devlin et al. 2018, section 4.2 (and 4.3: a question without an answer has its span at [CLS]);
-    google-research/bert ``run_squad.py``, ``create_model``, which has no dropout here either.
+    Source: Devlin et al. 2018, section 4.2. A question without an answer has its span at [CLS] (section 4.3). There is
+    no dropout here, as in google-research/bert ``run_squad.py``, ``create_model``.
     """
 
     def __init__(self, config: BertConfig):
@@ -50,9 +50,9 @@ class BertForQuestionAnswering(nn.Module):
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """The mean of the start's and the end's cross-entropy, each a choice among the tokens of the input.
 
-        The mean is ``run_squad.py``'s; the paper (section 4.2) has the sum, twice as much. A departure: there, padding
-        takes part in the choice, so a loss depends on the length of the other inputs of the batch. Here it does not,
-        and micro-batches and processes may be cut anywhere.
+        ``run_squad.py`` takes the mean. The paper (section 4.2) has the sum, twice as much. A departure: there, padding
+        takes part in the choice. So a loss depends on the length of the batch's other inputs. Here it does not, and
+        micro-batches and processes may be cut anywhere.
 
         Args:
             batch: selects all tokens. Its start_positions and end_positions are (sequences,) integers, counted in each

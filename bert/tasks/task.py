@@ -4,6 +4,7 @@ A ``Kind`` is a row of the table in ``kinds.py``: how to read files, make inputs
 kind with the examples of a run: its training batches, and how a model does on a set.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ class Row(NamedTuple):
     target: Any  # of its example
 
 
-class Task:
+class Task(ABC):
     """A kind of task with its examples.
 
     Args:
@@ -109,20 +110,20 @@ class Task:
 
     # ---- what a kind says ----
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 (most kinds have nothing to prepare)
         """Checks options and settles those that depend on the examples, once all sets are there."""
 
+    @abstractmethod
     def targets(self, examples: Sequence[Any], source: str) -> Sequence[Any]:
         """The target of each example, such as the index of its label.
 
         Raises:
             InputError: if an example has a label that was not trained on.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(self, model: Any, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, Loss]:
         """The head's losses of predictions, by name."""
-        raise NotImplementedError
 
     @property
     def model_arguments(self) -> dict[str, Any]:

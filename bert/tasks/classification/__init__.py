@@ -1,1 +1,1 @@
-"""A class, several classes or a number for a text or a pair of texts."""
+"""A class, several classes or a number for each text or pair."""

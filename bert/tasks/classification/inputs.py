@@ -1,4 +1,4 @@
-"""Texts, or pairs of texts -> windows, of which the head reads the pooled [CLS]."""
+"""Texts or pairs -> windows. The head reads their pooled [CLS]."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from bert.tokenization.tokenizer import Tokenizer
 
 
 def text_inputs(tokenizer: Tokenizer, examples: Sequence[Example], options: Options, source: str = "") -> Inputs:
-    """The windows of each text or pair; all examples are texts, or all are pairs."""
+    """The windows of each text or pair. All examples are texts, or all are pairs."""
     firsts = [example.first for example in examples]
     is_single = examples[0].second is None
     seconds = None if is_single else [example.second or "" for example in examples]

@@ -1,4 +1,4 @@
-"""Accuracy, F1 and correlations of predicted labels, and what the report shows of them."""
+"""Accuracy, F1 and correlations of predicted labels, and their report."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def measure_labels(
     in_full: bool,
     problem_type: str = SINGLE,
 ) -> Evaluation:
-    """The metrics of a set; in full also the predictions, the confusion matrix, each class and the worst mistakes."""
+    """The metrics of a set. In full: also predictions, confusion matrix, each class, the worst mistakes."""
     truth = label_ids(examples, labels, problem_type, "")
     probabilities = np.stack([scores.probabilities for scores in predictions]).astype(np.float64)
     metrics = _metrics(truth, probabilities, problem_type)
