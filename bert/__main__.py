@@ -68,6 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", metavar="FILE", help="the file to write (default: the terminal)")
     predict.add_argument("--summary-sentences", type=positive, metavar="N", help="most sentences of a summary")
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
+    predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
     predict.set_defaults(function=run_predict)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
     embed.add_argument("run", help="a directory with a checkpoint")
@@ -96,7 +97,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reading_given(given: argparse.Namespace) -> dict[str, Any]:
     """The reading settings; None for each that was not given."""
-    names = "text_column text_pair_column header max_length long_texts summary_sentences null_threshold"
+    names = "text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold"
     return {name: getattr(given, name, None) for name in names.split()}
 
 

@@ -46,7 +46,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
         training, dev = kind.hold_out(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
         log(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
-    metric = check_metric(settings.metric or (known.metric if known else None), kind, labels)
+    metric = check_metric(settings.metric, kind, labels, known.metric if known else None)
     options = Options(
         settings.max_length,
         settings.long_texts,
@@ -82,6 +82,7 @@ def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns
     given = {
         "text": settings.text_column, "text_pair": settings.text_pair_column, "label": settings.label_column,
         "header": settings.header, "separator": settings.label_separator,
+        "word": settings.word_column, "tag": settings.tag_column,
     }  # fmt: skip
     return columns._replace(**{name: value for name, value in given.items() if value is not None})
 
@@ -102,6 +103,7 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             sets = {name: (str(path), list(kind.read(path, columns, True))) for name, path in files.items()}
+            sets = kind.settle(sets)
         for warning in caught:
             log(f"Note: {warning.message}.")
         return sets
@@ -110,14 +112,15 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}
 
 
-def check_metric(asked: str | None, kind: Kind, labels: Sequence[str] | None) -> str:
-    """The metric that selects the best epoch: the one asked for, or the kind's first.
+def check_metric(asked: str | None, kind: Kind, labels: Sequence[str] | None, usual: str | None = None) -> str:
+    """The metric that selects the best epoch: the one asked for, or the known task's usual one, or the kind's first.
 
     Raises:
         InputError: if the task has no such metric.
     """
     of_two = kind.metrics_of_two_labels if labels is not None and len(labels) == 2 else ()
-    metrics = (*kind.metrics, *of_two)
+    by_labels = labels is not None and kind.metrics_of_labels
+    metrics = (*(by_labels(labels) if by_labels else kind.metrics), *of_two)
     if asked is not None and asked not in metrics:
         raise InputError(f"--metric {asked}: of this task, {', '.join(metrics)} are measured")
-    return asked or metrics[0]
+    return asked or (usual if usual in metrics else metrics[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bert.errors import InputError
-from bert.tasks.kinds import KINDS, TRAINING_COLUMNS
+from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
 from bert.training import settings as shared
@@ -34,6 +34,8 @@ class FinetuningSettings(TrainingSettings):
     label_column: str | None = None
     header: bool | None = None
     label_separator: str = ","
+    word_column: str | None = None
+    tag_column: str | None = None
     problem: str | None = None
     metric: str | None = None
     long_texts: str = "head"
@@ -74,7 +76,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     given = vars(parser.parse_args(command_line))
     defaults = FinetuningSettings()
     if not given.keys() & {"task", "data", "train", "resume"}:
-        for name in sorted(given.keys() & (TRAINING_COLUMNS | {"problem", "label_separator"})):
+        for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
     kind = kind_of(given.get("problem"), given.get("task"))
@@ -120,6 +122,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(task, "--header", "the first row names the columns (it does)")
     task.add_argument("--problem", choices=tuple(KINDS), help="what a label is (one name of several: single-label)")
     task.add_argument("--label-separator", metavar="CHARACTER", help="between an example's labels, multi-label (,)")
+    task.add_argument("--word-column", metavar="N", help="for tagging: the words' column, by number; a key in JSON (1)")
+    task.add_argument("--tag-column", metavar="N", help="the tags' column; -1: the last one (-1)")
     task.add_argument(
         "--class-weights", nargs="+", action="extend", metavar="W",
         help="'balanced', or LABEL=WEIGHT for each label (one that begins with '-': --class-weights=-1=2)",

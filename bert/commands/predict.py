@@ -1,5 +1,7 @@
 """``python -m bert predict``: a file of texts in, a file of predictions out."""
 
+import sys
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,10 +26,10 @@ def predict_file(
 ) -> None:
     """Writes a line of TSV for each text of a file: its prediction. Texts are streamed, in order.
 
-    A tagger writes a line for each word, and an empty line after each text. Spans need questions with their contexts:
-    a table, or SQuAD's JSON. Relations, choices and summaries need the form of the training file. Labels are skipped.
-    In ``given``, a flag that was not given is None. Raises an InputError if it cannot read the file. Also if a flag
-    would change nothing.
+    A tagger writes a line for each word, and an empty line after each sentence. Its file has texts, or a word in each
+    line; a note on stderr says how it was read. Spans need questions with their contexts: a table, or SQuAD's JSON.
+    Relations, choices and summaries need the form of the training file. Labels are skipped. In ``given``, a flag that
+    was not given is None. Raises an InputError if it cannot read the file. Also if a flag would change nothing.
     """
     columns, options, trained_on_pairs = reading_of(run, path, given)
     kind = kind_of_run(run)
@@ -47,7 +49,11 @@ def predict_file(
             f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
             f"name a model that was trained on pairs"
         )
-    examples = first_checked(kind.read(path, columns, False))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        examples = first_checked(kind.read(path, columns, False))
+    for warning in caught:
+        print(f"Note: {warning.message}.", file=sys.stderr)
     model: Any = load_checkpoint(run, kind.head).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)

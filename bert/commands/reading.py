@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from bert.checkpoints.directory import load_config
 from bert.errors import InputError
-from bert.files.tables import table_format
 from bert.files.whole import read_json_object
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES, Columns, Options
 from bert.tokenization.encoding import room_for_pieces
 
 Item = TypeVar("Item")
+_SAVED = ("text", "text_pair", "header", "separator", "word")  # the columns that a run remembers
 
 
 class Reading(NamedTuple):
@@ -36,11 +36,13 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Read
         raise InputError(f"{file}: is damaged (no {', '.join(sorted(lacking))}); put back what fine-tuning wrote")
     columns = _columns(saved.get("columns") or {}, file)
     trained_on_pairs = columns.text_pair is not None
-    if table_format(path) == "txt":
+    if ".txt" in map(str.lower, Path(path).suffixes[-2:]):
         columns = columns._replace(text="text", text_pair=None)
-    names = {"text": "text_column", "text_pair": "text_pair_column", "header": "header"}
+    names = {"text": "text_column", "text_pair": "text_pair_column", "header": "header", "word": "word_column"}
     asked = {name: given.get(flag) for name, flag in names.items()}
     columns = columns._replace(**{name: value for name, value in asked.items() if value is not None})
+    if asked["word"] is not None or asked["text"] is not None or asked["header"] is not None:
+        columns = columns._replace(is_table=asked["word"] is None)
 
     values = {
         "max_length": saved.get("max_length", longest),
@@ -74,6 +76,6 @@ def first_checked(items: Iterable[Item]) -> Iterator[Item]:
 
 def _columns(saved: Any, file: Path) -> Columns:
     are_names = isinstance(saved, dict) and all(isinstance(saved.get(name, ""), str) for name in ("text", "separator"))
-    if not are_names or not isinstance(saved.get("text_pair"), str | None):
+    if not are_names or not all(isinstance(saved.get(name), str | None) for name in ("text_pair", "word")):
         raise InputError(f"{file}: is damaged (columns); an object with columns' names as texts was expected")
-    return Columns(**{name: saved[name] for name in ("text", "text_pair", "header", "separator") if name in saved})
+    return Columns(**{name: saved[name] for name in _SAVED if name in saved})

@@ -39,15 +39,16 @@ from bert.tasks.summaries.predict import predict_sentences, summary_rows
 from bert.tasks.summaries.read import read_documents
 from bert.tasks.summaries.task import SummaryTask
 from bert.tasks.tagging.inputs import sentence_inputs
-from bert.tasks.tagging.measure import measure_tags
+from bert.tasks.tagging.measure import ENTITY_METRICS, measure_tags, metrics_of_tags
 from bert.tasks.tagging.predict import predict_tags, tag_rows
-from bert.tasks.tagging.read import find_tags, read_sentences
+from bert.tasks.tagging.read import find_tags, read_sentences, settle_tags
 from bert.tasks.tagging.task import TaggingTask
 from bert.tasks.task import Kind
 
 IN_WINDOWS = "go in windows"
 TEXT_COLUMNS = frozenset({"text_column", "text_pair_column", "header"})
 TRAINING_COLUMNS = TEXT_COLUMNS | {"label_column"}
+TAG_COLUMNS = frozenset({"word_column", "tag_column"})
 
 _classification = partial(
     Kind,
@@ -94,8 +95,11 @@ KINDS: dict[str, Kind] = {
         task=TaggingTask,
         find_labels=find_tags,
         hold_out=hold_out,
-        metrics=("f1", "precision", "recall", "accuracy"),
-        column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"},
+        settle=settle_tags,
+        metrics=ENTITY_METRICS,
+        metrics_of_labels=metrics_of_tags,
+        flags=TAG_COLUMNS,
+        column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"} | {"word_column"},
         long_text_handling=IN_WINDOWS,
     ),
     "spans": Kind(

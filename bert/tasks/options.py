@@ -16,6 +16,9 @@ class Columns(NamedTuple):
     header: bool = True  # whether the first row names the columns
     separator: str = ","  # between the labels of one example; JSON lines have a list instead
     has_damage: bool = False  # whether some published rows lack a field: they are skipped with a warning
+    word: str | None = None  # of tagged words: a column's number, or a key of JSON lines; None: the file shows it
+    tag: str | None = None  # of their tags
+    is_table: bool | None = None  # whether a tagger's file is a table of texts, not of words; None: the file shows it
 
 
 @dataclass(frozen=True)
@@ -29,4 +32,4 @@ class Options:
     class_weights: str | dict[str, float] | None = None  # "balanced", or a weight for each label
     summary_sentences: int = SUMMARY_SENTENCES  # the most sentences of a summary
     null_threshold: float | None = None  # how far "no answer" must lead; None: every question has an answer
-    fitting_tags: bool = False  # whether predicted tags must fit together as BIO has it
+    fitting_tags: bool = False  # whether tags mark entities, and predicted ones must fit together as BIO has it

@@ -42,8 +42,12 @@ class Kind:
     task: Callable[..., "Task"]  # makes a task of this kind from the examples of a run
     metrics: tuple[str, ...]  # the first one selects the best epoch unless --metric names another
     metrics_of_two_labels: tuple[str, ...] = ()  # further metrics of a task with two labels
+    # labels -> the metrics, if they depend on the labels
+    metrics_of_labels: Callable[[Sequence[str]], tuple[str, ...]] | None = None
     # (examples, source) -> the labels in the order of the model's outputs; None: the kind has no labels
     find_labels: Callable[[Sequence[Any], str], list[str]] | None = None
+    # the sets, as (source, examples) by name -> the sets, after what the training file decides for the others
+    settle: Callable[[dict[str, tuple[str, list[Any]]]], dict[str, tuple[str, list[Any]]]] = lambda sets: sets
     # examples -> (training, validation), if there is no validation file
     hold_out: Callable[[Sequence[Any]], tuple[list[Any], list[Any]]]
     flags: frozenset[str] = frozenset()  # the flags that this kind heeds, and not every kind does

@@ -13,7 +13,7 @@ def test_each_known_task_has_its_kind_and_a_metric_of_it():
     for name, known in KNOWN_TASKS.items():
         kind = kind_of(None, name)
         assert kind is KINDS[known.problem]
-        assert check_metric(known.metric, kind, ["0", "1"]) == known.metric
+        assert check_metric(known.metric, kind, ["O", "B-X"]) == known.metric
 
 
 def test_the_flag_goes_before_the_known_task_and_one_label_is_the_default():
@@ -35,3 +35,12 @@ def test_f1_of_classes_is_that_of_two():
     with pytest.raises(InputError, match="--metric f1"):
         check_metric("f1", kind, ["a", "b", "c"])
     assert check_metric("f1", KINDS["tagging"], ["O", "B-A", "B-B"]) == "f1"
+
+
+def test_tags_that_are_no_entities_have_their_own_metrics_and_the_known_tasks_only_where_it_is_one():
+    kind, labels = KINDS["tagging"], ["DET", "NOUN"]
+    assert check_metric(None, kind, labels) == check_metric(None, kind, labels, "f1") == "accuracy"
+    assert check_metric(None, kind, ["O", "B-X"], "recall") == "recall"
+    assert check_metric("macro_f1", kind, labels) == "macro_f1"
+    with pytest.raises(InputError, match="--metric f1: of this task, accuracy, macro_f1 are measured"):
+        check_metric("f1", kind, labels)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bert.tasks.options import Options
-from bert.tasks.tagging.read import TaggedSentence
+from bert.tasks.tagging.sentence import TaggedSentence
 from bert.tasks.windows import Inputs, Window, in_windows, most_context
 from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.tokenizer import Tokenizer

@@ -1,24 +1,27 @@
-"""Precision, recall and F1 of entities, counted as CoNLL's script ``conlleval`` counts them."""
+"""How good predicted tags are.
+
+Entities are counted as CoNLL's script ``conlleval`` counts them: precision, recall and F1. Tags that mark no entities,
+such as parts of speech, have their accuracy measured, and the mean of each tag's F1.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from bert.tasks.metrics import Counts
 from bert.tasks.options import Options
 from bert.tasks.page import WORST_SHOWN, counts_table, table
 from bert.tasks.report import Evaluation
-from bert.tasks.tagging.predict import WordTags
-from bert.tasks.tagging.read import TaggedSentence
-from bert.tasks.tagging.tag_sequences import OUTSIDE
+from bert.tasks.tagging.predict import WordTags, tags_of_words
+from bert.tasks.tagging.schemes import are_entities, find_entities
+from bert.tasks.tagging.sentence import TaggedSentence
+
+ENTITY_METRICS = ("f1", "precision", "recall", "accuracy")
+TAG_METRICS = ("accuracy", "macro_f1")
 
 
-class Entity(NamedTuple):
-    """An entity of a type: the words from ``start`` up to, not including, ``end``."""
-
-    type: str
-    start: int
-    end: int
+def metrics_of_tags(labels: Sequence[str]) -> tuple[str, ...]:
+    """The metrics that are measured; the first one selects the best epoch."""
+    return ENTITY_METRICS if are_entities(labels) else TAG_METRICS
 
 
 def measure_tags(
@@ -28,21 +31,21 @@ def measure_tags(
     options: Options,
     in_full: bool,
 ) -> Evaluation:
-    """The metrics of entities, and the accuracy of all tags. A word without a piece is tagged O."""
-    predicted = []
-    for sentence, prediction in zip(sentences, predictions):
-        tags = [OUTSIDE] * len(sentence.words)
-        for word, tag in zip(prediction.words, prediction.tags):
-            tags[word] = labels[tag]
-        predicted.append(tags)
-    counts, by_type = count_entities([sentence.tags for sentence in sentences], predicted)
-    right = sum(sum(map(str.__eq__, sentence.tags, tags)) for sentence, tags in zip(sentences, predicted))
-    metrics = {
-        "f1": counts.f1,
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "accuracy": right / sum(map(len, predicted)),
-    }
+    """The metrics of entities and the accuracy of all tags; or the metrics of tags that mark no entities."""
+    truth = [sentence.tags for sentence in sentences]
+    predicted = [
+        tags_of_words(len(sentence.words), prediction, labels) for sentence, prediction in zip(sentences, predictions)
+    ]
+    by_tag = count_tags(truth, predicted)
+    accuracy = sum(counts.right for counts in by_tag.values()) / sum(map(len, truth))
+    if are_entities(labels):
+        counts, by_type = count_entities(truth, predicted)
+        metrics = {"f1": counts.f1, "precision": counts.precision, "recall": counts.recall, "accuracy": accuracy}
+        section = ("Entities by type", counts_table("type", by_type))
+    else:
+        f1 = [by_tag[label].f1 for label in labels if label in by_tag]
+        metrics = {"accuracy": accuracy, "macro_f1": sum(f1) / len(f1)}
+        section = ("Words by tag", counts_table("tag", by_tag))
     if not in_full:
         return Evaluation(metrics)
     return Evaluation(
@@ -54,32 +57,11 @@ def measure_tags(
             for place in range(len(tags))
         ],
         sections=[
-            ("Entities by type", counts_table("type", by_type)),
+            section,
             ("Most mistakes", table(["line", "wrong", "words with their true and predicted tags"],
                                     _worst(sentences, predicted))),
         ],
     )  # fmt: skip
-
-
-def find_entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities of a sentence, in order; tags may be BIO or BIOES, and ill-formed.
-
-    I or E goes on with the entity before, if the types agree and it has not ended (with E or S). Any other tag than O
-    begins an entity. conlleval reads predictions in the same way.
-
-    >>> find_entities(["B-PER", "I-PER", "I-LOC", "O", "I-PER"])
-    [Entity(type='PER', start=0, end=2), Entity(type='LOC', start=2, end=3), Entity(type='PER', start=4, end=5)]
-    """
-    entities: list[Entity] = []
-    previous, previous_type = OUTSIDE, ""
-    for place, tag in enumerate(tags):
-        prefix, _, kind = tag.partition("-")
-        if prefix in ("I", "E") and previous in ("B", "I") and kind == previous_type:
-            entities[-1] = entities[-1]._replace(end=place + 1)
-        elif prefix != OUTSIDE:
-            entities.append(Entity(kind, place, place + 1))
-        previous, previous_type = prefix, kind
-    return entities
 
 
 def count_entities(
@@ -100,6 +82,18 @@ def count_entities(
         right.update(entity.type for entity in set(expected) & set(guessed))
     by_type = {kind: Counts(true[kind], found[kind], right[kind]) for kind in sorted(true.keys() | found.keys())}
     return Counts(true.total(), found.total(), right.total()), by_type
+
+
+def count_tags(truth: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]) -> dict[str, Counts]:
+    """The words of each tag that is true or predicted: how many are, and how many are right."""
+    pairs = Counter(
+        pair for true_tags, tags in zip(truth, predicted, strict=True) for pair in zip(true_tags, tags, strict=True)
+    )
+    true, found = Counter(), Counter()
+    for (true_tag, tag), count in pairs.items():
+        true[true_tag] += count
+        found[tag] += count
+    return {tag: Counts(true[tag], found[tag], pairs[tag, tag]) for tag in sorted(true.keys() | found.keys())}
 
 
 def _worst(sentences: Sequence[TaggedSentence], predicted: Sequence[Sequence[str]]) -> list[list]:

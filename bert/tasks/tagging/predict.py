@@ -8,9 +8,12 @@ import numpy as np
 from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.options import Options
 from bert.tasks.prediction import window_scores
-from bert.tasks.tagging.read import TaggedSentence
+from bert.tasks.tagging.schemes import OUTSIDE
+from bert.tasks.tagging.sentence import TaggedSentence
 from bert.tasks.tagging.tag_sequences import TagSequences
 from bert.tasks.windows import WindowsOfEach
+
+NO_TAG = "_"  # as CoNLL-U has it
 
 
 class WordTags(NamedTuple):
@@ -57,6 +60,13 @@ def tag_rows(
 ) -> Iterator[Sequence[Any]]:
     """A row for each word, and an empty one after each sentence."""
     for sentence, predicted in predictions:
-        for word, tag in zip(predicted.words, predicted.tags):
-            yield sentence.words[word], model.labels[tag]
+        yield from zip(sentence.words, tags_of_words(len(sentence.words), predicted, model.labels))
         yield ()
+
+
+def tags_of_words(count: int, predicted: WordTags, labels: Sequence[str]) -> list[str]:
+    """The tag of each word of a sentence. A word without a piece has none from the model: O, or _ if no label is O."""
+    tags = [OUTSIDE if OUTSIDE in labels else NO_TAG] * count
+    for word, tag in zip(predicted.words, predicted.tags):
+        tags[word] = labels[tag]
+    return tags

@@ -1,140 +1,168 @@
-"""Sentences of words. CoNLL's columns have their tags; plain texts, to predict for, have none.
+"""Files -> sentences of words. To train on, each word has its tag; to predict for, tags are not needed.
 
-    West B-MISC
-    Indian I-MISC
-    all-rounder O
-
-In CoNLL's columns a line has a word and its tag. A blank line ends a sentence. O is outside of any entity. Other tags
-have the place of the word in its entity, and the entity's type. B-PER begins an entity and I-PER goes on (BIO).
-E-PER ends one and S-PER is a whole one (BIOES).
+Columns (``column_files.py``) and JSON lines (``json_lines.py``) have words. The texts of a table, or the lines of a
+``.txt``, are divided into words by ``words_of``. The tags may be in any scheme (``schemes.py``).
 
 A departure: each sentence is read alone. The paper (section 5.3) reads it among the other sentences of its document.
 These files tell documents apart only if they have ``-DOCSTART-``.
 """
 
-import re
+import warnings
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
 
 from bert.errors import InputError
-from bert.files.tables import read_lines
+from bert.files.tables import read_lines, read_objects, table_format
 from bert.tasks.classification.read import read_examples
 from bert.tasks.options import Columns
-from bert.tasks.tagging.tag_sequences import OUTSIDE, goes_on
-from bert.tokenization.normalization import is_chinese
+from bert.tasks.tagging.column_files import HEAD, find_form, looks_like_columns, read_columns
+from bert.tasks.tagging.json_lines import read_json, word_key
+from bert.tasks.tagging.schemes import (
+    OUTSIDE,
+    Scheme,
+    are_entities,
+    find_entities,
+    inner,
+    is_of,
+    nearly_fitting,
+    recognise,
+    write_tags,
+)
+from bert.tasks.tagging.sentence import TaggedSentence, words_of
 
-_TAG = re.compile(r"O|[BIES]-\S+")
-_BEFORE_WORDS, _AFTER_WORDS = set('([{<"“„‘«‹¿¡（「『《'), set(')]}>"”’»›,;:!?…）」』》。、，；：！？')
-
-
-class TaggedSentence(NamedTuple):
-    """A sentence."""
-
-    line: int  # of its first word in its file
-    words: tuple[str, ...]
-    tags: tuple[str, ...]  # as many as words; none if they were not read
+Sets = dict[str, tuple[str, list[TaggedSentence]]]  # "train", "dev" and perhaps "test": (source, sentences)
 
 
 def read_sentences(path: str | Path, columns: Columns, labelled: bool) -> Iterator[TaggedSentence]:
-    """The sentences of a file.
+    """The sentences of a file, with their tags as the file has them. Warns of what is unusual about its columns.
 
     Args:
-        columns: of a table of plain texts; CoNLL's columns have no choice.
-        labelled: True: CoNLL's columns; False: a text in each row of a table, split by ``words_of``.
+        columns: ``word`` and ``tag`` name columns of words, ``text`` and ``header`` a table of texts.
+        labelled: whether tags are read. If not, the file may be a table of texts. If ``columns.is_table`` does not
+            say so, the file's name and its first lines do.
 
     Raises:
-        InputError: if a line has no tag, or a tag does not fit BIO or BIOES.
+        InputError: if the file cannot be read, or a word lacks its tag.
     """
-    if labelled:
-        yield from _read_conll(path)
-        return
+    kind = _table_format(path)
+    if kind == "jsonl":
+        objects = read_objects(path)
+        first = next(objects)
+        if labelled or (not columns.is_table and word_key(first[1], columns) is not None):
+            yield from read_json(chain([first], objects), columns, labelled, str(path))
+            return
+    if labelled or kind not in ("jsonl", "csv"):
+        lines = read_lines(path)
+        head = list(islice(lines, HEAD))
+        if labelled or _is_of_columns(head, kind, columns):
+            form = find_form(head, columns)
+            note = form.note or ("" if labelled else f"words are in column {form.word + 1 or 'last'}")
+            if note:
+                warnings.warn(f"{path}: {note} (see --word-column)", stacklevel=2)
+            yield from read_columns(chain(head, lines), form, labelled, str(path))
+            return
     for example in read_examples(path, columns._replace(text_pair=None), labelled=False):
         words = tuple(example.first[start:end] for start, end in words_of(example.first))
         yield TaggedSentence(example.line, words, ())
 
 
+def settle_tags(sets: Sets) -> Sets:
+    """The sets, with entities tagged as the model learns them, and a warning that counts them.
+
+    The training file decides. If its tags mark no entities, they stay as they are.
+
+    Raises:
+        InputError: if most tags of the training file are of a scheme and others are not. Also if its tags are of a
+            scheme, and another file's are not.
+    """
+    source, training = sets["train"]
+    scheme, odd = recognise([sentence.tags for sentence in training])
+    if scheme is None:
+        nearly = nearly_fitting([sentence.tags for sentence in training])
+        if nearly is not None:
+            raise _stray_tag(source, training, nearly)
+        warnings.warn(f"{source}: the tags mark no entities, so that the accuracy of tags is measured", stacklevel=2)
+        return sets
+    settled = {}
+    for name, (source, sentences) in sets.items():
+        own = scheme, odd
+        if name != "train":
+            own = recognise([sentence.tags for sentence in sentences], scheme)
+        settled[name] = source, _settled(source, sentences, *own, wanted=scheme)
+    return settled
+
+
 def find_tags(sentences: Sequence[TaggedSentence], source: str) -> list[str]:
-    """The tags of sentences: O, then the others by type. Raises InputError if no word is in an entity."""
+    """The tags of sentences. Of entities: O, then the others by type.
+
+    Raises:
+        InputError: if all words have the same tag, or there are too many tags to be some.
+    """
     tags = {tag for sentence in sentences for tag in sentence.tags}
-    if tags <= {OUTSIDE}:
-        raise InputError(f"{source}: all words are tagged O, so that there is nothing to learn")
+    words = sum(len(sentence.words) for sentence in sentences)
+    if len(tags) < 2 and not (are_entities(tags) and tags != {OUTSIDE}):
+        raise InputError(
+            f"{source}: all words are tagged {', '.join(tags) or 'nothing'}, so that there is nothing to learn"
+        )
+    if len(tags) > 1_000 and len(tags) > words / 50:
+        raise InputError(
+            f"{source}: {len(tags):,} different tags of {words:,} words ({', '.join(sorted(tags)[:3])}, ...); is this "
+            f"the column of the tags? See --tag-column"
+        )
+    if not are_entities(tags):
+        return sorted(tags)
     return [OUTSIDE, *sorted(tags - {OUTSIDE}, key=lambda tag: (tag[2:], tag))]
 
 
-def words_of(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each word of a text, divided as in hand-tagged corpora.
-
-    White space separates words. Each Chinese character is a word. Brackets, quotes and most punctuation are words at
-    the ends of a word, and part of it inside. A full stop is a word only at the end of the text. Elsewhere it may well
-    belong to an abbreviation. The sentences of CoNLL-2003 have white space around every word, and stay as they are.
-
-    >>> text = "(J. Smith-Jones left the U.S. on Monday.)"
-    >>> [text[start:end] for start, end in words_of(text)]
-    ['(', 'J.', 'Smith-Jones', 'left', 'the', 'U.S.', 'on', 'Monday', '.', ')']
-    """
-    closing = len(text.rstrip())  # only brackets and quotes stand behind it
-    while closing > 0 and text[closing - 1] in _AFTER_WORDS:
-        closing -= 1
-    words = []
-    for chunk in re.finditer(r"\S+", text):
-        start, end = chunk.span()
-        if not any(map(str.isalnum, chunk.group())):
-            words.append((start, end))
-            continue
-        while text[start] in _BEFORE_WORDS:
-            words.append((start, start + 1))
-            start += 1
-        after = []
-        while text[end - 1] in _AFTER_WORDS or (text[end - 1] == "." and end >= closing):
-            after.append((end - 1, end))
-            end -= 1
-        for place in range(start, end):
-            if is_chinese(text[place]):
-                words += [(start, place)] if start < place else []
-                words.append((place, place + 1))
-                start = place + 1
-        words += [(start, end)] if start < end else []
-        words += reversed(after)
-    return words
+def _settled(
+    source: str, sentences: Sequence[TaggedSentence], scheme: Scheme | None, odd: int, wanted: Scheme
+) -> list[TaggedSentence]:
+    """Sentences as the model learns them, if the training file has the scheme ``wanted``."""
+    if scheme is None:
+        raise _stray_tag(source, sentences, wanted)
+    learned, entities, settled = inner(wanted), 0, []
+    for sentence in sentences:
+        found = find_entities(sentence.tags, scheme)
+        entities += len(found)
+        settled.append(sentence._replace(tags=tuple(write_tags(found, len(sentence.tags), learned))))
+    note = f"{source}: the tags are in {scheme.name}" + (f", learned as {learned.name}" if learned != scheme else "")
+    note += f", with {entities:,} entities"
+    if odd:
+        note += f"; odd tags, read as conlleval reads them: {odd:,} (such as I after O in IOB2)"
+    if scheme != wanted:
+        note += f"; the training file is in {wanted.name}"
+    warnings.warn(note, stacklevel=2)
+    return settled
 
 
-def _read_conll(path: str | Path) -> Iterator[TaggedSentence]:
-    """A line's first column is the word and its last one the tag. Tabs separate columns, or spaces in a line without
-    a tab. CoNLL-2003's ``-DOCSTART-`` lines between documents are skipped.
-    """
-    words: list[str] = []
-    tags: list[str] = []
-    first_line, empty = 0, True
-
-    for line, text in read_lines(path):
-        all_fields = [field.strip(" ") for field in text.split("\t" if "\t" in text else " ")]
-        fields = [field for field in all_fields if field]
-        if fields and "\t" in text and not all_fields[0]:
-            raise InputError(f"{path}: line {line}: {text.strip()!r} has no word before its first tab; mend the line")
-        if not fields or fields[0] == "-DOCSTART-":
-            if words:
-                yield TaggedSentence(first_line, tuple(words), tuple(tags))
-            words, tags = [], []
-            continue
-        if len(fields) < 2:
-            raise InputError(f"{path}: line {line}: {text.strip()!r} has no tag; a word and its tag were expected")
-        _check_tag(fields[-1], tags[-1] if tags else OUTSIDE, f"{path}: line {line}")
-        if not words:
-            first_line, empty = line, False
-        words.append(fields[0])
-        tags.append(fields[-1])
-    if words:
-        yield TaggedSentence(first_line, tuple(words), tuple(tags))
-    if empty:
-        raise InputError(f"{path}: holds no sentences; lines of a word and its tag were expected")
+def _stray_tag(source: str, sentences: Sequence[TaggedSentence], scheme: Scheme) -> InputError:
+    line, tag = next(
+        (sentence.line + place, tag)
+        for sentence in sentences
+        for place, tag in enumerate(sentence.tags)
+        if not is_of(tag, scheme)
+    )
+    letters = ", ".join(f"{letter}-TYPE" for letter in dict.fromkeys(scheme.letters))
+    return InputError(
+        f"{source}: line {line}: the tag {tag[:80]!r} does not fit {scheme.name}, the scheme of the other tags: O, "
+        f"{letters}; mend it"
+    )
 
 
-def _check_tag(tag: str, before: str, place: str) -> None:
-    if not _TAG.fullmatch(tag):
-        raise InputError(f"{place}: the tag {tag!r} does not fit BIO: O, B-TYPE or I-TYPE was expected (or E-, S-)")
-    if tag[0] in "IE" and not goes_on(tag, before):
-        raise InputError(
-            f"{place}: the tag {tag!r} after {before!r} does not fit BIO: it goes on with an entity that did not "
-            f"begin; B-{tag[2:]} begins one"
-        )
+def _is_of_columns(head: list[tuple[int, str]], kind: str | None, columns: Columns) -> bool:
+    """Whether a file to predict for has columns of words. If not, it has texts."""
+    if columns.is_table is not None:
+        return not columns.is_table
+    if kind == "tsv":
+        names = head[0][1].split("\t") if head else []
+        return columns.text not in names and looks_like_columns(head)
+    return kind is None or looks_like_columns(head)
+
+
+def _table_format(path: str | Path) -> str | None:
+    """The format of a table by the file's name. None: it is no table's name."""
+    try:
+        return table_format(path)
+    except InputError:
+        return None

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-OUTSIDE = "O"  # the tag of words outside of any entity
-
 
 def goes_on(tag: str, before: str) -> bool:
     """Whether a tag I or E can go on with the entity before: the same type, not yet ended.
@@ -13,7 +11,7 @@ def goes_on(tag: str, before: str) -> bool:
     >>> goes_on("I-PER", "B-PER"), goes_on("E-PER", "I-PER"), goes_on("I-PER", "O"), goes_on("I-PER", "B-LOC")
     (True, True, False, False)
     """
-    return before.startswith(("B-", "I-")) and before[2:] == tag[2:]
+    return before.partition("-")[0] in ("B", "I") and before[2:] == tag[2:]
 
 
 class TagSequences:
@@ -25,7 +23,7 @@ class TagSequences:
     """
 
     def __init__(self, labels: Sequence[str]):
-        needs_entity = [label.startswith(("I-", "E-")) for label in labels]
+        needs_entity = [label.partition("-")[0] in ("I", "E") for label in labels]
         fits = [
             [not needs or goes_on(label, before) for label, needs in zip(labels, needs_entity)] for before in labels
         ]

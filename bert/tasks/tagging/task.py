@@ -10,7 +10,8 @@ from bert.errors import InputError
 from bert.heads.loss import Loss, cross_entropy
 from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.tagging.predict import WordTags
-from bert.tasks.tagging.read import TaggedSentence
+from bert.tasks.tagging.schemes import are_entities
+from bert.tasks.tagging.sentence import TaggedSentence
 from bert.tasks.task import Task
 
 
@@ -20,7 +21,7 @@ class TaggingTask(Task):
     labels_per_item = True
 
     def prepare(self) -> None:
-        self.options = replace(self.options, fitting_tags=True)  # the tags of the training data do
+        self.options = replace(self.options, fitting_tags=are_entities(self.labels))
 
     def targets(self, examples: Sequence[TaggedSentence], source: str) -> list[np.ndarray]:
         """The tag ids of each sentence's words."""
