@@ -41,8 +41,11 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Read
     names = {"text": "text_column", "text_pair": "text_pair_column", "header": "header", "word": "word_column"}
     asked = {name: given.get(flag) for name, flag in names.items()}
     columns = columns._replace(**{name: value for name, value in asked.items() if value is not None})
-    if asked["word"] is not None or asked["text"] is not None or asked["header"] is not None:
-        columns = columns._replace(is_table=asked["word"] is None)
+    of_table = [f"--{names[name].replace('_', '-')}" for name in ("text", "header") if asked[name] is not None]
+    if of_table and asked["word"] is not None:
+        raise InputError(f"{of_table[0]} is about a table of texts, and --word-column about words; leave one out")
+    if of_table or asked["word"] is not None:
+        columns = columns._replace(is_table=bool(of_table))
 
     values = {
         "max_length": saved.get("max_length", longest),

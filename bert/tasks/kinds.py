@@ -101,6 +101,7 @@ KINDS: dict[str, Kind] = {
         flags=TAG_COLUMNS,
         column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"} | {"word_column"},
         long_text_handling=IN_WINDOWS,
+        predict_file="FILE.txt",
     ),
     "spans": Kind(
         read=read_questions,

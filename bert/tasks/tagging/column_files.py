@@ -13,6 +13,7 @@ between documents are skipped.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from bert.errors import InputError
@@ -21,6 +22,7 @@ from bert.tasks.tagging.schemes import BIOES, OUTSIDE, fits
 from bert.tasks.tagging.sentence import TaggedSentence, words_of
 
 HEAD = 10_000  # lines that show the form of a file
+MOST = 0.9  # of the blocks or lines of a file must have its form
 _DOCUMENT = "-DOCSTART-"
 _NUMBER = re.compile(r"[0-9]+")
 _NO_WORD = re.compile(r"[0-9]+[-.][0-9]+")  # CoNLL-U: 1-2 is a contraction of two words, 1.1 a word that is not written
@@ -35,19 +37,18 @@ class Form(NamedTuple):
     word: int
     tag: int
     is_numbered: bool  # whether the first column has each word's number in its sentence
-    has_comments: bool  # whether lines before a sentence that begin with "#" are no words
+    comments: int  # how many lines before each sentence are no words; if is_numbered, each line that begins with "#"
     note: str = ""  # what is unusual, for the user
 
 
-def find_form(head: Sequence[Line], columns: Columns) -> Form:
+def find_form(head: Sequence[Line], columns: Columns, path: str) -> Form:
     """The form of a file, by its first lines; ``columns.word`` and ``columns.tag`` go before it.
 
     Raises:
-        InputError: if a flag is no column.
+        InputError: if a flag is no column, or words would be numbers that no flag asked for.
     """
     blocks = _blocks(head)
     is_numbered = _is_numbered(blocks)
-    has_comments = is_numbered or _has_comments(blocks)
     word, tag, note = (1, -1, "words are in column 2, after their numbers") if is_numbered else (0, -1, "")
     rows = [fields for block in blocks for text, fields in block if not text.startswith("#")]
     if is_numbered and all(len(fields) == 10 for fields in rows):
@@ -61,7 +62,13 @@ def find_form(head: Sequence[Line], columns: Columns) -> Form:
         note = note and "words are in column 2, after their numbers"
     if word == tag:
         raise InputError(f"--word-column and --tag-column are both {columns.tag}; name two columns")
-    return Form(word, tag, is_numbered, has_comments, note)
+    words = [fields[word] for fields in rows if word < len(fields)]
+    if columns.word is None and words and sum(map(str.isdecimal, words)) >= MOST * len(words):
+        raise InputError(
+            f"{path}: column {word + 1} was expected to have words, and nearly all of them are numbers "
+            f"({', '.join(words[:3])}); name the words' column: --word-column"
+        )
+    return Form(word, tag, is_numbered, _comments(blocks), note)
 
 
 def read_columns(lines: Iterable[Line], form: Form, labelled: bool, path: str) -> Iterator[TaggedSentence]:
@@ -76,15 +83,17 @@ def read_columns(lines: Iterable[Line], form: Form, labelled: bool, path: str) -
     """
     words: list[str] = []
     tags: list[str] = []
-    first_line, width, empty = 0, 0, True
+    first_line, width, empty, lines_of_block = 0, 0, True, 0
     for line, text in lines:
         fields = _fields(text)
+        lines_of_block += 1
         if not fields or fields[0] == _DOCUMENT:
+            lines_of_block = 0
             if words:
                 yield TaggedSentence(first_line, tuple(words), tuple(tags))
             words, tags = [], []
             continue
-        if form.has_comments and text.startswith("#") and (form.is_numbered or not words):
+        if text.startswith("#") and (form.is_numbered or lines_of_block <= form.comments):
             continue
         if form.is_numbered and _NO_WORD.fullmatch(fields[0]):
             continue
@@ -106,23 +115,27 @@ def looks_like_columns(head: Sequence[Line]) -> bool:
     """Whether the first lines of a file are rows of columns, rather than a text each.
 
     Rows of columns stand in blocks, of two lines or more on average. All have the same number of columns. If there are
-    several, tabs separate them, or the first one numbers the words, or the last one has tags of entities. If there is
-    one, nine of ten lines are a single word each, and there are several blocks.
+    several columns, the first one numbers the words, or the last one has tags of entities, or there are several blocks
+    with tabs in each line. If there is one column, there are several blocks, and nine of ten lines are a single word.
     """
     if any(_fields(text)[:1] == [_DOCUMENT] for _, text in head):
         return True
     blocks = _blocks(head)
-    if _has_comments(blocks) or _is_numbered(blocks):
-        blocks = [[row for row in block if not row[0].startswith("#")] for block in blocks]
-    rows = [row for block in blocks for row in block]
+    is_numbered, comments = _is_numbered(blocks), _comments(blocks)
+    rows = [
+        (text, fields)
+        for block in blocks
+        for place, (text, fields) in enumerate(block)
+        if not (text.startswith("#") and (is_numbered or place < comments))
+    ]
     widths = {len(fields) for _, fields in rows}
     if len(widths) != 1 or len(rows) < 2 * len(blocks):
         return False
     if widths == {1}:
-        return len(blocks) > 1 and sum(len(words_of(text)) == 1 for text, _ in rows) >= 0.9 * len(rows)
+        return len(blocks) > 1 and sum(len(words_of(text)) == 1 for text, _ in rows) >= MOST * len(rows)
     last = {fields[-1] for _, fields in rows}
     has_tags = fits(last, BIOES) and (OUTSIDE in last or all("-" in tag for tag in last))
-    return _is_numbered(blocks) or all("\t" in text for text, _ in rows) or has_tags
+    return is_numbered or has_tags or (len(blocks) > 1 and all("\t" in text for text, _ in rows))
 
 
 def _fault(fields: Sequence[str], form: Form, width: int, labelled: bool) -> str:
@@ -164,26 +177,28 @@ def _blocks(head: Iterable[Line]) -> list[list[tuple[str, list[str]]]]:
 
 
 def _is_numbered(blocks: Sequence[Sequence[tuple[str, list[str]]]]) -> bool:
-    """Whether in each block the first column counts the words, from 1 or from 0."""
-    longest = 0
+    """Whether in nine of ten blocks the first column counts the words, from 1 or from 0. Some block has several."""
+    longest = numbered = 0
     for block in blocks:
         rows = [fields for text, fields in block if not text.startswith("#") and not _NO_WORD.fullmatch(fields[0])]
         numbers = [fields[0] for fields in rows if len(fields) > 1]
         start = 0 if numbers[:1] == ["0"] else 1
-        if len(numbers) < len(rows) or numbers != [str(start + place) for place in range(len(rows))]:
-            return False
-        longest = max(longest, len(rows))
-    return longest > 1
+        if len(numbers) == len(rows) and numbers == [str(start + place) for place in range(len(rows))]:
+            numbered += 1
+            longest = max(longest, len(rows))
+    return longest > 1 and numbered >= MOST * len(blocks)
 
 
-def _has_comments(blocks: Sequence[Sequence[tuple[str, list[str]]]]) -> bool:
-    """Whether each block begins with "#", in a line with another number of columns than the block's last line.
+def _comments(blocks: Sequence[Sequence[tuple[str, list[str]]]]) -> int:
+    """How many lines at the beginning of each block begin with "#" and are no words.
 
-    A sentence may begin with the word "#", which has its tag.
+    A sentence may begin with the word "#". Then its line ends in a tag, as other lines do.
     """
-    return bool(blocks) and all(
-        block[0][0].startswith("#") and len(block[0][1]) != len(block[-1][1]) for block in blocks
-    )
+    first = [block[0][1][-1] for block in blocks]
+    tags = {fields[-1] for block in blocks for text, fields in block if not text.startswith("#")}
+    if tags.issuperset(first):
+        return 0
+    return min(len(list(takewhile(lambda row: row[0].startswith("#"), block))) for block in blocks)
 
 
 def _index(flag: str, column: str) -> int:

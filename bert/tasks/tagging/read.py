@@ -56,12 +56,15 @@ def read_sentences(path: str | Path, columns: Columns, labelled: bool) -> Iterat
         lines = read_lines(path)
         head = list(islice(lines, HEAD))
         if labelled or _is_of_columns(head, kind, columns):
-            form = find_form(head, columns)
-            note = form.note or ("" if labelled else f"words are in column {form.word + 1 or 'last'}")
+            form = find_form(head, columns, str(path))
+            note = form.note or ("" if labelled else f"a line has a word, in column {form.word + 1 or 'last'}")
+            flags = "--word-column, --tag-column" if labelled else "--word-column, or --text-column for texts"
             if note:
-                warnings.warn(f"{path}: {note} (see --word-column)", stacklevel=2)
+                warnings.warn(f"{path}: {note} (see {flags})", stacklevel=2)
             yield from read_columns(chain(head, lines), form, labelled, str(path))
             return
+    if kind == "txt" and columns.is_table is None:
+        warnings.warn(f"{path}: each line is a text (if a line has a word: --word-column 1)", stacklevel=2)
     for example in read_examples(path, columns._replace(text_pair=None), labelled=False):
         words = tuple(example.first[start:end] for start, end in words_of(example.first))
         yield TaggedSentence(example.line, words, ())
@@ -127,7 +130,7 @@ def _settled(
         entities += len(found)
         settled.append(sentence._replace(tags=tuple(write_tags(found, len(sentence.tags), learned))))
     note = f"{source}: the tags are in {scheme.name}" + (f", learned as {learned.name}" if learned != scheme else "")
-    note += f", with {entities:,} entities"
+    note += f"; entities: {entities:,}"
     if odd:
         note += f"; odd tags, read as conlleval reads them: {odd:,} (such as I after O in IOB2)"
     if scheme != wanted:

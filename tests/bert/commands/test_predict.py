@@ -60,3 +60,59 @@ def test_a_taggers_tags_fit_together_where_its_training_says_so(tmp_path):
         write_task(tmp_path, columns=None, max_length=20, **saved)
         predict_file(tmp_path, tmp_path / "new.txt", output := io.BytesIO(), {})
         assert output.getvalue().decode() == f"a\t{expected}\nb\t{expected}\n\n"
+
+
+# ---- a tagger's files ----
+
+
+@pytest.fixture
+def tagger(tmp_path):
+    """A model that says I-X of "b", and O of every other word."""
+    torch.manual_seed(0)
+    model = BertForTokenClassification(BertConfig(7, 12, 1, 2, 12, max_position_embeddings=20), labels=["O", "I-X"])
+    model.bert.embeddings.word_embeddings.weight.data.mul_(50)
+    with torch.no_grad():
+        states = model.eval()(torch.tensor([[2, 5, 6, 3]])).encoder.last_hidden_state[0, 1:3]
+        model.classifier.weight[:] = torch.stack([states[0] - states[1], states[1] - states[0]])
+        middle = model.classifier.weight @ states.mean(dim=0)
+        model.classifier.bias[:] = -middle
+    save_checkpoint(
+        tmp_path / "run", model, WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"])
+    )
+    return tmp_path / "run"
+
+
+def predicted(run, path, **given):
+    predict_file(run, path, output := io.BytesIO(), given)
+    return output.getvalue().decode()
+
+
+def test_the_words_of_a_column_file_are_tagged_and_not_its_lines(tagger, tmp_path, capsys):
+    (tmp_path / "test.txt").write_text("a NN O\nb NN B-X\n\na NN O\nb NN O\n")
+    assert predicted(tagger, tmp_path / "test.txt") == "a\tO\nb\tI-X\n\na\tO\nb\tI-X\n\n"
+    assert "Note: " in (note := capsys.readouterr().err) and "a line has a word, in column 1" in note
+    (tmp_path / "other.txt").write_text("b a\n")
+    assert predicted(tagger, tmp_path / "other.txt") == "b\tI-X\na\tO\n\n"
+    assert "each line is a text" in capsys.readouterr().err
+    assert predicted(tagger, tmp_path / "other.txt", word_column="2") == "a\tO\n\n"
+    assert capsys.readouterr().err.count("Note") == 1
+
+
+def test_a_tagger_remembers_the_column_of_the_words(tagger, tmp_path):
+    write_task(tagger, columns={"text": "text", "word": "2"}, max_length=20)
+    (tmp_path / "test.conll").write_text("x a O\nx b B-X\n")
+    assert predicted(tagger, tmp_path / "test.conll") == "a\tO\nb\tI-X\n\n"
+    (tmp_path / "test.txt").write_text("b a\n")  # a plain text all the same
+    assert predicted(tagger, tmp_path / "test.txt") == "b\tI-X\na\tO\n\n"
+    write_task(tagger, columns={"text": "text", "word": 2}, max_length=20)
+    with pytest.raises(InputError, match=r"task\.json: is damaged \(columns\)"):
+        predicted(tagger, tmp_path / "test.conll")
+
+
+def test_flags_about_words_and_about_texts_exclude_each_other(tagger, tmp_path, run):
+    (tmp_path / "a.txt").write_text("a b\n")
+    with pytest.raises(InputError, match="--text-column is about a table of texts, and --word-column about words"):
+        predicted(tagger, tmp_path / "a.txt", word_column="1", text_column="text")
+    assert reading_of(run, "a.txt", {"word_column": "1"}).columns.is_table is False
+    assert reading_of(run, "a.txt", {"header": False}).columns.is_table is True
+    assert reading_of(run, "a.txt", {}).columns.is_table is None

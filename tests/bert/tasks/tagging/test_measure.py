@@ -2,10 +2,14 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from bert.tasks.metrics import Counts
-from bert.tasks.tagging.measure import count_entities
+from bert.tasks.options import Options
+from bert.tasks.tagging.measure import count_entities, count_tags, measure_tags, metrics_of_tags
+from bert.tasks.tagging.predict import WordTags
+from bert.tasks.tagging.sentence import TaggedSentence
 
 
 def test_an_entity_is_right_where_type_start_and_end_are():
@@ -44,3 +48,51 @@ def test_scores_are_seqevals_on_random_tags_ill_formed_ones_included():
             for kind, each in by_type.items():
                 if each.true:
                     assert each.f1 == pytest.approx(report[kind]["f1-score"])
+
+
+def measured(sentences, predicted, labels):
+    """How good tags are: for each word a label's index, or None if it has no piece."""
+    predictions = [
+        WordTags([place for place, tag in enumerate(tags) if tag is not None], np.empty((0, len(labels))),
+                 [tag for tag in tags if tag is not None])
+        for tags in predicted
+    ]  # fmt: skip
+    return measure_tags(sentences, predictions, labels, Options(8), in_full=True)
+
+
+def test_tags_that_mark_no_entities_have_accuracy_and_the_mean_f1_of_the_tags():
+    labels = ["ADJ", "DET", "NOUN", "VERB"]
+    sentences = [TaggedSentence(4, ("a", "b", "c", "d"), ("DET", "NOUN", "VERB", "NOUN"))]
+    result = measured(sentences, [[1, 2, 2, None]], labels)
+    assert tuple(result.metrics) == metrics_of_tags(labels) == ("accuracy", "macro_f1")
+    assert result.metrics["accuracy"] == 0.5
+    assert result.metrics["macro_f1"] == pytest.approx((1 + 1 / 2 + 0) / 3)  # of DET, NOUN and VERB
+    assert result.rows[-1] == [7, "d", "NOUN", "_"]  # a word without a piece has no tag
+    assert [heading for heading, _ in result.sections] == ["Words by tag", "Most mistakes"]
+
+
+def test_entities_have_their_scores_and_a_word_without_a_piece_is_outside():
+    labels = ["O", "B-X", "I-X"]
+    result = measured([TaggedSentence(1, ("a", "b", "c"), ("B-X", "I-X", "O"))], [[1, 2, None]], labels)
+    assert tuple(result.metrics) == metrics_of_tags(labels) == ("f1", "precision", "recall", "accuracy")
+    assert set(result.metrics.values()) == {1.0}
+    assert [heading for heading, _ in result.sections] == ["Entities by type", "Most mistakes"]
+
+
+@pytest.mark.peers
+def test_macro_f1_and_accuracy_are_scikit_learns():
+    from sklearn.metrics import accuracy_score, f1_score
+
+    generator, labels = random.Random(5), ["ADJ", "DET", "NOUN", "VERB"]
+    for _ in range(20):
+        truth, predicted = generator.choices(range(4), k=15), generator.choices(range(4), k=15)
+        sentence = TaggedSentence(1, ("a",) * 15, tuple(labels[tag] for tag in truth))
+        metrics = measured([sentence], [predicted], labels).metrics
+        assert metrics["accuracy"] == pytest.approx(accuracy_score(truth, predicted))
+        assert metrics["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
+
+
+def test_tags_are_counted_word_by_word():
+    assert count_tags([["A", "B"], ["A"]], [["A", "A"], ["C"]]) == {
+        "A": Counts(2, 2, 1), "B": Counts(1, 0, 0), "C": Counts(0, 1, 0),
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.kinds import KINDS
 from bert.tasks.options import Options
 from bert.tasks.prediction import predictions
-from bert.tasks.tagging.predict import best_tags
+from bert.tasks.tagging.predict import WordTags, best_tags, tag_rows
 from bert.tasks.tagging.read import TaggedSentence, words_of
 from bert.tasks.tagging.tag_sequences import TagSequences
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -97,3 +97,13 @@ def test_words_are_taken_in_the_order_of_the_text_and_one_without_a_piece_is_out
 
 def test_texts_without_a_word_have_no_tags():
     assert predict_tags(make_model(), ["", " ", "\u200b"]) == [[], [], []]
+
+
+def test_each_word_of_a_file_has_a_row_also_without_a_piece():
+    sentences = [TaggedSentence(1, ("Ab", "\u200b", "c"), ()), TaggedSentence(3, (), ())]
+    predicted = [WordTags([0, 2], np.empty((0, 5)), [1, 2]), WordTags([], np.empty((0, 5)), [])]
+    model = make_model()
+    rows = list(tag_rows(model, zip(sentences, predicted), Options(24)))
+    assert rows == [("Ab", "B-X"), ("\u200b", "O"), ("c", "I-X"), (), ()]
+    model.labels = ("DET", "NOUN", "VERB")
+    assert list(tag_rows(model, zip(sentences, predicted), Options(24)))[1] == ("\u200b", "_")

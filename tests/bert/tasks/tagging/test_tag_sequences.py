@@ -9,6 +9,7 @@ from bert.tasks.tagging.tag_sequences import TagSequences, goes_on
 
 BIO = ("O", "B-X", "I-X", "B-Y", "I-Y")
 BIOES = ("O", "B-X", "I-X", "E-X", "S-X")
+BARE = ("O", "B", "I")
 
 
 def fits(tags, follows) -> bool:
@@ -19,7 +20,7 @@ def fits(tags, follows) -> bool:
     )
 
 
-@pytest.mark.parametrize("labels", [BIO, BIOES])
+@pytest.mark.parametrize("labels", [BIO, BIOES, BARE])
 def test_the_best_sequence_is_the_best_of_all_that_fit(labels):
     generator, sequences, changed = np.random.default_rng(0), TagSequences(labels), 0
     for _ in range(60):
@@ -40,7 +41,7 @@ def test_the_best_sequence_is_the_best_of_all_that_fit(labels):
     ("tag", "before", "expected"),
     [
         ("I-X", "B-X", True), ("I-X", "I-X", True), ("E-X", "B-X", True), ("I-X", "B-Y", False), ("I-X", "O", False),
-        ("I-X", "E-X", False), ("E-X", "S-X", False), ("I-", "B-", True),
+        ("I-X", "E-X", False), ("E-X", "S-X", False), ("I-", "B-", True), ("I", "B", True), ("I", "O", False),
     ],
 )  # fmt: skip
 def test_an_entity_goes_on_where_it_has_begun_and_not_ended(tag, before, expected):
