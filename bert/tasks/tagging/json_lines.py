@@ -33,24 +33,33 @@ def read_json(
     """The sentences of a file's objects, each with the number of its line.
 
     Raises:
-        InputError: if an object is in none of the two forms, or words and tags are not of the same number.
+        InputError: if an object is in none of the two forms, or words and tags are not of the same number. Also if
+            there is no word to train on.
     """
-    overlapping = 0
+    overlapping = blank = sentences = 0
     for line, values in objects:
         place = f"{path}: line {line}"
         key = word_key(values, columns)
         if key is not None:
             words = _strings(values[key], key, place)
-            yield TaggedSentence(line, words, _tags(values, columns, len(words), place) if labelled else ())
+            sentence = TaggedSentence(line, words, _tags(values, columns, len(words), place) if labelled else ())
         elif isinstance(values.get("text"), str) and isinstance(values.get("label"), dict):
             sentence, left_out = _read_cluener(line, values["text"], values["label"], place)
             overlapping += left_out
-            yield sentence
         else:
             raise InputError(
                 f"{place}: has no words; {', '.join(map(repr, WORD_KEYS))} or --word-column was expected, or 'text' "
                 f"with 'label' as in CLUENER; its keys are {', '.join(name[:80] for name in list(values)[:20])}"
             )
+        if labelled and not sentence.words:
+            blank += 1
+            continue
+        sentences += 1
+        yield sentence
+    if not sentences:
+        raise InputError(f"{path}: holds no words; lists of words and their tags were expected")
+    if blank:
+        warnings.warn(f"{path}: {blank:,} sentences without a word are passed over", stacklevel=2)
     if overlapping:
         warnings.warn(f"{path}: {overlapping:,} entities that overlap with another are left out", stacklevel=2)
 

@@ -35,6 +35,15 @@ def test_of_overlapping_entities_the_first_and_longest_stays_and_others_are_coun
     assert sentences[1].tags[:4] == ("B-c", "I-c", "I-c", "B-c")
 
 
+def test_sentences_without_a_word_are_passed_over_to_train_on_and_counted():
+    empty = {"tokens": [], "ner_tags": []}
+    with pytest.warns(UserWarning, match="a: 2 sentences without a word are passed over"):
+        assert [sentence.line for sentence in read(empty, WORDS, empty)] == [2]
+    assert [sentence.line for sentence in read(empty, WORDS, labelled=False)] == [1, 2]
+    with pytest.raises(InputError, match="a: holds no words"):
+        read(empty)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
