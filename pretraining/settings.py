@@ -138,7 +138,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_number(text, "--vocab-size", shared.positive, "pieces to learn without --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")
     text.add_argument("--shards", metavar="DIR", help="the directory of the tokenized corpus (OUTPUT/shards)")
-    add_number(text, "--workers", shared.positive, "processes that tokenize the corpus (one per core, at most 8)")
+    add_number(text, "--workers", shared.workers, "processes that tokenize the corpus (one per core, at most 8)")
 
     model = parser.add_argument_group("model and tasks")
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")

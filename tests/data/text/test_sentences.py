@@ -87,9 +87,8 @@ def test_the_marks_of_other_scripts_need_no_space_but_a_habit_does():
 def test_thai_and_lao_end_at_a_space_between_letters_after_some_length():
     for clause in ("เด็กทุกคนชอบดื่มนมในตอนเช้าก่อนไปโรงเรียน", "ເດັກນ້ອຍທຸກຄົນມັກດື່ມນົມໃນຕອນເຊົ້າກ່ອນໄປໂຮງຮຽນ"):
         assert split_sentences(" ".join([clause] * 4)) == [f"{clause} {clause}"] * 2
-        assert split_sentences(f"{clause}{clause} 12 {clause}{clause} Abc") == [
-            f"{clause}{clause} 12 {clause}{clause} Abc"
-        ]
+        with_number = f"{clause}{clause} 12 {clause}{clause} Abc"
+        assert split_sentences(with_number) == [with_number]
     assert len(split_sentences("tea is hot " * 100)) == 1  # the control: elsewhere a space ends nothing
 
 
@@ -100,9 +99,7 @@ def test_our_stops_are_those_of_unicode_but_for_four_and_the_comma_of_burmese():
     characters = [chr(number) for number in range(0x10000) if not 0xD800 <= number < 0xE000]
     stops = {character for character in characters if regex.match(r"\p{Sentence_Terminal}", character)}
     assert set(_STOPS) - stops == set("…།༎፡")
-    scripts = (
-        "Arabic Devanagari Armenian Ethiopic Khmer Myanmar Mongolian Nko Syriac Han Ol_Chiki Lisu Vai Meetei_Mayek"
-    )
+    scripts = "Arabic Devanagari Armenian Ethiopic Khmer Myanmar Mongolian Nko Syriac Han Ol_Chiki Lisu Vai"
     for script in scripts.split():
         assert {stop for stop in stops - set(_STOPS) if regex.match(rf"\p{{Script={script}}}", stop)} <= set("၊؝")
 
