@@ -75,7 +75,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(states, word_embeddings, labels, has_label, to_softmax, *exponentials)
         ctx.size = size
         ctx.mark_non_differentiable(correct)
-        return ((log_sum - of_label) * has_label).sum(), correct
+        return (log_sum - of_label).where(has_label, 0).sum(), correct
 
     @staticmethod
     @once_differentiable
