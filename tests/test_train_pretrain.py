@@ -397,6 +397,39 @@ def test_replaced_bytes_are_counted_aloud(corpus, tmp_path, capsys):
     assert re.search(r"broken\.txt.*2 ", capsys.readouterr().out)
 
 
+def test_when_most_pairs_must_be_random_it_says_so_with_the_share_and_the_remedy(finished, tmp_path, capsys):
+    _, run = finished
+    printed = (run.parent / "printed.txt").read_text()
+    assert "pairs are random" not in printed  # a corpus of whole documents
+    assert 0.5 < read_log(run / "log.jsonl")[0]["random_pairs"] < 0.6
+    documents = ["\n".join(document[: 1 if index % 8 else None]) for index, document in enumerate(make_documents(60))]
+    mostly_single = write(tmp_path / "paragraphs.txt", "\n\n".join(documents))
+    assert pretrain("--corpus", mostly_single, *SMALL_RUN, "--output", tmp_path / "run") == 0
+    printed = capsys.readouterr().out
+    share = read_log(tmp_path / "run" / "log.jsonl")[0]["random_pairs"]
+    assert share > 0.6
+    assert f"Note: {share:.1%} of the sentence pairs are random" in printed
+    assert "--no-nsp" in printed
+    assert pretrain("--corpus", mostly_single, *SMALL_RUN, "--no-nsp", "--output", tmp_path / "alone") == 0
+    assert "pairs are random" not in capsys.readouterr().out
+    assert "random_pairs" not in read_log(tmp_path / "alone" / "log.jsonl")[0]
+
+
+def test_json_lines_train_the_run_that_their_text_trains_and_files_without_text_are_named(finished, tmp_path, capsys):
+    corpus, run = finished
+    documents = corpus.read_text(encoding="utf-8").split("\n\n")
+    lines = "\n".join(json.dumps({"id": 1, "content": document}) for document in documents)
+    nothing = write(tmp_path / "nothing.txt", "\n")
+    flags = ["--corpus", nothing, write(tmp_path / "c.jsonl", lines), *SMALL_RUN]
+    assert pretrain(*flags, "--text-column", "content", "--output", tmp_path / "run") == 0
+    assert same_bytes(run, tmp_path / "run")
+    without_size = [flag for flag in flags if flag not in ("--vocab-size", "90")]
+    assert capsys.readouterr().out.count(f"1 of the corpus's 2 files hold no text: {nothing}") == 1
+    assert pretrain(*without_size, "--text-column", "content", "--vocab", run, "--output", tmp_path / "given") == 0
+    assert capsys.readouterr().out.count("files hold no text") == 1
+    assert "line 1: has no key 'text'" in error_of(capsys, *flags, "--output", tmp_path / "other")
+
+
 def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finished, tmp_path, capsys):
     corpus, run = finished
     new = ["--corpus", corpus, "--output", tmp_path / "run"]
@@ -409,6 +442,7 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     for wrong in ("--max-steps 0", "--dropout 1", "--learning-rate -1", "--size huge", "--max-l 9"):
         assert wrong.split()[0] in error_of(capsys, *new, *wrong.split())
     assert "leave room for text" in error_of(capsys, *new, "--max-length", 7)
+    assert "1000000 processes are too many; use at most 256" in error_of(capsys, *new, "--workers", 1_000_000)
     assert "the name is empty" in error_of(capsys, "--corpus", corpus, "--output", "")
     assert "is no directory" in error_of(capsys, "--corpus", corpus, "--output", corpus / "run")
     assert "is no directory" in error_of(capsys, *new, "--shards", corpus)
