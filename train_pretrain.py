@@ -88,7 +88,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         save_settings(directory, settings)
         save_tokenizer(directory, tokenizer)
     log(describe(settings, run, corpus, schedule, training.updates_per_epoch))
-    if note := warn_of_random_pairs(training.random_pairs, corpus):
+    if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
         log(note)
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:

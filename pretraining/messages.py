@@ -31,21 +31,22 @@ def describe(
     )
 
 
-def warn_of_random_pairs(share: float, corpus: TokenizedCorpus) -> str:
+def warn_of_random_pairs(share: float, corpus: TokenizedCorpus, max_length: int) -> str:
     """The note for a corpus that leaves next-sentence prediction little to learn. Empty if it leaves enough.
 
     Args:
-        share: of the pairs, how many have a random B. Half of them is the paper's rule. A pair more is random whenever
-            a document, or the rest of one, is a single sentence.
+        share: of the pairs, how many have a random B. Half of them have, by the paper's rule. More have if sentences
+            are followed by none in their document, or if one alone fills an input.
     """
     if share <= MOST_RANDOM_PAIRS:
         return ""
-    sentences = (len(corpus.sentence_starts) - 1) / corpus.number_of_documents
+    sentences = len(corpus.sentence_starts) - 1
     return (
-        f"Note: {share:.1%} of the sentence pairs are random, for want of a next sentence: the documents have "
-        f"{sentences:.1f} sentences on average. Always guessing 'random' is right as often, so next-sentence "
-        "prediction learns little. Write one sentence per line and blank lines between documents only, use "
-        "--document-per-line if each line is a document, or train without that task: --no-nsp."
+        f"Note: {share:.1%} of the sentence pairs are random, for want of a next sentence: a document has "
+        f"{sentences / corpus.number_of_documents:.1f} sentences on average, a sentence "
+        f"{len(corpus.tokens) / sentences:.0f} tokens, and an input {max_length}. Always guessing 'random' is right as "
+        "often, so next-sentence prediction learns little. Write one sentence per line and blank lines between documents only, use --document-per-line if "
+        "each line is a document, use a larger --max-length, or train without that task: --no-nsp."
     )
 
 
