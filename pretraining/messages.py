@@ -45,8 +45,9 @@ def warn_of_random_pairs(share: float, corpus: TokenizedCorpus, max_length: int)
         f"Note: {share:.1%} of the sentence pairs are random, for want of a next sentence: a document has "
         f"{sentences / corpus.number_of_documents:.1f} sentences on average, a sentence "
         f"{len(corpus.tokens) / sentences:.0f} tokens, and an input {max_length}. Always guessing 'random' is right as "
-        "often, so next-sentence prediction learns little. Write one sentence per line and blank lines between documents only, use --document-per-line if "
-        "each line is a document, use a larger --max-length, or train without that task: --no-nsp."
+        "often, so next-sentence prediction learns little. Write one sentence per line and blank lines between "
+        "documents only, use --document-per-line if each line is a document, use a larger --max-length, or train "
+        "without that task: --no-nsp."
     )
 
 
