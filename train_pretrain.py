@@ -45,7 +45,7 @@ from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from data.text.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 from data.text.python_docs import python_docs_fingerprint, read_python_docs
-from pretraining.messages import describe, fill_in_blanks, next_commands
+from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
 from pretraining.planning import make_plan
 from pretraining.settings import PretrainingSettings, read_settings
 from pretraining.sinusoids import start_positions_as_sinusoids
@@ -70,7 +70,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint."""
     directory, log = Path(settings.output), make_log(processes)
     tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log))
-    corpus = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
+    corpus = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer, log)))
 
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
@@ -88,6 +88,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         save_settings(directory, settings)
         save_tokenizer(directory, tokenizer)
     log(describe(settings, run, corpus, schedule, training.updates_per_epoch))
+    if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
+        log(note)
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
@@ -96,7 +98,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             alone = Processes(0, 1, torch.device("cpu"))  # the baseline counts the examples of all processes
             examples = heldout_batches(settings, corpus, tokenizer, alone)
             loss, accuracy = processes.broadcast(lambda: unigram_baseline(corpus, examples))
-            reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **run.metadata)
+            pairs = {"random_pairs": training.random_pairs} if settings.nsp else {}
+            reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **pairs, **run.metadata)
             reporter.log(
                 f"Guessing the masked pieces by their frequency alone would give a held-out loss of {loss:.3f} nats, "
                 f"and {accuracy:.1%} right."
@@ -175,11 +178,13 @@ def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> 
     return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
 
 
-def corpus_documents(settings: PretrainingSettings, report: Log = lambda sentence: None) -> Iterator[list[str]]:
+def corpus_documents(settings: PretrainingSettings, report: Log) -> Iterator[list[str]]:
     """The documents of the corpus, each a list of sentences."""
     if settings.corpus is None:
         return iter(python_docs(settings.workers))
-    documents = read_documents(settings.corpus, settings.document_per_line, settings.encoding_errors, report)
+    documents = read_documents(
+        settings.corpus, settings.document_per_line, settings.encoding_errors, report, settings.text_column
+    )
     return require_sentence_pairs(documents) if settings.nsp else documents
 
 
@@ -189,14 +194,18 @@ def python_docs(processes: int) -> list[list[str]]:
     return list(read_python_docs(processes))
 
 
-def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> Path:
+def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer, log: Log) -> Path:
     """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory."""
     directory = Path(settings.shards or run / "shards")
     if settings.corpus is None:
         fingerprint = python_docs_fingerprint()
     else:
-        fingerprint = corpus_fingerprint(settings.corpus, settings.document_per_line, settings.encoding_errors)
-    write_corpus(corpus_documents(settings), tokenizer, directory, settings.workers, fingerprint)
+        fingerprint = corpus_fingerprint(
+            settings.corpus, settings.document_per_line, settings.encoding_errors, settings.text_column
+        )
+    reported = settings.vocab is None  # when the vocabulary was learned
+    report = (lambda sentence: None) if reported else log
+    write_corpus(corpus_documents(settings, report), tokenizer, directory, settings.workers, fingerprint)
     return directory
 
 

@@ -134,7 +134,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--null-threshold", type=shared.finite, metavar="X", help="how far 'no answer' must lead, for spans (0)"
     )
     add_number(task, "--summary-sentences", shared.positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
-    add_number(task, "--workers", shared.positive, "processes that tokenize (1)")
+    add_number(task, "--workers", shared.workers, "processes that tokenize (1)")
 
     start = parser.add_argument_group("the start")
     start.add_argument("--checkpoint", metavar="DIR", help="a run, or a Hugging Face BERT directory (runs/pretrain)")

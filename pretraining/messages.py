@@ -9,6 +9,8 @@ from bert.training.script import Log, how_to_go_on
 from data.corpus.tokenized import TokenizedCorpus
 from pretraining.settings import PretrainingSettings
 
+MOST_RANDOM_PAIRS = 0.6  # half are random by the paper's rule, and some more at the ends of documents
+
 
 def describe(
     settings: PretrainingSettings, run: Run, corpus: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
@@ -26,6 +28,26 @@ def describe(
         f"Device: {run.description}.\n"
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights."
+    )
+
+
+def warn_of_random_pairs(share: float, corpus: TokenizedCorpus, max_length: int) -> str:
+    """The note for a corpus that leaves next-sentence prediction little to learn. Empty if it leaves enough.
+
+    Args:
+        share: of the pairs, how many have a random B. Half of them have, by the paper's rule. More have if sentences
+            are followed by none in their document, or if one alone fills an input.
+    """
+    if share <= MOST_RANDOM_PAIRS:
+        return ""
+    sentences = len(corpus.sentence_starts) - 1
+    return (
+        f"Note: {share:.1%} of the sentence pairs are random, for want of a next sentence: a document has "
+        f"{sentences / corpus.number_of_documents:.1f} sentences on average, a sentence "
+        f"{len(corpus.tokens) / sentences:.0f} tokens, and an input {max_length}. Always guessing 'random' is right as "
+        "often, so next-sentence prediction learns little. Write one sentence per line and blank lines between "
+        "documents only, use --document-per-line if each line is a document, use a larger --max-length, or train "
+        "without that task: --no-nsp."
     )
 
 

@@ -35,6 +35,7 @@ class PretrainingSettings(TrainingSettings):
     whole_word_masking: bool = False
     corpus: list[str] | None = None  # None: Python's documentation
     document_per_line: bool = False
+    text_column: str = "text"
     encoding_errors: str = "strict"
     tokenizer: str = "wordpiece"
     vocab: str | None = None
@@ -121,13 +122,14 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         nargs="+",
         action="extend",
         metavar="FILE",
-        help="text files, also .gz .xz .bz2 (Python's documentation)",
+        help="text files or JSON lines, also .gz .xz .bz2 (Python's documentation)",
     )
     add_switch(
         text,
         "--document-per-line",
         "each line is a document; else each line is a sentence and a blank line ends a document",
     )
+    text.add_argument("--text-column", metavar="NAME", help="the key of a document's text in JSON lines (text)")
     text.add_argument(
         "--encoding-errors", choices=("strict", "replace"), help="what to do with bytes that are not UTF-8"
     )
@@ -138,7 +140,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_number(text, "--vocab-size", shared.positive, "pieces to learn without --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")
     text.add_argument("--shards", metavar="DIR", help="the directory of the tokenized corpus (OUTPUT/shards)")
-    add_number(text, "--workers", shared.positive, "processes that tokenize the corpus (one per core, at most 8)")
+    add_number(text, "--workers", shared.workers, "processes that tokenize the corpus (one per core, at most 8)")
 
     model = parser.add_argument_group("model and tasks")
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")

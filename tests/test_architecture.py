@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "bert.config": {"bert.errors", "bert.files"},
     "bert.fast": set(),  # the switch alone
     "bert.fast kernels": {"bert.fast", "bert.model", "bert.heads"},  # found by name when they are needed
-    "bert.tokenization": {"bert.errors"},
+    "bert.workers": {"bert.errors"},
+    "bert.tokenization": {"bert.errors", "bert.workers"},
     "bert.model": {"bert.config", "bert.fast"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model", "bert.fast"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
@@ -36,7 +37,9 @@ MAY_IMPORT = {
         "bert.tasks", "bert.commands",
     },
     "bert": set(),
-    "data": {"bert.errors", "bert.randomness", "bert.files", "bert.model", "bert.heads", "bert.tokenization"},
+    "data": {
+        "bert.errors", "bert.randomness", "bert.workers", "bert.files", "bert.model", "bert.heads", "bert.tokenization",
+    },
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.tokenization", "bert.training", "bert.tasks", "data",
     },

@@ -397,6 +397,37 @@ def test_replaced_bytes_are_counted_aloud(corpus, tmp_path, capsys):
     assert re.search(r"broken\.txt.*2 ", capsys.readouterr().out)
 
 
+def test_when_most_pairs_must_be_random_it_says_so_with_the_share(finished, tmp_path, capsys):
+    corpus, run = finished
+    share = read_log(run / "log.jsonl")[0]["random_pairs"]
+    assert share > 0.6  # an input takes one sentence or two
+    assert f"Note: {share:.1%} of the sentence pairs are random" in (run.parent / "printed.txt").read_text()
+    sentences = corpus.read_text(encoding="utf-8").replace("\n\n", "\n").split("\n")
+    long_documents = ["\n".join(sentences[first::5]) for first in range(5)]
+    path = write(tmp_path / "long.txt", "\n\n".join(long_documents))
+    flags = ["--corpus", path, *SMALL_RUN, "--max-steps", 2]
+    assert pretrain(*flags, "--max-length", 128, "--output", tmp_path / "run") == 0
+    assert 0.4 < read_log(tmp_path / "run" / "log.jsonl")[0]["random_pairs"] < 0.6
+    assert pretrain(*flags, "--no-nsp", "--output", tmp_path / "alone") == 0
+    assert "random_pairs" not in read_log(tmp_path / "alone" / "log.jsonl")[0]
+    assert "pairs are random" not in capsys.readouterr().out
+
+
+def test_json_lines_train_the_run_that_their_text_trains_and_files_without_text_are_named(finished, tmp_path, capsys):
+    corpus, run = finished
+    documents = corpus.read_text(encoding="utf-8").split("\n\n")
+    lines = "\n".join(json.dumps({"id": 1, "content": document}) for document in documents)
+    nothing = write(tmp_path / "nothing.txt", "\n")
+    flags = ["--corpus", nothing, write(tmp_path / "c.jsonl", lines), *SMALL_RUN]
+    assert pretrain(*flags, "--text-column", "content", "--output", tmp_path / "run") == 0
+    assert same_bytes(run, tmp_path / "run")
+    without_size = [flag for flag in flags if flag not in ("--vocab-size", "90")]
+    assert capsys.readouterr().out.count(f"1 of the corpus's 2 files hold no text: {nothing}") == 1
+    assert pretrain(*without_size, "--text-column", "content", "--vocab", run, "--output", tmp_path / "given") == 0
+    assert capsys.readouterr().out.count("files hold no text") == 1
+    assert "line 1: has no key 'text'" in error_of(capsys, *flags, "--output", tmp_path / "other")
+
+
 def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finished, tmp_path, capsys):
     corpus, run = finished
     new = ["--corpus", corpus, "--output", tmp_path / "run"]
@@ -409,6 +440,7 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     for wrong in ("--max-steps 0", "--dropout 1", "--learning-rate -1", "--size huge", "--max-l 9"):
         assert wrong.split()[0] in error_of(capsys, *new, *wrong.split())
     assert "leave room for text" in error_of(capsys, *new, "--max-length", 7)
+    assert "1000000 processes are too many; use at most 256" in error_of(capsys, *new, "--workers", 1_000_000)
     assert "the name is empty" in error_of(capsys, "--corpus", corpus, "--output", "")
     assert "is no directory" in error_of(capsys, "--corpus", corpus, "--output", corpus / "run")
     assert "is no directory" in error_of(capsys, *new, "--shards", corpus)

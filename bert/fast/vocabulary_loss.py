@@ -20,6 +20,7 @@ from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 
 ROWS_TOGETHER = 64  # pieces: NVIDIA's advice for matrix products in 16 bits
 SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by much
+LOWEST = torch.finfo(torch.float32).min  # stands for a maximum of -inf: -inf - -inf would be no number
 
 
 def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
@@ -61,7 +62,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
         for first, weights, part_of_bias in _slices(word_embeddings, bias, size):
             logits = torch.addmm(part_of_bias, states, weights.T)  # (count, size)
             at_label.append(logits.gather(1, (labels - first).clamp(0, len(weights) - 1)[:, None]))
-            maxima.append(logits.amax(dim=1, keepdim=True))
+            maxima.append(logits.amax(dim=1, keepdim=True).clamp_(min=LOWEST))
             sums.append(logits.sub_(maxima[-1]).exp_().sum(dim=1, keepdim=True))
             if has_gradient:
                 exponentials.append(logits)
@@ -74,7 +75,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(states, word_embeddings, labels, has_label, to_softmax, *exponentials)
         ctx.size = size
         ctx.mark_non_differentiable(correct)
-        return ((log_sum - of_label) * has_label).sum(), correct
+        return (log_sum - of_label).where(has_label, 0).sum(), correct
 
     @staticmethod
     @once_differentiable

@@ -1,17 +1,17 @@
 """What every tokenizer can do; WordPiece and SentencePiece add how they cut a text into pieces."""
 
 import hashlib
-import multiprocessing
 import pickle
-import sys
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate, chain
 
 from bert.errors import InputError
 from bert.tokenization.encoding import Encoding, Pieces, join_pair, truncated, windows_over_pair
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
+from bert.workers import in_order
 
 # Texts per message to a worker: enough to hide the transfer, few enough to balance the work.
 _TEXTS_PER_TASK = 512
@@ -85,14 +85,11 @@ class Tokenizer(ABC):
         """``encode`` of each text. With ``processes`` above 1, workers share the texts: sooner, the same ids."""
         if processes <= 1 or len(texts) <= _TEXTS_PER_TASK:
             return list(map(self.encode, texts))
-        # A forked worker shares our memos. Forking is only safe on Linux.
-        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        tasks = (list(texts[start : start + _TEXTS_PER_TASK]) for start in range(0, len(texts), _TEXTS_PER_TASK))
         encoded: list[list[int]] = []
-        with context.Pool(processes, _set_worker_tokenizer, (self,)) as pool:
-            tasks = (list(texts[start : start + _TEXTS_PER_TASK]) for start in range(0, len(texts), _TEXTS_PER_TASK))
-            for lengths, ids in pool.imap(_encode_in_worker, tasks):
-                ids = ids.tolist()
-                encoded.extend(ids[end - length : end] for length, end in zip(lengths, accumulate(lengths)))
+        for lengths, ids in in_order(partial(_encode, self), tasks, processes):
+            ids = ids.tolist()
+            encoded.extend(ids[end - length : end] for length, end in zip(lengths, accumulate(lengths)))
         return encoded
 
     def __call__(
@@ -154,16 +151,7 @@ class Tokenizer(ABC):
         return joined
 
 
-_worker_tokenizer: Tokenizer | None = None
-
-
-def _set_worker_tokenizer(tokenizer: Tokenizer) -> None:
-    global _worker_tokenizer
-    _worker_tokenizer = tokenizer
-
-
-def _encode_in_worker(texts: list[str]) -> tuple[array, array]:
+def _encode(tokenizer: Tokenizer, texts: list[str]) -> tuple[array, array]:
     """Lengths, and all ids in a row: two arrays cross the pipe far faster than lists of lists."""
-    assert _worker_tokenizer is not None  # the pool has called _set_worker_tokenizer
-    encoded = list(map(_worker_tokenizer.encode, texts))
+    encoded = list(map(tokenizer.encode, texts))
     return array("I", map(len, encoded)), array("I", list(chain.from_iterable(encoded)))

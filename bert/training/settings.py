@@ -16,6 +16,7 @@ from bert.errors import InputError
 from bert.files.whole import read_json_object, write_atomically
 
 LARGEST = 2**31 - 1  # the largest count that every library takes
+MOST_WORKERS = 256  # more processes than that would only fill memory
 # The files that a run writes at one time or another. A new run replaces none of them.
 WRITTEN = (
     "arguments.json", "config.json", "model.safetensors", "training_state", "task.json", "vocab.txt",
@@ -154,6 +155,14 @@ def positive(text: str) -> int:
     number = whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def workers(text: str) -> int:
+    """A number of worker processes, from 1 to MOST_WORKERS."""
+    number = positive(text)
+    if number > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text} processes are too many; use at most {MOST_WORKERS}")
     return number
 
 

@@ -16,7 +16,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -102,7 +102,7 @@ def write_corpus(
         raise InputError(writing_failed(directory, error)) from None
     token_type = _SMALL if tokenizer.vocab_size <= 1 << 16 else _LARGE
     with ExitStack() as stack:
-        parts = stack.enter_context(tokenize_documents(documents, tokenizer, token_type, processes))
+        parts = stack.enter_context(closing(tokenize_documents(documents, tokenizer, token_type, processes)))
         arrays = {}
         for name in _ARRAYS:
             path = directory / f"{name}.bin"

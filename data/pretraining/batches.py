@@ -81,6 +81,10 @@ class PretrainingBatches:
 
     ``InputLayout.batch`` describes a micro-batch.
 
+    Attributes:
+        random_pairs: the share of pairs whose B is random, in the first window of the first epoch. The documents of a
+            window are a random sample of the corpus.
+
     Raises:
         InputError: if the batch cannot be shared evenly, or the corpus is too small for it or has no sentence pairs.
     """
@@ -115,7 +119,9 @@ class PretrainingBatches:
         self.position = Position(0, 0, 0) if position is None else Position(*position)
         tokens_of_document = len(corpus.tokens) / corpus.number_of_documents
         self._windows = max(1, round(self._documents.count * tokens_of_document / TOKENS_PER_WINDOW))
-        self._examples_of_first_window = len(self._plan_window(0, 0))
+        examples = self._plan_window(0, 0)
+        self._examples_of_first_window = len(examples)
+        self.random_pairs = float(examples["is_random"].mean()) if nsp and len(examples) else 0.0
         self._require_a_batch()
 
     @property

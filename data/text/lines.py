@@ -10,15 +10,20 @@ from bert.files.whole import open_to_read
 LONGEST_LINE = 1 << 20  # bytes; a longer line is cut into several, at a space if there is one
 
 
-def read_lines(path: Path, encoding_errors: str, report: Callable[[str], None] | None) -> Iterator[str]:
+def read_lines(
+    path: Path, encoding_errors: str, report: Callable[[str], None] | None, longest: int | None = None
+) -> Iterator[str]:
     """The lines of one file, stripped of white space (thus of CR as well); blank lines are empty.
 
-    The arguments and errors are as in ``data.text.corpora.read_documents``.
+    Args:
+        longest: refuses a line of more bytes, and cuts none. None: cuts lines longer than LONGEST_LINE.
+
+    The other arguments and errors are as in ``data.text.corpora.read_documents``.
     """
     replaced = 0
     number = 1  # of the line, from 1
     offset = 0  # of the part's first byte in the (decompressed) file
-    with contextlib.closing(_read_parts(path)) as parts:
+    with contextlib.closing(_read_parts(path) if longest is None else _read_whole_lines(path, longest)) as parts:
         for part in parts:
             if offset == 0:
                 _refuse_utf16(path, part)
@@ -61,6 +66,16 @@ def _read_parts(path: Path) -> Generator[bytes, None, None]:
             yield part
     if rest:
         yield rest
+
+
+def _read_whole_lines(path: Path, longest: int) -> Generator[bytes, None, None]:
+    number = 1
+    with open_to_read(path) as file:
+        while line := file.readline(longest + 1):
+            if len(line) > longest:
+                raise InputError(f"{path}: line {number} has more than {longest:,} bytes; write it as several lines")
+            yield line
+            number += 1
 
 
 def _last_break(part: bytes) -> int:

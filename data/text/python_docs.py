@@ -9,20 +9,21 @@ import ast
 import gc
 import hashlib
 import importlib.util
-import multiprocessing
 import os
 import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from bert.workers import in_order
 from data.text.docstrings import docstring_sentences
 
 _LIBRARIES = ("numpy", "torch")
 _NOT_DOCUMENTATION = frozenset({"test", "tests", "testing", "idle_test", "site-packages", "__pycache__"})
+_FILES_PER_TASK = 16
 _DOCSTRING_CALLS = frozenset({"add_docstr", "_add_docstr", "add_newdoc", "add_docstr_all"})  # for functions in C
 
 
@@ -75,13 +76,8 @@ def _modules(processes: int) -> Iterator[tuple[str, str, list[list[str]]]]:
     """(library, module or topic, sentences of each docstring), in the order of ``_source_files``."""
     files = list(_source_files())
     paths = [path for _, _, path in files]
-    if processes > 1:
-        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        # Syntax trees are many small objects without cycles; looking for cycles takes a sixth of the time.
-        with ProcessPoolExecutor(processes, context, gc.disable) as pool:
-            found = list(pool.map(_read_docstrings, paths, chunksize=16))
-    else:
-        found = map(_read_docstrings, paths)
+    tasks = (paths[first : first + _FILES_PER_TASK] for first in range(0, len(paths), _FILES_PER_TASK))
+    found = chain.from_iterable(in_order(_read_files, tasks, processes))
     for (library, name, _), docstrings in zip(files, found, strict=True):
         if name == "pydoc_data.topics":
             for topic, prose in docstrings:
@@ -106,6 +102,15 @@ def _source_files() -> Iterator[tuple[str, str, Path]]:
                     path = Path(folder, name)
                     parts = (*prefix, *path.relative_to(root).with_suffix("").parts)
                     yield library, ".".join(parts).removesuffix(".__init__"), path
+
+
+def _read_files(paths: list[Path]) -> list[list[tuple[str, list[str]]]]:
+    """``_read_docstrings`` of each file, sooner."""
+    gc.disable()  # syntax trees are many small objects without cycles; to look for cycles takes a sixth of the time
+    try:
+        return list(map(_read_docstrings, paths))
+    finally:
+        gc.enable()
 
 
 def _read_docstrings(path: Path) -> list[tuple[str, list[str]]]:

@@ -7,11 +7,15 @@ if white space follows and the next word may begin a sentence. The rules list st
     No. 5        pp. 3-4          an abbreviation before a number
     J. R. R. Tolkien              an initial: one capital letter alone (but "It was I. Then ...")
     the U.S. Army                 letters with stops between, unless a word like "The" or "He" follows
-    "Stop!" he said               the next word is in lower case
+    "Stop!" he said               the next word is in lower case (of a script that has capitals)
     Well . . . maybe              the next character is another stop
     3.14         numpy.array      no white space follows
 
-The stops of Chinese and Japanese (``。 ！ ？``) end a sentence without white space.
+The marks of other scripts (``_MARKS``) always end a sentence, even without white space. Two more rules are for habits:
+``:`` after an Armenian letter and ``;`` after a Greek letter are stops, as ``.`` is.
+
+Thai and Lao have no mark, but a space between clauses. There a sentence is as many clauses as make _SHORTEST_THAI
+characters. For BERT a sentence is any stretch of text (paper, section 3), so this will do.
 """
 
 import re
@@ -27,17 +31,42 @@ _SENTENCE_STARTERS = frozenset(
     "a after all although an and as at but by for from he her his how however i if in it its my no on "
     "one or our she so that the their then there these they this those to we what when while who you".split()
 )
-_WIDE_STOPS = "。！？｡"
-_STOPS = ".!?…" + _WIDE_STOPS
+# Unicode gives these the property Sentence_Terminal, but not the marks of Tibetan. Not here: the little section of
+# Burmese (၊), which Unicode counts too. It is a comma.
+_MARKS = "".join((
+    "。！？｡．﹒﹖﹗",  # Chinese, Japanese: wide, halfwidth and small forms
+    "।॥",  # Hindi, Bengali, Nepali, Punjabi and others of India
+    "۔؟؞",  # Urdu, Arabic and others of that script
+    "።፧፨፡",  # Amharic, Tigrinya; the last, a space between words, is a full stop if it stands twice
+    "։",  # Armenian
+    "။",  # Burmese
+    "។៕",  # Khmer
+    "།༎",  # Tibetan, Dzongkha
+    "᠃᠉",  # Mongolian, Manchu
+    "܀܁܂",  # Syriac
+    "߹",  # N'Ko
+    "᱾᱿",  # Santali
+    "꯫꫰꫱",  # Meitei
+    "꓿",  # Lisu
+    "꘎꘏",  # Vai
+    "꧉",  # Javanese
+))  # fmt: skip
+_STOPS = ".!?…‼⁇⁈⁉" + _MARKS
+_SHORTEST_THAI = 60  # characters, about as many as in a short English sentence
 _CLOSING = "\"'”’»›)]}」』）】〉》"
 _OPENING = "\"'“‘«‹([{¿¡「『（【〈《`*_–—-"
 # A run of stops matches from its first stop only, so that a long run is scanned once. And the pattern begins with a
 # set of characters, which makes the search for the next stop fast.
 _BOUNDARY = re.compile(
-    rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])"
-    rf"(?:[{_STOPS}]*+(?<=[{_WIDE_STOPS}])[{re.escape(_CLOSING)}]*+\s*+"  # wide stops and what closes after them
-    rf"|[.!?…]*+[{re.escape(_CLOSING)}]*+(?P<space>\s++))"  # or others, then white space
+    rf"[{_STOPS}:;\u037e]"
+    rf"(?:(?<=[{_STOPS}])(?<![{_STOPS}][{_STOPS}])|(?<=[Ա-և]:)|(?<=[Ͱ-Ͽἀ-῿][;\u037e]))"
+    rf"(?!(?<=\d[．۔])\d|(?<=፡)(?!፡))"  # 3．14; a single space of Amharic
+    rf"(?:[{_STOPS}]*+(?<=[{_MARKS}])[{re.escape(_CLOSING)}]*+\s*+"  # marks and what closes after them
+    rf"(?:[{_MARKS}]++[{re.escape(_CLOSING)}]*+\s*+)*+"  # the mark again, as in Tibetan: "། །"
+    rf"|[{_STOPS}]*+[{re.escape(_CLOSING)}]*+(?P<space>\s++))"  # or others, then white space
 )
+# White space of Thai or Lao between two clauses. A clause begins with a letter: not with a number, or ๆ (repetition).
+_CLAUSE_END = re.compile("[\u0e01-\u0eff]\\s++(?=[ก-ฮเ-ไກ-ຮເ-ໄ])")
 _NEXT_WORD = re.compile(rf"[{re.escape(_OPENING)}]*+(\w*+)")
 _LETTERS_WITH_STOPS = re.compile(r"(?:\w\.)+\w\Z")
 _LONGEST_ABBREVIATION = 20  # characters before a stop that are read
@@ -56,7 +85,20 @@ def split_sentences(text: str) -> list[str]:
             sentences.append(text[start : boundary.end()].strip())
             start = boundary.end()
     sentences.append(text[start:].strip())
+    if not text.isascii() and _CLAUSE_END.search(text):
+        sentences = [part for sentence in sentences for part in _split_at_clauses(sentence)]
     return [sentence for sentence in sentences if sentence]
+
+
+def _split_at_clauses(sentence: str) -> list[str]:
+    """Cuts a sentence of Thai or Lao at white space. Other sentences stay whole."""
+    parts = []
+    start = 0
+    for clause_end in _CLAUSE_END.finditer(sentence):
+        if clause_end.end() - start > _SHORTEST_THAI:
+            parts.append(sentence[start : clause_end.end()].rstrip())
+            start = clause_end.end()
+    return [*parts, sentence[start:]]
 
 
 def _ends_a_sentence(text: str, start: int, boundary: re.Match) -> bool:
@@ -64,7 +106,8 @@ def _ends_a_sentence(text: str, start: int, boundary: re.Match) -> bool:
     found = _NEXT_WORD.match(text, boundary.end())
     assert found is not None  # the pattern matches the empty string too
     next_word = found[1]
-    if next_word[:1].islower() or (not next_word and text[boundary.end() : boundary.end() + 1] in _STOPS):
+    in_lower_case = next_word[:1].islower() and not "ა" <= next_word[:1] <= "ჿ"  # Georgian has no capitals
+    if in_lower_case or (not next_word and text[boundary.end() : boundary.end() + 1] in _STOPS):
         return False
     stop = boundary.start()
     if text[stop] != "." or not text[stop + 1].isspace():

@@ -41,6 +41,27 @@ def test_slices_of_any_size_give_the_loss_and_the_gradients_of_the_whole(size, s
     assert correct >= 2
 
 
+@pytest.mark.parametrize("impossible", [slice(0, 4), slice(8, 12), slice(4, 16), slice(20, 23), slice(1, 23)])
+def test_a_slice_of_impossible_pieces_has_no_part_in_the_loss(impossible):
+    states, table, bias, labels = inputs()
+    possible = torch.ones(VOCAB, dtype=torch.bool)
+    possible[impossible] = False
+    bias = bias.detach().masked_fill(~possible, -torch.inf).requires_grad_()
+    labels = torch.where(possible[labels.clamp(0)] | (labels < 0), labels, possible.int().argmax())
+    parameters = (states, table, bias)
+    plain = F.cross_entropy(F.linear(*parameters), labels, ignore_index=IGNORE_INDEX, reduction="sum")
+    total, _ = SlicedCrossEntropy.apply(*parameters, labels, 4, True)
+    assert plain.isfinite()
+    torch.testing.assert_close(with_gradients(total, parameters), with_gradients(plain, parameters))
+
+
+def test_an_impossible_label_has_an_infinite_loss():
+    states, table, bias, labels = inputs()
+    bias = bias.detach().index_fill(0, labels[:1], -torch.inf)
+    total, _ = SlicedCrossEntropy.apply(states, table, bias, labels, 4, True)
+    assert total == torch.inf
+
+
 def test_its_gradients_are_those_of_finite_differences():
     *parameters, labels = inputs(dtype=torch.float64)
     assert gradcheck(lambda *each: SlicedCrossEntropy.apply(*each, labels, 7, True)[0], parameters)

@@ -18,6 +18,7 @@ from bert.training.settings import (
     probability,
     save_settings,
     whole,
+    workers,
 )
 
 
@@ -151,7 +152,7 @@ def test_a_flag_that_is_not_given_is_not_there():
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [(whole, "0", "-1"), (positive, "1", "0"), (above_zero, "0.5", "0"), (above_zero, "1", "inf"),
-     (above_zero, "1", "nan"), (probability, "0", "1")],
+     (above_zero, "1", "nan"), (probability, "0", "1"), (workers, "256", "257"), (workers, "1", "0")],
 )  # fmt: skip
 def test_numbers_out_of_bounds_are_refused(kind, good, bad):
     assert kind(good) == float(good)

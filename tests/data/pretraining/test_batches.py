@@ -191,6 +191,24 @@ def test_the_examples_of_an_update_are_named(corpus, tokenizer):
     assert len(update.examples.chunks) == 4
 
 
+@pytest.mark.parametrize("single", [0, 30, 290])
+def test_the_share_of_random_pairs_is_that_of_the_labels_of_an_epoch(tokenizer, tmp_path, single):
+    documents = [document[:1] if index < single else document for index, document in enumerate(make_documents())]
+    corpus = write_corpus(documents, tokenizer, tmp_path)
+    batches = PretrainingBatches(corpus, tokenizer, 1, 32, seed=3)
+    updates = itertools.takewhile(lambda update: update.examples.epoch == 0, batches)
+    labels = torch.cat([update.micro_batches[0].labels["next_sentence_labels"] for update in updates])
+    assert batches.random_pairs == pytest.approx(labels.double().mean().item())
+    assert batches.random_pairs > (0.9 if single == 290 else 0.5)
+    assert PretrainingBatches(corpus, tokenizer, 1, 32, seed=3, nsp=False).random_pairs == 0
+
+
+def test_of_several_windows_the_first_stands_for_all(corpus, tokenizer, monkeypatch):
+    whole = PretrainingBatches(corpus, tokenizer, 1, 32, seed=3).random_pairs
+    monkeypatch.setattr(data.pretraining.batches, "TOKENS_PER_WINDOW", 5000)
+    assert PretrainingBatches(corpus, tokenizer, 1, 32, seed=3).random_pairs == pytest.approx(whole, abs=0.08)
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(corpus, tokenizer):
     with pytest.raises(InputError, match=r"--batch-size 10 .* 2 processes with 3 micro-batches .* multiple of 6.* 12"):
         PretrainingBatches(corpus, tokenizer, 10, 64, seed=0, processes=2, accumulate=3)

@@ -1,4 +1,6 @@
 import gzip
+import hashlib
+import os
 import tracemalloc
 
 import pytest
@@ -129,3 +131,82 @@ def test_encoding_errors_and_reports_are_passed_on(write):
 def test_an_unknown_way_with_encoding_errors_is_refused(write):
     with pytest.raises(InputError, match="'strict' or 'replace'"):
         read_documents([write(TEXT)], encoding_errors="ignore")
+
+
+# ---- WikiExtractor's articles ----
+
+ARTICLES = """<doc id="12" url="https://en.wikipedia.org/wiki?curid=12" title="Tea > "green"">
+Tea
+
+Tea is a drink. It is hot.
+
+It is made of leaves.
+
+</doc>
+<doc id="13" url="https://en.wikipedia.org/wiki?curid=13" title="Cup">
+A cup holds tea.
+</doc>
+"""
+ARTICLE_DOCUMENTS = [["Tea", "Tea is a drink.", "It is hot.", "It is made of leaves."], ["A cup holds tea."]]
+
+
+@pytest.mark.parametrize("document_per_line", [False, True])
+def test_an_article_of_wikiextractor_is_a_document_of_split_sentences(write, document_per_line):
+    assert list(read_documents([write(ARTICLES)], document_per_line)) == ARTICLE_DOCUMENTS
+    without_empty_lines = write("\n".join(line for line in ARTICLES.split("\n") if line), "dense")
+    assert list(read_documents([without_empty_lines], document_per_line)) == ARTICLE_DOCUMENTS
+
+
+def test_articles_and_other_text_can_follow_each_other(write):
+    paths = [write("One.\nTwo.\n\nThree.\n" + ARTICLES + "Four. Five.\n\nSix.\n"), write(ARTICLES[:-8], "cut.txt")]
+    plain = [["One.", "Two."], ["Three."]]
+    assert list(read_documents(paths)) == [*plain, *ARTICLE_DOCUMENTS, ["Four. Five."], ["Six."], *ARTICLE_DOCUMENTS]
+
+
+def test_what_only_resembles_a_tag_is_text(write):
+    lines = ["<doc>", 'a <doc id="1"> in a line', '<docs id="1">', "< /doc>"]
+    assert list(read_documents([write("\n".join(lines))])) == [lines]
+
+
+def test_an_endless_article_is_cut_into_several(write, monkeypatch):
+    monkeypatch.setattr(data.text.corpora, "LONGEST_DOCUMENT", 100)
+    documents = list(read_documents([write('<doc id="1">\n' + "Ten letters.\n" * 50 + "</doc>\n")]))
+    assert len(documents) > 5
+    assert sum(map(len, documents)) == 50
+
+
+# ---- what is no text ----
+
+
+def test_files_without_text_are_named(write):
+    reports = []
+    paths = [write("\n \n", "a.txt"), write(TEXT), write("", "b.txt"), write('{"text": " "}\n', "c.jsonl")]
+    assert list(read_documents(paths, report=reports.append)) == DOCUMENTS
+    assert len(reports) == 2
+    assert "c.jsonl: 1 JSON lines with an empty 'text' were passed over" in reports[0]
+    assert reports[1].startswith("3 of the corpus's 4 files hold no text: ")
+    for path in (paths[0], paths[2], paths[3]):
+        assert str(path) in reports[1]
+
+
+def test_a_pipe_is_refused_before_anything_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe: is a pipe or a device, and a corpus is read more than once"):
+        read_documents([tmp_path / "pipe"])
+    with pytest.raises(InputError, match=r"null: is a pipe or a device"):
+        corpus_fingerprint([os.devnull], False, "strict")
+
+
+def test_only_json_has_its_key_in_the_fingerprint(write):
+    for name, matters in (("c.jsonl", True), ("c.json.gz", True), ("c.txt", False)):
+        path = write(TEXT, name)
+        fingerprints = {corpus_fingerprint([path], False, "strict", key) for key in ("text", "content")}
+        assert len(fingerprints) == 2
+        plain = hashlib.sha256(repr(metadata_of(path)).encode()).hexdigest()
+        assert (plain not in fingerprints) == matters
+
+
+def metadata_of(path):
+    """What stands for a text file and its limits; runs of earlier versions know their tokenized corpus by it."""
+    status = path.stat()
+    return [1 << 20, 10_000, 1 << 22, False, "strict", str(path), status.st_size, status.st_mtime_ns]
