@@ -877,7 +877,7 @@ def test_summaries_are_extracted(folder, tmp_path, capsys):
     log = read_log(run / "log.jsonl")
     assert max(line["heldout_sentence_accuracy"] for line in log if "heldout_sentence_accuracy" in line) > 0.9
     report = report_of(run)
-    assert set(report["dev"]) == {"rouge1", "rouge2", "rougeL"}
+    assert set(report["dev"]) == {"rouge1", "rouge2", "rougeL", "rougeLsum"}
     assert report["dev"]["rouge1"] > 0.9
     for most, given in ((1, []), (2, ["--summary-sentences", "2"])):
         assert bert_command(["predict", str(run), str(dev), *given]) == 0
