@@ -115,7 +115,7 @@ def test_a_row_that_cannot_be_learned_from_is_named(tmp_path, rows, problem_type
 
 def test_a_text_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "a.jsonl"
-    for value, found in (("7", "is 7"), ("null", "is empty"), ('["x"]', r"is \['x'\]")):
+    for value, found in (("7", "is 7"), ("null", "is empty"), ('["x", 7]', r"is \['x', 7\]")):
         path.write_text(f'{{"text": {value}, "label": 1}}\n')
         with pytest.raises(InputError, match=f"line 1: the text {found}"):
             read(path, Columns(), SINGLE)
@@ -183,11 +183,12 @@ def test_rows_that_qqp_was_published_with_are_passed_over_with_a_warning(tmp_pat
     rows = ["0\t1\t2\ta\tb\t0\n", "1\t3\t4\ta\n", "2\t5\t6\tc\td\t1\n", "3\t7\t8\t\td\t1\n", "4\t9\t9\te\tf\t\n"]
     (tmp_path / "train.tsv").write_text(header + "".join(rows))
     columns = KNOWN_TASKS["qqp"].columns
-    with pytest.warns(UserWarning, match=r"3 rows lack a field or a text and are passed over \(lines 3, 5, 6\)"):
+    message = r"3 rows are left out \(line 3: has 4 fields.*; line 5: the text is empty.*; line 6: the label is empty"
+    with pytest.warns(UserWarning, match=message):
         examples = read(tmp_path / "train.tsv", columns, "single_label_classification")
     assert [(example.line, example.first) for example in examples] == [(2, "a"), (4, "c")]
-    with pytest.raises(InputError, match="line 3: has 4 fields, not 6"):
-        read(tmp_path / "train.tsv", columns._replace(has_damage=False), "single_label_classification")
+    with pytest.raises(InputError, match=r"3 rows are bad \(line 3: has 4 fields, not 6"):
+        read(tmp_path / "train.tsv", columns._replace(bad_rows="stop"), "single_label_classification")
 
 
 def test_a_data_set_is_found_plain_or_compressed_or_named_as_missing(tmp_path):

@@ -76,8 +76,8 @@ def test_tags_may_lie_in_each_other():
         ("<e1></e1> <e2>c</e2>\nOther\n", r"line 1: the entity <e1> is \[0, 0\]"),
         ("<e1>a</e1> <e2>c</e2>\n\n<e1>a</e1> <e2>c</e2>\nOther\n", "line 1: the sentence has no relation"),
         ("<e1>a</e1> <e2>c</e2>\nOther\nCause-Effect(e1,e2)\n", r"line 3: 'Cause-Effect\(e1,e2\)' is neither a text"),
-        ("<e1>a</e1> <e2>c</e2>\na text without tags\n", "line 2: 'a text without tags' is neither"),
-        ("Other\n<e1>a</e1> <e2>c</e2>\n", "line 1: 'Other' is neither"),
+        ("<e1>a</e1> <e2>c</e2>\na text without tags\n", r"2 rows are bad \(line 2: 'a text without tags' is neither"),
+        ("Other\n<e1>a</e1> <e2>c</e2>\n", r"2 rows are bad \(line 1: 'Other' is neither"),
         ("\n\n", "holds no sentences"),
     ],
 )
