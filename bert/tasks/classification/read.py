@@ -94,6 +94,11 @@ def find_labels(examples: Sequence[Example], source: str, problem_type: str = SI
             f"{source}: all {len(examples):,} labels are {min(names)!r}, so that there is nothing to learn; at least "
             f"two classes were expected in --label-column"
         )
+    if len({example.label for example in examples}) == 1 and len(names) > 1:
+        raise InputError(
+            f"{source}: all {len(examples):,} examples have the labels {', '.join(sorted(names)[:20])}, so that there "
+            f"is nothing to learn; a list has names, not 0 and 1 for each label"
+        )
     if not names:
         raise InputError(f"{source}: none of the {len(examples):,} examples has a label")
     if len(names) > 1_000 and len(names) > len(examples) / 2:
@@ -212,8 +217,7 @@ def _read_label(values: Sequence[Any], problem_type: str, columns: Columns, plac
         names = [_name(name) for name in names]
         if isinstance(value, list) and len(set(names)) < len(names) and TRUTHS.keys() >= set(map(str.lower, names)):
             raise InputError(
-                f"{place}: the label {str(value)[:80]} is a list of 0 and 1; names were expected, or a column for each "
-                f"label: --label-column NAME NAME ..."
+                f"{place}: the label {str(value)[:80]} is 0 and 1; names were expected, or columns (--label-column A B)"
             )
         return tuple(sorted(set(names) - {""}))
     if isinstance(value, list | dict):

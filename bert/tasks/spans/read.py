@@ -154,7 +154,7 @@ def _answers(asked: dict[str, Any], place: str) -> list[tuple[str, Any]]:
         texts, starts = _list(answers, "text", place), _list(answers, "answer_start", place)
         answers = [{"text": text, "answer_start": start} for text, start in zip(texts, starts)]
         if len(texts) != len(starts):
-            raise InputError(f"{place}: has {len(texts)} answers and {len(starts)} places (answer_start)")
+            raise InputError(f"{place}: 'text' has {len(texts)} items and 'answer_start' {len(starts)}")
         asked = {"answers": answers}
     return [(_text(answer, "text", place), answer.get("answer_start")) for answer in _list(asked, "answers", place)]
 

@@ -29,7 +29,7 @@ def test_one_bad_row_is_named_with_its_place_and_the_remedy():
         good(BadRows("a.tsv"), "7", "x", "8")
     message = "a.tsv: line 2: x is no number; mend or remove it, or leave it out with --bad-rows skip"
     assert str(caught.value) == message
-    with pytest.raises(InputError, match="mend or remove it$"):
+    with pytest.raises(InputError, match=r"mend or remove it$"):
         good(BadRows("a.tsv", can_skip=False), "x")
 
 

@@ -52,7 +52,9 @@ def test_json_lines_are_no_list(tmp_path):
     assert [row.values for row in read_rows(path, {"--text-column": "label"})] == [(1,), (0,)]
 
 
-@pytest.mark.parametrize("content", ["[{", '[{"a": 1}', '[{"a": 1},', '[{"a": 1}}', '[{"a": 1} {"a": 2}]', "[nonsense]"])
+@pytest.mark.parametrize(
+    "content", ["[{", '[{"a": 1}', '[{"a": 1},', '[{"a": 1}}', '[{"a": 1} {"a": 2}]', "[nonsense]"]
+)
 def test_what_is_cut_off_or_no_json_is_named(tmp_path, content):
     with pytest.raises(InputError, match=r"a\.json: object \d of the list: is not JSON"):
         list(read_json_list(write(tmp_path / "a.json", content)))

@@ -108,6 +108,19 @@ def test_spans_and_labels_that_do_not_fit_are_named(tmp_path, change, message):
         read(write(tmp_path, json.dumps(row), "a.jsonl"))
 
 
+def test_bad_sentences_are_reported_together_or_left_out_with_their_relations(tmp_path):
+    path = write(tmp_path, SEMEVAL + '3\t"<e1>a</e1> b"\r\nOther\r\n\r\n4\t"<e1>a</e1> <e2>b</e2>"\r\n\r\n' + SEMEVAL)
+    with pytest.raises(InputError, match=r"2 rows are bad \(line 9: each of <e1>.*; line 12: the sentence has no rel"):
+        read(path)
+    with pytest.warns(UserWarning, match="2 rows are left out"):
+        found = list(read_marked_texts(path, Columns(bad_rows="skip"), True))
+    assert found == [*EXPECTED, *(each._replace(line=each.line + 13) for each in EXPECTED)]
+    good = {"text": "a b", "first": [0, 1], "second": [2, 3], "label": "Other"}
+    path = write(tmp_path, "\n".join(map(json.dumps, (good | {"first": [7, 8]}, good))), "a.jsonl")
+    with pytest.warns(UserWarning, match="1 row is left out .line 1: the span 'first'"):
+        assert len(list(read_marked_texts(path, Columns(bad_rows="skip"), True))) == 1
+
+
 def test_tables_are_refused_with_a_word_on_what_is_read(tmp_path):
     with pytest.raises(InputError, match=r"a\.tsv: texts with two marked entities stand in \.txt"):
         read(write(tmp_path, "text\tlabel\n", "a.tsv"))
