@@ -215,7 +215,9 @@ def _read_label(values: Sequence[Any], problem_type: str, columns: Columns, plac
     if problem_type == MULTI:
         names = value if isinstance(value, list) else [] if value is None else str(value).split(columns.separator)
         names = [_name(name) for name in names]
-        if isinstance(value, list) and len(set(names)) < len(names) and TRUTHS.keys() >= set(map(str.lower, names)):
+        if isinstance(value, str) and value.strip()[:1] + value.strip()[-1:] == "[]":
+            raise InputError(f"{place}: the label {value[:80]!r} is a list as text; names were expected, as in a,b")
+        if len(set(names)) < len(names) and TRUTHS.keys() >= set(map(str.lower, names)):
             raise InputError(
                 f"{place}: the label {str(value)[:80]} is 0 and 1; names were expected, or columns (--label-column A B)"
             )

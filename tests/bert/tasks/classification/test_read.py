@@ -149,6 +149,11 @@ def test_lists_of_0_and_1_are_no_names(tmp_path):
         path.write_text(json.dumps({"text": "a", "label": label}) + "\n")
         with pytest.raises(InputError, match=r"line 1: the label \[.*\] is 0 and 1; names were expected, or columns"):
             read(path, Columns(), MULTI)
+    as_text = table(tmp_path, [("text", "label"), ("a", "1,0,0"), ("b", "['x', 'y']"), ("c", "x,y,x")])
+    with pytest.raises(
+        InputError, match=r"2 rows are bad \(line 2: the label 1,0,0 is 0 and 1; .*line 3: .* list as text"
+    ):
+        read(as_text, Columns(), MULTI)
     path.write_text('{"text": "a", "label": [0]}\n{"text": "b", "label": [1, 2]}\n{"text": "c", "label": []}\n')
     assert [each.label for each in read(path, Columns(), MULTI)] == [("0",), ("1", "2"), ()]  # ids are names
     path.write_text('{"text": "a", "label": [0, 1]}\n{"text": "b", "label": [1, 0]}\n')
