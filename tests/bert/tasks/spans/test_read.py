@@ -64,6 +64,11 @@ def test_a_question_with_a_misplaced_answer_is_left_out_and_counted(tmp_path):
         assert [each.id for each in read(squad(tmp_path, ask(answers=several), asked[0], **twice))] == ["good"]
 
 
+def test_if_no_answer_is_at_its_place_the_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"question q1: the answer 'cat' does not stand at 5 .* and no other answer"):
+        read(squad(tmp_path, ask(start=5), ask(id="q2", answers=[])))  # not a set without answers
+
+
 def test_other_bad_questions_are_reported_together_or_left_out(tmp_path):
     path = squad(tmp_path, ask(question=" "), ask(id="q2"), ask(id="q3", answers=None))
     with pytest.raises(InputError, match=r"2 rows are bad \(question q1: its 'question' .*; question q3: has no list"):
