@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import sys
+import warnings
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
     parser = make_parser()
     given = parser.parse_args(arguments)
+    warnings.formatwarning = as_note
     with orderly():
         try:
             given.function(given)
@@ -46,6 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{parser.prog} {given.command}: interrupted", file=sys.stderr)
             return 130
         return 0
+
+
+def as_note(message: Warning | str, *place: Any, **more: Any) -> str:
+    """A warning as a line for the user. Which line of the program gave it does not matter."""
+    return f"Note: {message}.\n"
 
 
 def make_parser() -> argparse.ArgumentParser:

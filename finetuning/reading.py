@@ -15,7 +15,7 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.training.script import Log
 from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
-from finetuning.known_tasks import KNOWN_TASKS, KnownTask, find_file
+from finetuning.known_tasks import KnownTask, find_file, find_test_file, known_task
 from finetuning.settings import FinetuningSettings, kind_of
 
 Sets = dict[str, tuple[str, list[Any]]]  # "train", "dev" and perhaps "test": (source, examples)
@@ -36,12 +36,15 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
     Raises:
         InputError: if a file or a flag does not fit the task.
     """
-    kind, known = kind_of(settings.problem, settings.task), KNOWN_TASKS.get(settings.task or "")
+    kind = kind_of(settings.problem, settings.task)
+    known = known_task(settings.task, settings.data) if settings.task else None
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, log)
     # Labels are found before examples are held out. One of them may have a label that no other has.
     source, examples = sets["train"]
     labels = None if kind.find_labels is None else kind.find_labels(examples, source)
+    if labels is not None and not isinstance(columns.label, str):
+        labels = list(columns.label)  # also one that no training example has
     if "dev" not in sets:
         training, dev = kind.hold_out(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
@@ -80,11 +83,16 @@ def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns
     """The columns of a table: by the flags, else by the known task."""
     columns = (known.columns if known else None) or Columns()
     given = {
-        "text": settings.text_column, "text_pair": settings.text_pair_column, "label": settings.label_column,
-        "header": settings.header, "separator": settings.label_separator,
+        "text": settings.text_column, "text_pair": settings.text_pair_column, "label": _one_or_several(settings),
+        "header": settings.header, "separator": settings.label_separator, "bad_rows": settings.bad_rows,
         "word": settings.word_column, "tag": settings.tag_column,
     }  # fmt: skip
     return columns._replace(**{name: value for name, value in given.items() if value is not None})
+
+
+def _one_or_several(settings: FinetuningSettings) -> str | tuple[str, ...] | None:
+    names = settings.label_column
+    return names[0] if names is not None and len(names) == 1 else names and tuple(names)
 
 
 def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None, columns: Columns, log: Log) -> Sets:
@@ -96,6 +104,8 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         for name, file in (("train", known.train), ("dev", known.dev)):
             if file is not None and settings.data is not None and getattr(settings, name) is None:
                 files[name] = find_file(settings.data, file)
+        if settings.data is not None and (test := find_test_file(settings.data, known)):
+            files["test"] = test
     files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
     if files:
         if "train" not in files:

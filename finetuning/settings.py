@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
-from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES
+from bert.tasks.options import BAD_ROWS, LONG_TEXTS, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
 from bert.training import settings as shared
 from bert.training.settings import TrainingSettings, add_number, add_switch
@@ -31,7 +31,8 @@ class FinetuningSettings(TrainingSettings):
     test: str | None = None
     text_column: str | None = None
     text_pair_column: str | None = None
-    label_column: str | None = None
+    label_column: list[str] | None = None
+    bad_rows: str | None = None
     header: bool | None = None
     label_separator: str = ","
     word_column: str | None = None
@@ -118,7 +119,11 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     task.add_argument("--test", metavar="FILE", help="labelled texts that the report measures on besides")
     task.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1 (text)")
     task.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
-    task.add_argument("--label-column", metavar="NAME", help="the labels' column (label)")
+    task.add_argument(
+        "--label-column", nargs="+", action="extend", metavar="NAME",
+        help="the labels' column (label); several with 0 or 1 in them: --problem multi-label",
+    )  # fmt: skip
+    task.add_argument("--bad-rows", choices=BAD_ROWS, help="what to do about rows that cannot be used (stop)")
     add_switch(task, "--header", "the first row names the columns (it does)")
     task.add_argument("--problem", choices=tuple(KINDS), help="what a label is (one name of several: single-label)")
     task.add_argument("--label-separator", metavar="CHARACTER", help="between an example's labels, multi-label (,)")

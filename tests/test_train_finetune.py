@@ -218,6 +218,42 @@ def test_pairs_numbers_tags_and_other_files_run(folder, tmp_path):
     assert load_checkpoint(tmp_path / "numbers", BertForSequenceClassification).problem_type == "regression"
 
 
+def test_columns_of_0_and_1_become_labels_in_their_order_and_bad_rows_are_left_out(folder, tmp_path, capsys):
+    table = tmp_path / "jigsaw.csv"
+    with open(table, "w", newline="") as file:
+        rows = [(number, text, int(label == "wet"), 0, int("the" in text)) for number, (text, label)
+                in enumerate(make_rows(60, 3))]  # fmt: skip
+        csv.writer(file).writerows([("id", "comment_text", "wet", "never", "article"), *rows, (60, "", 1, 0, 0),
+                                    (61, "text", 1, -1, 0)])  # fmt: skip
+    run = tmp_path / "run"
+    flags = ["--text-column", "comment_text", "--label-column", "wet", "never", "article", "--problem", "multi-label"]
+    arguments = ["--checkpoint", folder / "checkpoint", "--train", table, *flags, *SMALL_RUN, "--output", run]
+    assert finetune(*arguments) == 2
+    assert "2 rows are bad (line 62: the text is empty (--text-column); line 63: the label never is '-1'" in (
+        capsys.readouterr().err
+    )
+    assert not run.exists()
+    assert finetune(*arguments, "--bad-rows", "skip", "--max-steps", 4) == 0
+    assert "2 rows are left out (line 62" in capsys.readouterr().out
+    assert report_of(run)["labels"] == ["wet", "never", "article"]
+    assert finetune("--output", run, "--resume", "--max-steps", 6) == 0
+    assert bert_command(["predict", str(run), str(table), "--output", str(tmp_path / "predicted.tsv")]) == 0
+    predicted = (tmp_path / "predicted.tsv").read_text().splitlines()
+    assert predicted[0].split("\t") == ["prediction", "p(wet)", "p(never)", "p(article)"]
+    assert len(predicted) == 1 + 62  # all rows, the two also: predicting needs no label
+
+
+def test_a_run_begun_with_one_label_column_as_text_is_resumed(given, tmp_path):
+    run = tmp_path / "run"
+    assert finetune(*given, "--label-column", "label", "--output", run, *SMALL_RUN, "--max-steps", 2) == 0
+    saved = json.loads((run / "arguments.json").read_text())
+    assert saved["label_column"] == ["label"]
+    saved["label_column"] = "label"  # as it was until several columns could be named
+    del saved["bad_rows"]
+    (run / "arguments.json").write_text(json.dumps(saved))
+    assert finetune("--output", run, "--resume", "--max-steps", 4) == 0
+
+
 def test_a_known_task_needs_its_directory_alone(folder, tmp_path):
     (tmp_path / "SST-2").mkdir()
     for name in ("train", "dev"):
@@ -877,7 +913,7 @@ def test_summaries_are_extracted(folder, tmp_path, capsys):
     log = read_log(run / "log.jsonl")
     assert max(line["heldout_sentence_accuracy"] for line in log if "heldout_sentence_accuracy" in line) > 0.9
     report = report_of(run)
-    assert set(report["dev"]) == {"rouge1", "rouge2", "rougeL"}
+    assert set(report["dev"]) == {"rouge1", "rouge2", "rougeL", "rougeLsum"}
     assert report["dev"]["rouge1"] > 0.9
     for most, given in ((1, []), (2, ["--summary-sentences", "2"])):
         assert bert_command(["predict", str(run), str(dev), *given]) == 0

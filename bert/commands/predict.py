@@ -31,8 +31,8 @@ def predict_file(
     Relations, choices and summaries need the form of the training file. Labels are skipped. In ``given``, a flag that
     was not given is None. Raises an InputError if it cannot read the file. Also if a flag would change nothing.
     """
-    columns, options, trained_on_pairs = reading_of(run, path, given)
     kind = kind_of_run(run)
+    columns, options, trained_on_pairs = reading_of(run, path, given, kind.predict_columns)
     flags = kind.predict_flags(path)
     for name, value in given.items():
         if value is not None and name not in flags:

@@ -23,8 +23,8 @@ class Reading(NamedTuple):
     trained_on_pairs: bool  # whether the training table had two columns of texts
 
 
-def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Reading:
-    """How to read a file for a run: by the flags ``given``, else by the run's ``task.json``.
+def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: Columns | None = None) -> Reading:
+    """How to read a file for a run: by the flags ``given``, else by the run's ``task.json``, else by ``usual``.
 
     A plain text (``.txt``) always has a single column. A flag that was not given is None. Raises an InputError if
     ``task.json`` is damaged. Also if the model cannot read so long an input.
@@ -34,7 +34,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any]) -> Read
     saved = read_json_object(file) if file.exists() else {}
     if file.exists() and (lacking := {"columns", "max_length"} - saved.keys()):
         raise InputError(f"{file}: is damaged (no {', '.join(sorted(lacking))}); put back what fine-tuning wrote")
-    columns = _columns(saved.get("columns") or {}, file)
+    columns = _columns(saved["columns"], file) if saved.get("columns") else usual or Columns()
     trained_on_pairs = columns.text_pair is not None
     if ".txt" in map(str.lower, Path(path).suffixes[-2:]):
         columns = columns._replace(text="text", text_pair=None)

@@ -47,7 +47,7 @@ from bert.tasks.task import Kind
 
 IN_WINDOWS = "go in windows"
 TEXT_COLUMNS = frozenset({"text_column", "text_pair_column", "header"})
-TRAINING_COLUMNS = TEXT_COLUMNS | {"label_column"}
+TRAINING_COLUMNS = TEXT_COLUMNS | {"label_column", "bad_rows"}
 TAG_COLUMNS = frozenset({"word_column", "tag_column"})
 
 _classification = partial(
@@ -113,7 +113,7 @@ KINDS: dict[str, Kind] = {
         task=SpanTask,
         hold_out=hold_out_articles,
         metrics=("f1", "exact_match"),
-        flags=frozenset({"null_threshold"}),
+        flags=frozenset({"null_threshold", "bad_rows"}),
         column_flags=lambda path: frozenset() if is_squad(path) else TEXT_COLUMNS,
         long_text_handling=IN_WINDOWS,
         max_length=384,  # google-research/bert run_squad.py
@@ -131,6 +131,7 @@ KINDS: dict[str, Kind] = {
         find_labels=find_relations,
         hold_out=hold_out,
         metrics=("macro_f1", "accuracy"),
+        flags=frozenset({"bad_rows"}),
         long_text_handling="lose what is farthest from both entities",
         predict_file="FILE.txt",
     ),
@@ -144,6 +145,7 @@ KINDS: dict[str, Kind] = {
         task=ChoiceTask,
         hold_out=hold_out,
         metrics=("accuracy",),
+        flags=frozenset({"bad_rows"}),
         has_two_segments=True,
         predict_file="FILE.jsonl",
     ),
@@ -156,8 +158,8 @@ KINDS: dict[str, Kind] = {
         measure=measure_summaries,
         task=SummaryTask,
         hold_out=hold_out,
-        metrics=("rouge1", "rouge2", "rougeL"),
-        flags=frozenset({"summary_sentences"}),
+        metrics=("rouge1", "rouge2", "rougeL", "rougeLsum"),
+        flags=frozenset({"summary_sentences", "bad_rows"}),
         long_text_handling=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
         max_length=512,  # Liu 2019, section 3.2
         has_two_segments=True,

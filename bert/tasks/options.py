@@ -4,18 +4,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LONG_TEXTS = ("head", "tail", "head+tail", "windows")  # see long_texts.py
+BAD_ROWS = ("stop", "skip")  # see bert/files/bad_rows.py
 SUMMARY_SENTENCES = 3  # Liu 2019, section 3.3
 
 
 class Columns(NamedTuple):
-    """The columns of a table, by their names or by their numbers from 1."""
+    """The columns of a table, by their names or by their numbers from 1, and how it is read."""
 
     text: str = "text"
     text_pair: str | None = None
-    label: str = "label"
+    label: str | tuple[str, ...] = "label"  # several columns hold 0 or 1; their names are the labels of multi-label
     header: bool = True  # whether the first row names the columns
     separator: str = ","  # between the labels of one example; JSON lines have a list instead
-    has_damage: bool = False  # whether some published rows lack a field: they are skipped with a warning
+    bad_rows: str = "stop"  # what to do about rows that cannot be used, one of BAD_ROWS
+    no_label: str | None = None  # a row with this label has none, and is bad
+    loose_tabs: bool = False  # whether tabs separate fields whatever the file's name, and rows may have further fields
     word: str | None = None  # of tagged words: a column's number, or a key of JSON lines; None: the file shows it
     tag: str | None = None  # of their tags
     is_table: bool | None = None  # whether a tagger's file is a table of texts, not of words; None: the file shows it

@@ -17,6 +17,7 @@ HEEDED_BY = {
     "long_texts": ("single-label", "multi-label", "regression", "choices"),
     "null_threshold": ("spans",),
     "summary_sentences": ("summary",),
+    "bad_rows": ("single-label", "multi-label", "regression", "spans", "relations", "choices", "summary"),
 }
 
 

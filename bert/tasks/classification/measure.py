@@ -32,15 +32,21 @@ def measure_labels(
     metrics = _metrics(truth, probabilities, problem_type)
     if not in_full:
         return Evaluation(metrics)
+    # By the model's name for a label: the file may have 1.0 for 1.
+    names = (
+        [labels[index] for index in truth]
+        if problem_type == SINGLE
+        else [_in_words(each, options) for each in examples]
+    )
     rows = [
-        [example.line, _in_words(example, options), *prediction_row(row, labels, problem_type, options.separator)]
-        for example, row in zip(examples, probabilities)
+        [example.line, name, *prediction_row(row, labels, problem_type, options.separator)]
+        for example, name, row in zip(examples, names, probabilities)
     ]
     sections = []
     if problem_type != REGRESSION:
         sections = _sections_of_classes(truth, probabilities, labels, problem_type)
     mistakes = [
-        (f"{wrongness:.3f}", examples[index].line, _in_words(examples[index], options),
+        (f"{wrongness:.3f}", examples[index].line, names[index],
          label_in_words(probabilities[index], labels, problem_type, options.separator),
          " | ".join(filter(None, (examples[index].first, examples[index].second)))[:1_000])
         for index, wrongness in worst_mistakes(truth, probabilities, problem_type, WORST_SHOWN)
@@ -102,6 +108,4 @@ def _sections_of_classes(
 
 def _in_words(example: Example, options: Options) -> str:
     label = example.label
-    if isinstance(label, tuple):
-        return options.separator.join(label)
-    return label if isinstance(label, str) else f"{label:.6g}"
+    return options.separator.join(label) if isinstance(label, tuple) else f"{label:.6g}"

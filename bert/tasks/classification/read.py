@@ -5,8 +5,8 @@ A label is one name of several (a topic), any number of names (tags), or a numbe
 """
 
 import math
+import os
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bert.errors import InputError
+from bert.files.bad_rows import BadRows
 from bert.files.tables import read_rows
 from bert.heads.classification import PROBLEM_TYPES
 from bert.randomness import shuffled
+from bert.tasks.classification.folders import read_folders
 from bert.tasks.options import Columns
 
 SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
 HELD_OUT_PARTS = 10
+TRUTHS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}  # in a column of one label
 LARGEST_LABEL = 1e15  # of a regression: the sum of some squared errors of this size still is a float32
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")  # not 007: that is a name
 _HELD_OUT_ORDER = 400  # names the random order by which examples are held out
 
 Label = str | tuple[str, ...] | float
@@ -39,7 +43,7 @@ class Example(NamedTuple):
 def read_examples(
     path: str | Path, columns: Columns, labelled: bool = True, problem_type: str = SINGLE
 ) -> Iterator[Example]:
-    """The examples of a table, in order.
+    """The examples of a table, in order. Or of a directory, with a folder of texts for each label.
 
     Args:
         labelled: whether the label column is read. Without labels, texts may be empty.
@@ -50,37 +54,32 @@ def read_examples(
     asked = {"--text-column": columns.text}
     if columns.text_pair is not None:
         asked["--text-pair-column"] = columns.text_pair
-    texts = len(asked)
+    texts = list(asked)
     if labelled:
-        _check_label_column(columns)
-        asked["--label-column"] = columns.label
-    damaged: list[int] | None = [] if labelled and columns.has_damage else None
-    empty = True
-    for line, values in read_rows(path, asked, columns.header, damaged):
-        if damaged is not None and not all(map(str.strip, values)):
-            damaged.append(line)
-            continue
-        for flag, text in zip(asked, values[:texts]):
-            if not isinstance(text, str) or (labelled and not text.strip()):
-                found = "is empty" if text is None or isinstance(text, str) else f"is {text!r}"
-                raise InputError(
-                    f"{path}: line {line}: the text {found} ({flag}); mend or remove the row, or name another column"
-                )
-        place = f"{path}: line {line}"
-        label = _read_label(values[-1], problem_type, columns.separator, place) if labelled else None
-        empty = False
-        yield Example(line, values[0], values[1] if texts == 2 else None, label)
-    if empty:
-        raise InputError(f"{path}: holds no {'examples' if labelled else 'texts'}; rows of texts were expected")
-    if damaged:
-        listed = ", ".join(map(str, sorted(damaged)[:5])) + (", ..." if len(damaged) > 5 else "")
-        warnings.warn(
-            f"{path}: {len(damaged):,} rows lack a field or a text and are passed over (lines {listed})", stacklevel=2
-        )
+        _check_label_columns(columns, problem_type)
+        if isinstance(columns.label, str):
+            asked["--label-column"] = columns.label
+        else:
+            asked |= {f"--label-column {name}": name for name in columns.label}
+    bad = BadRows(path, columns.bad_rows, can_skip=labelled)
+
+    def read(place: str, line: int, values: Sequence[Any]) -> Example:
+        read_texts = [_read_text(value, flag, labelled, place) for flag, value in zip(texts, values)]
+        label = _read_label(values[len(texts) :], problem_type, columns, place) if labelled else None
+        return Example(line, read_texts[0], read_texts[1] if len(texts) == 2 else None, label)
+
+    if labelled and os.path.isdir(path):
+        rows = read_folders(path, bad)
+    else:
+        rows = read_rows(path, asked, columns.header, bad, columns.loose_tabs)
+    if_none = f"holds no {'examples' if labelled else 'texts'}; rows of texts were expected"
+    return bad.good(rows, read, if_none)
 
 
 def find_labels(examples: Sequence[Example], source: str, problem_type: str = SINGLE) -> list[str]:
     """The labels of examples, ordered by value if all are whole numbers, else by name.
+
+    If all are numbers, 1 and 1.0 are one label, by its shorter name: pandas writes 1.0 for 1 beside a missing value.
 
     Raises:
         InputError: if there is only one class, or nearly as many as examples.
@@ -88,10 +87,17 @@ def find_labels(examples: Sequence[Example], source: str, problem_type: str = SI
     if problem_type == REGRESSION:
         return ["score"]
     names = {name for example in examples for name in _names(example.label)}
+    if all(map(_NUMBER.fullmatch, names)):
+        names = {min((name for name in names if _value(name) == value), key=len) for value in set(map(_value, names))}
     if len(names) < 2 and problem_type == SINGLE:
         raise InputError(
             f"{source}: all {len(examples):,} labels are {min(names)!r}, so that there is nothing to learn; at least "
             f"two classes were expected in --label-column"
+        )
+    if len({example.label for example in examples}) == 1 and len(names) > 1:
+        raise InputError(
+            f"{source}: all {len(examples):,} examples have the labels {', '.join(sorted(names)[:20])}, so that there "
+            f"is nothing to learn; a list has names, not 0 and 1 for each label"
         )
     if not names:
         raise InputError(f"{source}: none of the {len(examples):,} examples has a label")
@@ -119,6 +125,10 @@ def label_ids(examples: Sequence[Example], labels: Sequence[str], problem_type: 
     if problem_type == REGRESSION:
         return np.array([example.label for example in examples], np.float32)
     ids = {label: index for index, label in enumerate(labels)}
+    if all(map(_NUMBER.fullmatch, labels)):
+        written = {name for example in examples for name in _names(example.label) if _NUMBER.fullmatch(name)}
+        values = {_value(label): index for label, index in ids.items()}
+        ids = {name: values[_value(name)] for name in written if _value(name) in values} | ids
     for example in examples:
         for name in _names(example.label):
             if name not in ids:
@@ -154,17 +164,43 @@ def _names(label: Label | None) -> tuple[str, ...]:
     return label if isinstance(label, tuple) else (str(label),)
 
 
-def _check_label_column(columns: Columns) -> None:
+def _value(number: str) -> str:
+    """A number without the zeros that change nothing: the same for 1 and 1.0."""
+    return number.rstrip("0").removesuffix(".") if "." in number else number
+
+
+def _check_label_columns(columns: Columns, problem_type: str) -> None:
     if not columns.separator:
         raise InputError("--label-separator is empty: a character between an example's labels was expected")
-    if columns.label in (columns.text, columns.text_pair):
+    names = (columns.label,) if isinstance(columns.label, str) else columns.label
+    if len(names) > 1 and problem_type != MULTI:
         raise InputError(
-            f"--label-column {columns.label} is the column of the texts as well: a model would be shown what it is to "
-            f"say; name another"
+            f"--label-column names {len(names)} columns, each a label that is there or not: give --problem multi-label "
+            f"as well, or name one column"
         )
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"--label-column names {name} twice; name each column once")
+        if name in (columns.text, columns.text_pair):
+            raise InputError(
+                f"--label-column {name} is the column of the texts as well: a model would be shown what it is to say; "
+                f"name another"
+            )
 
 
-def _read_label(value: Any, problem_type: str, separator: str, place: str) -> Label:
+def _read_text(value: Any, flag: str, labelled: bool, place: str) -> str:
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        value = " ".join(value)  # of JSON, such as the keywords of CLUE's CSL
+    if not isinstance(value, str) or (labelled and not value.strip()):
+        found = "is empty" if value is None or isinstance(value, str) else f"is {str(value)[:80]}"
+        raise InputError(f"{place}: the text {found} ({flag})")
+    return value
+
+
+def _read_label(values: Sequence[Any], problem_type: str, columns: Columns, place: str) -> Label:
+    if not isinstance(columns.label, str):
+        return _names_of_ones(columns.label, values, place)
+    (value,) = values
     if problem_type == REGRESSION:
         try:
             number = float(value)
@@ -177,14 +213,31 @@ def _read_label(value: Any, problem_type: str, separator: str, place: str) -> La
             )
         return number
     if problem_type == MULTI:
-        names = value if isinstance(value, list) else [] if value is None else str(value).split(separator)
-        return tuple(sorted({_name(name) for name in names} - {""}))
+        names = value if isinstance(value, list) else [] if value is None else str(value).split(columns.separator)
+        names = [_name(name) for name in names]
+        if isinstance(value, str) and value.strip()[:1] + value.strip()[-1:] == "[]":
+            raise InputError(f"{place}: the label {value[:80]!r} is a list as text; names were expected, as in a,b")
+        if len(set(names)) < len(names) and TRUTHS.keys() >= set(map(str.lower, names)):
+            raise InputError(
+                f"{place}: the label {str(value)[:80]} is 0 and 1; names were expected, or columns (--label-column A B)"
+            )
+        return tuple(sorted(set(names) - {""}))
     if isinstance(value, list | dict):
         raise InputError(f"{place}: the label is a {type(value).__name__}, not a name (--label-column)")
     name = _name(value)
     if not name:
-        raise InputError(f"{place}: the label is empty (--label-column); mend or remove the row")
+        raise InputError(f"{place}: the label is empty (--label-column)")
+    if name == columns.no_label:
+        raise InputError(f"{place}: the label is {name!r}, which stands for none")
     return name
+
+
+def _names_of_ones(names: Sequence[str], values: Sequence[Any], place: str) -> tuple[str, ...]:
+    """The names of the columns that hold 1, as the labels of an example."""
+    for name, value in zip(names, values):
+        if _name(value).lower() not in TRUTHS:
+            raise InputError(f"{place}: the label {name} is {str(value)[:80]!r}; 0 or 1 was expected, or true or false")
+    return tuple(sorted(name for name, value in zip(names, values) if TRUTHS[_name(value).lower()]))
 
 
 def _name(value: Any) -> str:

@@ -16,10 +16,12 @@ the text, without the end. The label is the relation. An object has a line of it
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.errors import InputError
+from bert.files.bad_rows import BadRows
 from bert.files.json_values import text_of, value_of
 from bert.files.tables import read_lines, read_objects, table_format
 from bert.tasks.options import Columns
@@ -43,17 +45,10 @@ def read_marked_texts(path: str | Path, columns: Columns, labelled: bool) -> Ite
     kind = table_format(path)
     if kind not in ("txt", "jsonl"):
         raise InputError(f"{path}: texts with two marked entities stand in .txt, as SemEval 2010's, or in .jsonl")
-    empty = True
-    for marked in _read_semeval(path) if kind == "txt" else _read_spans(path, labelled):
-        if labelled and marked.label is None:
-            raise InputError(
-                f"{path}: line {marked.line}: the sentence has no relation; one was expected in the line below, such "
-                f"as Cause-Effect(e1,e2), or Other"
-            )
-        empty = False
-        yield marked if labelled else marked._replace(label=None)
-    if empty:
-        raise InputError(f"{path}: holds no sentences; texts with <e1>...</e1> and <e2>...</e2> were expected")
+    bad = BadRows(path, columns.bad_rows, can_skip=labelled)
+    rows, read = (_semeval_blocks(path, bad), _read_block) if kind == "txt" else (read_objects(path, bad), _read_spans)
+    if_none = "holds no sentences; texts with <e1>...</e1> and <e2>...</e2> were expected"
+    return bad.good(rows, partial(read, labelled), if_none)
 
 
 def find_relations(examples: Sequence[MarkedText], source: str) -> list[str]:
@@ -90,8 +85,9 @@ def parse_tags(tagged: str, place: str) -> tuple[str, tuple[int, int], tuple[int
     )
 
 
-def _read_semeval(path: str | Path) -> Iterator[MarkedText]:
-    marked: MarkedText | None = None  # the sentence whose relation may come next
+def _semeval_blocks(path: str | Path, bad: BadRows) -> Iterator[tuple[int, tuple[str, str | None]]]:
+    """(line, (text with tags, relation)) of each sentence."""
+    marked: tuple[int, str] | None = None  # the sentence whose relation may come next
     in_block = False  # whether it had a number
     for line, content in read_lines(path):
         content = content.strip()
@@ -99,33 +95,40 @@ def _read_semeval(path: str | Path) -> Iterator[MarkedText]:
             continue
         if _TAG.search(content):
             if marked is not None:
-                yield marked
+                yield marked[0], (marked[1], None)
             numbered = _NUMBERED.fullmatch(content)
             in_block = numbered is not None
-            text, first, second = parse_tags(numbered[1] if numbered else content, f"{path}: line {line}")
-            marked = MarkedText(line, text, first, second, None)
+            marked = (line, numbered[1] if numbered else content)
         elif marked is not None and len(content.split()) == 1:
-            yield marked._replace(label=content)
+            yield marked[0], (marked[1], content)
             marked = None
         else:
-            raise InputError(
-                f"{path}: line {line}: {content[:80]!r} is neither a text with <e1>...</e1> and <e2>...</e2> nor the "
+            bad.add(
+                f"{bad.place(line)}: {content[:80]!r} is neither a text with <e1>...</e1> and <e2>...</e2> nor the "
                 f"relation of one above it"
             )
     if marked is not None:
-        yield marked
+        yield marked[0], (marked[1], None)
 
 
-def _read_spans(path: str | Path, labelled: bool) -> Iterator[MarkedText]:
-    for line, values in read_objects(path):
-        place = f"{path}: line {line}"
-        text = text_of(values, "text", place)
-        first, second = (
-            _checked_span(value_of(values, key, place), text, f"{place}: the span {key!r}")
-            for key in ("first", "second")
+def _read_block(labelled: bool, place: str, line: int, block: tuple[str, str | None]) -> MarkedText:
+    tagged, label = block
+    text, first, second = parse_tags(tagged, place)
+    if labelled and label is None:
+        raise InputError(
+            f"{place}: the sentence has no relation; one was expected in the line below, such as Cause-Effect(e1,e2), "
+            f"or Other"
         )
-        label = text_of(values, "label", place).strip() if labelled else None
-        yield MarkedText(line, text, first, second, label)
+    return MarkedText(line, text, first, second, label if labelled else None)
+
+
+def _read_spans(labelled: bool, place: str, line: int, values: dict[str, Any]) -> MarkedText:
+    text = text_of(values, "text", place)
+    first, second = (
+        _checked_span(value_of(values, key, place), text, f"{place}: the span {key!r}") for key in ("first", "second")
+    )
+    label = text_of(values, "label", place).strip() if labelled else None
+    return MarkedText(line, text, first, second, label)
 
 
 def _checked_span(span: Any, text: str, name: str) -> tuple[int, int]:

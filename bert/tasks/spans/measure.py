@@ -22,8 +22,10 @@ def measure_answers(
     threshold = options.null_threshold
     predicted = [answer_in_words(each.context, answer, threshold) for each, answer in zip(questions, answers)]
     right = [[text for text, _ in question.answers] for question in questions]
-    overlaps = list(map(f1, predicted, right))
-    metrics = {"f1": statistics.mean(overlaps), "exact_match": statistics.mean(map(exact_match, predicted, right))}
+    version_2 = threshold is not None or not all(right)
+    overlaps = [f1(text, texts, version_2) for text, texts in zip(predicted, right)]
+    exact = [exact_match(text, texts, version_2) for text, texts in zip(predicted, right)]
+    metrics = {"f1": statistics.mean(overlaps), "exact_match": statistics.mean(exact)}
     if not in_full:
         return Evaluation(metrics)
     wrong = sorted(
@@ -56,26 +58,36 @@ def normalized(answer: str) -> str:
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", answer).split())
 
 
-def exact_match(predicted: str, answers: Sequence[str]) -> float:
-    """1 if the prediction is one of the answers, normalized. If there is no answer, "" is right."""
-    return float(any(normalized(predicted) == answer for answer in _golden(answers)))
+def exact_match(predicted: str, answers: Sequence[str], version_2: bool = True) -> float:
+    """1 if the prediction is one of the answers, normalized. If there is no answer, "" is right.
+
+    Args:
+        version_2: see ``f1``.
+    """
+    return float(any(normalized(predicted) == answer for answer in _golden(answers, version_2)))
 
 
-def f1(predicted: str, answers: Sequence[str]) -> float:
-    """The best F1 of the prediction's words with the words of an answer. Of two empty ones it is 1."""
-    return max(_f1(normalized(predicted).split(), answer.split()) for answer in _golden(answers))
+def f1(predicted: str, answers: Sequence[str], version_2: bool = True) -> float:
+    """The best F1 of the prediction's words with the words of an answer.
+
+    Args:
+        version_2: whether questions may have no answer. The official scripts differ if nothing is left of an answer,
+            such as "the". In ``evaluate-v2.0.py`` it is no answer, and the F1 of two empty ones is 1. In
+            ``evaluate-v1.1.py`` it stays one, and its F1 is 0: no word is shared.
+    """
+    return max(_f1(normalized(predicted).split(), answer.split(), version_2) for answer in _golden(answers, version_2))
 
 
-def _golden(answers: Sequence[str]) -> list[str]:
-    """The answers, normalized; "" alone if nothing is left of any of them (``evaluate-v2.0.py``)."""
-    return [answer for answer in map(normalized, answers) if answer] or [""]
+def _golden(answers: Sequence[str], version_2: bool) -> list[str]:
+    """The answers, normalized. In version 2 without those of which nothing is left; without any, "" alone."""
+    return [answer for answer in map(normalized, answers) if answer or not version_2] or [""]
 
 
-def _f1(predicted: list[str], answer: list[str]) -> float:
-    if not predicted or not answer:
+def _f1(predicted: list[str], answer: list[str], version_2: bool) -> float:
+    if version_2 and (not predicted or not answer):
         return float(predicted == answer)
     shared = (Counter(predicted) & Counter(answer)).total()
-    return 2 * shared / (len(predicted) + len(answer))
+    return 2 * shared / (len(predicted) + len(answer)) if shared else 0.0
 
 
 def _confidence(answer: Answer, null_threshold: float | None) -> float:

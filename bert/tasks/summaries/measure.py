@@ -10,7 +10,7 @@ from bert.tasks.page import WORST_SHOWN, table
 from bert.tasks.report import Evaluation
 from bert.tasks.summaries.predict import select_sentences
 from bert.tasks.summaries.read import Document
-from bert.tasks.summaries.rouge import rouge_l, rouge_n
+from bert.tasks.summaries.rouge import rouge_l, rouge_l_sum, rouge_n
 
 
 def measure_summaries(
@@ -52,6 +52,7 @@ def _rouge(document: Document, indices: Sequence[int]) -> dict[str, float]:
         "rouge1": rouge_n(summary, document.reference, 1),
         "rouge2": rouge_n(summary, document.reference, 2),
         "rougeL": rouge_l(summary, document.reference),
+        "rougeLsum": rouge_l_sum(summary, document.reference),
     }
 
 

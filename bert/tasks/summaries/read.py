@@ -10,9 +10,10 @@ compared with it, or else with the marked sentences.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bert.errors import InputError
+from bert.files.bad_rows import BadRows
 from bert.files.json_values import text_of, texts_of, value_of
 from bert.files.tables import read_objects
 from bert.tasks.options import Columns
@@ -29,12 +30,12 @@ class Document(NamedTuple):
 
 def read_documents(path: str | Path, columns: Columns, labelled: bool) -> Iterator[Document]:
     """The documents of a file, in order. Raises InputError if a line does not have the form above."""
-    for line, values in read_objects(path):
-        place = f"{path}: line {line}"
+    bad = BadRows(path, columns.bad_rows, can_skip=labelled)
+
+    def read(place: str, line: int, values: dict[str, Any]) -> Document:
         sentences = texts_of(values, "sentences", place, at_least=1)
         if not labelled:
-            yield Document(line, sentences, (), ())
-            continue
+            return Document(line, sentences, (), ())
         summary = value_of(values, "summary", place)
         are_numbers = isinstance(summary, list) and summary and all(type(number) is int for number in summary)
         if not are_numbers or not all(0 <= number < len(sentences) for number in summary):
@@ -48,4 +49,6 @@ def read_documents(path: str | Path, columns: Columns, labelled: bool) -> Iterat
             reference = tuple(sentences[index] for index in sorted(summary))
         else:
             reference = tuple(filter(str.strip, text_of(values, "reference", place).splitlines()))
-        yield Document(line, sentences, tuple(sorted(summary)), reference)
+        return Document(line, sentences, tuple(sorted(summary)), reference)
+
+    return bad.good(read_objects(path, bad), read, "holds no documents; lists of sentences were expected")

@@ -41,7 +41,21 @@ def rouge_n(summary: Sequence[str], reference: Sequence[str], n: int) -> float:
 
 
 def rouge_l(summary: Sequence[str], reference: Sequence[str]) -> float:
-    """The F1 of the words in longest common subsequences, of whole summaries (section 3.2).
+    """The F1 of the words in the longest common subsequence of the two, each as one sequence of words (section 3.1).
+
+    This is ``rougeL`` of Google's ``rouge_score``.
+
+    Args:
+        summary, reference: sentences.
+    """
+    found, expected = _joined(summary), _joined(reference)
+    return _f1(len(common_positions(expected, found)), len(found), len(expected))
+
+
+def rouge_l_sum(summary: Sequence[str], reference: Sequence[str]) -> float:
+    """The F1 of the words in longest common subsequences, sentence by sentence (section 3.2).
+
+    This is ``rougeLsum`` of Google's ``rouge_score``, and ROUGE-L in papers on summaries.
 
     A word of a reference sentence counts if any sentence of the summary has it in its longest common subsequence (their
     union). No word counts more often than the summary has it, as in the ROUGE package (1.5.5). So the precision,

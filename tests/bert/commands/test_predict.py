@@ -11,6 +11,8 @@ from bert.commands.predict import predict_file
 from bert.commands.reading import reading_of
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads.classification import BertForSequenceClassification
+from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.tagging import BertForTokenClassification
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
@@ -116,3 +118,33 @@ def test_flags_about_words_and_about_texts_exclude_each_other(tagger, tmp_path, 
     assert reading_of(run, "a.txt", {"word_column": "1"}).columns.is_table is False
     assert reading_of(run, "a.txt", {"header": False}).columns.is_table is True
     assert reading_of(run, "a.txt", {}).columns.is_table is None
+
+
+def test_a_published_question_answerer_reads_the_columns_question_and_context(tmp_path):
+    """It has no task.json."""
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
+    model = BertForQuestionAnswering(BertConfig(8, 12, 1, 2, 12, max_position_embeddings=16))
+    save_checkpoint(tmp_path / "run", model, tokenizer)
+    table, output = tmp_path / "a.tsv", io.BytesIO()
+    table.write_text("context\tquestion\nb c\ta\n")
+    predict_file(tmp_path / "run", table, output, {})
+    header, row = output.getvalue().decode().splitlines()
+    assert header.split("\t") == ["prediction", "score", "null score"]
+    assert row.split("\t")[0] in ("b", "c", "b c")
+    table.write_text("text\tquestion\nb c\ta\n")
+    with pytest.raises(InputError, match=r"has no column 'context': .* name one of them: --text-pair-column"):
+        predict_file(tmp_path / "run", table, output, {})
+    (tmp_path / "a.txt").write_text("a\n")
+    with pytest.raises(InputError, match="trained on pairs; give it a table of them"):
+        predict_file(tmp_path / "run", tmp_path / "a.txt", output, {})
+
+
+def test_nothing_is_predicted_for_a_file_with_bad_rows(tmp_path):
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
+    model = BertForSequenceClassification(BertConfig(8, 12, 1, 2, 12, max_position_embeddings=16), labels=["x", "y"])
+    save_checkpoint(tmp_path / "run", model, tokenizer)
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{"text": 7}\n{"body": "b"}\n')
+    output = io.BytesIO()
+    with pytest.raises(InputError, match=r"2 rows are bad \(line 2: the text is 7.*; line 3: has no key 'text'"):
+        predict_file(tmp_path / "run", tmp_path / "a.jsonl", output, {})
+    assert output.getvalue() == b"prediction\tp(x)\tp(y)\n"  # the header; with --output not even a file

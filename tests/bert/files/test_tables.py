@@ -143,16 +143,16 @@ def test_damaged_and_foreign_files_are_one_sentence(tmp_path):
     assert "damaged" in error_of(write(tmp_path / "a.tsv.gz", gzip.compress(good)[:-4]))
     assert "damaged" in error_of(write(tmp_path / "a.tsv.xz", good))
     assert "line 2: is not CSV" in error_of(write(tmp_path / "open.csv", 'text,label\n"a,1\nb,2\n'))
-    assert "line 1: is not JSON" in error_of(write(tmp_path / "a.jsonl", "[" * 100_000))
+    assert "line 1: is not JSON" in error_of(write(tmp_path / "a.jsonl", '{"a": ' + "[" * 100_000))
     assert "surrogates not allowed" in error_of(write(tmp_path / "half.jsonl", '{"text": "a\\ud83d", "label": 1}'))
     whole = write(tmp_path / "whole.jsonl", '{"text": "a\\ud83d\\ude00", "label": 1}')
     assert next(iter(read_rows(whole, BOTH))).values == ("a😀", 1)
-    assert "line 1: holds a list" in error_of(write(tmp_path / "b.jsonl", "[1]"))
+    assert "line 1: holds a str" in error_of(write(tmp_path / "b.jsonl", '"text"'))
     assert "ends in .tsv" in error_of(tmp_path / "a.xlsx")
 
 
 def test_a_line_without_end_does_not_fill_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("bert.files.tables.LONGEST_LINE", 1000)
+    monkeypatch.setattr("bert.files.lines.LONGEST_LINE", 1000)
     assert "longer than 1,000 bytes" in error_of(write(tmp_path / "a.tsv", b"text\tlabel\n" + b"x" * 5000))
 
 

@@ -83,6 +83,116 @@ def test_a_label_of_json_that_is_none_is_named(tmp_path, label, problem_type, me
         read(tmp_path / "a.jsonl", Columns(), problem_type)
 
 
+@pytest.mark.parametrize("problem_type", [SINGLE, MULTI])
+def test_a_number_is_one_label_however_it_is_written(problem_type):
+    def examples(*names):
+        return [Example(1, "a", None, name if problem_type == SINGLE else (name,)) for name in names]
+
+    def ids(names, labels):
+        found = label_ids(examples(*names), labels, problem_type, "here")
+        return found.tolist() if problem_type == SINGLE else found.argmax(axis=1).tolist()
+
+    labels = find_labels(examples("0.0", "1", "1.0", "0", "10"), "here", problem_type)
+    assert labels == ["0", "1", "10"]
+    assert ids(["1.0", "0", "10.00"], labels) == [1, 0, 2]
+    as_pandas = find_labels(examples("0.0", "1.0", "2.5"), "train.tsv", problem_type)
+    assert as_pandas == ["0.0", "1.0", "2.5"]  # nothing to merge: the names stay
+    assert ids(["1", "0", "2.50"], as_pandas) == [1, 0, 2]
+    with pytest.raises(InputError, match="the label '2' is not one"):
+        ids(["2"], as_pandas)
+
+
+def test_labels_of_which_one_is_no_number_are_names():
+    labels = find_labels([Example(1, "a", None, name) for name in ("1", "1.0", "True", "007", "7")], "here", SINGLE)
+    assert labels == ["007", "1", "1.0", "7", "True"]
+
+
+JIGSAW = """"id","comment_text","toxic","severe_toxic","insult"
+"a1","you ""quoted""
+fool",1,0,1
+"a2","thank you",0.0,0,False
+"a3","I will",true,0,0
+"""
+
+
+def test_several_columns_of_0_and_1_are_labels(tmp_path):
+    (tmp_path / "train.csv").write_text(JIGSAW)
+    columns = Columns("comment_text", label=("toxic", "severe_toxic", "insult"))
+    examples = read(tmp_path / "train.csv", columns, MULTI)
+    assert [example.label for example in examples] == [("insult", "toxic"), (), ("toxic",)]
+    assert label_ids(examples, columns.label, MULTI, "here").tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "", "yes", "0.5"])
+def test_a_column_of_one_label_has_nothing_but_0_and_1(tmp_path, value):
+    (tmp_path / "train.csv").write_text(f"{JIGSAW}a4,bad,1,{value},0\n")
+    columns = Columns("comment_text", label=("toxic", "severe_toxic"))
+    with pytest.raises(InputError, match=rf"line 6: the label severe_toxic is '{value}'; 0 or 1 was expected"):
+        read(tmp_path / "train.csv", columns, MULTI)
+
+
+def test_columns_of_labels_fit_multi_label_alone_and_are_there_once(tmp_path):
+    (tmp_path / "train.csv").write_text(JIGSAW)
+    with pytest.raises(InputError, match=r"--label-column names 2 columns.*--problem multi-label"):
+        read(tmp_path / "train.csv", Columns("comment_text", label=("toxic", "insult")), SINGLE)
+    with pytest.raises(InputError, match="--label-column names toxic twice"):
+        read(tmp_path / "train.csv", Columns("comment_text", label=("toxic", "toxic")), MULTI)
+    with pytest.raises(InputError, match=r"has no column 'rude'.*--label-column rude"):
+        read(tmp_path / "train.csv", Columns("comment_text", label=("toxic", "rude")), MULTI)
+    with pytest.raises(InputError, match="is the column of the texts as well"):
+        read(tmp_path / "train.csv", Columns("toxic", label=("insult", "toxic")), MULTI)
+
+
+def test_lists_of_0_and_1_are_no_names(tmp_path):
+    path = tmp_path / "a.jsonl"
+    for label in ([1, 0, 1], [0.0, 0.0], [True, True, False]):
+        path.write_text(json.dumps({"text": "a", "label": label}) + "\n")
+        with pytest.raises(InputError, match=r"line 1: the label \[.*\] is 0 and 1; names were expected, or columns"):
+            read(path, Columns(), MULTI)
+    as_text = table(tmp_path, [("text", "label"), ("a", "1,0,0"), ("b", "['x', 'y']"), ("c", "x,y,x")])
+    with pytest.raises(
+        InputError, match=r"2 rows are bad \(line 2: the label 1,0,0 is 0 and 1; .*line 3: .* list as text"
+    ):
+        read(as_text, Columns(), MULTI)
+    path.write_text('{"text": "a", "label": [0]}\n{"text": "b", "label": [1, 2]}\n{"text": "c", "label": []}\n')
+    assert [each.label for each in read(path, Columns(), MULTI)] == [("0",), ("1", "2"), ()]  # ids are names
+    path.write_text('{"text": "a", "label": [0, 1]}\n{"text": "b", "label": [1, 0]}\n')
+    with pytest.raises(InputError, match=r"all 2 examples have the labels 0, 1, .*not 0 and 1 for each"):
+        find_labels(read(path, Columns(), MULTI), "here", MULTI)
+
+
+def test_a_label_that_stands_for_none_makes_a_bad_row(tmp_path):
+    path = table(tmp_path, [("text", "label"), ("one", "a"), ("two", "-"), ("three", "b")])
+    columns = Columns(no_label="-", bad_rows="skip")
+    with pytest.warns(UserWarning, match=r"1 row is left out \(line 3: the label is '-', which stands for none"):
+        assert [example.label for example in read(path, columns, SINGLE)] == ["a", "b"]
+
+
+def test_bad_rows_of_all_kinds_are_reported_together(tmp_path):
+    rows = [("text", "label"), ("a", "1"), ("b",), ("", "1"), ("c", "0"), ("d", "")]
+    path = table(tmp_path, rows)
+    with pytest.raises(InputError) as caught:
+        read(path, Columns(), SINGLE)
+    assert str(caught.value) == (
+        f"{path}: 3 rows are bad (line 3: has 1 field, not 2 as in the first line; line 4: the text is empty "
+        f"(--text-column); line 6: the label is empty (--label-column)); mend or remove them, or leave them out with "
+        f"--bad-rows skip"
+    )
+    with pytest.warns(UserWarning, match="3 rows are left out"):
+        assert [each.line for each in read(path, Columns(bad_rows="skip"), SINGLE)] == [2, 5]
+
+
+def test_bad_rows_of_a_file_to_predict_are_never_left_out(tmp_path):
+    path = table(tmp_path, [("text",), ("a",), ("b", "c")])
+    with pytest.raises(InputError, match=r"line 3: has 2 fields, not 1 as in the first line; mend or remove it$"):
+        list(read_examples(path, Columns(bad_rows="skip"), labelled=False))
+
+
+def test_a_text_of_json_may_be_a_list_of_words(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"keyword": ["one two", "three"], "label": "0"}\n')
+    assert read(tmp_path / "a.jsonl", Columns("keyword"), SINGLE) == [Example(1, "one two three", None, "0")]
+
+
 def test_labels_that_only_look_like_numbers_are_names():
     examples = [Example(1, "a", None, label) for label in ("--1", "2", 5000 * "9")]
     assert find_labels(examples, "here", SINGLE) == ["--1", "2", 5000 * "9"]
@@ -115,7 +225,7 @@ def test_a_row_that_cannot_be_learned_from_is_named(tmp_path, rows, problem_type
 
 def test_a_text_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "a.jsonl"
-    for value, found in (("7", "is 7"), ("null", "is empty"), ('["x"]', r"is \['x'\]")):
+    for value, found in (("7", "is 7"), ("null", "is empty"), ('["x", 7]', r"is \['x', 7\]")):
         path.write_text(f'{{"text": {value}, "label": 1}}\n')
         with pytest.raises(InputError, match=f"line 1: the text {found}"):
             read(path, Columns(), SINGLE)
@@ -183,11 +293,12 @@ def test_rows_that_qqp_was_published_with_are_passed_over_with_a_warning(tmp_pat
     rows = ["0\t1\t2\ta\tb\t0\n", "1\t3\t4\ta\n", "2\t5\t6\tc\td\t1\n", "3\t7\t8\t\td\t1\n", "4\t9\t9\te\tf\t\n"]
     (tmp_path / "train.tsv").write_text(header + "".join(rows))
     columns = KNOWN_TASKS["qqp"].columns
-    with pytest.warns(UserWarning, match=r"3 rows lack a field or a text and are passed over \(lines 3, 5, 6\)"):
+    message = r"3 rows are left out \(line 3: has 4 fields.*; line 5: the text is empty.*; line 6: the label is empty"
+    with pytest.warns(UserWarning, match=message):
         examples = read(tmp_path / "train.tsv", columns, "single_label_classification")
     assert [(example.line, example.first) for example in examples] == [(2, "a"), (4, "c")]
-    with pytest.raises(InputError, match="line 3: has 4 fields, not 6"):
-        read(tmp_path / "train.tsv", columns._replace(has_damage=False), "single_label_classification")
+    with pytest.raises(InputError, match=r"3 rows are bad \(line 3: has 4 fields, not 6"):
+        read(tmp_path / "train.tsv", columns._replace(bad_rows="stop"), "single_label_classification")
 
 
 def test_a_data_set_is_found_plain_or_compressed_or_named_as_missing(tmp_path):

@@ -76,8 +76,8 @@ def test_tags_may_lie_in_each_other():
         ("<e1></e1> <e2>c</e2>\nOther\n", r"line 1: the entity <e1> is \[0, 0\]"),
         ("<e1>a</e1> <e2>c</e2>\n\n<e1>a</e1> <e2>c</e2>\nOther\n", "line 1: the sentence has no relation"),
         ("<e1>a</e1> <e2>c</e2>\nOther\nCause-Effect(e1,e2)\n", r"line 3: 'Cause-Effect\(e1,e2\)' is neither a text"),
-        ("<e1>a</e1> <e2>c</e2>\na text without tags\n", "line 2: 'a text without tags' is neither"),
-        ("Other\n<e1>a</e1> <e2>c</e2>\n", "line 1: 'Other' is neither"),
+        ("<e1>a</e1> <e2>c</e2>\na text without tags\n", r"2 rows are bad \(line 2: 'a text without tags' is neither"),
+        ("Other\n<e1>a</e1> <e2>c</e2>\n", r"2 rows are bad \(line 1: 'Other' is neither"),
         ("\n\n", "holds no sentences"),
     ],
 )
@@ -106,6 +106,19 @@ def test_spans_and_labels_that_do_not_fit_are_named(tmp_path, change, message):
     row = {key: value for key, value in row.items() if value is not ...}
     with pytest.raises(InputError, match=rf"a\.jsonl: line 1: .*{message}"):
         read(write(tmp_path, json.dumps(row), "a.jsonl"))
+
+
+def test_bad_sentences_are_reported_together_or_left_out_with_their_relations(tmp_path):
+    path = write(tmp_path, SEMEVAL + '3\t"<e1>a</e1> b"\r\nOther\r\n\r\n4\t"<e1>a</e1> <e2>b</e2>"\r\n\r\n' + SEMEVAL)
+    with pytest.raises(InputError, match=r"2 rows are bad \(line 9: each of <e1>.*; line 12: the sentence has no rel"):
+        read(path)
+    with pytest.warns(UserWarning, match="2 rows are left out"):
+        found = list(read_marked_texts(path, Columns(bad_rows="skip"), True))
+    assert found == [*EXPECTED, *(each._replace(line=each.line + 13) for each in EXPECTED)]
+    good = {"text": "a b", "first": [0, 1], "second": [2, 3], "label": "Other"}
+    path = write(tmp_path, "\n".join(map(json.dumps, (good | {"first": [7, 8]}, good))), "a.jsonl")
+    with pytest.warns(UserWarning, match="1 row is left out .line 1: the span 'first'"):
+        assert len(list(read_marked_texts(path, Columns(bad_rows="skip"), True))) == 1
 
 
 def test_tables_are_refused_with_a_word_on_what_is_read(tmp_path):

@@ -1,8 +1,13 @@
 """Exact match and F1 as the official scripts define them."""
 
+import itertools
+
 import pytest
 
-from bert.tasks.spans.measure import exact_match, f1, normalized
+from bert.tasks.options import Options
+from bert.tasks.spans.measure import exact_match, f1, measure_answers, normalized
+from bert.tasks.spans.predict import Answer
+from bert.tasks.spans.read import Question
 
 
 @pytest.mark.parametrize(
@@ -30,3 +35,44 @@ def test_where_there_is_no_answer_none_is_right():
     assert exact_match("x", []) == f1("x", []) == 0
     assert exact_match("", ["x"]) == f1("", ["x"]) == 0
     assert f1("the", []) == 1  # nothing is left of it
+
+
+def official(predicted, answers, version_2):
+    """(exact match, F1) by the rules of ``evaluate-v1.1.py`` and ``evaluate-v2.0.py``, written down anew."""
+    if version_2:
+        answers = [answer for answer in answers if normalized(answer)] or [""]
+    found, scores = normalized(predicted).split(), []
+    for answer in answers:
+        expected = normalized(answer).split()
+        common = sum(min(found.count(word), expected.count(word)) for word in set(found))
+        if version_2 and not (found and expected):
+            scores.append(float(found == expected))
+        elif common == 0:
+            scores.append(0.0)
+        else:
+            precision, recall = common / len(found), common / len(expected)
+            scores.append(2 * precision * recall / (precision + recall))
+    return float(normalized(predicted) in map(normalized, answers)), max(scores)
+
+
+def test_both_versions_of_squad_count_as_their_scripts_do():
+    texts, differ = ["the", "a", "...", "", "the cat", "cat", "a cat sat", "dog"], 0
+    for predicted in texts:
+        for answers in itertools.product(texts, texts):
+            of_both = [official(predicted, answers, version_2) for version_2 in (False, True)]
+            for version_2, expected in enumerate(of_both):
+                ours = exact_match(predicted, answers, bool(version_2)), f1(predicted, answers, bool(version_2))
+                assert ours == pytest.approx(expected)
+            differ += of_both[0] != of_both[1]
+    assert differ > 20  # the control: the versions do differ
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(None, 0.0), (0.0, 1.0)])
+def test_a_set_is_measured_by_the_script_of_its_version(threshold, expected):
+    question, answer = Question(0, "q", "Which article?", "the cat", (("the", 0),)), Answer(0, 3, 5.0, 1.0)
+    options = Options(32, null_threshold=threshold)
+    evaluation = measure_answers([question], [answer], (), options, in_full=False)
+    assert evaluation.metrics == {"f1": expected, "exact_match": 1.0 if threshold is None else expected}
+    unanswered = question._replace(answers=())  # such a question is of version 2, whatever was trained on
+    both = measure_answers([question, unanswered], [answer] * 2, (), Options(32), in_full=False)
+    assert both.metrics["f1"] == 1.0

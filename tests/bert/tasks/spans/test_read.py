@@ -54,6 +54,80 @@ def test_what_is_not_squads_form_is_named(tmp_path, asked, message):
     assert str(tmp_path / "a.json") in str(caught.value)
 
 
+def test_a_question_with_a_misplaced_answer_is_left_out_and_counted(tmp_path):
+    twice = {"context": "A cat saw the cat."}
+    asked = [ask(start=2, id="good"), ask(start=13, id="late"), ask("cat", 99, id="far"), ask(id="none", answers=[])]
+    with pytest.warns(UserWarning, match=r"2 rows are left out \(question late: the answer 'cat' does not stand at 13"):
+        assert [question.id for question in read(squad(tmp_path, *asked, **twice))] == ["good", "none"]
+    several = [{"text": "cat", "answer_start": 2}, {"text": "cat", "answer_start": 3}]
+    with pytest.warns(UserWarning, match="1 row is left out"):
+        assert [each.id for each in read(squad(tmp_path, ask(answers=several), asked[0], **twice))] == ["good"]
+
+
+def test_if_no_answer_is_at_its_place_the_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"question q1: the answer 'cat' does not stand at 5 .* and no other answer"):
+        read(squad(tmp_path, ask(start=5), ask(id="q2", answers=[])))  # not a set without answers
+
+
+def test_other_bad_questions_are_reported_together_or_left_out(tmp_path):
+    path = squad(tmp_path, ask(question=" "), ask(id="q2"), ask(id="q3", answers=None))
+    with pytest.raises(InputError, match=r"2 rows are bad \(question q1: its 'question' .*; question q3: has no list"):
+        read(path)
+    with pytest.warns(UserWarning, match="2 rows are left out"):
+        questions = list(read_questions(path, Columns("question", "context", bad_rows="skip"), True))
+    assert [question.id for question in questions] == ["q2"]
+
+
+FLAT = {"id": "a1", "title": "Cats", "context": "The cat sat.", "question": "Who sat?"}
+
+
+def flat(tmp_path, *answers, name="a.jsonl", **changes):
+    rows = [FLAT | {"id": f"a{number}", "answers": answer} | changes for number, answer in enumerate(answers)]
+    path = tmp_path / name
+    path.write_text(json.dumps(rows) if name.endswith(".json") else "\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_lines_with_a_question_each_are_read(tmp_path, name):
+    answer, none = {"text": ["cat", "The cat"], "answer_start": [4, 0]}, {"text": [], "answer_start": []}
+    path = flat(tmp_path, answer, none, name=name)
+    assert not is_squad(path)
+    first, second = read(path)
+    assert first == Question(0, "a0", "Who sat?", "The cat sat.", (("cat", 4), ("The cat", 0)))
+    assert second.answers == ()
+    misplaced = {"text": ["cat"], "answer_start": [5]}
+    with pytest.warns(UserWarning, match=r"1 row is left out \(question a1: the answer 'cat' does not stand at 5"):
+        assert len(read(flat(tmp_path, answer, misplaced, none, name=name))) == 2
+
+
+def test_lines_of_one_title_or_of_one_context_are_one_article(tmp_path):
+    none = {"text": [], "answer_start": []}
+    rows = [FLAT | {"title": title, "context": context, "answers": none} for title, context in
+            (("A", "x"), ("B", "y"), ("A", "z"), (None, "w"), (None, "x"), (None, "w"))]  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert [question.article for question in read(tmp_path / "a.jsonl")] == [0, 1, 0, 2, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("answers", "changes", "message"),
+    [({"text": ["cat"], "answer_start": []}, {}, "question a0: 'text' has 1 items and 'answer_start' 0"),
+     ({"text": "cat", "answer_start": [4]}, {}, "question a0: has no list 'text'"), (None, {}, "has no list 'answers'"),
+     ([], {"context": " "}, "line 1: its 'context' is not a text or is empty")],
+)  # fmt: skip
+def test_a_line_that_does_not_fit_is_named(tmp_path, answers, changes, message):
+    with pytest.raises(InputError, match=message):
+        read(flat(tmp_path, answers, **changes))
+
+
+def test_answers_stand_in_json_alone(tmp_path):
+    (tmp_path / "a.tsv").write_text("question\tcontext\tanswers\nWho?\tThe cat.\tcat\n")
+    with pytest.raises(
+        InputError, match=r"a\.tsv: questions with their answers were expected, SQuAD's \.json or \.jsonl"
+    ):
+        read(tmp_path / "a.tsv")
+
+
 def test_other_json_is_refused(tmp_path):
     path = tmp_path / "a.json"
     for content in ({}, {"data": [7]}, {"data": []}, {"data": [{"paragraphs": [{"qas": []}]}]}):
@@ -108,5 +182,7 @@ def test_xquad_is_read_to_the_last_question():
 def test_a_table_of_questions_has_no_ids_and_needs_both_columns(tmp_path):
     (tmp_path / "a.tsv").write_text("question\tcontext\nWho sat?\tThe cat sat.\n")
     assert read(tmp_path / "a.tsv", labelled=False) == [Question(0, None, "Who sat?", "The cat sat.", ())]
-    with pytest.raises(InputError, match="a question needs its context"):
+    with pytest.raises(
+        InputError, match=r"a\.tsv: a question needs its context: name the columns of both, --text-column"
+    ):
         list(read_questions(tmp_path / "a.tsv", Columns("question"), labelled=False))

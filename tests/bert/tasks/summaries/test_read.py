@@ -54,3 +54,11 @@ def test_what_does_not_fit_is_named(tmp_path, change, message):
 def test_a_missing_summary_is_named(tmp_path):
     with pytest.raises(InputError, match="line 1: has no key 'summary'; its keys are sentences"):
         list(read_documents(write(tmp_path, {"sentences": ["a"]}), Columns(), labelled=True))
+
+
+def test_bad_documents_are_reported_together_or_left_out(tmp_path):
+    path = write(tmp_path, GOOD | {"summary": []}, GOOD, GOOD | {"sentences": []})
+    with pytest.raises(InputError, match=r"2 rows are bad \(line 1: the summary is .*; line 3: 'sentences'"):
+        list(read_documents(path, Columns(), labelled=True))
+    with pytest.warns(UserWarning, match="2 rows are left out"):
+        assert [each.line for each in read_documents(path, Columns(bad_rows="skip"), labelled=True)] == [2]

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from bert.tasks.summaries.rouge import common_positions, ngrams, rouge_l, rouge_n, words
+from bert.tasks.summaries.rouge import common_positions, ngrams, rouge_l, rouge_l_sum, rouge_n, words
 
 
 def f1(common, found, expected):
@@ -73,24 +73,57 @@ def test_of_single_sentences_rouge_l_is_the_f1_of_their_longest_common_subsequen
     for _ in range(200):
         (summary,), (reference,) = (random_sentences(generator, most=1, longest=8) for _ in range(2))
         a, b = summary.split(), reference.split()
-        assert rouge_l([summary], [reference]) == pytest.approx(f1(longest_common_subsequence(a, b), len(a), len(b)))
+        expected = f1(longest_common_subsequence(a, b), len(a), len(b))
+        assert rouge_l([summary], [reference]) == rouge_l_sum([summary], [reference]) == pytest.approx(expected)
 
 
-def test_rouge_l_of_several_sentences_takes_the_union_as_in_the_paper():
+def test_rouge_l_takes_each_side_as_one_sequence_across_its_sentences():
+    generator = random.Random(2)
+    for _ in range(100):
+        summary, reference = (random_sentences(generator, longest=4) for _ in range(2))
+        a, b = (" ".join(sentences).split() for sentences in (summary, reference))
+        assert rouge_l(summary, reference) == pytest.approx(f1(longest_common_subsequence(a, b), len(a), len(b)))
+
+
+def test_the_two_rouge_l_are_those_that_rouge_score_has_for_an_example():
+    summary = ["A dam broke today.", "Two villages were flooded.", "It rained."]
+    reference = ["It rained and a dam broke.", "Villages were flooded today."]
+    # recorded from rouge_score 0.1.2, with the sentences in lines
+    assert rouge_n(summary, reference, 1) == pytest.approx(0.9)
+    assert rouge_n(summary, reference, 2) == pytest.approx(5 / 9)
+    assert rouge_l(summary, reference) == pytest.approx(0.6)
+    assert rouge_l_sum(summary, reference) == pytest.approx(0.9)
+
+
+@pytest.mark.peers
+def test_every_measure_agrees_with_rouge_score_by_its_name():
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rouge1", "rouge2", "rougeL", "rougeLsum"])
+    generator, differ = random.Random(3), 0
+    for _ in range(200):
+        summary, reference = random_sentences(generator, most=4), random_sentences(generator, most=4)
+        theirs = {name: each.fmeasure for name, each in scorer.score("\n".join(reference), "\n".join(summary)).items()}
+        ours = {"rouge1": rouge_n(summary, reference, 1), "rouge2": rouge_n(summary, reference, 2),
+                "rougeL": rouge_l(summary, reference), "rougeLsum": rouge_l_sum(summary, reference)}  # fmt: skip
+        assert ours == pytest.approx(theirs)
+        differ += ours["rougeL"] != pytest.approx(ours["rougeLsum"])
+    assert differ > 50  # the control: the two are not the same measure
+
+
+def test_rouge_l_sum_of_several_sentences_takes_the_union_as_in_the_paper():
     # Lin 2004, section 3.2: the union of (w1 w2) and (w1 w3 w5) is w1 w2 w3 w5, a recall of 4/5.
     reference, summary = ["w1 w2 w3 w4 w5"], ["w1 w2 w6 w7 w8", "w1 w3 w8 w9 w5"]
     recall, precision = 4 / 5, 4 / 10
-    assert rouge_l(summary, reference) == pytest.approx(2 * precision * recall / (precision + recall))
+    assert rouge_l_sum(summary, reference) == pytest.approx(2 * precision * recall / (precision + recall))
 
 
 def test_no_word_of_the_summary_counts_twice():
-    assert rouge_l(["a"], ["a", "a", "a"]) == pytest.approx(f1(1, 1, 3))
-    assert rouge_l(["a", "a"], ["a", "a", "a"]) == pytest.approx(f1(2, 2, 3))
+    assert rouge_l_sum(["a"], ["a", "a", "a"]) == pytest.approx(f1(1, 1, 3))
+    assert rouge_l_sum(["a", "a"], ["a", "a", "a"]) == pytest.approx(f1(2, 2, 3))
 
 
 def test_the_same_summary_is_1_and_another_0():
     text = ["A dam broke.", "Two villages are under water."]
-    for measure in (rouge_l, lambda a, b: rouge_n(a, b, 1), lambda a, b: rouge_n(a, b, 2)):
+    for measure in (rouge_l, rouge_l_sum, lambda a, b: rouge_n(a, b, 1), lambda a, b: rouge_n(a, b, 2)):
         assert measure(text, text) == 1
         assert measure(text, ["Nothing happened"]) == measure([], text) == measure(text, ["..."]) == 0
 

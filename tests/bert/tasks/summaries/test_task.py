@@ -6,7 +6,7 @@ import torch
 
 from bert.heads.summaries import BertForExtractiveSummarization
 from bert.tasks.summaries.read import Document
-from bert.tasks.summaries.rouge import rouge_l, rouge_n
+from bert.tasks.summaries.rouge import rouge_l, rouge_l_sum, rouge_n
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, losses_of_head, make_task
 from tests.conftest import make_documents
 
@@ -46,13 +46,13 @@ def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):
 def test_rouge_is_that_of_the_sentences_predicted(task, model):
     assert any(len(windows) > 1 for windows in task.sets["dev"].windows)
     evaluation = task.evaluate(model, "dev", FULL, ALONE, in_full=True)
-    sums = {"rouge1": 0.0, "rouge2": 0.0, "rougeL": 0.0}
+    sums = {"rouge1": 0.0, "rouge2": 0.0, "rougeL": 0.0, "rougeLsum": 0.0}
     for row, document in zip(evaluation.rows, documents(), strict=True):
         numbers = list(map(int, row[2].split(",")))
         assert len(numbers) <= 2
         summary = [document.sentences[number] for number in numbers]
         scores = [rouge_n(summary, document.reference, 1), rouge_n(summary, document.reference, 2)]
-        scores.append(rouge_l(summary, document.reference))
+        scores += [rouge_l(summary, document.reference), rouge_l_sum(summary, document.reference)]
         assert row[3:] == [*scores, " ".join(summary)]
         sums = {name: total + score for (name, total), score in zip(sums.items(), scores)}
     assert evaluation.metrics == pytest.approx({name: total / len(evaluation.rows) for name, total in sums.items()})
