@@ -233,11 +233,11 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict[str, An
     """The settings in a run's ``arguments.json``. The parser checks each as if it were given as a flag."""
     line = []
     for name, value in read_json_object(path).items():
-        if "\0" in str(value):
-            raise InputError(f"{path}: {name} holds a zero byte; put back the file, or begin another run")
         if name == "help":  # not a setting: the flag would end the program
             continue
         flag = name.replace("_", "-")
+        if any("\0" in str(part) for part in (value if isinstance(value, list) else [value])):  # no path may
+            raise InputError(f"{path}: --{flag} holds a zero byte; put back the file, or begin another run")
         if isinstance(value, bool):
             line.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list):
