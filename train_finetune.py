@@ -32,6 +32,7 @@ from bert.checkpoints.directory import (
 )
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.errors import InputError
+from bert.files.schema import Rule, check
 from bert.model.bert import initialize_weights
 from bert.tasks.batches import TaskBatches
 from bert.tasks.report import write_json, write_report
@@ -44,6 +45,7 @@ from bert.training.run import Run, assemble
 from bert.training.schedule import make_schedule
 from bert.training.script import Log, how_to_go_on, lock, make_log, run_script
 from bert.training.settings import refuse_other_run, save_settings
+from bert.training.state_schema import COUNT, NUMBER, REMEDY, indices
 from data.prefetch import prefetch
 from finetuning.best import Best
 from finetuning.messages import describe, in_words, next_commands
@@ -69,11 +71,11 @@ def finetune(settings: FinetuningSettings, processes: Processes) -> int:
         for name, part in parts.items():
             ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, log)
             if reports[name] is None:
-                log(how_to_go_on("train_finetune.py", settings.output))
+                log(*how_to_go_on("train_finetune.py", settings.output))
                 return 130 if ended == "interrupted" else 0
         if processes.is_main_process and len(reports) > 1:
             summarize(settings, reports, log)
-    log(next_commands(settings))
+    log(*next_commands(settings))
     return 0
 
 
@@ -119,7 +121,7 @@ def finetune_once(
         if settings.output != whole_settings.output:
             save_settings(directory, settings)
         write_json(directory / "task.json", how_to_predict(reading))
-    log(describe(settings, run, task, schedule, training.updates_per_epoch))
+    log(*describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
             reporter.record(**run.metadata)
@@ -163,13 +165,14 @@ def finetune_once(
 
 def resume(run: Run) -> Best:
     """Continues from the newest training state. Returns the best evaluation until then."""
-    state = run.resume("its checkpoint and data")
-    try:
-        return Best(**state["best"]) if state else Best()
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{run.directory}: its training state is damaged (no best evaluation); begin another run"
-        ) from error
+    state = run.resume("its checkpoint and data", {"position": indices(2)})
+    if not state:
+        return Best()
+    value = Rule(lambda value: value is None or type(value) in (int, float), "a number or nothing")
+    counts = dict.fromkeys(("step", "evaluations_since", "last_step"), COUNT)
+    rules = {"value": value, "epoch": NUMBER} | counts
+    check(state.get("best"), rules, f"{run.directory}: the best evaluation in its training state", REMEDY)
+    return Best(**state["best"])
 
 
 def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:

@@ -38,6 +38,7 @@ from bert.training.run import Run, assemble
 from bert.training.schedule import make_schedule
 from bert.training.script import Log, lock, make_log, run_script
 from bert.training.settings import save_settings
+from bert.training.state_schema import COUNT, indices
 from data.corpus.held_out import training_sentences
 from data.corpus.tokenized import TokenizedCorpus, open_corpus, write_corpus
 from data.prefetch import prefetch
@@ -87,7 +88,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     if processes.is_main_process:
         save_settings(directory, settings)
         save_tokenizer(directory, tokenizer)
-    log(describe(settings, run, corpus, schedule, training.updates_per_epoch))
+    log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
     if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
         log(note)
     measures = any(processes.gather(len(heldout) > 0))
@@ -127,7 +128,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     with run.evaluation():
         if processes.is_main_process:
             fill_in_blanks(model, tokenizer, corpus, log)
-    log(next_commands(settings, ended))
+    log(*next_commands(settings, ended))
     return 130 if ended == "interrupted" else 0
 
 
@@ -141,7 +142,7 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
         vocab_size = tokenizer.vocab_size
     model = processes.on_all(lambda: make_model(settings, vocab_size)).to(processes.device)
     run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, identity={})
-    log(make_plan(settings, run))
+    log(*make_plan(settings, run).split("\n"))
     return 0
 
 
@@ -241,7 +242,7 @@ def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTrai
 
 def resume(run: Run, settings: PretrainingSettings) -> None:
     """Takes everything back to the newest training state. If max_length changed, a new pass over the corpus begins."""
-    saved = run.resume("its corpus, vocabulary and arguments.json")
+    saved = run.resume("its corpus, vocabulary and arguments.json", {"position": indices(3), "max_length": COUNT})
     max_length = saved.get("max_length", settings.max_length)
     if max_length != settings.max_length and run.progress.position is not None:
         run.progress.position = (run.progress.position[0] + 1, 0, 0)

@@ -15,7 +15,14 @@ from contextlib import nullcontext
 from typing import Any
 
 from bert.errors import InputError
-from bert.files.terminal import orderly, printing_failed, silence_stdout
+from bert.files.terminal import (
+    orderly,
+    output_on_stdout,
+    print_error,
+    print_line,
+    printing_failed,
+    silence_stdout,
+)
 from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
 from bert.training.settings import finite, positive
@@ -34,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             given.function(given)
             sys.stdout.flush()
         except InputError as error:
-            print(f"{parser.prog} {given.command}: error: {error}", file=sys.stderr)
+            print_error(f"{parser.prog} {given.command}: error: {error}")
             return 2
         except BrokenPipeError:  # the reader of the output has read enough
             silence_stdout()
@@ -42,10 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
             if not is_disk_full(error):
                 raise
             silence_stdout()
-            print(f"{parser.prog} {given.command}: error: {printing_failed(error)}", file=sys.stderr)
+            print_error(f"{parser.prog} {given.command}: error: {printing_failed(error)}")
             return 2
         except KeyboardInterrupt:
-            print(f"{parser.prog} {given.command}: interrupted", file=sys.stderr)
+            print_error(f"{parser.prog} {given.command}: interrupted")
             return 130
         return 0
 
@@ -136,7 +143,7 @@ def run_predict(given: argparse.Namespace) -> None:
     from bert.training.distributed import start_processes
 
     refuse_to_write_over_input(given.output, given.file)
-    output = nullcontext(sys.stdout.buffer) if given.output is None else atomic_file(given.output)
+    output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output)
     with start_processes(given.device) as processes, output as file:
         predict_file(given.run, given.file, file, reading_given(given), processes.device)
 
@@ -151,7 +158,7 @@ def run_embed(given: argparse.Namespace) -> None:
         shape = embed_file(
             given.run, given.file, given.output, reading_given(given), given.pooling, given.layers, processes.device
         )
-    print(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
+    print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
 
 
 if __name__ == "__main__":

@@ -14,21 +14,21 @@ MOST_RANDOM_PAIRS = 0.6  # half are random by the paper's rule, and some more at
 
 def describe(
     settings: PretrainingSettings, run: Run, corpus: TokenizedCorpus, schedule: Schedule, updates_per_epoch: int
-) -> str:
-    """The run that is about to start, for the user to check."""
+) -> list[str]:
+    """The run that is about to start, for the user to check, as lines."""
     config = run.trainable.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
-    return (
+    return [
         f"Model:  {settings.size}, {config.num_hidden_layers} layers of {config.hidden_size}, "
-        f"{parameters:,} parameters.\n"
+        f"{parameters:,} parameters.",
         f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
-        f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.\n"
+        f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.",
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
-        f"(about {schedule.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.\n"
-        f"Device: {run.description}.\n"
+        f"(about {schedule.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.",
+        f"Device: {run.description}.",
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
-        f"{config.attention_probs_dropout_prob:g} of attention weights."
-    )
+        f"{config.attention_probs_dropout_prob:g} of attention weights.",
+    ]
 
 
 def warn_of_random_pairs(share: float, corpus: TokenizedCorpus, max_length: int) -> str:
@@ -71,7 +71,7 @@ def fill_in_blanks(
             with_blank = [*ids[:blank], tokenizer.mask_token_id, *ids[blank + 1 :]]
             text = tokenizer.decode(with_blank, skip_special_tokens=False)
             fillings = fill_mask(model, tokenizer, text)[0]
-            log(f"\n{text}\n  was:     {word}")
+            log("", text, f"  was:     {word}")
             log("  guesses: " + ", ".join(f"{filling.piece} {filling.probability:.0%}" for filling in fillings))
             shown += 1
             break
@@ -79,13 +79,14 @@ def fill_in_blanks(
             return
 
 
-def next_commands(settings: PretrainingSettings, ended: str) -> str:
-    """The commands that the user may want next."""
+def next_commands(settings: PretrainingSettings, ended: str) -> list[str]:
+    """The commands that the user may want next, as lines."""
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)
     sentence = "This function returns the [MASK] of the list." if settings.corpus is None else "This is a [MASK]."
-    return (
-        f"\nThe model is in {run}; its curves are in {run}/curves.png. Try it:\n"
-        f'  python -m bert fill-mask {run} "{sentence}"'
-    )
+    return [
+        "",
+        f"The model is in {run}; its curves are in {run}/curves.png. Try it:",
+        f'  python -m bert fill-mask {run} "{sentence}"',
+    ]

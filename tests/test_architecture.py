@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "bert.fast": set(),  # the switch alone
     "bert.fast kernels": {"bert.fast", "bert.model", "bert.heads"},  # found by name when they are needed
     "bert.workers": {"bert.errors"},
-    "bert.tokenization": {"bert.errors", "bert.workers"},
+    "bert.tokenization": {"bert.errors", "bert.files", "bert.workers"},
     "bert.model": {"bert.config", "bert.fast"},
     "bert.heads": {"bert.errors", "bert.config", "bert.model", "bert.fast"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bert.checkpoints.vocabulary import check_is_directory
 from bert.errors import InputError
-from bert.files.whole import write_atomically
+from bert.files.whole import require_file, write_atomically
 
 
 def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
@@ -34,6 +34,7 @@ def required_file(directory: Path, name: str, expected: str | None = None) -> Pa
     check_is_directory(directory)
     if not (directory / name).exists():
         raise InputError(f"{directory}: holds no {expected or name}, so it is not a checkpoint")
+    require_file(directory / name)
     return directory / name
 
 
@@ -50,8 +51,7 @@ def as_float32(weight: Tensor, source: str) -> Tensor:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise InputError(f"{path}: is no file; the weights of a model were expected there")
+    require_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

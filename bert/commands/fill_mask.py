@@ -7,6 +7,7 @@ import torch
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.errors import InputError
+from bert.files.terminal import print_line
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.tokenizer import Tokenizer
 
@@ -26,9 +27,9 @@ def print_fillings(directory: str, text: str) -> None:
     tokenizer = load_tokenizer(directory)
     check_vocabulary_fits(tokenizer, model.config, directory)
     for number, fillings in enumerate(fill_mask(model, tokenizer, text), start=1):
-        print(f"[MASK] {number}:")
+        print_line(f"[MASK] {number}:")
         for filling in fillings:
-            print(f"  {filling.probability:6.1%}  {filling.piece}")
+            print_line(f"  {filling.probability:6.1%}  {filling.piece}")
 
 
 @torch.inference_mode()
@@ -37,6 +38,7 @@ def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: i
 
     As in pretraining, no blank knows the others' fillings. Special tokens are never suggested. Their probability is
     not shared out among the others. Raises an InputError if the text has no ``[MASK]``, or is too long for the model.
+    Also if the model's scores are not finite.
     """
     encoding = tokenizer(text)
     longest = model.config.max_position_embeddings
@@ -52,6 +54,8 @@ def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: i
         torch.tensor([encoding.token_type_ids], device=device),
         masked_positions=torch.tensor(positions, device=device),
     )
+    if not output.prediction_logits.isfinite().all():
+        raise InputError("the model's scores are not finite numbers: its weights are too large; use another checkpoint")
     probabilities = output.prediction_logits.float().softmax(dim=-1)[:, : tokenizer.vocab_size]
     probabilities[:, sorted(tokenizer.special_token_ids)] = 0
     best = probabilities.topk(min(top, probabilities.shape[-1]))

@@ -7,12 +7,32 @@ from typing import Any, NamedTuple, TypeVar
 
 from bert.checkpoints.directory import load_config
 from bert.errors import InputError
+from bert.files.schema import Rule, Schema, check, is_count, is_number
 from bert.files.whole import read_json_object
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES, Columns, Options
 from bert.tokenization.encoding import room_for_pieces
 
 Item = TypeVar("Item")
-_SAVED = ("text", "text_pair", "header", "separator", "word")  # the columns that a run remembers
+
+# What task.json may say. An entry of a later version is passed over.
+ANYTHING = Rule(lambda value: True, "anything")
+TRUTH = Rule(lambda value: isinstance(value, bool), "true or false")
+COUNT = Rule(lambda value: is_count(value, 2**31) and value > 0, "a whole number from 1")
+COLUMNS: Schema = {
+    "text": Rule(lambda value: isinstance(value, str), "a text"),
+    "text_pair": Rule(lambda value: isinstance(value, str | None), "a text or null"),
+    "header": TRUTH,
+    "separator": Rule(lambda value: isinstance(value, str) and value != "", "a text that is not empty"),
+    "word": Rule(lambda value: isinstance(value, str | None), "a text or null"),
+}
+SETTINGS: Schema = {
+    "columns": Rule(lambda value: isinstance(value, dict | None), "an object with columns' names"),
+    "max_length": COUNT,
+    "long_texts": Rule(lambda value: isinstance(value, str) and value in LONG_TEXTS, f"one of {', '.join(LONG_TEXTS)}"),
+    "summary_sentences": COUNT,
+    "null_threshold": Rule(lambda value: value is None or is_number(value), "a finite number or null"),
+    "fitting_tags": TRUTH,
+}
 
 
 class Reading(NamedTuple):
@@ -31,10 +51,12 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: 
     """
     longest = load_config(run).max_position_embeddings
     file = Path(run) / "task.json"
-    saved = read_json_object(file) if file.exists() else {}
-    if file.exists() and (lacking := {"columns", "max_length"} - saved.keys()):
-        raise InputError(f"{file}: is damaged (no {', '.join(sorted(lacking))}); put back what fine-tuning wrote")
-    columns = _columns(saved["columns"], file) if saved.get("columns") else usual or Columns()
+    saved = _saved_settings(file) if file.exists() else {}
+    remembered = saved.get("columns")
+    if remembered:
+        columns = Columns(**{name: value for name, value in remembered.items() if name in COLUMNS})
+    else:
+        columns = usual or Columns()
     trained_on_pairs = columns.text_pair is not None
     if ".txt" in map(str.lower, Path(path).suffixes[-2:]):
         columns = columns._replace(text="text", text_pair=None)
@@ -55,16 +77,6 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: 
         "fitting_tags": saved.get("fitting_tags", False),
     }
     values |= {name: given[name] for name in values if given.get(name) is not None}
-    numbers = [values["max_length"], values["summary_sentences"]]
-    if values["long_texts"] not in LONG_TEXTS or not all(type(number) is int for number in numbers):
-        raise InputError(
-            f"{file}: is damaged (long_texts, max_length, summary_sentences); give --long-texts, --max-length and "
-            f"--summary-sentences"
-        )
-    if not isinstance(values["fitting_tags"], bool):
-        raise InputError(f"{file}: is damaged (fitting_tags); true or false was expected")
-    if not isinstance(values["null_threshold"], int | float | None):
-        raise InputError(f"{file}: is damaged (null_threshold); give --null-threshold")
     if values["max_length"] > longest:
         raise InputError(f"--max-length {values['max_length']}: the model in {run} reads at most {longest} tokens")
     room_for_pieces(values["max_length"], is_pair=columns.text_pair is not None)  # or there is none
@@ -77,8 +89,10 @@ def first_checked(items: Iterable[Item]) -> Iterator[Item]:
     return itertools.chain([next(items)], items)
 
 
-def _columns(saved: Any, file: Path) -> Columns:
-    are_names = isinstance(saved, dict) and all(isinstance(saved.get(name, ""), str) for name in ("text", "separator"))
-    if not are_names or not all(isinstance(saved.get(name), str | None) for name in ("text_pair", "word")):
-        raise InputError(f"{file}: is damaged (columns); an object with columns' names as texts was expected")
-    return Columns(**{name: saved[name] for name in _SAVED if name in saved})
+def _saved_settings(file: Path) -> dict[str, Any]:
+    """What fine-tuning wrote to ``task.json``. Raises an InputError if it is damaged."""
+    saved = read_json_object(file)
+    remedy = "put back what fine-tuning wrote"
+    check(saved, SETTINGS, str(file), remedy, required=("columns", "max_length"), others=ANYTHING)
+    check(saved["columns"] or {}, COLUMNS, f"{file}: columns", remedy, others=ANYTHING)
+    return saved

@@ -10,6 +10,7 @@ import gzip
 import json
 import lzma
 import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from typing import IO, Any
 from bert.errors import InputError
 
 COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-LONGEST_JSON = 1 << 30  # bytes after decompression: a hostile file must not fill memory
+# Of a JSON file, after decompression: a hostile file must not fill memory. A value of 3 bytes ({},) takes 72 in memory.
+LONGEST_JSON = 1 << 28  # bytes
+MOST_JSON_VALUES = 1 << 24
 
 
 @contextlib.contextmanager
@@ -135,13 +138,36 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def require_file(path: str | Path) -> os.stat_result:
+    """What the system knows of a regular file, or of the one that a link leads to.
+
+    Every file is read through this door. A pipe, a socket or a device may never end, and cannot be read again.
+
+    Raises an InputError if there is no such file, or it is something else.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:  # ValueError: the name holds a zero byte
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: cannot be read (it is a directory); name a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(
+            f"{path}: cannot be read (it is a pipe, a socket or a device, which may never end); write what it gives "
+            f"to a file, and name that"
+        )
+    return status
+
+
 @contextlib.contextmanager
 def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
     """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
 
-    Raises an InputError if it cannot be read, or has another form than its name says.
+    Raises an InputError if it cannot be read, has another form than its name says, or needs too much memory.
     """
     kind = Path(path).suffix.lower()
+    if not require_file(path).st_size and kind in COMPRESSIONS:  # gzip takes it for an empty text
+        raise InputError(f"{path}: is damaged or is not a {kind} file (it is empty); fetch or compress it again")
     try:
         with COMPRESSIONS.get(kind, open)(path, "rb") as file:
             yield file
@@ -152,17 +178,30 @@ def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
                 f"{path}: is damaged or is not a {kind} file ({reason}); fetch or compress it again"
             ) from error
         raise InputError(f"{path}: cannot be read ({reason})") from error
+    except MemoryError as error:  # an .xz file names the size of its dictionary: up to 4 GB
+        raise InputError(f"{path}: cannot be read: it needs more memory than there is") from error
+
+
+def read_bytes(path: str | Path, most: int) -> bytes:
+    """The content of a file, plain or compressed. Raises an InputError if it cannot be read or is longer than most."""
+    parts, size = [], 0
+    with open_to_read(path) as file:
+        while size <= most and (part := file.read(1 << 20)):  # read(most) would reserve that much first
+            parts.append(part)
+            size += len(part)
+        if size > most:
+            raise InputError(f"{path}: holds more than {most:,} bytes, which is too much for a file of its kind")
+        return b"".join(parts)
 
 
 def read_json_object(path: str | Path) -> dict:
     """The object in a JSON file, plain or compressed.
 
-    Raises an InputError if there is no such file, or it holds no JSON object.
+    Raises an InputError if there is no such file, it holds no JSON object, or it would take too much memory.
     """
-    with open_to_read(path) as file:
-        content = file.read(LONGEST_JSON + 1)
-    if len(content) > LONGEST_JSON:
-        raise InputError(f"{path}: holds more than {LONGEST_JSON:,} bytes; split it into several files")
+    content = read_bytes(path, LONGEST_JSON)
+    if content.count(b",") + content.count(b"{") + content.count(b"[") > MOST_JSON_VALUES:
+        raise InputError(f"{path}: holds more than {MOST_JSON_VALUES:,} values; split it into several files")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.tasks.options import Options
 from bert.tasks.task import Kind
@@ -52,6 +53,9 @@ def window_scores(
 
     Returns:
         For each example and each of its windows: (size, ...) float32.
+
+    Raises:
+        InputError: if a score is not a number.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -60,6 +64,8 @@ def window_scores(
     for indices in batches_by_length(list(map(len, windows)), tokens_at_once(model)):
         chosen = [windows[index] for index in indices]
         output = score(batch_of(chosen).to(device)).float().cpu().numpy()
+        if np.isnan(output).any():
+            raise InputError("the model's scores are not numbers: its weights are too large; use another checkpoint")
         ends = np.cumsum([size(window) for window in chosen])
         for index, part in zip(indices, np.split(output, ends[:-1])):
             scores[index] = part

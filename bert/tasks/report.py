@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bert.files.tables import tsv_line
-from bert.files.whole import write_atomically
+from bert.files.whole import read_bytes, write_atomically
 from bert.tasks.page import page, picture, table
+
+LARGEST_PICTURE = 1 << 26  # bytes
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def write_report(
     shown = [(name, _in_a_cell(value)) for name, value in metadata.items()]
     sections = [("Measures", table(["", *evaluations], rows)), ("The run", table(["", ""], shown))]
     if (run / "curves.png").exists():
-        sections.append(("Curves", picture((run / "curves.png").read_bytes(), "losses and accuracies by step")))
+        content = read_bytes(run / "curves.png", LARGEST_PICTURE)
+        sections.append(("Curves", picture(content, "losses and accuracies by step")))
     for name, evaluation in evaluations.items():
         sections += [(f"{heading} ({name})", content) for heading, content in evaluation.sections]
     write_atomically(run / "predictions.tsv", "".join(_predictions(evaluations)))

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from bert.errors import InputError
+from bert.files.whole import read_bytes
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
 from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
@@ -27,6 +28,7 @@ from bert.tokenization.tokenizer import Tokenizer
 CONTINUATION = "##"
 # Longer words are [UNK], which bounds the work per word. As in the Rust library; google-research/bert has 200.
 MAX_WORD_LENGTH = 100
+LARGEST_VOCABULARY = 1 << 26  # bytes; that of multilingual BERT, 120,000 pieces, has one million
 _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
 _SPECIAL_TOKEN = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
@@ -197,11 +199,7 @@ def read_vocabulary(path: str | Path) -> list[str]:
     Raises an InputError if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names
     the file and the line.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be read ({reason}); a vocabulary file was expected") from None
+    content = read_bytes(path, LARGEST_VOCABULARY)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

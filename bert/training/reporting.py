@@ -4,14 +4,24 @@ import contextlib
 import json
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bert.errors import InputError
-from bert.files.terminal import print_line
-from bert.files.whole import atomic_file, write_atomically, writing_failed
+from bert.files.schema import Rule, check, is_count, is_number
+from bert.files.terminal import print_line, printable
+from bert.files.whole import atomic_file, open_to_read, write_atomically, writing_failed
 from bert.training.progress import Progress
 
 WORTH_LOGGING = 0.05  # the share of the time spent waiting for data
+# What a log may hold. Each line is a few hundred bytes; a million updates, each with its line, are as many megabytes.
+LONGEST_LOG, LONGEST_LINE = 1 << 29, 1 << 16  # bytes
+STEP = Rule(is_count, "a whole number from 0")
+VALUE = Rule(
+    lambda value: value is None or isinstance(value, str | bool) or is_number(value), "a number, a text or null"
+)
+MOST_TASKS, LARGEST_DRAWN = 8, 1e30  # of a picture; no model has as many losses, nor as large ones
 
 
 class Reporter:
@@ -93,7 +103,7 @@ class Reporter:
         self.record(**means, epoch=progress.position[0], tokens=progress.tokens, seconds=progress.seconds)
         if self.silent:
             return
-        shown = in_words(means)
+        shown = printable(in_words(means))
         self.bar.set_postfix_str(shown, refresh=False)
         self.bar.update(self.progress.step - self.bar.n)
         if self.bar.disable:
@@ -126,41 +136,55 @@ def in_words(means: dict[str, float]) -> str:
     return ", ".join(parts)
 
 
-def read_log(path: Path) -> list[dict]:
-    """The lines of a ``log.jsonl``. A line without a step is left out, for example one that a crash cut short.
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a ``log.jsonl``. A line that no run writes is left out, for example one that a crash cut short.
 
     Raises:
-        InputError: if the file cannot be read.
+        InputError: if the file cannot be read, or is longer than any run's.
     """
     if not path.exists():
         return []
     lines = []
-    try:
-        written = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); the log of a run was expected") from None
-    for text in written:
-        with contextlib.suppress(ValueError, RecursionError):
-            line = json.loads(text)
-            if isinstance(line, dict) and type(line.get("step")) is int:
-                lines.append(line)
+    for content in _lines(path):
+        with contextlib.suppress(ValueError, RecursionError):  # an InputError is a ValueError
+            line = json.loads(content.decode("utf-8", "replace"))
+            check(line, {"step": STEP}, str(path), required=("step",), others=VALUE)
+            lines.append(line)
     return lines
 
 
-def draw_curves(log: list[dict], file) -> None:
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a log. A part of a line that is too long comes alone: it is no JSON."""
+    size = 0
+    with open_to_read(path) as file:
+        while content := file.readline(LONGEST_LINE):
+            size += len(content)
+            if size > LONGEST_LOG:
+                raise InputError(
+                    f"{path}: holds more than {LONGEST_LOG:,} bytes, which no run writes; move it away, and the run "
+                    f"goes on without it"
+                )
+            yield content
+
+
+def draw_curves(log: list[dict[str, Any]], file) -> None:
     """Draws a log as a PNG: a panel for each loss and accuracy, training and held-out together."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
     prefixes = ("heldout_", "unigram_")
-    losses = [key for line in log for key in line if key.endswith("_loss") and not key.startswith(prefixes)]
-    tasks = [key.removesuffix("_loss") for key in dict.fromkeys(losses)]
+    drawn: list[dict[str, Any]] = [
+        {key: value for key, value in line.items() if isinstance(value, int | float) and abs(value) < LARGEST_DRAWN}
+        for line in log
+    ]
+    losses = [key for line in drawn for key in line if key.endswith("_loss") and not key.startswith(prefixes)]
+    tasks = [key.removesuffix("_loss") for key in dict.fromkeys(losses)][:MOST_TASKS]
     panels = [
         f"{task}_{measure}"
         for task in tasks
         for measure in ("loss", "accuracy")
-        if any(f"{task}_{measure}" in line for line in log)
+        if any(f"{task}_{measure}" in line for line in drawn)
     ]
     figure = Figure(figsize=(6 * max(1, len(tasks)), 7), layout="constrained")
     FigureCanvasAgg(figure)
@@ -168,13 +192,14 @@ def draw_curves(log: list[dict], file) -> None:
         task, measure = panel.rsplit("_", 1)
         axes = figure.add_subplot(2, len(tasks), 1 + tasks.index(task) + (measure == "accuracy") * len(tasks))
         for key, label, style in ((panel, "training", "-"), (f"heldout_{panel}", "held out", "o-")):
-            points = [(line["step"], line[key]) for line in log if line.get(key) is not None]
+            points = [(line["step"], line[key]) for line in drawn if {"step", key} <= line.keys()]
             if points:
                 axes.plot(*zip(*points), style, label=label, markersize=3)
-        baseline = next((line[f"unigram_{panel}"] for line in log if f"unigram_{panel}" in line), None)
+        baseline = next((line[f"unigram_{panel}"] for line in drawn if f"unigram_{panel}" in line), None)
         if baseline is not None:
             axes.axhline(baseline, linestyle=":", color="gray", label="unigram baseline")
-        axes.set_title(names.get(task, task))
+        title = printable(names.get(task, task))[:80].encode("ascii", "backslashreplace").decode()
+        axes.set_title(title, parse_math=False)  # a foreign name may hold a formula
         axes.set_xlabel("step")
         axes.set_ylabel(measure)
         axes.grid(alpha=0.3)

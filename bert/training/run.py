@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.files.schema import Schema
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss
 from bert.training.compilation import compiled_parts, eager
@@ -32,6 +33,7 @@ from bert.training.script import Log
 from bert.training.settings import TrainingSettings
 from bert.training.sharding import all_weights, gathered, is_sharded, load_all_weights, shard
 from bert.training.state import generator_state, load_tensors, newest_state, restore_generator_state, save_state
+from bert.training.state_schema import check_metadata
 
 
 class Trainable(Protocol):
@@ -131,29 +133,30 @@ class Run:
         directory = self.directory / "training_state"
         save_state(directory, self.progress.step, tensors, metadata | self.identity | own, self.processes)
 
-    def resume(self, made_from: str) -> dict[str, Any]:
+    def resume(self, made_from: str, expected: Schema | None = None) -> dict[str, Any]:
         """Takes everything back to the newest whole training state. All processes must call it.
 
         A run that was stopped before it saved anything stays at its beginning.
 
         Args:
             made_from: what decides the run's identity, for the message that it is another run's.
+            expected: rules for what ``save`` was given, by its names, and for the position in the data ("position").
 
         Returns:
             What ``save`` was given; nothing if the run begins anew.
 
         Raises:
-            InputError: if no state is whole, if it is another model's, or if there is a model but no state. To begin
-                anew would replace that model.
+            InputError: if no state is whole, if it is another model's or breaks a rule, or if there is a model but no
+                state. To begin anew would replace that model.
             SystemExit: in all but one process then.
         """
-        found = self.processes.broadcast(lambda: self._find_state(made_from))
+        found = self.processes.broadcast(lambda: self._find_state(made_from, expected or {}))
         if found is None:
             return {}
         path, metadata = found
         return self.processes.on_all(lambda: self._take_up(path, metadata))
 
-    def _find_state(self, made_from: str) -> tuple[Path, dict[str, Any]] | None:
+    def _find_state(self, made_from: str, expected: Schema) -> tuple[Path, dict[str, Any]] | None:
         """The newest whole state of this run, its identity checked and removed."""
         directory = self.directory / "training_state"
         if not any(directory.glob("step-*")):
@@ -168,6 +171,7 @@ class Run:
         path, metadata, complaints = newest_state(directory)
         for complaint in complaints:
             self.log(f"Note: {complaint}; going back to the state before it.")
+        check_metadata(metadata, generator_state(self.processes.device), expected, str(path))
         # A state that was saved before a part of the identity existed says nothing about that part.
         changed = [name for name, value in self.identity.items() if metadata.pop(name, value) != value]
         if changed:
@@ -189,7 +193,9 @@ class Run:
             if scaling := metadata.pop("scaler"):  # empty if the precision needed no scaling
                 self.scaler.load_state_dict(scaling)
             self.progress = Progress(**metadata.pop("progress"))
-            generators = list(metadata.pop("generators"))
+            generators = metadata.pop("generators")
+            if len(generators) == self.processes.world_size:
+                restore_generator_state(generators[self.processes.rank], self.processes.device)
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise InputError(
                 f"{self.directory}: its training state is damaged ({type(error).__name__}: "
@@ -197,9 +203,7 @@ class Run:
             ) from error
         if self.progress.step == 0:
             self.optimizer.state.clear()  # _tensors made a step with a gradient of 0, which AdamW counts
-        if len(generators) == self.processes.world_size:
-            restore_generator_state(generators[self.processes.rank], self.processes.device)
-        else:
+        if len(generators) != self.processes.world_size:
             self.log(
                 f"Note: the run had {len(generators)} processes and now has {self.processes.world_size}: dropout goes "
                 f"on from other random numbers."

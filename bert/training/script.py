@@ -1,20 +1,19 @@
 """A script around a run: from the command line to an exit code."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
 from bert.errors import InputError, speaks_for_this_machine
-from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
+from bert.files.terminal import orderly, print_error, print_line, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full, lock_directory
 from bert.training.allocation import keep_freed_memory
 from bert.training.distributed import Processes, start_processes
 from bert.training.settings import Settings
 
-Log = Callable[[str], None]
+Log = Callable[..., None]  # takes the lines to print
 
 
 @orderly()
@@ -35,7 +34,7 @@ def run_script(
     """
 
     def fail(reason: object) -> int:
-        print(f"{script}: error: {reason}", file=sys.stderr)
+        print_error(f"{script}: error: {reason}")
         return 2
 
     try:
@@ -59,13 +58,13 @@ def run_script(
         silence_stdout()
         return fail(printing_failed(error))
     except KeyboardInterrupt:
-        print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
+        print_error(f"{script}: interrupted; what was saved before is kept")
         return 130
 
 
 def make_log(processes: Processes) -> Log:
-    """The function that prints a sentence for the user. In all but the main process it prints nothing."""
-    return print_line if processes.is_main_process else (lambda sentence: None)
+    """The function that prints lines for the user. In all but the main process it prints nothing."""
+    return print_line if processes.is_main_process else (lambda *lines: None)
 
 
 @contextlib.contextmanager
@@ -81,6 +80,6 @@ def lock(directory: str | Path, processes: Processes) -> Iterator[None]:
         yield
 
 
-def how_to_go_on(script: str, directory: str | Path) -> str:
-    """The command that continues a run that was stopped on the way."""
-    return f"\nTo go on: python {script} --output {directory} --resume"
+def how_to_go_on(script: str, directory: str | Path) -> list[str]:
+    """The command that continues a run that was stopped on the way, as lines."""
+    return ["", f"To go on: python {script} --output {directory} --resume"]

@@ -245,6 +245,8 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict[str, An
         if name == "help":  # not a setting: the flag would end the program
             continue
         flag = name.replace("_", "-")
+        if any("\0" in str(part) for part in (value if isinstance(value, list) else [value])):  # no path may
+            raise InputError(f"{path}: --{flag} holds a zero byte; put back the file, or begin another run")
         if isinstance(value, bool):
             line.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list):

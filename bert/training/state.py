@@ -11,11 +11,14 @@ whole or it is not there. The two newest are kept.
 
 import contextlib
 import hashlib
+import io
+import math
 import os
 import pickle
 import re
 import shutil
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +26,17 @@ from typing import Any
 import torch
 
 from bert.errors import InputError
-from bert.files.whole import atomic_file, sync_directory, write_atomically, writing_failed
+from bert.files.whole import atomic_file, read_bytes, require_file, sync_directory, write_atomically, writing_failed
 from bert.training.distributed import Processes
+from bert.training.sharding import own_share
+from bert.training.state_schema import REMEDY, check_index, named
 
 KEPT = 2
 METADATA, CHECKSUMS = "run.pt", "SHA256SUMS"
-RECORDS = re.compile(
-    r"torch\.distributed\.checkpoint\.(metadata\.[A-Z_]\w*|filesystem\._StorageInfo)"
+LARGEST_METADATA = 1 << 26  # bytes of any file of a state but those of its tensors
+RECORDS = re.compile(  # what a .metadata may name: nothing that does more than hold values
+    r"torch\.distributed\.checkpoint\.(metadata\.(Metadata|MetadataIndex|TensorStorageMetadata|TensorProperties"
+    r"|ChunkStorageMetadata|BytesStorageMetadata|StorageMeta|_MEM_FORMAT_ENCODING)|filesystem\._StorageInfo)"
     r"|torch\.(Size|float32|float64|int64|serialization\._get_layout)|pathlib\.(Posix|Windows)Path"
 )
 
@@ -122,6 +129,7 @@ def _complete(temporary: Path, path: Path, metadata: dict[str, Any]) -> None:
 
 
 def _digest(path: Path) -> str:
+    require_file(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -154,8 +162,7 @@ def newest_state(directory: Path) -> tuple[Path, dict[str, Any], list[str]]:
         damage = _damage(path)
         if damage is None:
             try:
-                # weights_only: a file cannot run code.
-                metadata = torch.load(path / METADATA, map_location="cpu", weights_only=True)
+                metadata = _read_metadata(path / METADATA)
                 if isinstance(metadata, dict):
                     return path, metadata, complaints
                 damage = f"holds a {type(metadata).__name__}, not a state"
@@ -171,9 +178,20 @@ def newest_state(directory: Path) -> tuple[Path, dict[str, Any], list[str]]:
     raise InputError(f"--resume: nothing to resume from in {directory} ({found}); begin another run")
 
 
+def _read_metadata(path: Path) -> Any:
+    content = io.BytesIO(read_bytes(path, LARGEST_METADATA))
+    if sum(record.file_size for record in zipfile.ZipFile(content).infolist()) > LARGEST_METADATA:
+        raise ValueError("a part of it would unfold to more than its size")
+    content.seek(0)
+    try:
+        return torch.load(content, map_location="cpu", weights_only=True)  # weights_only: a file cannot run code
+    except pickle.UnpicklingError:  # torch's words advise to run the code
+        raise ValueError("it holds more than plain data and tensors") from None
+
+
 def _damage(path: Path) -> str | None:
     try:
-        lines = (path / CHECKSUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bytes(path / CHECKSUMS, LARGEST_METADATA).decode("utf-8", "replace").splitlines()
         digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
         # Names that are no file of this folder are not opened: they could lead anywhere.
         for name in sorted(digests.keys() ^ {file.name for file in path.iterdir()} - {CHECKSUMS}):
@@ -182,32 +200,40 @@ def _damage(path: Path) -> str | None:
         return f"is damaged (the checksum of {differs[0]} differs)" if differs else None
     except OSError as error:
         return f"cannot be read ({error.filename}: {error.strerror})"
+    except InputError as error:
+        return f"cannot be read ({error})"
 
 
 def load_tensors(path: Path, tensors: dict[str, Any]) -> None:
     """Reads what ``save_state`` was given into ``tensors``, in place. They may be sharded in another way.
 
     Raises:
-        InputError: if the state holds other tensors.
+        InputError: if the state holds other tensors, or numbers that are not finite.
     """
     from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.state_dict_loader import load
 
+    index = _read_index(path)
+    check_index(index, tensors, path)
+    shares = [(name, own_share(tensor.detach())) for name, tensor in named(tensors) if tensor.is_floating_point()]
+    for _, share in shares:
+        share.fill_(math.nan)  # what the state leaves out stays so, and is found below
     try:
         with _in_one_process_too():
-            load(tensors, storage_reader=_reader(path))
+            load(tensors, storage_reader=_reader(path, index))
     except CheckpointException as error:
         cause = next(iter(error.failures.values()))[0]
         raise InputError(
             f"{path}: cannot be read, or holds other weights than this run's ({type(cause).__name__}: "
             f"{(str(cause).splitlines() or [''])[0][:200]}); put back a copy of it, or begin another run"
         ) from error
+    for name, share in shares:
+        if not share.isfinite().all():
+            raise InputError(f"{path}: {name} lacks numbers or holds some that are not finite; {REMEDY}")
 
 
-def _reader(path: Path):
-    """A reader that runs no code of a file: from the pickled ``.metadata`` it takes plain records alone."""
-    from torch.distributed.checkpoint.filesystem import FileSystemReader
-    from torch.distributed.checkpoint.metadata import Metadata
+def _read_index(path: Path) -> Any:
+    """Where each tensor of a state is: a pickle, of which plain records alone are taken. It runs no code."""
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
@@ -215,9 +241,20 @@ def _reader(path: Path):
                 return super().find_class(module, name)
             raise pickle.UnpicklingError(f"{module}.{name} has no place in a state")
 
+    try:
+        return Unpickler(io.BytesIO(read_bytes(path / ".metadata", LARGEST_METADATA))).load()
+    except InputError:
+        raise
+    except Exception as error:  # a pickle can be damaged in many ways, and each has its error
+        raise InputError(f"{path}: its index of tensors cannot be read ({error}); {REMEDY}") from error
+
+
+def _reader(path: Path, index: Any):
+    """torch's reader of a state's files, by an index that was checked."""
+    from torch.distributed.checkpoint.filesystem import FileSystemReader
+
     class Reader(FileSystemReader):
-        def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-            with open(path / ".metadata", "rb") as file:
-                return Unpickler(file).load()
+        def read_metadata(self, *args: Any, **kwargs: Any) -> Any:
+            return index
 
     return Reader(path)

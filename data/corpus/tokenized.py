@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 
 from bert.errors import InputError
-from bert.files.whole import atomic_file, read_json_object, write_atomically, writing_failed
+from bert.files.whole import atomic_file, open_to_read, read_json_object, write_atomically, writing_failed
 from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.held_out import is_held_out
 from data.corpus.tokenizing import TokenizedDocuments, tokenize_documents
@@ -138,6 +138,8 @@ def open_corpus(directory: str | Path) -> TokenizedCorpus:
             stored = metadata["files"][name]
             arrays[name] = _open_array(directory / f"{name}.bin", stored["type"], stored["length"], stored["crc32"])
             checksums.append(f"{stored['crc32']:08x}")
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{directory / _METADATA}: lacks {error}; remove {directory}, and it is made anew") from None
     return TokenizedCorpus(**arrays, checksum="-".join(checksums))
@@ -162,7 +164,7 @@ def _open_array(path: Path, stored_type: str, length: int, checksum: int) -> np.
 def _checksum(path: Path) -> int:
     """Reads the file instead of mapping it: mapped pages count as this process's memory."""
     checksum = 0
-    with open(path, "rb") as file:
+    with open_to_read(path) as file:
         while part := file.read(1 << 22):
             checksum = zlib.crc32(part, checksum)
     return checksum

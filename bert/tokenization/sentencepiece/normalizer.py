@@ -20,7 +20,8 @@ from bert.tokenization.sentencepiece.model_file import SPACE_MARK, NormalizerSet
 # The replacement for bytes that are not UTF-8. Python keeps such bytes, from undecodable names and the like, as lone
 # surrogates. Each takes three bytes in UTF-8, and each byte is replaced.
 _LONE_SURROGATE_REPLACED = "\ufffd" * 3
-# Longer rules do not occur (NFKC's longest has 33 bytes); it bounds the check of a file.
+# Longer rules do not occur (NFKC's longest has 33 bytes), nor do longer replacements. This bounds the check of a file,
+# and the length of a normalized text.
 _MAX_RULE_BYTES = 256
 # This many first characters of rules are remembered: most that any language uses.
 _MAX_REMEMBERED = 1 << 16
@@ -69,7 +70,11 @@ class CharacterMap:
         indices = units[leaves[leaves < len(units)]] & 0x7FFFFFFF
         if np.any(leaves >= len(units)) or np.any(indices >= len(self._replacements)):
             raise InputError("its normalization rules lead out of the file")
-        first_bytes = np.frombuffer(self._replacements, np.uint8)[indices]
+        content = np.frombuffer(self._replacements, np.uint8)
+        ends = np.flatnonzero(content == 0)
+        if np.any(ends[np.searchsorted(ends, indices)] - indices > _MAX_RULE_BYTES):
+            raise InputError(f"a normalization rule writes more than {_MAX_RULE_BYTES} bytes")
+        first_bytes = content[indices]
         try:
             self._replacements.decode("utf-8")
         except UnicodeDecodeError:

@@ -17,6 +17,7 @@ from itertools import accumulate, chain, compress
 from pathlib import Path
 
 from bert.errors import InputError
+from bert.files.whole import read_bytes
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces
@@ -32,6 +33,9 @@ _SPECIAL_NAMES = {
     "separator": ("[SEP]", "<sep>", "</s>"),
     "mask": ("[MASK]", "<mask>"),
 }
+
+
+LARGEST_MODEL = 1 << 26  # bytes; T5's, of 250,000 pieces, has 4 million
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -97,10 +101,7 @@ class SentencePieceTokenizer(Tokenizer):
     @classmethod
     def from_file(cls, path: str | Path) -> "SentencePieceTokenizer":
         """The tokenizer in a ``.model`` file; raises an InputError if it is not one."""
-        try:
-            return cls(Path(path).read_bytes(), str(path))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); a .model file was expected") from None
+        return cls(read_bytes(path, LARGEST_MODEL), str(path))
 
     def __reduce__(self):
         # Other processes compute the memos anew: that is faster than sending them.

@@ -99,3 +99,27 @@ def test_the_help_shows_the_name_that_the_command_was_started_with(monkeypatch, 
     assert capsys.readouterr().out.startswith(f"usage: {shown} tokenize ")
     assert main(["tokenize", "nowhere", "text"]) == 2
     assert capsys.readouterr().err.startswith(f"{shown} tokenize: error: nowhere: ")
+
+
+def test_scores_that_are_no_numbers_are_refused(model, tokenizer, tmp_path, capsys):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1e38)  # finite, and so a valid checkpoint
+    save_checkpoint(tmp_path, model, tokenizer)
+    assert main(["fill-mask", str(tmp_path), "a [MASK]"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "the model's scores are not finite numbers" in err
+
+
+def test_a_piece_does_not_steer_the_terminal(model, tmp_path, capsys):
+    pieces = [*VOCABULARY[:5], *(f"{name}\x1b[31m\x9b" for name in "abcdef")]
+    save_checkpoint(tmp_path, model, WordPieceTokenizer(pieces))
+    assert main(["fill-mask", str(tmp_path), "a [MASK]"]) == 0
+    out = capsys.readouterr().out
+    assert "\\x1b[31m\\x9b" in out
+    assert out.replace("\n", "").isprintable()
+    (tmp_path / "config.json").write_text('{"hidden_act": "a\\u001b\\n\\u2028b"}')
+    assert main(["fill-mask", str(tmp_path), "a [MASK]"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and err.removesuffix("\n").isprintable()

@@ -43,11 +43,14 @@ def test_the_flags_go_before_the_run_and_the_run_before_the_defaults(run):
     "values",
     [{"columns": "text"}, {"columns": ["text"]}, {"columns": {"text": None}}, {"columns": {"text": 4}},
      {"columns": {"text": "a", "text_pair": ["b"]}}, {"max_length": "20"}, {"long_texts": "middle"},
-     {"summary_sentences": 2.5}, {"null_threshold": "0"}, {"fitting_tags": "yes"}],
+     {"summary_sentences": 2.5}, {"null_threshold": "0"}, {"fitting_tags": "yes"},
+     {"max_length": True}, {"max_length": -5}, {"max_length": 10**30}, {"summary_sentences": -1},
+     {"null_threshold": float("nan")}, {"null_threshold": 10**400}, {"long_texts": ["head"]},
+     {"columns": {"header": {"a": 1}}}, {"columns": {"separator": ""}}],
 )  # fmt: skip
 def test_a_damaged_task_is_one_sentence(run, values):
-    write_task(run, **values)
-    with pytest.raises(InputError, match=r"task\.json: is damaged"):
+    write_task(run, **({"columns": {}, "max_length": 20} | values))
+    with pytest.raises(InputError, match=r"task\.json: .* was expected; put back what fine-tuning wrote"):
         reading_of(run, "a.tsv", {})
 
 

@@ -1,6 +1,8 @@
 """Printing does not end a program, and a program ends in order."""
 
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bert.files.terminal import orderly, printing_failed
+from bert.files.terminal import LONGEST_LINE, orderly, print_error, print_line, printable, printing_failed
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,3 +74,72 @@ def test_the_handler_of_before_comes_back():
 
 def test_what_cannot_be_printed_is_a_sentence():
     assert printing_failed(OSError(28, "No space left on device")).startswith("the output cannot be written (No")
+
+
+# ---- data that would steer the terminal ----
+
+CONTROLS = [
+    chr(code) for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), 0x2066, 0x2069)
+]
+
+
+def test_what_a_terminal_obeys_is_an_escape_and_all_other_text_stays():
+    for control in CONTROLS:
+        assert printable(f"a{control}b") == f"a{control.encode('unicode_escape').decode()}b"
+    # A joined emoji, Persian with a non-joiner, a wide space, Arabic, combining marks, a private character, a flag.
+    for text in ("caf\u00e9 \u65e5\u672c", "\U0001f469\u200d\U0001f52c", "\u0645\u06cc\u200c\u062e", "\u3000\xa0",
+                 "e\u0301", "\ue000", "\U0001f3f4\U000e0067", "a\\x1b"):  # fmt: skip
+        assert printable(text) == text
+    assert printable("a\tb\n\x1b", keep="\t\n") == "a\tb\n\\x1b"
+
+
+def test_data_never_makes_one_line_into_two(capsys):
+    evil = "".join(CONTROLS)
+    print_line(f"a{evil}", "b")
+    print_error(f"error: {evil}")
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].startswith("a\\x00\\x01") and out.splitlines()[1] == "b" and out.count("\n") == 2
+    assert err.count("\n") == 1
+    assert (out + err).replace("\n", "").isprintable()
+
+
+def test_a_line_is_bounded(capsys):
+    print_line("x" * 10**6)
+    print_line("y" * LONGEST_LINE)
+    long, whole = capsys.readouterr().out.splitlines()
+    assert len(long) == LONGEST_LINE + 4 and long.endswith("x ...")
+    assert len(whole) == LONGEST_LINE
+
+
+def test_warnings_are_printed_without_control_characters():
+    code = (
+        "import warnings\nfrom bert.files.terminal import orderly\n"
+        "with orderly(): warnings.warn('a\\x1b[31m\\nb')\nwarnings.warn('c\\x1bd')\n"
+    )
+    said = start(code, stdout=subprocess.DEVNULL).communicate(timeout=60)[1]
+    assert "a\\x1b[31m\\nb" in said
+    assert "c\x1bd" in said  # the control: outside of the block
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_table_reaches_a_pipe_as_it_is_and_a_terminal_without_control_characters(is_terminal):
+    code = (
+        "from bert.files.terminal import output_on_stdout\noutput_on_stdout().writelines([b'a\\x1bb\\tc\\n', b'd\\n'])"
+    )
+    reading, writing = pty.openpty() if is_terminal else os.pipe()
+    process = start(code, stdout=writing)
+    os.close(writing)
+    assert process.communicate(timeout=60)[1] == ""
+    said = os.read(reading, 100).replace(b"\r\n", b"\n")
+    os.close(reading)
+    assert said == (b"a\\x1bb\tc\nd\n" if is_terminal else b"a\x1bb\tc\nd\n")
+
+
+def test_a_program_prints_through_this_door_alone():
+    """But for ``bert tokenize``, whose cells are escaped, each for its column."""
+    printing = r"(?<![\w.])print\(|sys\.std(out|err)\.write|warnings\.showwarning"
+    for folder in ("bert", "data", "finetuning", "pretraining"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            found = [line.strip() for line in path.read_text().splitlines() if re.search(printing, line)]
+            if path != ROOT / "bert/files/terminal.py":
+                assert all(line.startswith("print(aligned_pieces(") for line in found), f"{path}: {found}"

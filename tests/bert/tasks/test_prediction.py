@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bert.config import BertConfig
+from bert.errors import InputError
 from bert.model.bert import BertModel
 from bert.tasks.prediction import CACHE, batches_by_length, tokens_at_once, window_scores
 from bert.tasks.windows import Window
@@ -79,6 +80,14 @@ def test_on_the_cpu_the_widest_tensor_of_a_layer_fits_into_the_cache(intermediat
     tokens = tokens_at_once(make_model(intermediate_size))
     assert tokens >= 1
     assert tokens == 1 or 4 * tokens * intermediate_size <= CACHE < 4 * (tokens + 1) * intermediate_size
+
+
+def test_scores_that_are_no_numbers_are_refused_and_infinite_ones_are_not():
+    window = Window(input_ids=np.array([2, 5, 3], np.int32), token_type_ids=np.zeros(3, np.int8))
+    ((part,),) = window_scores(make_model(), [[window]], lambda batch: torch.tensor([[np.inf, -np.inf]]))
+    assert part.tolist() == [[np.inf, -np.inf]]
+    with pytest.raises(InputError, match="scores are not numbers"):
+        window_scores(make_model(), [[window]], lambda batch: torch.full((1, 2), np.nan))
 
 
 def test_gradients_are_not_kept():

@@ -1,12 +1,16 @@
 """Reports: a log that a resumed run goes on with, a picture that can be drawn from it, words for a person."""
 
+import io
 import json
+import os
+import struct
 
 import pytest
 
 from bert.errors import InputError
+from bert.training import reporting
 from bert.training.progress import Progress
-from bert.training.reporting import Reporter, in_words, read_log
+from bert.training.reporting import Reporter, draw_curves, in_words, read_log
 
 
 def record(directory, progress, step, **measured):
@@ -51,6 +55,10 @@ def test_a_finished_run_that_is_resumed_and_measured_again_has_its_evaluation_on
 def test_what_is_no_line_of_a_log_is_passed_over_and_the_lines_after_it_are_not(tmp_path):
     log = tmp_path / "log.jsonl"
     junk = ["{", "5", "[]", "{}", '{"step": null}', '{"step": "a"}', '{"step": true}', "[" * 100_000]
+    junk += ['{"step": -1}', f'{{"step": 1{"0" * 400}}}', '{"step": 1, "masked_lm_loss": {"a": 1}}']
+    junk += ['{"step": 1, "masked_lm_loss": [1, 2]}', f'{{"step": 1, "masked_lm_loss": 1{"0" * 400}}}']
+    junk += ['{"step": 1, "masked_lm_loss": NaN}', '{"step": 1, "masked_lm_loss": 1e999}']
+    junk += [f'{{"step": 1, "a": "{"x" * 1_000_000}"}}', '{"step": 1, "a": ' + "[" * 50_000 + "]" * 50_000 + "}"]
     log.write_text("\n".join(['{"step": 1}', *junk, '{"step": 2, "value": 3}']))
     assert read_log(log) == [{"step": 1}, {"step": 2, "value": 3}]
     log.unlink()
@@ -110,3 +118,36 @@ def test_the_curves_of_any_loss_are_drawn(tmp_path):
             reporter.record(regression_loss=2.0, heldout_regression_loss=2.0)
         reporter.draw_curves()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_log_that_never_ends_or_is_longer_than_any_runs_is_refused(tmp_path, monkeypatch):
+    log = tmp_path / "log.jsonl"
+    os.mkfifo(log)
+    with pytest.raises(InputError, match=r"log\.jsonl: cannot be read \(it is a pipe"):
+        read_log(log)
+    log.unlink()
+    log.write_text('{"step": 1}\n' * 1000)
+    assert len(read_log(log)) == 1000
+    monkeypatch.setattr(reporting, "LONGEST_LOG", 10_000)
+    with pytest.raises(InputError, match=r"log\.jsonl: holds more than 10,000 bytes"):
+        read_log(log)
+
+
+def width_of(log):
+    picture = io.BytesIO()
+    draw_curves(log, picture)
+    return struct.unpack(">I", picture.getvalue()[16:20])[0]  # PNG, IHDR
+
+
+def test_a_picture_is_bounded_and_drawn_from_numbers_alone():
+    one = width_of([{"step": 1, "a_loss": 1.0}])
+    names = [f"t{number}_loss" for number in range(1000)]
+    assert width_of([{"step": 1} | dict.fromkeys(names, 1.0)]) == 8 * one
+    odd = ["text", None, True, 1e308, -1e308, 5e-324, 2**63 - 1]
+    assert width_of([{"step": step, "a_loss": value} for step, value in enumerate(odd)]) == one
+
+
+@pytest.mark.parametrize("task", [r"$\evil{$", "$x$", "a\x1b\n\0", "\ud800", "\u65e5", "x" * 10_000, ""])
+def test_the_name_of_a_loss_is_no_formula_and_may_hold_any_character(task, recwarn):
+    assert width_of([{"step": 1, f"{task}_loss": 1.0, f"{task}_accuracy": 0.5}]) == 600
+    assert not recwarn.list

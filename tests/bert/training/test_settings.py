@@ -96,6 +96,7 @@ def test_of_the_two_limits_of_a_run_the_later_ones_count(defaults):
 @pytest.mark.parametrize("damage", [
     {"max_steps": "many"}, {"max_steps": -1}, {"max_steps": True}, {"size": "giant"}, {"size": 7}, {"compile": "yes"},
     {"corpus": []}, {"seed": {"a": 1}}, {"device": ["tpu"]}, {"learning_rate": "fast"},
+    {"corpus": ["a\0b"]}, {"output": "a\0b"},
 ])  # fmt: skip
 def test_damaged_settings_are_one_sentence_with_the_flag_s_name(defaults, tmp_path, damage):
     save_settings(tmp_path / "run", replace(defaults, **damage))

@@ -156,7 +156,7 @@ def test_other_weights_are_one_sentence(tmp_path):
     saved(tmp_path, 1)
     path = newest_state(tmp_path)[0]
     for tensors in ({"model": {"other": torch.zeros(3)}}, {"model": {"weights": torch.zeros(4)}}):
-        with pytest.raises(InputError, match="step-00000001: cannot be read, or holds other weights than this run's"):
+        with pytest.raises(InputError, match=r"step-00000001: .* it holds other weights than this run's"):
             load_tensors(path, tensors)
 
 

@@ -139,3 +139,19 @@ def test_a_map_that_goes_round_in_circles_is_refused():
     CharacterMap(chain_of(100))
     with pytest.raises(InputError, match="circles"):
         CharacterMap(chain_of(600))
+
+
+def test_a_rule_that_writes_more_than_any_is_refused():
+    def map_of(replacement: bytes) -> bytes:
+        """A map with one rule, for "a"."""
+        units = [0] * 1024
+        units[0] = 256 << 10  # the root's base is 256, and the node of a byte is 256 ^ byte
+        node, leaf = 256 ^ ord("a"), 512
+        units[node] = (node ^ leaf) << 10 | 0x100 | ord("a")
+        units[leaf] = 0x80000000
+        array = b"".join(unit.to_bytes(4, "little") for unit in units)
+        return len(array).to_bytes(4, "little") + array + replacement + b"\0"
+
+    assert CharacterMap(map_of(b"b" * 256)).longest_rule("xa", 1) == ("b" * 256, 2)
+    with pytest.raises(InputError, match="a normalization rule writes more than 256 bytes"):
+        CharacterMap(map_of(b"b" * 257))
