@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.commands.reading import first_checked, reading_of
+from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.whole import atomic_file
 from bert.heads.batch import Batch
@@ -37,6 +37,7 @@ def embed_file(
     Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
     columns, options, _ = reading_of(run, path, given)
+    check_segments(run, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
     model = load_checkpoint(run, BertModel, with_pooler=False).to(device)
     tokenizer = load_tokenizer(run)

@@ -5,9 +5,9 @@ from typing import IO, Any
 
 import torch
 
-from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.commands.reading import first_checked, reading_of
+from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.tables import tsv_line
 from bert.tasks.kinds import KINDS
@@ -41,12 +41,7 @@ def predict_file(
         raise InputError(
             f"{path}: holds single texts, and the model in {run} was trained on pairs; give it a table of them"
         )
-    segments = load_config(run).type_vocab_size
-    if segments < 2 and (columns.text_pair is not None or kind.has_two_segments):
-        raise InputError(
-            f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
-            f"name a model that was trained on pairs"
-        )
+    check_segments(run, are_pairs=columns.text_pair is not None or kind.has_two_segments)
     examples = first_checked(kind.read(path, columns, False))
     model: Any = load_checkpoint(run, kind.head).to(device)
     tokenizer = load_tokenizer(run)
