@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
     embed.add_argument("run", help="a directory with a checkpoint")
     add_reading_arguments(embed)
     embed.add_argument("output", help="the .npy file to write")
-    embed.add_argument("--pooling", choices=("mean", "cls"), default="mean", help="of a text's tokens (default: mean)")
+    embed.add_argument("--pooling", choices=("mean", "cls"), help="of tokens (as the directory says, else mean)")
     embed.add_argument(
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
@@ -141,7 +141,14 @@ def run_embed(given: argparse.Namespace) -> None:
     refuse_to_write_over_input(given.output, given.file)
     with start_processes(given.device) as processes:
         shape = embed_file(
-            given.run, given.file, given.output, reading_given(given), given.pooling, given.layers, processes.device
+            given.run,
+            given.file,
+            given.output,
+            reading_given(given),
+            given.pooling,
+            given.layers,
+            processes.device,
+            log=lambda note: print(note, file=sys.stderr),
         )
     print(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
 

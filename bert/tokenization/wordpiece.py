@@ -112,6 +112,11 @@ class WordPieceTokenizer(Tokenizer):
         settings = (self.vocabulary[: self.pieces_in_words], self.lowercase, self.strip_accents, self.split_chinese)
         return type(self), (*settings, self.added_tokens) if self.added_tokens else settings
 
+    def lowercased(self) -> "WordPieceTokenizer":
+        """The same tokenizer, but it lower-cases texts."""
+        pieces = self.vocabulary[: self.pieces_in_words]
+        return type(self)(pieces, True, self.strip_accents, self.split_chinese, self.added_tokens)
+
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
 
