@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from bert.checkpoints.directory import save_checkpoint
-from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
+from bert.checkpoints.vocabulary import load_tokenizer, load_tokenizer_json, save_tokenizer
 from bert.config import BertConfig
 from bert.heads.batch import Batch
 from bert.heads.pretraining import BertForPreTraining
@@ -157,6 +157,8 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
         path = Path(settings.vocab)
         if os.path.isdir(path):  # Path.is_dir raises if a name is too long
             return load_tokenizer(path)
+        if path.suffix == ".json":
+            return load_tokenizer_json(path)
         if path.suffix == ".model":
             return SentencePieceTokenizer.from_file(path)
         return WordPieceTokenizer.from_file(path, lowercase=not settings.cased)

@@ -10,7 +10,6 @@ import argparse
 import os
 import shutil
 import sys
-import warnings
 from contextlib import nullcontext
 from typing import Any
 
@@ -35,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
     parser = make_parser()
     given = parser.parse_args(arguments)
-    warnings.formatwarning = as_note
-    with orderly():
+    with orderly(as_note):
         try:
             given.function(given)
             sys.stdout.flush()
@@ -88,7 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
     embed.add_argument("run", help="a directory with a checkpoint")
     add_reading_arguments(embed)
     embed.add_argument("output", help="the .npy file to write")
-    embed.add_argument("--pooling", choices=("mean", "cls"), default="mean", help="of a text's tokens (default: mean)")
+    embed.add_argument("--pooling", choices=("mean", "cls"), help="of tokens (as the directory says, else mean)")
     embed.add_argument(
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
@@ -156,7 +154,14 @@ def run_embed(given: argparse.Namespace) -> None:
     refuse_to_write_over_input(given.output, given.file)
     with start_processes(given.device) as processes:
         shape = embed_file(
-            given.run, given.file, given.output, reading_given(given), given.pooling, given.layers, processes.device
+            given.run,
+            given.file,
+            given.output,
+            reading_given(given),
+            given.pooling,
+            given.layers,
+            processes.device,
+            log=print_error,
         )
     print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
 

@@ -8,9 +8,11 @@ from typing import Any
 from bert.errors import InputError
 from bert.files.whole import read_json_object
 
-# Published names for GELU (Hendrycks & Gimpel 2016): the exact one, x * Phi(x), and its tanh approximation.
-EXACT_GELU = ("gelu",)
-TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
+# The names of activations in published configurations (activations.py). GELU (Hendrycks & Gimpel 2016) has two forms:
+# the exact one, x * Phi(x), and its tanh approximation.
+EXACT_GELU = ("gelu", "gelu_python")
+TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate")
+OTHER_ACTIVATIONS = ("gelu_10", "quick_gelu", "relu", "silu", "swish")
 LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is still exact
 
 
@@ -52,10 +54,9 @@ class BertConfig:
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}: "
                 f"each head needs the same whole number of dimensions"
             )
-        if self.hidden_act not in EXACT_GELU + TANH_GELU:
-            raise InputError(
-                f"hidden_act is {self.hidden_act!r}: 'gelu' (exact) or 'gelu_new' (tanh approximation) was expected"
-            )
+        known = EXACT_GELU + TANH_GELU + OTHER_ACTIVATIONS
+        if self.hidden_act not in known:
+            raise InputError(f"hidden_act is {self.hidden_act!r}: one of {', '.join(known)} was expected")
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}: a probability from 0 to below 1 was expected")

@@ -95,7 +95,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         settings = shared.settings_of_run(given, defaults, parser)
     if settings.vocab is not None:
         for name in sorted({"cased", "tokenizer", "vocab_size"} & given.keys()):
-            if name != "cased" or not os.path.isfile(settings.vocab) or settings.vocab.endswith(".model"):
+            if name != "cased" or not os.path.isfile(settings.vocab) or settings.vocab.endswith((".model", ".json")):
                 raise InputError(
                     f"--{name.replace('_', '-')}: it would change nothing, since --vocab names a vocabulary; leave one "
                     f"of the two out"
@@ -136,7 +136,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     text.add_argument(
         "--tokenizer", choices=("wordpiece", "sentencepiece"), help="the kind of vocabulary to learn (wordpiece)"
     )
-    text.add_argument("--vocab", metavar="FILE", help="a vocab.txt, a .model or a run (one is learned from the corpus)")
+    text.add_argument(
+        "--vocab", metavar="FILE", help="a vocab.txt, tokenizer.json, .model or a run (one is learned from the corpus)"
+    )
     add_number(text, "--vocab-size", shared.positive, "pieces to learn without --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")
     text.add_argument("--shards", metavar="DIR", help="the directory of the tokenized corpus (OUTPUT/shards)")

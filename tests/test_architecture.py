@@ -18,12 +18,13 @@ MAY_IMPORT = {
     "bert.randomness": set(),
     "bert.files": {"bert.errors"},
     "bert.config": {"bert.errors", "bert.files"},
+    "bert.activations": {"bert.config"},
     "bert.fast": set(),  # the switch alone
     "bert.fast kernels": {"bert.fast", "bert.model", "bert.heads"},  # found by name when they are needed
     "bert.workers": {"bert.errors"},
     "bert.tokenization": {"bert.errors", "bert.files", "bert.workers"},
-    "bert.model": {"bert.config", "bert.fast"},
-    "bert.heads": {"bert.errors", "bert.config", "bert.model", "bert.fast"},
+    "bert.model": {"bert.config", "bert.activations", "bert.fast"},
+    "bert.heads": {"bert.errors", "bert.config", "bert.activations", "bert.model", "bert.fast"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
     "bert.training": {"bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast"},
     "bert.tasks": {

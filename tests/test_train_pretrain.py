@@ -24,6 +24,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.state import newest_state
 from pretraining import planning
+from pretraining.settings import PretrainingSettings
 from tests.conftest import make_documents, weights_of
 
 ROOT = Path(__file__).parent.parent
@@ -191,6 +192,16 @@ def test_a_plan_reads_no_corpus_writes_nothing_and_measures_what_it_is_asked_abo
     assert "of 512, had they nothing to send\n" in table
     assert "do NOT fit" not in table
     assert "multiple of 3" in error_of(capsys, "--plan", 3, *run)
+
+
+def test_a_tokenizer_file_of_the_rust_library_can_be_given(tmp_path):
+    vocab = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "A", "b"])}
+    whole = {
+        "normalizer": {"type": "BertNormalizer", "lowercase": False}, "model": {"type": "WordPiece", "vocab": vocab},
+    }  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+    settings = PretrainingSettings(vocab=str(tmp_path / "tokenizer.json"))
+    assert train_pretrain.find_tokenizer(settings, tmp_path / "run", print).encode("A b") == [5, 6]
 
 
 def test_a_plan_is_of_the_vocabulary_that_is_given(tmp_path, capsys):

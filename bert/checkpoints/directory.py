@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bert.checkpoints.huggingface import (
+    UNTIED_DECODER,
     from_huggingface,
     labels_from_huggingface,
     labels_to_huggingface,
@@ -73,7 +74,7 @@ def load_checkpoint(
     """Loads a model from one of our runs or a Hugging Face BERT directory: float32, on the CPU, in eval mode.
 
     Args:
-        directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``).
+        directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``, or the parts of either).
         model_class: BertModel or a class with a head.
         fresh: parts, by our names, that are newly initialized if the checkpoint lacks them or their shape differs.
             Examples: ``("classifier",)`` to fine-tune, ``("bert.pooler",)``.
@@ -98,6 +99,11 @@ def load_checkpoint(
     with torch.device("meta"):  # shapes without memory: almost all initial values would be replaced at once
         model = model_class(config, **model_arguments)
     expected = model.state_dict()
+    if UNTIED_DECODER in weights and any(_is_in(name, ("masked_language_model",)) for name in expected):
+        raise InputError(
+            f"{path}: the decoder of its masked-language-model head is not the word embeddings, as in BERT, and "
+            f"{model_class.__name__} has no place for it; this checkpoint can be fine-tuned and can embed texts"
+        )
     weights = _fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts are newly initialized

@@ -31,6 +31,8 @@ _OTHER_PARTS = [
 # Copies of other parameters. Some versions write them, others do not.
 _DECODER_WEIGHT, _DECODER_BIAS = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"
 _WORD_EMBEDDINGS = "bert.embeddings.word_embeddings.weight"
+# Our name of a decoder that is no copy. No model of ours has one.
+UNTIED_DECODER = "masked_language_model.decoder"
 
 
 def to_huggingface_name(name: str) -> str:
@@ -65,8 +67,10 @@ def from_huggingface_name(name: str) -> str:
 def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     """A checkpoint's parameters under our names, each once. Entries that are not parameters are dropped.
 
-    Raises an InputError if two names are of one weight. Also if the masked-language-model head's decoder differs from
-    the word embeddings.
+    The decoder of the masked-language-model head is usually a copy of the word embeddings, and dropped. One that is no
+    copy is there under ``UNTIED_DECODER``.
+
+    Raises an InputError if two names are of one weight.
     """
     weights = {name: weight for name, weight in weights.items() if not name.endswith("embeddings.position_ids")}
     decoder_weight, decoder_bias = weights.pop(_DECODER_WEIGHT, None), weights.pop(_DECODER_BIAS, None)
@@ -75,13 +79,11 @@ def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tenso
         if from_huggingface_name(name) in ours:
             raise InputError(f"{source}: holds {from_huggingface_name(name)} under two names, one of them {name}")
         ours[from_huggingface_name(name)] = weight
+    for copy, original in ((decoder_weight, _WORD_EMBEDDINGS), (decoder_bias, "masked_language_model.bias")):
+        if copy is not None and original in ours and not copy.float().equal(ours[original].float()):
+            ours[UNTIED_DECODER] = copy
     if decoder_bias is not None:
         ours.setdefault("masked_language_model.bias", decoder_bias)
-    if decoder_weight is not None and _WORD_EMBEDDINGS in ours and not decoder_weight.equal(ours[_WORD_EMBEDDINGS]):
-        raise InputError(
-            f"{source}: {_DECODER_WEIGHT} differs from the word embeddings; in BERT the two are the same, "
-            f"so this checkpoint is of another model"
-        )
     return ours
 
 

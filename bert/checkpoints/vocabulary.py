@@ -5,19 +5,23 @@ File names and keys are Hugging Face's. So transformers reads what we write, and
 
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from bert.checkpoints.added_tokens import added_tokens_decoder, with_added_tokens
+from bert.checkpoints.tokenizer_config import read_tokenizer_config
+from bert.checkpoints.tokenizer_json import read_tokenizer_json
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files.whole import read_json_object, write_atomically
+from bert.files.whole import write_atomically
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
-from bert.tokenization.special_tokens import SPECIAL_TOKENS, UNK
 from bert.tokenization.tokenizer import Tokenizer
-from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH, WordPieceTokenizer
+from bert.tokenization.vocabulary_file import read_vocabulary
+from bert.tokenization.wordpiece import WordPieceTokenizer
 
-Default = TypeVar("Default")
+# Our names of the switches, and theirs in tokenizer_config.json and in the normalizer of tokenizer.json.
+_SWITCHES = {"lowercase": "do_lower_case", "strip_accents": "strip_accents", "split_chinese": "tokenize_chinese_chars"}
+_NORMALIZER = {"lowercase": "lowercase", "strip_accents": "strip_accents", "split_chinese": "handle_chinese_chars"}
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
@@ -34,27 +38,51 @@ def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
         "strip_accents": tokenizer.strip_accents,
         "tokenize_chinese_chars": tokenizer.split_chinese,
     }
-    write_atomically(directory / "vocab.txt", "".join(f"{piece}\n" for piece in tokenizer.vocabulary))
+    if tokenizer.added_tokens:
+        settings["added_tokens_decoder"] = added_tokens_decoder(tokenizer)
+    pieces = tokenizer.vocabulary[: tokenizer.pieces_in_words]
+    write_atomically(directory / "vocab.txt", "".join(f"{piece}\n" for piece in pieces))
     write_atomically(directory / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
 
 
 def load_tokenizer(directory: str | Path) -> Tokenizer:
     """The tokenizer of one of our runs or of a Hugging Face BERT directory.
 
-    It is read from ``spm.model``. Else from ``vocab.txt``, with the settings of ``tokenizer_config.json``. Else from
-    ``tokenizer.json``, the single file of later versions of transformers.
+    It is read from ``spm.model``. Else from ``tokenizer.json``, the single file of later versions of transformers. Else
+    from ``vocab.txt``. As in transformers, ``tokenizer.json`` counts before ``vocab.txt``, which may lack tokens that
+    were added later. Settings and further tokens come from ``tokenizer_config.json`` and its neighbours.
 
-    Raises an InputError if none is there, one is damaged, or it asks for steps that we do not have.
+    Raises an InputError if none is there, one is damaged, two contradict each other, or one asks for steps that we do
+    not have.
     """
     directory = Path(directory)
     check_is_directory(directory)
     if (directory / "spm.model").exists():
         return SentencePieceTokenizer.from_file(directory / "spm.model")
-    if (directory / "vocab.txt").exists():
-        return _read_vocab_txt(directory)
-    if (directory / "tokenizer.json").exists():
-        return _read_tokenizer_json(directory / "tokenizer.json")
-    raise InputError(f"{directory}: holds no vocabulary; vocab.txt, spm.model or tokenizer.json was expected there")
+    config_file, file = directory / "tokenizer_config.json", directory / "tokenizer.json"
+    if not file.exists() and not (directory / "vocab.txt").exists():
+        raise InputError(f"{directory}: holds no vocabulary; vocab.txt, spm.model or tokenizer.json was expected there")
+    settings, added_tokens = read_tokenizer_config(directory)
+    switches = _switches(settings, _SWITCHES, config_file)
+    if not file.exists():
+        return with_added_tokens(read_vocabulary(directory / "vocab.txt"), added_tokens, **switches)
+    read = read_tokenizer_json(file)
+    in_file = _switches(read.normalizer, _NORMALIZER, file)
+    switches = in_file | switches
+    meant, said = _effective(switches), _effective(in_file)
+    for ours, name in _SWITCHES.items():
+        if meant[ours] != said[ours]:
+            raise InputError(
+                f"{config_file}: {name} is {meant[ours]}, but in {file} {_NORMALIZER[ours]} is {said[ours]}; make the "
+                f"two the same, as the model was trained"
+            )
+    return with_added_tokens(read.vocabulary, read.added_tokens + added_tokens, **switches)
+
+
+def load_tokenizer_json(path: str | Path) -> Tokenizer:
+    """The tokenizer in a ``tokenizer.json`` alone. Raises an InputError if it is damaged, or not BERT's."""
+    read = read_tokenizer_json(Path(path))
+    return with_added_tokens(read.vocabulary, read.added_tokens, **_switches(read.normalizer, _NORMALIZER, Path(path)))
 
 
 def check_vocabulary_fits(tokenizer: Tokenizer, config: BertConfig, source: str | Path) -> None:
@@ -75,71 +103,21 @@ def check_is_directory(directory: Path) -> None:
         raise InputError(f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)")
 
 
-def _read_vocab_txt(directory: Path) -> WordPieceTokenizer:
-    settings_file, added_file = directory / "tokenizer_config.json", directory / "added_tokens.json"
-    settings = read_json_object(settings_file) if settings_file.exists() else {}
-    added = settings.get("added_tokens_decoder")
-    _refuse_added_tokens(added.values() if isinstance(added, dict) else (), settings_file)
-    _refuse_added_tokens(read_json_object(added_file) if added_file.exists() else (), added_file)
-    return WordPieceTokenizer.from_file(
-        directory / "vocab.txt",
-        lowercase=_switch(settings, "do_lower_case", True, settings_file),
-        strip_accents=_switch(settings, "strip_accents", None, settings_file),
-        split_chinese=_switch(settings, "tokenize_chinese_chars", True, settings_file),
-    )
+def _switches(settings: dict[str, Any], names: dict[str, str], path: Path) -> dict[str, bool | None]:
+    """The switches that a file sets, by our names."""
+    switches = {ours: settings[name] for ours, name in names.items() if name in settings}
+    for ours, value in switches.items():
+        if not isinstance(value, bool) and (value is not None or ours != "strip_accents"):
+            raise InputError(f"{path}: {names[ours]} is {str(value)[:80]!r}; true or false was expected")
+    return switches
 
 
-def _read_tokenizer_json(path: Path) -> WordPieceTokenizer:
-    settings = {"pre_tokenizer": {"type": "BertPreTokenizer"}} | read_json_object(path)
-    model = _component(settings, "model", "WordPiece", path)
-    normalizer = _component(settings, "normalizer", "BertNormalizer", path)
-    _component(settings, "pre_tokenizer", "BertPreTokenizer", path)
-    ids = model.get("vocab")
-    if not isinstance(ids, dict) or not all(type(token_id) is int for token_id in ids.values()):
-        raise InputError(f"{path}: its model has no vocab of pieces and ids")
-    if sorted(ids.values()) != list(range(len(ids))):
-        raise InputError(f"{path}: the ids of its vocab do not run from 0 without a gap")
-    for component, name, expected in (
-        (model, "continuing_subword_prefix", CONTINUATION), (model, "max_input_chars_per_word", MAX_WORD_LENGTH),
-        (model, "unk_token", UNK), (normalizer, "clean_text", True),
-    ):  # fmt: skip
-        if component.get(name, expected) != expected:
-            raise InputError(f"{path}: {name} is {component[name]!r}; only {expected!r} is known here")
-    added = settings.get("added_tokens")
-    _refuse_added_tokens(added if isinstance(added, list) else (), path)
-    return WordPieceTokenizer(
-        sorted(ids, key=ids.__getitem__),
-        lowercase=_switch(normalizer, "lowercase", True, path),
-        strip_accents=_switch(normalizer, "strip_accents", None, path),
-        split_chinese=_switch(normalizer, "handle_chinese_chars", True, path),
-    )
-
-
-def _component(settings: dict[str, Any], name: str, kind: str, path: Path) -> dict[str, Any]:
-    """A component of a ``tokenizer.json``; raises an InputError if it is not of BERT's kind."""
-    component = settings.get(name)
-    if not isinstance(component, dict) or component.get("type") != kind:
-        raise InputError(f"{path}: its {name} is not BERT's ({kind}), and no other is known here")
-    return component
-
-
-def _refuse_added_tokens(tokens: Iterable, path: Path) -> None:
-    """Raises an InputError if a token is not a special token: we do not search texts for others before splitting.
-
-    Args:
-        tokens: strings, or dictionaries with one as "content".
-    """
-    for token in tokens:
-        token = token.get("content") if isinstance(token, dict) else token
-        if token not in SPECIAL_TOKENS:
-            raise InputError(
-                f"{path}: the token {token!r} was added to the vocabulary, to be found in texts before they are split; "
-                f"this is not known here; if your texts do without it, take its entry out of the file"
-            )
-
-
-def _switch(settings: dict[str, Any], name: str, default: Default, path: Path) -> bool | Default:
-    value = settings.get(name, default)
-    if value is not default and not isinstance(value, bool):
-        raise InputError(f"{path}: {name} is {value!r}; true or false was expected")
-    return value
+def _effective(switches: dict[str, bool | None]) -> dict[str, bool | None]:
+    """All switches. Accents that nobody mentions are stripped if text is lower-cased."""
+    lowercase, strip_accents = switches.get("lowercase", True), switches.get("strip_accents")
+    split_chinese = switches.get("split_chinese", True)
+    return {
+        "lowercase": lowercase,
+        "strip_accents": lowercase if strip_accents is None else strip_accents,
+        "split_chinese": split_chinese,
+    }

@@ -1,14 +1,23 @@
-"""The weights of a checkpoint: ``model.safetensors``, or the older ``pytorch_model.bin``."""
+"""The weights of a checkpoint: ``model.safetensors``, or the older ``pytorch_model.bin``, in one part or in several."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from bert.checkpoints.pytorch_bin import read_pytorch_bin
 from bert.checkpoints.vocabulary import check_is_directory
 from bert.errors import InputError
-from bert.files.whole import require_file, write_atomically
+from bert.files.whole import read_json_object, require_file, write_atomically
+
+# Files of weights that are not PyTorch's, as patterns.
+_OTHER_FRAMEWORKS = {
+    "*.ckpt.index": "TensorFlow", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "*.onnx": "ONNX",
+    "onnx/*.onnx": "ONNX",
+}  # fmt: skip
+Reader = Callable[[Path], dict[str, Tensor]]
 
 
 def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
@@ -22,17 +31,27 @@ def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
 
 def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
     """The path of a directory's weights, and these by name. Raises an InputError if they are damaged or missing."""
-    path = directory / "model.safetensors"
-    if path.exists():
-        return path, _read_safetensors(path)
-    path = required_file(directory, "pytorch_model.bin", "model.safetensors or pytorch_model.bin")
-    return path, _read_pickle(path)
+    check_is_directory(directory)
+    for name, read in (("model.safetensors", _read_safetensors), ("pytorch_model.bin", read_pytorch_bin)):
+        path, index = directory / name, directory / f"{name}.index.json"
+        if path.exists():
+            return path, read(path)
+        if index.exists():
+            return index, _read_parts(index, read)
+    return required_file(directory, "model.safetensors", "model.safetensors or pytorch_model.bin"), {}
 
 
 def required_file(directory: Path, name: str, expected: str | None = None) -> Path:
     """The path of a file that every checkpoint has. Raises an InputError if it is not there."""
     check_is_directory(directory)
     if not (directory / name).exists():
+        for pattern, framework in _OTHER_FRAMEWORKS.items():
+            if found := sorted(directory.glob(pattern)):
+                raise InputError(
+                    f"{found[0]}: holds weights for {framework}, and only PyTorch's are read here; convert them with "
+                    f"transformers 4 (BertForPreTraining.from_pretrained with from_tf or from_flax, then "
+                    f"save_pretrained), or fetch the model's model.safetensors and config.json"
+                )
         raise InputError(f"{directory}: holds no {expected or name}, so it is not a checkpoint")
     require_file(directory / name)
     return directory / name
@@ -63,16 +82,33 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)  # it is a pickle; none of its code runs
-    except Exception as error:  # each kind of damage to a pickle raises another error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read as weights ({reason})") from error
-    if not isinstance(weights, dict) or not all(
-        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
-    ):
-        raise InputError(f"{path}: does not hold named weights")
+def _read_parts(index: Path, read: Reader) -> dict[str, Tensor]:
+    """The weights of a checkpoint in several files, as its index names them."""
+    values = read_json_object(index)
+    file_of, metadata = values.get("weight_map"), values.get("metadata")
+    if not isinstance(file_of, dict) or not file_of or not all(isinstance(name, str) for name in file_of.values()):
+        raise InputError(f"{index}: has no weight_map of weights and files; fetch it again")
+    weights: dict[str, Tensor] = {}
+    for name in sorted(set(file_of.values())):
+        if Path(name).name != name:  # a path could lead anywhere
+            raise InputError(f"{index}: names the part {name[:80]!r}; a file of the same directory was expected")
+        if not (index.parent / name).exists():
+            raise InputError(f"{index}: names the part {name}, which is not there; fetch it too")
+        part = read(index.parent / name)
+        expected = {weight for weight, file in file_of.items() if file == name}
+        if different := sorted(part.keys() ^ expected):
+            where = "lacks" if different[0] in expected else "also holds"
+            raise InputError(
+                f"{index.parent / name}: {where} {different[0]}, unlike {index.name} says; fetch both again"
+            )
+        weights |= part
+    size = metadata.get("total_size") if isinstance(metadata, dict) else None
+    sizes = [weight.numel() * weight.element_size() for weight in weights.values()]
+    storages = {weight.untyped_storage().data_ptr(): size for weight, size in zip(weights.values(), sizes)}
+    if size is not None and size not in (sum(sizes), sum(storages.values())):  # a tied weight counts once or twice
+        raise InputError(
+            f"{index}: total_size is {str(size)[:80]}, but the parts hold {sum(sizes)} bytes; fetch all again"
+        )
     return weights
 
 

@@ -1,26 +1,32 @@
-"""``python -m bert embed``: a vector for each text, from chosen layers."""
+"""``python -m bert embed``: a vector for each text, from chosen layers.
 
-from collections.abc import Iterable, Iterator, Sequence
+In a directory of sentence-transformers, its own length, pooling and further modules make the vectors.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bert.checkpoints.directory import load_checkpoint
+from bert.checkpoints.directory import load_checkpoint, load_config
+from bert.checkpoints.sentence_transformers import as_modules_say, read_sentence_modules, width_of
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.commands.reading import first_checked, reading_of
+from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.whole import atomic_file
 from bert.heads.batch import Batch
 from bert.model.bert import BertModel
+from bert.model.sequences import Sequences
 from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.options import Options
 from bert.tasks.prediction import EXAMPLES_AT_A_TIME, window_scores
 from bert.tokenization.tokenizer import Tokenizer
+from bert.tokenization.wordpiece import WordPieceTokenizer
 
 
 def embed_file(
@@ -28,21 +34,47 @@ def embed_file(
     path: str | Path,
     output: str | Path,
     given: dict[str, Any],
-    pooling: str,
+    pooling: str | None,
     layers: Sequence[int],
     device: str | torch.device = "cpu",
+    log: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[int, ...]:
     """Writes each text's vector to an ``.npy`` file, float32. Texts are streamed, in order.
 
+    Args:
+        given: the reading settings; None for each that was not given.
+        pooling: see ``embed``. None: what a directory of sentence-transformers says, else "mean".
+        log: takes a note on what such a directory does.
+
     Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
+    modules = read_sentence_modules(run)
+    poolings, after = (pooling or "mean",), None
+    if modules is not None:
+        run, after, longest = modules.directory, modules.after, load_config(modules.directory).max_position_embeddings
+        log(f"Note: the modules of sentence-transformers in {run} make the vectors: {as_modules_say(modules)}.")
+        if pooling is None:
+            poolings = modules.poolings
+        else:
+            log(f"Note: --pooling {pooling} instead of theirs.")
+        if given.get("max_length") is None:
+            given = given | {"max_length": min(longest, modules.max_length or longest)}
+        else:
+            log(f"Note: --max-length {given['max_length']} instead of theirs, {modules.max_length or longest}.")
     columns, options, _ = reading_of(run, path, given)
+    check_segments(run, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
     model = load_checkpoint(run, BertModel, with_pooler=False).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)
-    vectors = embed(model, tokenizer, texts, options, pooling, layers)
-    shape = (model.config.hidden_size,) if len(layers) == 1 else (len(layers), model.config.hidden_size)
+    width = model.config.hidden_size
+    if modules is not None:
+        width = width_of(modules, width, poolings)
+        texts = (example._replace(first=modules.prompt + example.first) for example in texts)
+        if modules.lowercase and isinstance(tokenizer, WordPieceTokenizer):
+            tokenizer = tokenizer.lowercased()
+    vectors = embed(model, tokenizer, texts, options, poolings, layers, after)
+    shape = (width,) if len(layers) == 1 else (len(layers), width)
     count = 0
     with atomic_file(output) as file:
         _write_npy_header(file, (0, *shape))
@@ -62,16 +94,19 @@ def embed(
     tokenizer: Tokenizer,
     texts: Iterable[Example],
     options: Options,
-    pooling: str = "mean",
+    poolings: Sequence[str] = ("mean",),
     layers: Sequence[int] = (-1,),
+    after: nn.Module | None = None,
 ) -> Iterator[np.ndarray]:
     """A vector for each text or pair, streamed. Of several windows it is the mean.
 
     It is (hidden_size,) float32 for a single layer, else (layers, hidden_size).
 
     Args:
-        pooling: "mean" over all tokens, with [CLS] and [SEP] (Reimers & Gurevych 2019, section 3), or "cls".
+        poolings: "mean" over all tokens, with [CLS] and [SEP] (Reimers & Gurevych 2019, section 3), "cls", and the
+            others of ``pool``. The vectors of several stand side by side.
         layers: 0 the embeddings, 1 the first layer, -1 the last.
+        after: what becomes of the pooled vectors.
 
     Raises:
         InputError: if the model has no such layer.
@@ -87,24 +122,39 @@ def embed(
             batch.input_ids, batch.token_type_ids, sequences=batch.sequences, return_hidden_states=not only_last
         )
         states = [output.last_hidden_state] if only_last else [output.hidden_states[layer] for layer in layers]
-        return pool(torch.stack(states, dim=1), batch, pooling)
+        return torch.cat([pool(torch.stack(states, dim=1), batch.sequences, pooling) for pooling in poolings], dim=-1)
 
     texts = iter(texts)
     while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
         windows = text_inputs(tokenizer, chunk, options).windows
         for parts in window_scores(model, windows, score):
-            vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size)
+            vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size * poolings)
+            if after is not None:
+                with torch.inference_mode():
+                    vectors = after(torch.from_numpy(vectors)).numpy()
             yield vectors[0] if len(layers) == 1 else vectors
 
 
-def pool(states: Tensor, batch: Batch, pooling: str) -> Tensor:
-    """(tokens, layers, hidden_size) -> (sequences, layers, hidden_size)"""
-    if pooling == "cls":
-        return states.index_select(0, batch.sequences.first)
-    lengths = batch.sequences.lengths
+def pool(states: Tensor, sequences: Sequences, pooling: str) -> Tensor:
+    """(tokens, layers, hidden_size) -> (sequences, layers, hidden_size)
+
+    Args:
+        pooling: of all tokens, as sentence-transformers has it. "cls" and "lasttoken" take one token's state, "max" the
+            largest of each number. "mean" divides the sum by the length, "mean_sqrt_len_tokens" by its square root.
+            In "weightedmean" the first token counts once, the second twice.
+    """
+    lengths = sequences.lengths
+    if pooling in ("cls", "lasttoken"):
+        return states.index_select(0, sequences.first if pooling == "cls" else sequences.boundaries[1:] - 1)
+    if pooling == "max":
+        return torch.stack([rows.amax(dim=0) for rows in states.split(lengths.tolist())])
+    zeros = states.new_zeros(len(lengths), *states.shape[1:])
     sequence_of_token = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
-    sums = states.new_zeros(len(lengths), *states.shape[1:]).index_add_(0, sequence_of_token, states)
-    return sums / lengths[:, None, None]
+    if pooling == "weightedmean":
+        states = states * (sequences.positions(sequence_of_token) + 1)[:, None, None]
+        lengths = lengths * (lengths + 1) / 2  # the sum of the weights
+    sums = zeros.index_add(0, sequence_of_token, states)
+    return sums / (lengths.sqrt() if pooling == "mean_sqrt_len_tokens" else lengths)[:, None, None]
 
 
 def _write_npy_header(file: IO[bytes], shape: tuple[int, ...]) -> None:

@@ -1,15 +1,13 @@
 """``python -m bert predict``: a file of texts in, a file of predictions out."""
 
-import sys
-import warnings
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
-from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.commands.reading import first_checked, reading_of
+from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.tables import tsv_line
 from bert.tasks.kinds import KINDS
@@ -27,7 +25,7 @@ def predict_file(
     """Writes a line of TSV for each text of a file: its prediction. Texts are streamed, in order.
 
     A tagger writes a line for each word, and an empty line after each sentence. Its file has texts, or a word in each
-    line; a note on stderr says how it was read. Spans need questions with their contexts: a table, or SQuAD's JSON.
+    line; a warning says how it was read. Spans need questions with their contexts: a table, or SQuAD's JSON.
     Relations, choices and summaries need the form of the training file. Labels are skipped. In ``given``, a flag that
     was not given is None. Raises an InputError if it cannot read the file. Also if a flag would change nothing.
     """
@@ -43,17 +41,8 @@ def predict_file(
         raise InputError(
             f"{path}: holds single texts, and the model in {run} was trained on pairs; give it a table of them"
         )
-    segments = load_config(run).type_vocab_size
-    if segments < 2 and (columns.text_pair is not None or kind.has_two_segments):
-        raise InputError(
-            f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
-            f"name a model that was trained on pairs"
-        )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        examples = first_checked(kind.read(path, columns, False))
-    for warning in caught:
-        print(f"Note: {warning.message}.", file=sys.stderr)
+    check_segments(run, are_pairs=columns.text_pair is not None or kind.has_two_segments)
+    examples = first_checked(kind.read(path, columns, False))
     model: Any = load_checkpoint(run, kind.head).to(device)
     tokenizer = load_tokenizer(run)
     check_vocabulary_fits(tokenizer, model.config, run)

@@ -83,6 +83,16 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: 
     return Reading(columns, Options(separator=columns.separator, **values), trained_on_pairs)
 
 
+def check_segments(run: str | Path, are_pairs: bool) -> None:
+    """Raises an InputError if pairs are to be read by a model that has embeddings for one segment alone."""
+    segments = load_config(run).type_vocab_size
+    if segments < 2 and are_pairs:
+        raise InputError(
+            f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "
+            f"name a model that was trained on pairs"
+        )
+
+
 def first_checked(items: Iterable[Item]) -> Iterator[Item]:
     """The items. The first is read at once. So its errors come before a model is loaded."""
     items = iter(items)

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 LONGEST_LINE = 4_000  # characters of a printed line: a label may have a million
@@ -33,13 +33,13 @@ def printable(text: object, keep: str = "") -> str:
 
 
 @contextlib.contextmanager
-def orderly() -> Iterator[None]:
+def orderly(format_warning: Callable[..., str] | None = None) -> Iterator[None]:
     """Keeps printing and SIGTERM from ending the program badly, inside the block.
 
     A character that the terminal's encoding lacks is written as an escape. Without a standard output nothing is
     printed. SIGTERM ends a program of one process through its ``finally`` clauses, which remove temporary files. The
     exit code is 143. One of several processes ends at once. Waiting for the others, it might never reach its clauses.
-    Warnings are printed without control characters.
+    Warnings are printed without control characters, as ``format_warning`` writes them (None: as Python does).
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -56,10 +56,10 @@ def orderly() -> Iterator[None]:
         signal.signal(number, signal.SIG_DFL)  # a forked worker has this handler from its parent, and ends at once
         os.kill(os.getpid(), number)
 
-    format_warning = warnings.formatwarning
+    format_before = warnings.formatwarning
 
     def format_printable(message: Any, *arguments: Any, **more: Any) -> str:
-        return format_warning(_line(message), *arguments, **more)  # type: ignore[arg-type]
+        return (format_warning or format_before)(_line(message), *arguments, **more)
 
     warnings.formatwarning = format_printable
     before = signal.getsignal(signal.SIGTERM)
@@ -69,7 +69,7 @@ def orderly() -> Iterator[None]:
     try:
         yield
     finally:
-        warnings.formatwarning = format_warning
+        warnings.formatwarning = format_before
         if has_signals:
             signal.signal(signal.SIGTERM, before)
 

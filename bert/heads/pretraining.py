@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bert.activations import activation
 from bert.config import BertConfig
 from bert.heads.batch import Batch
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy, vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
-from bert.model.feed_forward import gelu
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -24,7 +24,7 @@ class MaskedLanguageModelHead(nn.Module):
     def __init__(self, config: BertConfig):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.activation = gelu(config.hidden_act)
+        self.activation = activation(config.hidden_act)
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 

@@ -2,12 +2,8 @@
 
 from torch import Tensor, nn
 
-from bert.config import TANH_GELU, BertConfig
-
-
-def gelu(hidden_act: str) -> nn.GELU:
-    """GELU (Hendrycks & Gimpel 2016) in the form that the configuration names: exact, or approximated by tanh."""
-    return nn.GELU(approximate="tanh" if hidden_act in TANH_GELU else "none")
+from bert.activations import activation
+from bert.config import BertConfig
 
 
 class FeedForward(nn.Module):
@@ -21,7 +17,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: BertConfig):
         super().__init__()
         self.intermediate = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.activation = gelu(config.hidden_act)
+        self.activation = activation(config.hidden_act)
         self.output = nn.Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, states: Tensor) -> Tensor:

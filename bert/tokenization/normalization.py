@@ -134,6 +134,26 @@ def lower(characters: Iterable[Character]) -> Iterator[Character]:
             yield part, origin
 
 
+def split_into_words(characters: Iterable[Character]) -> list[tuple[str, list[int]]]:
+    """The words of normalized characters, each with the origin of each of its characters.
+
+    White space ends a word. A punctuation character is a word of its own.
+    """
+    words: list[tuple[str, list[int]]] = []
+    word, origins = "", []
+    for character, origin in [*characters, (" ", -1)]:
+        stands_alone = is_punctuation(character)
+        if word and (character == " " or stands_alone):
+            words.append((word, origins))
+            word, origins = "", []
+        if stands_alone:
+            words.append((character, [origin]))
+        elif character != " ":
+            word += character
+            origins.append(origin)
+    return words
+
+
 class Normalizer:
     """Splits text into normalized words, in two ways.
 
@@ -166,19 +186,7 @@ class Normalizer:
         >>> Normalizer(True, True, True).words_with_origins("Ça va?")
         [('ca', [0, 1]), ('va', [3, 4]), ('?', [5])]
         """
-        words: list[tuple[str, list[int]]] = []
-        word, origins = "", []
-        for character, origin in [*self.normalized(text), (" ", len(text))]:
-            stands_alone = is_punctuation(character)
-            if word and (character == " " or stands_alone):
-                words.append((word, origins))
-                word, origins = "", []
-            if stands_alone:
-                words.append((character, [origin]))
-            elif character != " ":
-                word += character
-                origins.append(origin)
-        return words
+        return split_into_words(self.normalized(text))
 
     def words(self, text: str) -> list[str]:
         """The words of ``text``.

@@ -11,41 +11,40 @@ names the exceptions. Sources: Schuster and Nakajima 2012; Devlin et al. 2018, s
 ``tokenization.py``.
 """
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from bert.errors import InputError
-from bert.files.whole import read_bytes
+from bert.tokenization.added_tokens import AddedToken, TokenFinder
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
-from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Normalizer
+from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Character, Normalizer, split_into_words
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.tokenizer import Tokenizer
+from bert.tokenization.vocabulary_file import read_vocabulary
 
 CONTINUATION = "##"
 # Longer words are [UNK], which bounds the work per word. As in the Rust library; google-research/bert has 200.
 MAX_WORD_LENGTH = 100
-LARGEST_VOCABULARY = 1 << 26  # bytes; that of multilingual BERT, 120,000 pieces, has one million
 _DROP_SPLIT_IN_PYTHON_ALONE = dict.fromkeys(map(ord, SPLIT_IN_PYTHON_ALONE))
-_SPECIAL_TOKEN = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
 
 class WordPieceTokenizer(Tokenizer):
     """Text to ids of WordPiece's pieces, and back.
 
-    A special token in a text, such as a ``[MASK]`` that a user typed, is never split or lower-cased.
+    A special token in a text, such as a ``[MASK]`` that a user typed, is never split or lower-cased. The same is true
+    of tokens that were added to the vocabulary.
 
     Args:
-        vocabulary: the pieces, by id, with the five special tokens.
+        vocabulary: the pieces, by id, with the five special tokens. Of equal pieces the last counts, as in Rust's and
+            Google's dictionaries. The others keep their ids, which no text has.
         lowercase: whether text is lower-cased; it must agree with the vocabulary.
         strip_accents: whether accents are stripped; None follows ``lowercase``.
         split_chinese: whether each Chinese character is a word.
+        added_tokens: further tokens that stay whole. Those that the vocabulary lacks get the ids after it, in order.
 
     Raises:
-        InputError: if a special token is missing or a piece is there twice.
+        InputError: if a special token is missing.
     """
 
     def __init__(
@@ -54,24 +53,49 @@ class WordPieceTokenizer(Tokenizer):
         lowercase: bool = True,
         strip_accents: bool | None = None,
         split_chinese: bool = True,
+        added_tokens: Sequence[AddedToken] = (),
     ):
-        super().__init__(vocabulary)
-        if len(self._ids) < len(self.vocabulary):
-            repeated = next(piece for piece, count in Counter(self.vocabulary).items() if count > 1)
-            raise InputError(f"the piece {repeated!r} is in the vocabulary twice; each piece has one id")
+        self.added_tokens = tuple(added_tokens)
+        self.pieces_in_words = len(vocabulary)  # words are made of the pieces before this id
+        known = set(vocabulary)
+        super().__init__(
+            [*vocabulary, *dict.fromkeys(token.content for token in added_tokens if token.content not in known)]
+        )
         self.lowercase = lowercase
         self.strip_accents = lowercase if strip_accents is None else strip_accents
         self.split_chinese = split_chinese
         self._normalizer = Normalizer(lowercase, self.strip_accents, split_chinese)
-        self.continues_word = [piece.startswith(CONTINUATION) for piece in self.vocabulary]
+        self._set_added_tokens()
+        self._beginning_ids = self._ids
+        if len(self.vocabulary) > self.pieces_in_words:
+            self._beginning_ids = {piece: token_id for piece, token_id in self._ids.items() if piece in known}
+        self.continues_word = [
+            piece.startswith(CONTINUATION) and token_id < self.pieces_in_words
+            for token_id, piece in enumerate(self.vocabulary)
+        ]
         self._continuation_ids = {
             piece.removeprefix(CONTINUATION): token_id
-            for piece, token_id in self._ids.items()
+            for piece, token_id in self._beginning_ids.items()
             if piece.startswith(CONTINUATION)
         }
         self._longest_piece = max(map(len, self.vocabulary))
         self._ids_of_word = Memo(self.match_longest_first, limit=1 << 17, longest_key=MAX_WORD_LENGTH)
         self._ids_of_chunk = Memo(self._ids_of_new_chunk, limit=1 << 18, longest_key=MAX_WORD_LENGTH)
+
+    def _set_added_tokens(self) -> None:
+        described = {token.content for token in self.added_tokens}
+        tokens = [*self.added_tokens, *(AddedToken(token) for token in SPECIAL_TOKENS if token not in described)]
+        self.special_token_ids |= {self._ids[token.content] for token in tokens if token.special}
+        self._typed = TokenFinder((token.content, token) for token in tokens if not token.normalized)
+        self._normalized = TokenFinder(
+            ("".join(character for character, _ in self._normalizer.normalized(token.content)), token)
+            for token in tokens
+            if token.normalized
+        )
+        # Usually all begin with a bracket, and a chunk without one has none of them.
+        openings = {form[0] for form in self._typed.forms}
+        self._opening = openings.pop() if len(openings) == 1 else ""
+        self._spans_chunks = any(len(f"|{form}|".split()) > 1 for form in self._typed.forms + self._normalized.forms)
 
     @classmethod
     def from_file(
@@ -85,7 +109,13 @@ class WordPieceTokenizer(Tokenizer):
 
     def __reduce__(self):
         # Other processes compute the memos anew: that is faster than sending them.
-        return type(self), (self.vocabulary, self.lowercase, self.strip_accents, self.split_chinese)
+        settings = (self.vocabulary[: self.pieces_in_words], self.lowercase, self.strip_accents, self.split_chinese)
+        return type(self), (*settings, self.added_tokens) if self.added_tokens else settings
+
+    def lowercased(self) -> "WordPieceTokenizer":
+        """The same tokenizer, but it lower-cases texts."""
+        pieces = self.vocabulary[: self.pieces_in_words]
+        return type(self)(pieces, True, self.strip_accents, self.split_chinese, self.added_tokens)
 
     def encode(self, text: str) -> list[int]:
         """The ids of the pieces of ``text``; no special tokens added.
@@ -93,31 +123,47 @@ class WordPieceTokenizer(Tokenizer):
         The fast way: it splits the text at white space and remembers the ids of each chunk. They are the ids of
         ``pieces``, since none of BERT's rules looks across white space.
         """
+        if self._spans_chunks:
+            return self.pieces(text).ids
         if any(map(text.__contains__, SPLIT_IN_PYTHON_ALONE)):
             cleaned = text.translate(_DROP_SPLIT_IN_PYTHON_ALONE)
-            if _SPECIAL_TOKEN.search(cleaned):  # dropping a character may have made a special token
+            if self._normalized or self._typed.search(cleaned):  # dropping a character may have made a token
                 return self.pieces(text).ids
             text = cleaned
         return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, text.split())))
 
     def pieces(self, text: str) -> Pieces:
         pieces = Pieces([], [], [])
-        word_id = start = 0
-        for index, part in enumerate(_SPECIAL_TOKEN.split(text)):
-            if index % 2:  # a special token; the parts between them have even indices
-                pieces.ids.append(self._ids[part])
-                pieces.offsets.append((start, start + len(part)))
-                pieces.word_ids.append(word_id)
-                word_id += 1
+        for start, end, token in self._typed.spans(text):
+            if token is not None:
+                self._add_token(pieces, token, (start, end))
+                continue
+            characters = [(character, start + at) for character, at in self._normalizer.normalized(text[start:end])]
+            if self._normalized:
+                self._add_with_tokens(pieces, characters)
             else:
-                for word, origins in self._normalizer.words_with_origins(part):
-                    for token_id, first, end in self._spans(word):
-                        pieces.ids.append(token_id)
-                        pieces.offsets.append((start + origins[first], start + origins[end - 1] + 1))
-                        pieces.word_ids.append(word_id)
-                    word_id += 1
-            start += len(part)
+                self._add_words(pieces, characters)
         return pieces
+
+    def _add_with_tokens(self, pieces: Pieces, characters: list[Character]) -> None:
+        """Adds the pieces of normalized characters among which there may be added tokens."""
+        for start, end, token in self._normalized.spans("".join(character for character, _ in characters)):
+            if token is None:
+                self._add_words(pieces, characters[start:end])
+            else:
+                self._add_token(pieces, token, (characters[start][1], characters[end - 1][1] + 1))
+
+    def _add_words(self, pieces: Pieces, characters: list[Character]) -> None:
+        for word_id, (word, origins) in enumerate(split_into_words(characters), _next_word_id(pieces)):
+            for token_id, first, end in self._spans(word):
+                pieces.ids.append(token_id)
+                pieces.offsets.append((origins[first], origins[end - 1] + 1))
+                pieces.word_ids.append(word_id)
+
+    def _add_token(self, pieces: Pieces, token: AddedToken, offsets: tuple[int, int]) -> None:
+        pieces.word_ids.append(_next_word_id(pieces))
+        pieces.ids.append(self._ids[token.content])
+        pieces.offsets.append(offsets)
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that these pieces spell: continuations joined, no space before punctuation.
@@ -140,7 +186,7 @@ class WordPieceTokenizer(Tokenizer):
         if len(word) > MAX_WORD_LENGTH:
             return (self.unk_token_id,)
         ids = []
-        start, known = 0, self._ids
+        start, known = 0, self._beginning_ids
         while start < len(word):
             for end in range(min(len(word), start + self._longest_piece), start, -1):
                 token_id = known.get(word[start:end])
@@ -166,7 +212,7 @@ class WordPieceTokenizer(Tokenizer):
 
     def _ids_of_new_chunk(self, chunk: str) -> tuple[int, ...]:
         """The ids of a chunk of text without white space: words, punctuation, special tokens."""
-        if "[" in chunk and _SPECIAL_TOKEN.search(chunk):
+        if self._normalized or (self._opening in chunk and self._typed.search(chunk)):
             return tuple(self.pieces(chunk).ids)
         words = self._normalizer.words(chunk)
         if len(words) == 1:
@@ -190,41 +236,5 @@ _DECODED_WITHOUT_SPACE = (
 )
 
 
-def read_vocabulary(path: str | Path) -> list[str]:
-    """The pieces in a ``vocab.txt``, by id.
-
-    As in the Rust library, a line ends with a line feed. White space at its end, such as a carriage return, is dropped.
-    So is a byte-order mark.
-
-    Raises an InputError if there is no such file, it is not UTF-8, or a line is blank or repeated. The message names
-    the file and the line.
-    """
-    content = read_bytes(path, LARGEST_VOCABULARY)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: byte {error.start} is not UTF-8; a vocabulary is UTF-8, one piece a line"
-        ) from None
-    lines = text.removesuffix("\n").split("\n") if text else []
-    if not lines:
-        raise InputError(f"{path}: is empty; a vocabulary has one piece a line")
-    line_of: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        piece = line.rstrip()
-        if not piece:
-            raise InputError(f"{path}, line {number}: is blank; a vocabulary has one piece a line")
-        if piece in line_of:
-            raise InputError(
-                f"{path}, line {number}: the piece {piece!r} is on line {line_of[piece]} already; "
-                "each piece has one line, and so one id"
-            )
-        line_of[piece] = number
-    missing = [token for token in SPECIAL_TOKENS if token not in line_of]
-    if missing:
-        raise InputError(
-            f"{path}: its {len(lines)} lines lack {' and '.join(missing)}; BERT needs the pieces "
-            f"{' '.join(SPECIAL_TOKENS)}"
-        )
-    return list(line_of)
+def _next_word_id(pieces: Pieces) -> int:
+    return pieces.word_ids[-1] + 1 if pieces.word_ids else 0

@@ -115,7 +115,7 @@ def test_an_unexpected_or_misshapen_weight_is_named(model, directory):
         ({"hidden_size": 10**30}, "hidden_size is above"),
         ({"initializer_range": 10**400}, "initializer_range is 1"),
         ({"hidden_size": 7}, "not a multiple"),
-        ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
+        ({"hidden_act": "xielu"}, "hidden_act is 'xielu': one of gelu"),
         ({"vocab_size": "11"}, "vocab_size is '11'"),
         ({"position_embedding_type": "relative_key"}, "not a BERT encoder"),
         ({"model_type": "roberta"}, "not a BERT encoder"),

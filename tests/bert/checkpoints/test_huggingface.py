@@ -7,6 +7,7 @@ import torch
 
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.checkpoints.huggingface import (
+    UNTIED_DECODER,
     from_huggingface,
     from_huggingface_name,
     labels_from_huggingface,
@@ -74,13 +75,12 @@ def test_names_of_2018_and_bare_names_are_understood():
     assert from_huggingface_name("bert.embeddings.LayerNorm.beta") == "bert.embeddings.layer_norm.bias"
 
 
-def test_a_decoder_that_is_not_the_word_embeddings_is_refused():
+def test_a_decoder_is_dropped_if_it_is_a_copy_of_the_word_embeddings_and_named_otherwise():
     table = torch.randn(5, 3)
     weights = {"bert.embeddings.word_embeddings.weight": table, "cls.predictions.decoder.weight": table.clone()}
     assert list(from_huggingface(weights, "somewhere")) == ["bert.embeddings.word_embeddings.weight"]
     weights["cls.predictions.decoder.weight"] = table + 1
-    with pytest.raises(InputError, match=r"somewhere: cls\.predictions\.decoder\.weight"):
-        from_huggingface(weights, "somewhere")
+    assert list(from_huggingface(weights, "somewhere")) == ["bert.embeddings.word_embeddings.weight", UNTIED_DECODER]
 
 
 @pytest.mark.peers

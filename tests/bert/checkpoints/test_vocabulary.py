@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer, save_tokenizer
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer, load_tokenizer_json, save_tokenizer
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -79,7 +79,16 @@ WHOLE = {
     {"model": WHOLE["model"] | {"continuing_subword_prefix": "@@"}},
     {"model": WHOLE["model"] | {"max_input_chars_per_word": 200}}, {"model": WHOLE["model"] | {"unk_token": "a"}},
     {"normalizer": WHOLE["normalizer"] | {"clean_text": False}},
-    {"added_tokens": [{"id": 4, "content": "[MASK]"}, {"id": 8, "content": "<e1>"}]},
+    {"added_tokens": [{"id": 4, "content": "[MASK]"}, {"id": 9, "content": "<e1>"}]},
+    {"added_tokens": [{"id": 4}]}, {"added_tokens": {"[MASK]": 4}},
+    {"added_tokens": [{"id": 4, "content": "[MASK]", "lstrip": "no"}]}, {"added_tokens": [{"id": "4", "content": "a"}]},
+    {"post_processor": {"type": "RobertaProcessing"}}, {"post_processor": {"type": "TemplateProcessing", "single": []}},
+    {"post_processor": {"type": "BertProcessing", "cls": ["a", 5], "sep": ["[SEP]", 3]}},
+    {"model": {"vocab": WHOLE["model"]["vocab"], "merges": []}}, {"model": {"vocab": WHOLE["model"]["vocab"]}},
+    {"model": WHOLE["model"] | {"vocab": WHOLE["model"]["vocab"] | {"b\n": 8}}},
+    {"model": WHOLE["model"] | {"vocab": WHOLE["model"]["vocab"] | {"b ": 8}}},
+    {"model": WHOLE["model"] | {"vocab": WHOLE["model"]["vocab"] | {"b": 7}}},
+    {"model": WHOLE["model"] | {"vocab": WHOLE["model"]["vocab"] | {"b": 10**9}}},
 ])  # fmt: skip
 def test_a_tokenizer_file_that_cuts_texts_otherwise_is_refused(tmp_path, changed):
     usual = {
@@ -93,16 +102,103 @@ def test_a_tokenizer_file_that_cuts_texts_otherwise_is_refused(tmp_path, changed
         load_tokenizer(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("added_tokens.json", {"covid19": 8}),
-    ("tokenizer_config.json", {"added_tokens_decoder": {"8": {"content": "<e1>"}}}),
+def test_an_old_tokenizer_file_that_names_no_kind_of_model_is_read(tmp_path):
+    model = {"unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(WHOLE | {"model": model | {"vocab": WHOLE["model"]["vocab"]}}))
+    assert load_tokenizer(tmp_path).vocabulary == VOCABULARY
+    assert load_tokenizer_json(tmp_path / "tokenizer.json").encode("ab") == [5, 6]
+
+
+def test_an_id_without_a_piece_stays_free(tmp_path):
+    vocab = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "\u2028": 6, "a": 8}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(WHOLE | {"model": {"type": "WordPiece", "vocab": vocab}}))
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.encode("a") == [8]
+    save_tokenizer(tmp_path / "saved", loaded)
+    assert load_tokenizer(tmp_path / "saved").vocabulary == loaded.vocabulary
+
+
+def test_a_tokenizer_file_counts_before_a_stale_vocabulary(tmp_path):
+    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY, lowercase=False))
+    added = [{"id": 8, "content": "covid", "special": False}]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(WHOLE | {"added_tokens": added}))
+    assert load_tokenizer(tmp_path).tokenize("a covid") == ["a", "covid"]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), [
+    ("do_lower_case", True, r"do_lower_case is True, but in .*tokenizer\.json lowercase is False"),
+    ("strip_accents", True, r"strip_accents is True, but in .*tokenizer\.json strip_accents is False"),
+    ("tokenize_chinese_chars", False, r"tokenize_chinese_chars is False, but in .* handle_chinese_chars is True"),
 ])  # fmt: skip
-def test_tokens_that_were_added_to_a_vocabulary_are_not_passed_over(tmp_path, name, content):
+def test_two_files_that_contradict_each_other_are_both_named(tmp_path, key, value, message):
+    (tmp_path / "tokenizer.json").write_text(json.dumps(WHOLE))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "strip_accents": None}))
+    assert load_tokenizer(tmp_path).lowercase is False
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False} | {key: value}))
+    with pytest.raises(InputError, match=message):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("tokenizer_config.json", {"tokenizer_class": "BertJapaneseTokenizer"}, "is 'BertJapaneseTokenizer'"),
+    ("config.json", {"tokenizer_class": "BertJapaneseTokenizer"}, "is 'BertJapaneseTokenizer'"),
+    ("tokenizer_config.json", {"word_tokenizer_type": "mecab"}, "word_tokenizer_type is 'mecab'"),
+    ("tokenizer_config.json", {"subword_tokenizer_type": "character"}, "subword_tokenizer_type is 'character'"),
+    ("tokenizer_config.json", {"do_basic_tokenize": False}, "do_basic_tokenize is 'False'"),
+    ("tokenizer_config.json", {"mask_token": "<mask>"}, "mask_token is '<mask>'; only '\\[MASK\\]'"),
+    ("special_tokens_map.json", {"cls_token": {"content": "<s>"}}, "cls_token is '<s>'"),
+    ("tokenizer_config.json", {"additional_special_tokens": "[E1]"}, "a list of tokens was expected"),
+    ("tokenizer_config.json", {"additional_special_tokens": [8]}, "has the added token 8"),
+    ("tokenizer_config.json", {"added_tokens_decoder": [8]}, "added_tokens_decoder is"),
+    ("tokenizer_config.json", {"added_tokens_decoder": {"x": {"content": "e"}}}, "has the id 'x'"),
+    ("tokenizer_config.json", {"added_tokens_decoder": {"9": {"content": "e"}}}, "the id 9, but .* it is 8"),
+    ("added_tokens.json", {"e": 9}, "the id 9, but beside this vocabulary it is 8"),
+])  # fmt: skip
+def test_settings_of_another_tokenizer_are_refused_by_name(tmp_path, name, content, message):
+    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
+    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message) as caught:
+        load_tokenizer(tmp_path)
+    assert name in str(caught.value)
+
+
+ADDED = [
+    ("added_tokens.json", {"<e1>": 8}),
+    ("tokenizer_config.json", {"added_tokens_decoder": {"8": {"content": "<e1>", "special": True}}}),
+    ("tokenizer_config.json", {"additional_special_tokens": ["<e1>", "b"]}),
+    ("tokenizer_config.json", {"extra_special_tokens": {"entity_token": "<e1>"}}),
+    ("special_tokens_map.json", {"extra_special_tokens": [{"content": "<e1>", "lstrip": True}]}),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), ADDED)
+def test_tokens_that_were_added_to_a_vocabulary_stay_whole_and_go_with_it(tmp_path, name, content):
+    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
+    assert load_tokenizer(tmp_path).encode("a <e1>") == [5, 1, 1, 1]  # the control
+    assert "added_tokens_decoder" not in (tmp_path / "tokenizer_config.json").read_text()
+    (tmp_path / name).write_text(json.dumps(content))
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.encode("a<e1>") == [5, 8]
+    save_tokenizer(tmp_path / "saved", loaded)
+    saved = load_tokenizer(tmp_path / "saved")
+    assert (saved.vocabulary, saved.added_tokens) == (loaded.vocabulary, loaded.added_tokens)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("name", "content"), ADDED)
+def test_transformers_has_the_same_ids_and_reads_what_we_save(tmp_path, name, content):
+    transformers = pytest.importorskip("transformers")
     save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
     (tmp_path / name).write_text(json.dumps(content))
-    with pytest.raises(InputError, match=rf"{name}: the token '(covid19|<e1>)' was added to the vocabulary"):
-        load_tokenizer(tmp_path)
-    (tmp_path / name).write_text(json.dumps({"[MASK]": 4} if name == "added_tokens.json" else {
-        "added_tokens_decoder": {"4": {"content": "[MASK]"}}
-    }))  # fmt: skip
-    load_tokenizer(tmp_path)
+    ours = load_tokenizer(tmp_path)
+    save_tokenizer(tmp_path / "saved", ours)
+    for directory in (tmp_path, tmp_path / "saved"):
+        theirs = transformers.BertTokenizer.from_pretrained(directory)
+        for text in ("a<e1>b", "A <E1> ab[MASK]", "b b<e1><e1>"):
+            assert theirs(text)["input_ids"] == ours(text).input_ids, text
+    theirs.add_tokens(["covid19"])  # and back
+    theirs.save_pretrained(tmp_path / "theirs")
+    again = load_tokenizer(tmp_path / "theirs")
+    assert theirs("a COVID19<e1>")["input_ids"] == again("a COVID19<e1>").input_ids
+    assert again.tokenize("COVID19") == ["covid19"]

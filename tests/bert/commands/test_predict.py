@@ -92,15 +92,16 @@ def predicted(run, path, **given):
     return output.getvalue().decode()
 
 
-def test_the_words_of_a_column_file_are_tagged_and_not_its_lines(tagger, tmp_path, capsys):
+def test_the_words_of_a_column_file_are_tagged_and_not_its_lines(tagger, tmp_path):
     (tmp_path / "test.txt").write_text("a NN O\nb NN B-X\n\na NN O\nb NN O\n")
-    assert predicted(tagger, tmp_path / "test.txt") == "a\tO\nb\tI-X\n\na\tO\nb\tI-X\n\n"
-    assert "Note: " in (note := capsys.readouterr().err) and "a line has a word, in column 1" in note
+    with pytest.warns(UserWarning, match="a line has a word, in column 1"):
+        assert predicted(tagger, tmp_path / "test.txt") == "a\tO\nb\tI-X\n\na\tO\nb\tI-X\n\n"
     (tmp_path / "other.txt").write_text("b a\n")
-    assert predicted(tagger, tmp_path / "other.txt") == "b\tI-X\na\tO\n\n"
-    assert "each line is a text" in capsys.readouterr().err
-    assert predicted(tagger, tmp_path / "other.txt", word_column="2") == "a\tO\n\n"
-    assert capsys.readouterr().err.count("Note") == 1
+    with pytest.warns(UserWarning, match="each line is a text"):
+        assert predicted(tagger, tmp_path / "other.txt") == "b\tI-X\na\tO\n\n"
+    with pytest.warns(UserWarning) as notes:
+        assert predicted(tagger, tmp_path / "other.txt", word_column="2") == "a\tO\n\n"
+    assert len(notes) == 1
 
 
 def test_a_tagger_remembers_the_column_of_the_words(tagger, tmp_path):

@@ -11,7 +11,8 @@ import pytest
 from bert.errors import InputError
 from bert.tokenization.memo import Memo
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
-from bert.tokenization.wordpiece import WordPieceTokenizer, read_vocabulary
+from bert.tokenization.vocabulary_file import read_vocabulary
+from bert.tokenization.wordpiece import WordPieceTokenizer
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "wordpiece.json").read_text(encoding="utf-8"))
 VOCABULARY = VECTORS["vocabulary"]
@@ -27,12 +28,6 @@ CONFIGURATIONS = [  # lowercase, strip_accents, split_chinese
 @pytest.fixture(scope="module")
 def tokenizer() -> WordPieceTokenizer:
     return WordPieceTokenizer(VOCABULARY)
-
-
-def write_vocabulary(directory: Path, content: bytes) -> Path:
-    path = directory / "vocab.txt"
-    path.write_bytes(content)
-    return path
 
 
 @pytest.mark.parametrize("options", FROZEN_CONFIGURATIONS)
@@ -177,47 +172,12 @@ def test_a_vocabulary_lacking_special_tokens_is_an_input_error():
         WordPieceTokenizer(["[PAD]", "[UNK]", "a"])
 
 
-def test_a_vocabulary_that_has_a_piece_twice_is_an_input_error():
-    with pytest.raises(InputError, match="'a' is in the vocabulary twice"):
-        WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b", "a"])
-
-
-def test_a_vocabulary_file_is_read_as_rust_reads_it(tmp_path):
-    special = "\n".join(SPECIAL_TOKENS)
-    content = f"\ufeff{special}\na\r\nb\u3000\nc\rd\n e\n\x85f\x85\n\u2028g".encode()
-    assert read_vocabulary(write_vocabulary(tmp_path, content)) == [
-        *SPECIAL_TOKENS,
-        "a",
-        "b",
-        "c\rd",
-        " e",
-        "\x85f",
-        "\u2028g",
-    ]
-    assert read_vocabulary(write_vocabulary(tmp_path, content + b"\n"))[-1] == "\u2028g"
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (b"", "vocab.txt: is empty"),
-        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", r"vocab.txt: its 5 lines lack \[MASK\]"),
-        (b"[PAD]\n[UNK]\n\xff\xfe\n", "vocab.txt, line 3: byte 12 is not UTF-8"),
-        (b"[PAD]\n[UNK]\na\nb\na\n", "vocab.txt, line 5: the piece 'a' is on line 3 already"),
-        (b"[PAD]\n\n[UNK]\n", "vocab.txt, line 2: is blank"),
-        ("[PAD]\n[UNK]\n".encode("utf-16"), "vocab.txt, line 1: byte 0 is not UTF-8"),
-    ],
-)
-def test_a_bad_vocabulary_file_is_an_input_error_with_the_line(tmp_path, content, complaint):
-    with pytest.raises(InputError, match=complaint):
-        WordPieceTokenizer.from_file(write_vocabulary(tmp_path, content))
-
-
-def test_a_vocabulary_file_that_is_not_there_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.txt: cannot be read"):
-        WordPieceTokenizer.from_file(tmp_path / "nowhere.txt")
-    with pytest.raises(InputError, match="cannot be read"):
-        WordPieceTokenizer.from_file(tmp_path)
+def test_of_equal_pieces_the_last_has_the_texts_and_the_first_keeps_its_id():
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "a", "", "b", "a", ""])
+    assert tokenizer.encode("a b a") == [8, 7, 8]
+    assert tokenizer.vocab_size == 10
+    assert tokenizer.id_to_token(5) == "a"
+    assert tokenizer.decode([5, 8]) == "a a"
 
 
 # ---- beside the Rust library ------------------------------------------------------------------------------
