@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from bert.errors import InputError
+from bert.files.shortage import shortage
 from bert.files.terminal import orderly, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
@@ -36,11 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         except BrokenPipeError:  # the reader of the output has read enough
             silence_stdout()
-        except OSError as error:
-            if not is_disk_full(error):
+        except Exception as error:
+            reason = shortage(error)
+            if isinstance(error, OSError) and is_disk_full(error):
+                silence_stdout()
+                reason = printing_failed(error)
+            if reason is None:
                 raise
-            silence_stdout()
-            print(f"{parser.prog} {given.command}: error: {printing_failed(error)}", file=sys.stderr)
+            print(f"{parser.prog} {given.command}: error: {reason}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print(f"{parser.prog} {given.command}: interrupted", file=sys.stderr)

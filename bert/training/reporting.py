@@ -9,6 +9,7 @@ from pathlib import Path
 from bert.errors import InputError
 from bert.files.terminal import print_line
 from bert.files.whole import atomic_file, write_atomically, writing_failed
+from bert.training.events import Events
 from bert.training.progress import Progress
 
 WORTH_LOGGING = 0.05  # the share of the time spent waiting for data
@@ -34,18 +35,13 @@ class Reporter:
         self.directory, self.progress, self.silent = directory, progress, silent
         if silent:
             return
-        from torch.utils.tensorboard import SummaryWriter
         from tqdm import tqdm
 
         self.file = directory / "log.jsonl"
         kept = [line for line in read_log(self.file) if line["step"] <= progress.step] if progress.step else []
         write_atomically(self.file, "".join(json.dumps(line) + "\n" for line in kept))
         self.last_line = kept[-1] if kept else None
-        events = directory / "tensorboard"
-        try:
-            self.events = SummaryWriter(events, purge_step=progress.step + 1 if progress.step else None)
-        except OSError as error:
-            raise InputError(writing_failed(events, error)) from None
+        self.events = Events(directory / "tensorboard", progress.step + 1 if progress.step else None)
         self.bar = tqdm(
             total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
         )
@@ -83,9 +79,8 @@ class Reporter:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise InputError(writing_failed(self.file, error)) from None
-        for name, value in line.items():
-            if isinstance(value, int | float) and name != "step":
-                self.events.add_scalar(name, value, self.progress.step)
+        numbers = {name: value for name, value in line.items() if isinstance(value, int | float) and name != "step"}
+        self.events.add(self.progress.step, numbers)
 
     def report(self, means: dict[str, float]) -> None:
         """Records and shows the means of training since the last report."""
@@ -102,7 +97,6 @@ class Reporter:
     def draw_curves(self) -> None:
         """Draws the losses and accuracies of ``log.jsonl`` into ``curves.png``."""
         if not self.silent:
-            self.events.flush()
             with atomic_file(self.directory / "curves.png") as file:
                 draw_curves(read_log(self.file), file)
 
