@@ -15,6 +15,7 @@ and arguments.json.
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -24,6 +25,7 @@ import torch
 from bert.checkpoints.directory import save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.config import BertConfig
+from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
@@ -39,7 +41,7 @@ from bert.training.schedule import make_schedule
 from bert.training.script import Log, lock, make_log, run_script
 from bert.training.settings import save_settings
 from data.corpus.held_out import training_sentences
-from data.corpus.tokenized import TokenizedCorpus, open_corpus, write_corpus
+from data.corpus.tokenized import TokenizedCorpus, holds_corpus, open_corpus, write_corpus
 from data.prefetch import prefetch
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
@@ -70,7 +72,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint."""
     directory, log = Path(settings.output), make_log(processes)
     tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log))
-    corpus = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer)))
+    corpus = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer, log)))
 
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
@@ -118,7 +120,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             if processes.is_main_process:
                 save_checkpoint(directory, model, tokenizer, weights)
 
-        ended = train(run, prefetch(training), schedule, reporter.report, evaluate, checkpoint)
+        with closing(prefetch(training)) as updates:
+            ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
         evaluate()
     run.log_end(ended)
     with run.evaluation():
@@ -148,7 +151,9 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
 def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
     """The run's own tokenizer, or the one of --vocab, or one learned from the corpus."""
     if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
-        return load_tokenizer(run)  # unless it was stopped before it had one
+        tokenizer = load_tokenizer(run)  # unless it was stopped before it had one
+        refuse_other_tokenizer(settings, run, tokenizer)
+        return tokenizer
     if settings.vocab is not None:
         path = Path(settings.vocab)
         if os.path.isdir(path):  # Path.is_dir raises if a name is too long
@@ -164,6 +169,21 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
     for warning in caught:
         log(f"Note: {warning.message}.")
     return tokenizer
+
+
+def refuse_other_tokenizer(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> None:
+    """Raises an InputError if the run's tokenizer is not the one that its flags ask for."""
+    if settings.vocab is not None and (settings.vocab.endswith(".model") or not os.path.isfile(settings.vocab)):
+        return  # it has settings of its own
+    wanted = None
+    if isinstance(tokenizer, WordPieceTokenizer):
+        wanted = WordPieceTokenizer(tokenizer.vocabulary, lowercase=not settings.cased).fingerprint
+    is_sentencepiece = settings.vocab is None and settings.tokenizer == "sentencepiece"
+    if wanted != (None if is_sentencepiece else tokenizer.fingerprint):
+        raise InputError(
+            f"{run}: its tokenizer is not the one that the run was begun with (--tokenizer, --cased): a file of it was "
+            f"changed or is missing; put back tokenizer_config.json, vocab.txt or spm.model, or begin another run"
+        )
 
 
 def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> Tokenizer:
@@ -189,13 +209,19 @@ def python_docs(processes: int) -> list[list[str]]:
     return list(read_python_docs(processes))
 
 
-def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> Path:
-    """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory."""
+def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer, log: Log) -> Path:
+    """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory.
+
+    A run that is resumed may come from somebody else. So it only reads --shards, and writes into its own directory.
+    """
     directory = Path(settings.shards or run / "shards")
     if settings.corpus is None:
         fingerprint = python_docs_fingerprint()
     else:
         fingerprint = corpus_fingerprint(settings.corpus, settings.document_per_line, settings.encoding_errors)
+    if settings.resume and settings.shards is not None and not holds_corpus(directory, tokenizer, fingerprint):
+        log(f"Note: {directory} does not hold this corpus, and --resume writes to {run} alone: it is made there.")
+        directory = run / "shards"
     write_corpus(corpus_documents(settings), tokenizer, directory, settings.workers, fingerprint)
     return directory
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files.whole import read_json_object, write_atomically
+from bert.files.whole import read_json_object, remove_unless, write_atomically
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.special_tokens import SPECIAL_TOKENS, UNK
 from bert.tokenization.tokenizer import Tokenizer
@@ -21,7 +21,7 @@ Default = TypeVar("Default")
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
-    """Writes the vocabulary and its settings."""
+    """Writes the vocabulary and its settings. The vocabulary comes last: without it, nothing is there to load."""
     directory = Path(directory)
     if isinstance(tokenizer, SentencePieceTokenizer):
         write_atomically(directory / "spm.model", tokenizer.model_bytes)
@@ -34,8 +34,10 @@ def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
         "strip_accents": tokenizer.strip_accents,
         "tokenize_chinese_chars": tokenizer.split_chinese,
     }
-    write_atomically(directory / "vocab.txt", "".join(f"{piece}\n" for piece in tokenizer.vocabulary))
+    vocabulary = "".join(f"{piece}\n" for piece in tokenizer.vocabulary)
+    remove_unless(directory / "vocab.txt", vocabulary)
     write_atomically(directory / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+    write_atomically(directory / "vocab.txt", vocabulary)
 
 
 def load_tokenizer(directory: str | Path) -> Tokenizer:
