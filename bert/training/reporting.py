@@ -1,8 +1,10 @@
 """The reports of a run: a progress bar, ``log.jsonl``, TensorBoard events and a picture of the curves."""
 
 import contextlib
+import errno
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -41,6 +43,7 @@ class Reporter:
         kept = [line for line in read_log(self.file) if line["step"] <= progress.step] if progress.step else []
         write_atomically(self.file, "".join(json.dumps(line) + "\n" for line in kept))
         self.last_line = kept[-1] if kept else None
+        self.place = os.stat(directory)
         self.events = Events(directory / "tensorboard", progress.step + 1 if progress.step else None)
         self.bar = tqdm(
             total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
@@ -64,6 +67,9 @@ class Reporter:
         """Adds a line to ``log.jsonl`` and its numbers to the TensorBoard events, under the run's step.
 
         A line equal to the last one is left out. A finished run that is resumed and measured again would write it.
+
+        Raises:
+            InputError: if a file cannot be written, or if the run's directory was removed or renamed.
         """
         if self.silent:
             return
@@ -75,6 +81,8 @@ class Reporter:
             return
         self.last_line = line
         try:
+            if not os.path.samestat(os.stat(self.directory), self.place):  # one was made in the place of ours
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             with open(self.file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:

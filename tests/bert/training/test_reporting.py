@@ -110,3 +110,17 @@ def test_the_curves_of_any_loss_are_drawn(tmp_path):
             reporter.record(regression_loss=2.0, heldout_regression_loss=2.0)
         reporter.draw_curves()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_directory_that_was_removed_or_renamed_is_one_sentence(tmp_path, another):
+    run = tmp_path / "run"
+    run.mkdir()
+    with Reporter(run, Progress(step=1), 9) as reporter:
+        reporter.record(loss=1.0)
+        run.rename(tmp_path / "moved")
+        if another:
+            run.mkdir()
+        with pytest.raises(InputError, match=r"run/log\.jsonl: cannot be written .*removed or renamed"):
+            reporter.record(loss=2.0)
+    assert not (run / "log.jsonl").exists()
