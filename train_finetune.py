@@ -116,11 +116,10 @@ def finetune_once(
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
 
-    if processes.is_main_process:
-        save_settings(Path(whole_settings.output), whole_settings)
-        if settings.output != whole_settings.output:
-            save_settings(directory, settings)
-        write_json(directory / "task.json", how_to_predict(reading))
+    processes.broadcast(lambda: save_settings(Path(whole_settings.output), whole_settings))
+    if settings.output != whole_settings.output:
+        processes.broadcast(lambda: save_settings(directory, settings))
+    processes.broadcast(lambda: write_json(directory / "task.json", how_to_predict(reading)))
     log(describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
@@ -147,7 +146,7 @@ def finetune_once(
             if processes.is_main_process:
                 for place in (directory, Path(whole_settings.output)):
                     (place / "report.json").unlink(missing_ok=True)
-                save_checkpoint(directory, model, tokenizer, weights)
+            processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
         def checkpoint() -> None:
             nonlocal saved

@@ -86,9 +86,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     heldout = processes.on_all(lambda: list(heldout_batches(settings, corpus, tokenizer, processes)))
     schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, settings.max_minutes)
 
-    if processes.is_main_process:
-        save_settings(directory, settings)
-        save_tokenizer(directory, tokenizer)
+    processes.broadcast(lambda: save_settings(directory, settings))
+    processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
     log(describe(settings, run, corpus, schedule, training.updates_per_epoch))
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
@@ -117,8 +116,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         def checkpoint() -> None:
             run.save(max_length=settings.max_length)
             weights = run.weights()
-            if processes.is_main_process:
-                save_checkpoint(directory, model, tokenizer, weights)
+            processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
         with closing(prefetch(training)) as updates:
             ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)

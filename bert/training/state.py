@@ -100,9 +100,16 @@ def _write_tensors(directory: Path, tensors: dict[str, Any]) -> None:
     from torch.distributed.checkpoint.filesystem import FileSystemWriter
     from torch.distributed.checkpoint.state_dict_saver import save
 
+    class Writer(FileSystemWriter):
+        def write_data(self, *arguments: Any) -> Any:
+            try:
+                return super().write_data(*arguments)
+            except RuntimeError as error:  # an OSError behind it would be lost on the way to the other processes
+                raise system_error(error) or error from None
+
     with _writing(directory), _in_one_process_too():
         directory.mkdir(exist_ok=True)
-        save(tensors, storage_writer=FileSystemWriter(directory))  # syncs its files
+        save(tensors, storage_writer=Writer(directory))  # syncs its files
 
 
 def _complete(temporary: Path, path: Path, metadata: dict[str, Any]) -> None:
@@ -118,17 +125,18 @@ def _complete(temporary: Path, path: Path, metadata: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Raises an InputError if a file cannot be written inside the block. PyTorch hides an OSError in its own errors."""
+    """Raises an InputError if a file cannot be written inside the block, in this process or in another one."""
     from torch.distributed.checkpoint.api import CheckpointException
 
     try:
         yield
-    except (OSError, RuntimeError, CheckpointException) as error:
-        raised = [each for each, _ in error.failures.values()] if isinstance(error, CheckpointException) else [error]
-        causes = [cause for cause in map(system_error, raised) if cause is not None]
-        if not causes:
-            raise
-        raise InputError(writing_failed(path, causes[0])) from error
+    except OSError as error:
+        raise InputError(writing_failed(path, error)) from error
+    except CheckpointException as error:
+        for cause, _ in error.failures.values():
+            if isinstance(cause, OSError):
+                raise InputError(writing_failed(path, cause)) from error
+        raise
 
 
 def _digest(path: Path) -> str:
