@@ -15,6 +15,7 @@ arguments.json.
 """
 
 import os
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -69,7 +70,8 @@ def finetune(settings: FinetuningSettings, processes: Processes) -> int:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
     with lock(settings.output, processes):
         for name, part in parts.items():
-            ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, log)
+            with lock(part.output, processes) if name else nullcontext():  # it can be resumed alone
+                ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, log)
             if reports[name] is None:
                 log(*how_to_go_on("train_finetune.py", settings.output))
                 return 130 if ended == "interrupted" else 0
@@ -116,11 +118,10 @@ def finetune_once(
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
 
-    if processes.is_main_process:
-        save_settings(Path(whole_settings.output), whole_settings)
-        if settings.output != whole_settings.output:
-            save_settings(directory, settings)
-        write_json(directory / "task.json", how_to_predict(reading))
+    processes.broadcast(lambda: save_settings(Path(whole_settings.output), whole_settings))
+    if settings.output != whole_settings.output:
+        processes.broadcast(lambda: save_settings(directory, settings))
+    processes.broadcast(lambda: write_json(directory / "task.json", how_to_predict(reading)))
     log(*describe(settings, run, task, schedule, training.updates_per_epoch))
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
@@ -137,11 +138,17 @@ def finetune_once(
             reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
             reporter.draw_curves()
             if is_best:
-                weights = run.weights()
-                if processes.is_main_process:
-                    save_checkpoint(directory, model, tokenizer, weights)
-                checkpoint()  # a resumed run finds the model that the state calls the best
+                checkpoint()  # before the model: from this state a resumed run can write it again
+                save_best()
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
+
+        def save_best() -> None:
+            """Saves the model, which is the best so far. A report of an earlier model goes."""
+            weights = run.weights()
+            if processes.is_main_process:
+                for place in (directory, Path(whole_settings.output)):
+                    (place / "report.json").unlink(missing_ok=True)
+            processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
         def checkpoint() -> None:
             nonlocal saved
@@ -150,9 +157,12 @@ def finetune_once(
                 run.save(best=vars(best))
                 saved = now
 
+        if best.value is not None and best.step == run.progress.step:
+            save_best()  # the run may have been killed between the state and its model
         ended = "stopped early"
         if not best.patience_exhausted(settings.early_stopping):
-            ended = train(run, prefetch(training), schedule, reporter.report, evaluate, checkpoint)
+            with closing(prefetch(training)) as updates:
+                ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
         if ended == "finished":
             evaluate()
             checkpoint()  # once more, for the best of all

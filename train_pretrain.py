@@ -15,6 +15,7 @@ and arguments.json.
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -24,6 +25,7 @@ import torch
 from bert.checkpoints.directory import save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, load_tokenizer_json, save_tokenizer
 from bert.config import BertConfig
+from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
@@ -40,7 +42,7 @@ from bert.training.script import Log, lock, make_log, run_script
 from bert.training.settings import save_settings
 from bert.training.state_schema import COUNT, indices
 from data.corpus.held_out import training_sentences
-from data.corpus.tokenized import TokenizedCorpus, open_corpus, write_corpus
+from data.corpus.tokenized import TokenizedCorpus, holds_corpus, open_corpus, write_corpus
 from data.prefetch import prefetch
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
@@ -85,9 +87,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     heldout = processes.on_all(lambda: list(heldout_batches(settings, corpus, tokenizer, processes)))
     schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, settings.max_minutes)
 
-    if processes.is_main_process:
-        save_settings(directory, settings)
-        save_tokenizer(directory, tokenizer)
+    processes.broadcast(lambda: save_settings(directory, settings))
+    processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
     if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
         log(note)
@@ -119,10 +120,10 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         def checkpoint() -> None:
             run.save(max_length=settings.max_length)
             weights = run.weights()
-            if processes.is_main_process:
-                save_checkpoint(directory, model, tokenizer, weights)
+            processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
-        ended = train(run, prefetch(training), schedule, reporter.report, evaluate, checkpoint)
+        with closing(prefetch(training)) as updates:
+            ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
         evaluate()
     run.log_end(ended)
     with run.evaluation():
@@ -152,7 +153,9 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
 def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
     """The run's own tokenizer, or the one of --vocab, or one learned from the corpus."""
     if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
-        return load_tokenizer(run)  # unless it was stopped before it had one
+        tokenizer = load_tokenizer(run)  # unless it was stopped before it had one
+        refuse_other_tokenizer(settings, run, tokenizer)
+        return tokenizer
     if settings.vocab is not None:
         path = Path(settings.vocab)
         if os.path.isdir(path):  # Path.is_dir raises if a name is too long
@@ -170,6 +173,21 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
     for warning in caught:
         log(f"Note: {warning.message}.")
     return tokenizer
+
+
+def refuse_other_tokenizer(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> None:
+    """Raises an InputError if the run's tokenizer is not the one that its flags ask for."""
+    if settings.vocab is not None and (settings.vocab.endswith(".model") or not os.path.isfile(settings.vocab)):
+        return  # it has settings of its own
+    wanted = None
+    if isinstance(tokenizer, WordPieceTokenizer):
+        wanted = WordPieceTokenizer(tokenizer.vocabulary, lowercase=not settings.cased).fingerprint
+    is_sentencepiece = settings.vocab is None and settings.tokenizer == "sentencepiece"
+    if wanted != (None if is_sentencepiece else tokenizer.fingerprint):
+        raise InputError(
+            f"{run}: its tokenizer is not the one that the run was begun with (--tokenizer, --cased): a file of it was "
+            f"changed or is missing; put back tokenizer_config.json, vocab.txt or spm.model, or begin another run"
+        )
 
 
 def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> Tokenizer:
@@ -198,7 +216,10 @@ def python_docs(processes: int) -> list[list[str]]:
 
 
 def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer, log: Log) -> Path:
-    """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory."""
+    """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory.
+
+    A run that is resumed may come from somebody else. So it only reads --shards, and writes into its own directory.
+    """
     directory = Path(settings.shards or run / "shards")
     if settings.corpus is None:
         fingerprint = python_docs_fingerprint()
@@ -206,6 +227,9 @@ def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokeniz
         fingerprint = corpus_fingerprint(
             settings.corpus, settings.document_per_line, settings.encoding_errors, settings.text_column
         )
+    if settings.resume and settings.shards is not None and not holds_corpus(directory, tokenizer, fingerprint):
+        log(f"Note: {directory} does not hold this corpus, and --resume writes to {run} alone: it is made there.")
+        directory = run / "shards"
     reported = settings.vocab is None  # when the vocabulary was learned
     report = (lambda sentence: None) if reported else log
     write_corpus(corpus_documents(settings, report), tokenizer, directory, settings.workers, fingerprint)

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from bert.errors import InputError
+from bert.files.shortage import shortage
 from bert.files.terminal import (
     orderly,
     output_on_stdout,
@@ -43,11 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         except BrokenPipeError:  # the reader of the output has read enough
             silence_stdout()
-        except OSError as error:
-            if not is_disk_full(error):
+        except Exception as error:
+            reason = shortage(error)
+            if isinstance(error, OSError) and is_disk_full(error):
+                silence_stdout()
+                reason = printing_failed(error)
+            if reason is None:
                 raise
-            silence_stdout()
-            print_error(f"{parser.prog} {given.command}: error: {printing_failed(error)}")
+            print_error(f"{parser.prog} {given.command}: error: {reason}")
             return 2
         except KeyboardInterrupt:
             print_error(f"{parser.prog} {given.command}: interrupted")

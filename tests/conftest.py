@@ -1,5 +1,6 @@
 """Settings and a corpus that all tests share."""
 
+import os
 import random
 
 import pytest
@@ -37,3 +38,27 @@ def weights_of(run) -> dict[str, tuple]:
     """Each tensor of a run's ``model.safetensors``, to be compared bit for bit: its dtype, shape and bytes."""
     weights = load_file(run / "model.safetensors")
     return {name: (weight.dtype, weight.shape, weight.numpy().tobytes()) for name, weight in weights.items()}
+
+
+def dies_after(changes: int, monkeypatch, do) -> bool:
+    """Runs ``do``, which dies just before it renames or removes one file more; returns whether it came so far."""
+
+    class Death(BaseException):
+        pass
+
+    left = iter(range(changes))
+    with monkeypatch.context() as patched:
+        for name in ("replace", "remove"):
+            original = getattr(os, name)
+
+            def change(*arguments, original=original, **more):
+                if next(left, None) is None:
+                    raise Death
+                return original(*arguments, **more)
+
+            patched.setattr(os, name, change)
+        try:
+            do()
+        except Death:
+            return True
+    return False

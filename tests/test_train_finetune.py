@@ -503,6 +503,44 @@ def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
     assert states[0].read_bytes() == states[1].read_bytes()
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_run_killed_before_its_first_model_is_resumed(given, tmp_path, monkeypatch, seeds):
+    """It dies after the first evaluation, when its state is saved and its model is not."""
+    flags = [*given, *SMALL_RUN, "--seeds", seeds]
+    assert finetune(*flags, "--output", tmp_path / "whole") == 0
+    run = tmp_path / "run"
+
+    def dying(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_finetune, "save_checkpoint", dying)
+        assert finetune(*flags, "--output", run) == 130
+    assert not (run / "report.json").exists()
+    assert finetune("--output", run, "--resume") == 0
+    parts = ["."] if seeds == 1 else ["seed-0", "seed-1"]
+    for part in parts:
+        assert same_bytes(tmp_path / "whole" / part, run / part)
+        assert report_of(tmp_path / "whole" / part)["dev"] == report_of(run / part)["dev"]
+    assert report_of(tmp_path / "whole")["dev"] == report_of(run)["dev"]
+
+
+def test_a_better_model_is_never_beside_the_report_of_an_earlier_one(given, tmp_path, monkeypatch):
+    run, write = tmp_path / "run", train_finetune.write_report
+    assert finetune(*given, "--output", run, *SMALL_RUN, "--epochs", 1) == 0
+    assert (run / "report.json").exists()
+
+    def dying(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_finetune, "write_report", dying)
+    assert finetune("--output", run, "--resume", "--epochs", 3) == 130
+    assert not (run / "report.json").exists()
+    monkeypatch.setattr(train_finetune, "write_report", write)
+    assert finetune("--output", run, "--resume") == 0
+    assert (run / "report.json").exists()
+
+
 def test_seeds_that_are_interrupted_go_on_where_they_were(given, tmp_path, monkeypatch):
     arguments = [*given, "--output", tmp_path / "run", *SMALL_RUN, "--seeds", 2]
     assert finetune(*arguments) == 0

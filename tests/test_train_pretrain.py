@@ -481,6 +481,65 @@ def test_a_run_that_saved_nothing_yet_begins_anew(corpus, tmp_path, capsys):
     assert same_bytes(tmp_path / "whole", run)
 
 
+def test_a_run_without_a_file_of_its_tokenizer_is_not_resumed_with_another(corpus, tmp_path, capsys):
+    """A run of the time before vocab.txt was written last, killed between the two files."""
+    run = tmp_path / "run"
+    assert pretrain("--corpus", corpus, *SMALL_RUN, "--cased", "--output", run) == 0
+    shutil.rmtree(run / "training_state")
+    (run / "model.safetensors").unlink()
+    settings = (run / "tokenizer_config.json").read_bytes()
+    (run / "tokenizer_config.json").unlink()
+    assert "its tokenizer is not the one" in error_of(capsys, "--output", run, "--resume")
+    (run / "tokenizer_config.json").write_bytes(settings)
+    assert pretrain("--output", run, "--resume") == 0
+    assert not load_tokenizer(run).lowercase
+
+
+def test_a_run_that_was_moved_goes_on_where_it_is(corpus, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flags = ["--corpus", corpus, *SMALL_RUN, "--output", "there"]
+    assert pretrain(*flags, "--max-steps", 8) == 0
+    shutil.copytree(tmp_path / "there", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "there")
+    assert pretrain(*flags) == 0
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "there").rename(tmp_path / "runs" / "pretrain")  # the default --output
+    assert pretrain("--resume", "--max-steps", 8) == 0
+    assert not (tmp_path / "there").exists()
+    assert "from step 6" in capsys.readouterr().out
+    assert json.loads((tmp_path / "runs" / "pretrain" / "arguments.json").read_text())["output"] == "runs/pretrain"
+
+
+def test_a_resumed_run_reads_shards_elsewhere_and_writes_none(corpus, tmp_path, capsys):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    assert pretrain("--corpus", corpus, *SMALL_RUN, "--output", run, "--shards", elsewhere) == 0
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in elsewhere.iterdir()}
+    assert pretrain("--output", run, "--resume", "--max-steps", 7) == 0
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in elsewhere.iterdir()} == before
+    assert not (run / "shards").exists()
+    (elsewhere / "facts.json").write_text("{}")  # now it is somebody's directory
+    assert pretrain("--output", run, "--resume", "--max-steps", 8) == 0
+    assert "it is made there" in capsys.readouterr().out
+    assert (elsewhere / "facts.json").read_text() == "{}"
+    assert (run / "shards" / "facts.json").exists()
+
+
+def test_a_run_whose_directory_disappears_ends_in_a_sentence_and_is_not_begun_anew(corpus, tmp_path):
+    run = tmp_path / "run"
+    line = command("--corpus", corpus, *SMALL_RUN, "--max-steps", 100_000, "--output", run)
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(run.glob("training_state/step-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        run.rename(tmp_path / "moved")
+        said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 2
+    assert "removed or renamed" in said
+    assert "Traceback" not in said
+    assert not (run / "training_state").exists()
+    assert newest_state(tmp_path / "moved" / "training_state")
+
+
 def test_another_corpus_is_another_run(corpus, tmp_path, capsys):
     own, run = tmp_path / "own.txt", tmp_path / "run"
     own.write_bytes(corpus.read_bytes())

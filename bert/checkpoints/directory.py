@@ -23,7 +23,7 @@ from bert.checkpoints.vocabulary import save_tokenizer
 from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files.whole import read_json_object, write_atomically
+from bert.files.whole import read_json_object, remove_unless, write_atomically
 from bert.model.bert import BertModel
 from bert.tokenization.tokenizer import Tokenizer
 
@@ -42,7 +42,8 @@ def save_checkpoint(
 ) -> None:
     """Writes a model and its tokenizer, in files that transformers can load too.
 
-    Each file is written whole or not at all. ``config.json`` comes last: a directory that has one is complete.
+    Each file is written whole or not at all. ``config.json`` comes last: a directory that has one is complete. If it
+    holds another model's, it goes first.
 
     Args:
         weights: the model's; None: its ``state_dict``. A sharded model's must be gathered before.
@@ -56,15 +57,17 @@ def save_checkpoint(
         to_huggingface_name(name) if has_head else to_huggingface_name(f"bert.{name}").removeprefix("bert."): weight
         for name, weight in (model.state_dict() if weights is None else weights).items()
     }
-    write_weights(directory, weights)
-    if tokenizer is not None:
-        save_tokenizer(directory, tokenizer)
     sizes = cast(BertConfig, model.config).to_dict()
     config = {"architectures": [type(model).__name__], "model_type": "bert", **sizes}
     labels = getattr(model, "labels", None)
     if labels is not None:
         config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
-    write_atomically(directory / "config.json", json.dumps(config, indent=2) + "\n")
+    content = json.dumps(config, indent=2) + "\n"
+    remove_unless(directory / "config.json", content)
+    write_weights(directory, weights)
+    if tokenizer is not None:
+        save_tokenizer(directory, tokenizer)
+    write_atomically(directory / "config.json", content)
 
 
 def load_checkpoint(

@@ -13,7 +13,7 @@ from bert.checkpoints.tokenizer_config import read_tokenizer_config
 from bert.checkpoints.tokenizer_json import read_tokenizer_json
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files.whole import write_atomically
+from bert.files.whole import remove_unless, write_atomically
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.vocabulary_file import read_vocabulary
@@ -25,7 +25,7 @@ _NORMALIZER = {"lowercase": "lowercase", "strip_accents": "strip_accents", "spli
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
-    """Writes the vocabulary and its settings."""
+    """Writes the vocabulary and its settings. The vocabulary comes last: without it, nothing is there to load."""
     directory = Path(directory)
     if isinstance(tokenizer, SentencePieceTokenizer):
         write_atomically(directory / "spm.model", tokenizer.model_bytes)
@@ -41,8 +41,10 @@ def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
     if tokenizer.added_tokens:
         settings["added_tokens_decoder"] = added_tokens_decoder(tokenizer)
     pieces = tokenizer.vocabulary[: tokenizer.pieces_in_words]
-    write_atomically(directory / "vocab.txt", "".join(f"{piece}\n" for piece in pieces))
+    vocabulary = "".join(f"{piece}\n" for piece in pieces)
+    remove_unless(directory / "vocab.txt", vocabulary)
     write_atomically(directory / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+    write_atomically(directory / "vocab.txt", vocabulary)
 
 
 def load_tokenizer(directory: str | Path) -> Tokenizer:

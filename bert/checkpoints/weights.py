@@ -1,6 +1,7 @@
 """The weights of a checkpoint: ``model.safetensors``, or the older ``pytorch_model.bin``, in one part or in several."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Tensor
 from bert.checkpoints.pytorch_bin import read_pytorch_bin
 from bert.checkpoints.vocabulary import check_is_directory
 from bert.errors import InputError
-from bert.files.whole import read_json_object, require_file, write_atomically
+from bert.files.whole import atomic_file, read_json_object, require_file
 
 # Files of weights that are not PyTorch's, as patterns.
 _OTHER_FRAMEWORKS = {
@@ -21,12 +22,20 @@ Reader = Callable[[Path], dict[str, Tensor]]
 
 
 def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
-    """Writes ``model.safetensors``. Its metadata hold the SHA-256 of the weights, which ``read_weights`` checks."""
+    """Writes ``model.safetensors``. Its metadata hold the SHA-256 of the weights, which ``read_weights`` checks.
+
+    The same weights are the same bytes. The library writes metadata in a random order, so we put them in ours.
+    """
     from safetensors.torch import save
 
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     metadata = {"format": "pt", "sha256": _digest(weights)}  # transformers asks for "format"
-    write_atomically(directory / "model.safetensors", save(weights, metadata))
+    content = save(weights, metadata)
+    end = 8 + int.from_bytes(content[:8], "little")  # of the header, which is JSON, padded with spaces
+    header = json.loads(content[8:end]) | {"__metadata__": metadata}
+    with atomic_file(directory / "model.safetensors") as file:
+        file.write(content[:8] + json.dumps(header, separators=(",", ":")).encode().ljust(end - 8))
+        file.write(memoryview(content)[end:])
 
 
 def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:

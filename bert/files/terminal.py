@@ -64,7 +64,7 @@ def orderly(format_warning: Callable[..., str] | None = None) -> Iterator[None]:
     warnings.formatwarning = format_printable
     before = signal.getsignal(signal.SIGTERM)
     has_signals = threading.current_thread() is threading.main_thread() and before is not None
-    if has_signals and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if has_signals and os.environ.get("WORLD_SIZE", "1") == "1":
         signal.signal(signal.SIGTERM, end)
     try:
         yield

@@ -6,6 +6,7 @@ Only logs that grow line by line (log.jsonl, TensorBoard's events) are written e
 import bz2
 import contextlib
 import errno
+import glob
 import gzip
 import json
 import lzma
@@ -13,7 +14,7 @@ import os
 import stat
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,7 +75,14 @@ def writing_failed(path: str | Path, error: OSError) -> str:
     """The sentence for an OSError while ``path`` was written."""
     if is_disk_full(error):
         return f"{path}: the disk is full; the file that was there is kept. Make room, or write to another place"
-    return f"{path}: cannot be written ({error.strerror or error}); write to another place, or mend its permissions"
+    remedies = {
+        errno.EFBIG: "allow larger files (ulimit -f), or write to another place",
+        errno.EMFILE: "allow more open files (ulimit -n)",
+        errno.ENFILE: "allow more open files in the whole system",
+        errno.ENOENT: "its directory was removed or renamed meanwhile; put it back, or write to another place",
+    }
+    remedy = remedies.get(error.errno or 0, "write to another place, or mend its permissions")
+    return f"{path}: cannot be written ({error.strerror or error}); {remedy}"
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -136,6 +144,30 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_unless(path: str | Path, content: bytes | str) -> None:
+    """Removes a file that holds something else than ``content``.
+
+    Of files that belong together, the one that is written last says that all are there. So it goes before another of
+    them changes, and a crash never leaves it beside files of another set.
+
+    Raises an InputError if it cannot be removed.
+    """
+    content = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    try:
+        if os.path.isfile(path) and Path(path).read_bytes() != content:
+            os.remove(path)
+    except OSError as error:
+        raise InputError(writing_failed(path, error)) from error
+
+
+def sweep(directory: str | Path, names: Iterable[str]) -> None:
+    """Removes the temporary files that killed processes have left beside the files of these names."""
+    for name in names:
+        for temporary in Path(directory).glob(f".{glob.escape(name)}.????????.tmp"):
+            with contextlib.suppress(OSError):  # it does no harm
+                temporary.unlink()
 
 
 def require_file(path: str | Path) -> os.stat_result:

@@ -7,7 +7,6 @@ does anything.
 import contextlib
 import gc
 import importlib
-import os
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bert.errors import InputError, speaks_for_this_machine
+from bert.training.environment import read_environment
 
 T = TypeVar("T")
 
@@ -109,8 +109,8 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
         device: "auto" (CUDA if there is a GPU, else the CPU), "cpu" or "cuda".
 
     Raises:
-        InputError: in one process, if CUDA was asked for and there is none, or if this machine has fewer GPUs than
-            processes.
+        InputError: if the environment holds nonsense; in one process, if CUDA was asked for and there is none, or if
+            this machine has fewer GPUs than processes.
         SystemExit: in the others then, with exit code 2.
     """
     if device == "auto":
@@ -119,10 +119,9 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
         if not speaks_for_this_machine():
             raise SystemExit(2)
         raise InputError("--device cuda: PyTorch sees no CUDA GPU here; leave --device out to run on the CPU")
-    rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, count, local_rank = read_environment()
     chosen = torch.device(device)
     if device == "cuda":
-        local_rank = int(os.environ.get("LOCAL_RANK", 0))
         if local_rank >= torch.cuda.device_count():
             if local_rank > torch.cuda.device_count():  # only the first without a GPU reports it
                 raise SystemExit(2)

@@ -1,8 +1,10 @@
 """The reports of a run: a progress bar, ``log.jsonl``, TensorBoard events and a picture of the curves."""
 
 import contextlib
+import errno
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from bert.errors import InputError
 from bert.files.schema import Rule, check, is_count, is_number
 from bert.files.terminal import print_line, printable
 from bert.files.whole import atomic_file, open_to_read, write_atomically, writing_failed
+from bert.training.events import Events
 from bert.training.progress import Progress
 
 WORTH_LOGGING = 0.05  # the share of the time spent waiting for data
@@ -44,18 +47,14 @@ class Reporter:
         self.directory, self.progress, self.silent = directory, progress, silent
         if silent:
             return
-        from torch.utils.tensorboard import SummaryWriter
         from tqdm import tqdm
 
         self.file = directory / "log.jsonl"
         kept = [line for line in read_log(self.file) if line["step"] <= progress.step] if progress.step else []
         write_atomically(self.file, "".join(json.dumps(line) + "\n" for line in kept))
         self.last_line = kept[-1] if kept else None
-        events = directory / "tensorboard"
-        try:
-            self.events = SummaryWriter(events, purge_step=progress.step + 1 if progress.step else None)
-        except OSError as error:
-            raise InputError(writing_failed(events, error)) from None
+        self.place = os.stat(directory)
+        self.events = Events(directory / "tensorboard", progress.step + 1 if progress.step else None)
         self.bar = tqdm(
             total=max_steps, initial=progress.step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
         )
@@ -78,6 +77,9 @@ class Reporter:
         """Adds a line to ``log.jsonl`` and its numbers to the TensorBoard events, under the run's step.
 
         A line equal to the last one is left out. A finished run that is resumed and measured again would write it.
+
+        Raises:
+            InputError: if a file cannot be written, or if the run's directory was removed or renamed.
         """
         if self.silent:
             return
@@ -89,13 +91,14 @@ class Reporter:
             return
         self.last_line = line
         try:
+            if not os.path.samestat(os.stat(self.directory), self.place):  # one was made in the place of ours
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             with open(self.file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise InputError(writing_failed(self.file, error)) from None
-        for name, value in line.items():
-            if isinstance(value, int | float) and name != "step":
-                self.events.add_scalar(name, value, self.progress.step)
+        numbers = {name: value for name, value in line.items() if isinstance(value, int | float) and name != "step"}
+        self.events.add(self.progress.step, numbers)
 
     def report(self, means: dict[str, float]) -> None:
         """Records and shows the means of training since the last report."""
@@ -112,7 +115,6 @@ class Reporter:
     def draw_curves(self) -> None:
         """Draws the losses and accuracies of ``log.jsonl`` into ``curves.png``."""
         if not self.silent:
-            self.events.flush()
             with atomic_file(self.directory / "curves.png") as file:
                 draw_curves(read_log(self.file), file)
 

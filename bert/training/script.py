@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 
 from bert.errors import InputError, speaks_for_this_machine
+from bert.files.shortage import shortage
 from bert.files.terminal import orderly, print_error, print_line, printing_failed, silence_stdout
-from bert.files.whole import is_disk_full, lock_directory
+from bert.files.whole import is_disk_full, lock_directory, sweep
 from bert.training.allocation import keep_freed_memory
 from bert.training.distributed import Processes, start_processes
-from bert.training.settings import Settings
+from bert.training.settings import WRITTEN, Settings
 
 Log = Callable[..., None]  # takes the lines to print
 
@@ -25,7 +26,7 @@ def run_script(
 ) -> int:
     """Runs a script and returns its exit code: the result of ``do``, 2 for bad input, 130 when interrupted.
 
-    Bad input and interruptions are one sentence on stderr.
+    Bad input, interruptions, and too little of what the machine gives, are one sentence on stderr.
 
     Args:
         script: its file's name.
@@ -52,11 +53,14 @@ def run_script(
             "the GPU's memory is full; the last checkpoint is kept. Use a larger --accumulate, --recompute, or a "
             "smaller --batch-size or --max-length"
         )
-    except OSError as error:
-        if not is_disk_full(error):
+    except Exception as error:
+        if isinstance(error, OSError) and is_disk_full(error):
+            silence_stdout()
+            return fail(printing_failed(error))
+        reason = shortage(error)
+        if reason is None:
             raise
-        silence_stdout()
-        return fail(printing_failed(error))
+        return fail(reason)
     except KeyboardInterrupt:
         print_error(f"{script}: interrupted; what was saved before is kept")
         return 130
@@ -69,7 +73,7 @@ def make_log(processes: Processes) -> Log:
 
 @contextlib.contextmanager
 def lock(directory: str | Path, processes: Processes) -> Iterator[None]:
-    """Inside the block no other run works in the directory.
+    """Inside the block no other run works in the directory. The temporary files of runs that were killed go.
 
     Raises:
         InputError: if another run does.
@@ -77,6 +81,8 @@ def lock(directory: str | Path, processes: Processes) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         processes.on_all(lambda: stack.enter_context(lock_directory(directory)) if processes.is_main_process else None)
+        if processes.is_main_process:
+            sweep(directory, WRITTEN)
         yield
 
 

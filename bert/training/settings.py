@@ -208,7 +208,7 @@ def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.
     """The settings of a new run, or of the run that ``--resume`` continues.
 
     Args:
-        given: the flags given.
+        given: the flags given. ``--output`` is where a run is now, whatever its name was when it saved its settings.
         defaults: the settings of a new run without flags.
         parser: reads the flags, and so the settings that a run saved.
 
@@ -228,7 +228,7 @@ def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.
         raise InputError(
             f"--resume: {run} is no run of this script: {file} names no {defaults.OWN_FLAG}; use the other script"
         )
-    before = override(defaults, saved)
+    before = override(defaults, saved | {"output": str(run)})  # it may have been moved since
     for name in sorted(given.keys() - defaults.MAY_CHANGE):
         if given[name] != getattr(before, name):
             raise InputError(

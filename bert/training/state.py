@@ -26,7 +26,8 @@ from typing import Any
 import torch
 
 from bert.errors import InputError
-from bert.files.whole import atomic_file, read_bytes, require_file, sync_directory, write_atomically, writing_failed
+from bert.files.shortage import system_error
+from bert.files.whole import read_bytes, require_file, sync_directory, write_atomically, writing_failed
 from bert.training.distributed import Processes
 from bert.training.sharding import own_share
 from bert.training.state_schema import REMEDY, check_index, named
@@ -69,7 +70,7 @@ def save_state(
         metadata: plain data and small tensors, of which those of the main process are saved.
 
     Raises:
-        InputError: if the disk is full; earlier states are kept.
+        InputError: if the disk is full, or the run's directory is no longer there; earlier states are kept.
         SystemExit: in the other processes then.
     """
     path = processes.broadcast(lambda: _new_path(directory, step))
@@ -84,12 +85,15 @@ def save_state(
         others = [other for other in saved_states(directory) if other != path]
         for older in others[KEPT - 1 :]:
             leaving = older.with_name(f".{older.name}.tmp")  # no state is ever half of one
-            older.rename(leaving)
+            with contextlib.suppress(FileNotFoundError):  # somebody else has removed it
+                older.rename(leaving)
             shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _new_path(directory: Path, step: int) -> Path:
     """The path of a new state. What a killed run left half written or half removed goes."""
+    with _writing(directory):
+        directory.mkdir(exist_ok=True)  # without its parents: a run that was moved away is not begun in its old place
     for leaving in directory.glob(".step-*.tmp"):
         shutil.rmtree(leaving, ignore_errors=True)
     path = directory / f"step-{step:08d}"
@@ -99,33 +103,46 @@ def _new_path(directory: Path, step: int) -> Path:
 
 
 def _write_tensors(directory: Path, tensors: dict[str, Any]) -> None:
-    from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.filesystem import FileSystemWriter
     from torch.distributed.checkpoint.state_dict_saver import save
 
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with _in_one_process_too():
-            save(tensors, storage_writer=FileSystemWriter(directory))  # syncs its files
-    except CheckpointException as error:
-        for cause, _ in error.failures.values():
-            if isinstance(cause, OSError):
-                raise InputError(writing_failed(directory, cause)) from error
-        raise
-    except OSError as error:
-        raise InputError(writing_failed(directory, error)) from error
+    class Writer(FileSystemWriter):
+        def write_data(self, *arguments: Any) -> Any:
+            try:
+                return super().write_data(*arguments)
+            except RuntimeError as error:  # an OSError behind it would be lost on the way to the other processes
+                raise system_error(error) or error from None
+
+    with _writing(directory), _in_one_process_too():
+        directory.mkdir(exist_ok=True)
+        save(tensors, storage_writer=Writer(directory))  # syncs its files
 
 
 def _complete(temporary: Path, path: Path, metadata: dict[str, Any]) -> None:
-    with atomic_file(temporary / METADATA) as file:
-        torch.save(metadata, file)
-    lines = [f"{_digest(file)}  {file.name}\n" for file in sorted(temporary.iterdir())]
-    write_atomically(temporary / CHECKSUMS, "".join(lines))
-    try:
+    content = io.BytesIO()
+    torch.save(metadata, content)
+    write_atomically(temporary / METADATA, content.getvalue())
+    with _writing(path):
+        lines = [f"{_digest(file)}  {file.name}\n" for file in sorted(temporary.iterdir())]
+        write_atomically(temporary / CHECKSUMS, "".join(lines))
         os.rename(temporary, path)
         sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raises an InputError if a file cannot be written inside the block, in this process or in another one."""
+    from torch.distributed.checkpoint.api import CheckpointException
+
+    try:
+        yield
     except OSError as error:
         raise InputError(writing_failed(path, error)) from error
+    except CheckpointException as error:
+        for cause, _ in error.failures.values():
+            if isinstance(cause, OSError):
+                raise InputError(writing_failed(path, cause)) from error
+        raise
 
 
 def _digest(path: Path) -> str:

@@ -88,11 +88,10 @@ def write_corpus(
         InputError: if the text cannot be read or has no token, or if the disk is full.
     """
     directory = Path(directory)
-    if fingerprint:
-        fingerprint = hashlib.sha256(f"{fingerprint} {tokenizer.fingerprint}".encode()).hexdigest()
-        with suppress(InputError):  # missing or damaged: it is made anew
-            if read_json_object(directory / _METADATA).get("fingerprint") == fingerprint:
-                return open_corpus(directory)
+    if holds_corpus(directory, tokenizer, fingerprint):
+        with suppress(InputError):  # damaged: it is made anew
+            return open_corpus(directory)
+    fingerprint = _fingerprint(tokenizer, fingerprint)
     _refuse_other_metadata(directory)
     try:
         (directory / _METADATA).unlink(missing_ok=True)
@@ -118,6 +117,19 @@ def write_corpus(
     }
     write_atomically(directory / _METADATA, json.dumps(metadata, indent=1))
     return open_corpus(directory)
+
+
+def holds_corpus(directory: str | Path, tokenizer: Tokenizer, fingerprint: str) -> bool:
+    """Whether ``directory`` says that it holds a text as this tokenizer's ids. An empty fingerprint never matches."""
+    with suppress(InputError):  # it is missing, or damaged
+        found = read_json_object(Path(directory) / _METADATA).get("fingerprint")
+        return bool(fingerprint) and found == _fingerprint(tokenizer, fingerprint)
+    return False
+
+
+def _fingerprint(tokenizer: Tokenizer, fingerprint: str) -> str:
+    """Of a text as a tokenizer's ids."""
+    return hashlib.sha256(f"{fingerprint} {tokenizer.fingerprint}".encode()).hexdigest() if fingerprint else ""
 
 
 def open_corpus(directory: str | Path) -> TokenizedCorpus:

@@ -1,5 +1,7 @@
+import signal
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -52,3 +54,20 @@ def test_the_thread_ends_with_the_iterator(taken):
     assert len(prefetching()) == taken
     del items
     assert not prefetching()
+
+
+def test_a_signal_while_the_thread_is_waited_for_is_not_lost():
+    """In a generator that is no longer referred to, Python would print the KeyboardInterrupt and go on."""
+
+    def slow():
+        yield 1
+        time.sleep(0.6)
+        yield 2
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), closing(prefetch(slow())) as items:
+            assert next(items) == 1
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -15,7 +15,7 @@ from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.tagging import BertForTokenClassification
 from bert.model.bert import BertModel
-from tests.conftest import weights_of
+from tests.conftest import dies_after, weights_of
 
 CONFIG = BertConfig(11, 6, 2, 2, 5, max_position_embeddings=7)
 
@@ -258,3 +258,32 @@ def test_a_weight_under_two_names_is_refused(model, directory):
     save_file(weights, directory / "model.safetensors")
     with pytest.raises(InputError, match=r"holds bert\.pooler\.dense\.weight under two names"):
         load_checkpoint(directory, BertForPreTraining)
+
+
+def test_the_same_weights_are_the_same_bytes(model, tmp_path):
+    written = set()
+    for number in range(8):  # in a random order of two, one in 128 such tests would pass
+        save_checkpoint(tmp_path / str(number), model)
+        written.add((tmp_path / str(number) / "model.safetensors").read_bytes())
+    assert len(written) == 1
+
+
+def test_a_crash_at_any_instant_leaves_no_model_with_another_s_configuration(tmp_path, monkeypatch):
+    """Two taggers of the same sizes, whose labels differ: weights of one under labels of the other would load."""
+    config = BertConfig.tiny(vocab_size=9)
+    old, new = (BertForTokenClassification(config, labels=labels) for labels in (["O", "B-X"], ["O", "B-Y"]))
+    for changes in range(10):
+        directory = tmp_path / str(changes)
+        save_checkpoint(directory, old)
+        died = dies_after(changes, monkeypatch, lambda: save_checkpoint(directory, new))  # noqa: B023
+        try:
+            loaded = load_checkpoint(directory, BertForTokenClassification)
+        except InputError as error:
+            assert "config.json" in str(error)
+        else:
+            whole = old if loaded.labels == old.labels else new
+            assert all(weight.equal(whole.state_dict()[name]) for name, weight in loaded.state_dict().items())
+        if not died:
+            break
+    assert changes >= 3
+    assert loaded.labels == new.labels

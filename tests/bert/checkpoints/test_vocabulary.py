@@ -8,6 +8,7 @@ from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer, l
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from tests.conftest import dies_after
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "é"]
 
@@ -202,3 +203,27 @@ def test_transformers_has_the_same_ids_and_reads_what_we_save(tmp_path, name, co
     again = load_tokenizer(tmp_path / "theirs")
     assert theirs("a COVID19<e1>")["input_ids"] == again("a COVID19<e1>").input_ids
     assert again.tokenize("COVID19") == ["covid19"]
+
+
+@pytest.mark.parametrize("before", [None, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "z"]])
+def test_a_crash_at_any_instant_leaves_a_whole_tokenizer_or_none(tmp_path, monkeypatch, before):
+    """The process dies before its first, second ... change of a file, until it lives through all."""
+    saved = WordPieceTokenizer(VOCABULARY, lowercase=False)
+    old = None if before is None else WordPieceTokenizer(before)
+    for changes in range(10):
+        directory = tmp_path / str(changes)
+        directory.mkdir()
+        if old is not None:
+            save_tokenizer(directory, old)
+        died = dies_after(changes, monkeypatch, lambda: save_tokenizer(directory, saved))  # noqa: B023
+        try:
+            loaded = load_tokenizer(directory)
+        except InputError as error:
+            assert "holds no vocabulary" in str(error)
+        else:
+            whole = [each.fingerprint for each in (old, saved) if each is not None]
+            assert loaded.fingerprint in whole
+        if not died:
+            break
+    assert changes >= 2
+    assert loaded.fingerprint == saved.fingerprint

@@ -15,7 +15,16 @@ import pytest
 
 from bert.errors import InputError
 from bert.files import whole
-from bert.files.whole import atomic_file, lock_directory, open_to_read, read_bytes, read_json_object, write_atomically
+from bert.files.whole import (
+    atomic_file,
+    lock_directory,
+    open_to_read,
+    read_bytes,
+    read_json_object,
+    remove_unless,
+    sweep,
+    write_atomically,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -251,3 +260,34 @@ def test_an_error_of_a_reader_is_said_once(tmp_path):
     with pytest.raises(InputError) as caught:
         read_json_object(tmp_path / "none.json")
     assert str(caught.value) == f"{tmp_path / 'none.json'}: cannot be read (No such file or directory)"
+
+
+def test_a_file_of_another_set_goes_before_the_set_changes(tmp_path):
+    write_atomically(tmp_path / "a", "é\n")
+    remove_unless(tmp_path / "a", "é\n")
+    assert (tmp_path / "a").exists()
+    remove_unless(tmp_path / "a", "other")
+    assert not (tmp_path / "a").exists()
+    remove_unless(tmp_path / "a", "other")  # there is none
+
+
+def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path):
+    with pytest.raises(KeyboardInterrupt), atomic_file(tmp_path / "model.bin") as file:
+        left = file.name if isinstance(file.name, str) else next(tmp_path.iterdir())
+        os.link(left, tmp_path / "kept")  # after a kill the temporary file stays; here the block removes it
+        raise KeyboardInterrupt
+    os.rename(tmp_path / "kept", left)
+    others = [".model.bin.tmp", ".other.bin.abcdefgh.tmp", "model.bin.abcdefgh.tmp", "model.bin"]
+    for name in others:
+        (tmp_path / name).touch()
+    sweep(tmp_path, ["model.bin", "[a-z]*"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.EMFILE, "ulimit -n"), (errno.EFBIG, "ulimit -f"), (errno.ENOENT, "removed or renamed"),
+     (errno.EACCES, "permissions"), (errno.EDQUOT, "disk is full")],
+)  # fmt: skip
+def test_the_remedy_is_that_of_the_error(number, remedy):
+    assert remedy in whole.writing_failed("a", OSError(number, os.strerror(number)))

@@ -151,3 +151,17 @@ def test_a_picture_is_bounded_and_drawn_from_numbers_alone():
 def test_the_name_of_a_loss_is_no_formula_and_may_hold_any_character(task, recwarn):
     assert width_of([{"step": 1, f"{task}_loss": 1.0, f"{task}_accuracy": 0.5}]) == 600
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_directory_that_was_removed_or_renamed_is_one_sentence(tmp_path, another):
+    run = tmp_path / "run"
+    run.mkdir()
+    with Reporter(run, Progress(step=1), 9) as reporter:
+        reporter.record(loss=1.0)
+        run.rename(tmp_path / "moved")
+        if another:
+            run.mkdir()
+        with pytest.raises(InputError, match=r"run/log\.jsonl: cannot be written .*removed or renamed"):
+            reporter.record(loss=2.0)
+    assert not (run / "log.jsonl").exists()

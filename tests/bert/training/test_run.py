@@ -1,5 +1,6 @@
 """A run: what is saved comes back, another model's state does not, and a script ends with the right code."""
 
+import errno
 import os
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from torch import nn
 from bert.errors import InputError
 from bert.training.distributed import Processes
 from bert.training.run import assemble
-from bert.training.script import run_script
+from bert.training.script import lock, run_script
 from bert.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
@@ -62,8 +63,8 @@ def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(
     monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
     assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == 2
     assert "a.py: error: the output cannot be written (No space left on device)" in capfd.readouterr().err
-    with pytest.raises(FileNotFoundError):
-        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: os.stat("/nowhere"))
+    with pytest.raises(OSError, match="of ours"):
+        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(OSError(22, "of ours")))
 
 
 def test_a_resumed_run_goes_on_as_the_one_that_was_saved_and_has_what_the_script_kept(tmp_path):
@@ -159,3 +160,30 @@ def test_a_damaged_state_is_one_sentence(tmp_path, damage):
     make_run(tmp_path).save(**damage)  # in the place of what stands there
     with pytest.raises(InputError, match=f"{next(iter(damage))}.*; put back a copy of training_state"):
         make_run(tmp_path).resume("its data")
+
+
+def test_what_the_machine_lacks_is_a_sentence(capsys):
+    for error, said in (
+        (MemoryError(), "the memory is full"),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.txt"), "a.txt: too many files are open"),
+        (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "runs/a"), "runs/a: cannot be used"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "memory is full"),
+    ):
+        assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(error)) == 2
+        printed = capsys.readouterr().err
+        assert printed.startswith("a.py: error: ")
+        assert said in printed
+        assert printed.count("\n") == 1
+
+
+def test_nonsense_in_the_environment_is_a_sentence(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "x")
+    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: 0) == 2
+    assert "WORLD_SIZE is 'x'" in capsys.readouterr().err
+
+
+def test_a_lock_sweeps_what_killed_runs_left(tmp_path):
+    (tmp_path / ".curves.png.abcdefgh.tmp").touch()
+    (tmp_path / ".mine.tmp").touch()
+    with lock(tmp_path, Processes(0, 1, CPU)):
+        assert [path.name for path in tmp_path.iterdir()] == [".mine.tmp"]

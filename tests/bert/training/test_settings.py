@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any, ClassVar
 
@@ -173,3 +174,11 @@ def test_numbers_that_no_library_takes_are_refused():
     for kind in (whole, positive):
         with pytest.raises(argparse.ArgumentTypeError, match="above 2,147,483,647"):
             kind(str(2**64))
+
+
+@pytest.mark.parametrize("given", [{}, {"output": "here"}])
+def test_a_run_that_was_moved_or_copied_is_resumed_where_it_is(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    save_settings(tmp_path / "there", Toy("there"))
+    shutil.copytree(tmp_path / "there", tmp_path / "here")
+    assert settings_of_run(given | {"resume": True}, Toy("here")).output == "here"

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import pickle
+import resource
 import subprocess
 
 import pytest
@@ -182,3 +183,23 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
     (tmp_path / ".step-00000001.tmp" / "__0_0.distcp").touch()
     saved(tmp_path, 2)
     assert names(tmp_path) == ["step-00000002"]
+
+
+def test_a_state_of_a_run_that_was_moved_away_is_not_begun_in_its_old_place(tmp_path):
+    with pytest.raises(InputError, match=r"gone/training_state: cannot be written .*removed or renamed"):
+        saved(tmp_path / "gone" / "training_state", 1)
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("limit", [1_000, 30_000])
+def test_a_file_that_cannot_grow_is_one_sentence_and_the_state_before_is_kept(tmp_path, limit):
+    """The limit stops PyTorch's own writers, in a file of 40,000 bytes. They hide the OSError."""
+    saved(tmp_path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written .*File too large.*ulimit -f"):
+            save_state(tmp_path, 2, {"weights": torch.zeros(10_000)}, {}, ALONE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(tmp_path) == ["step-00000001"]
