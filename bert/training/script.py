@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from bert.errors import InputError, speaks_for_this_machine
 from bert.files.terminal import orderly, print_line, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full, lock_directory
 from bert.training.allocation import keep_freed_memory
-from bert.training.distributed import Processes, start_processes
+from bert.training.distributed import Processes, lost_process, start_processes
 from bert.training.settings import Settings
 
 Log = Callable[[str], None]
@@ -26,26 +27,36 @@ def run_script(
 ) -> int:
     """Runs a script and returns its exit code: the result of ``do``, 2 for bad input, 130 when interrupted.
 
-    Bad input and interruptions are one sentence on stderr.
+    Bad input and interruptions are one sentence on stderr. If another process of the run ends or hangs, the exit code
+    is 1.
 
     Args:
         script: its file's name.
         command_line: its arguments; None: the arguments of this process.
         do: what the script does with its settings, in each of the processes.
     """
-
-    def fail(reason: object) -> int:
-        print(f"{script}: error: {reason}", file=sys.stderr)
-        return 2
-
+    explain = partial(explain_failure, script)
     try:
         settings = read_settings(command_line)
     except InputError as error:
-        return fail(error) if speaks_for_this_machine() else 2
+        return explain(error) if speaks_for_this_machine() else 2
     try:
         keep_freed_memory()
-        with start_processes(settings.device) as processes:
+        with start_processes(settings.device, explain) as processes:
             return do(settings, processes)
+    except BaseException as error:
+        return explain(error)
+
+
+def explain_failure(script: str, error: BaseException) -> int:
+    """Prints a sentence for an error and returns the exit code. Raises the error again if it is a bug."""
+
+    def fail(reason: object, code: int = 2) -> int:
+        print(f"{script}: error: {reason}", file=sys.stderr)
+        return code
+
+    try:
+        raise error
     except InputError as error:
         return fail(error)
     except torch.OutOfMemoryError:
@@ -61,6 +72,14 @@ def run_script(
     except KeyboardInterrupt:
         print(f"{script}: interrupted; what was saved before is kept", file=sys.stderr)
         return 130
+    except RuntimeError as error:
+        if not (reason := lost_process(error)):
+            raise
+        return fail(
+            f"another process of this run ended or hangs ({reason}): its own message says why; --resume goes on from "
+            f"the last checkpoint",
+            code=1,
+        )
 
 
 def make_log(processes: Processes) -> Log:
