@@ -2,9 +2,6 @@
 
 import re
 import signal
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,8 +10,8 @@ import torch
 
 from bert.errors import InputError
 from bert.training.distributed import Processes, start_processes
+from tests.processes import ends_of, start
 
-ROOT = Path(__file__).parents[3]
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 PROGRAM = """
@@ -81,22 +78,6 @@ with start_processes("cpu") as processes:
 """
 
 
-def start(program: str, argument: str, count: int) -> list[subprocess.Popen]:
-    """So many processes as a cluster's scheduler starts them: all that they know is in their environment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", program, argument],
-            env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for rank in range(count)
-    ]  # fmt: skip
-
-
 # A script of two processes, of which one comes to grief in the middle of training.
 SCRIPT = """
 import multiprocessing
@@ -147,21 +128,9 @@ if __name__ == "__main__":
 
 
 def test_two_processes_add_up_gather_and_share_and_leave_no_thread():
-    for process in start(PROGRAM, "", 2):
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output
+    for code, output in ends_of(PROGRAM, "", 2):
+        assert code == 0, output
         assert output.strip().endswith("well")
-
-
-def ends_of(program: str, argument: str, count: int) -> list[tuple[int, str]]:
-    """The exit codes and the outputs of the processes."""
-    running = start(program, argument, count)
-    try:
-        outputs = [process.communicate(timeout=60)[0] for process in running]
-        return [(process.returncode, output) for process, output in zip(running, outputs)]
-    finally:
-        for process in running:
-            process.kill()
 
 
 @pytest.mark.parametrize(("fault", "code", "says"), [("bug", 1, "ValueError: a bug"), ("input", 2, "error: bad input")])
