@@ -131,7 +131,8 @@ def finetune_once(
                 evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
             value = evaluation.metrics[reading.metric]
-            best, is_best = processes.broadcast(lambda: best.updated(value, run.progress.step, epoch))
+            # The processes' metrics may differ in the last bit. The main process decides for all.
+            is_best, best = processes.broadcast(lambda: (best.update(value, run.progress.step, epoch), best))
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
