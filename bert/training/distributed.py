@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -75,7 +75,7 @@ class Processes:
         if not takes_hours or self.world_size == 1:
             made = self.on_all(lambda: make() if self.is_main_process else None)
             return self.gather(made)[0]
-        patient = dist.new_group(backend="gloo", timeout=LONGEST_PREPARATION)
+        patient: Any = dist.new_group(backend="gloo", timeout=LONGEST_PREPARATION)
         made = self.on_all(lambda: make() if self.is_main_process else None, patient)
         dist.destroy_process_group(patient)
         return self.gather(made)[0]
