@@ -74,8 +74,8 @@ def random_options(model: nn.Module) -> dict[str, Any] | None:
 
     Since 2.13 PyTorch draws four random numbers at once, but in some kernels only. Masks may repeat then, and backward
     passes may have others than forward passes (https://github.com/pytorch/pytorch/issues/198333). The option turns that
-    off. A version without the option is without the fault. ``config.patch`` would not do: it holds in this thread, and
-    backward passes may be compiled in another one.
+    off. (It breaks ``randn`` in 2.13, issue 193938. No part has it.) A version without the option is without the fault.
+    ``config.patch`` would not do: it holds in this thread, and backward passes may be compiled in another one.
     """
     from torch._inductor import config
 

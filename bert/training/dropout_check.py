@@ -116,13 +116,10 @@ def _masks(
 ) -> Iterator[tuple[Tensor, float]]:
     """The masks of all places with dropout in two calls, and the relative error of the gradient behind each.
 
-    In front of dropout weights are 0 and biases 1, so dropout gets ones. Behind it is at most LayerNorm.
+    In front of dropout weights are 0 and biases 1, so dropout gets ones. Behind it is at most LayerNorm. The second
+    call has more tokens. It compiles graphs for any number of tokens, which the run then uses.
     """
     embeddings, *layers = parts
-    rows = -(-NUMBERS // (config.hidden_size * SEQUENCE))
-    ids, types, positions = torch.zeros(3, rows * SEQUENCE, dtype=torch.int64, device=device)
-    sequences = Sequences(torch.arange(rows + 1, device=device) * SEQUENCE, SEQUENCE)
-    states = torch.zeros(len(ids), config.hidden_size, dtype=DTYPES[precision.name], device=device, requires_grad=True)
 
     def norm(numbers: Tensor) -> Tensor:
         return F.layer_norm(numbers, numbers.shape[-1:], eps=config.layer_norm_eps)
@@ -133,10 +130,14 @@ def _masks(
             output = part(*inputs)
         return _read(output[0] if isinstance(output, tuple) else output, ones_from.bias, behind, config)
 
-    for _ in range(2):
+    fewest = -(-NUMBERS // (config.hidden_size * SEQUENCE))
+    for rows in (fewest, fewest + 1):
+        ids, types, positions = (torch.zeros(rows * SEQUENCE, dtype=torch.int64, device=device) for _ in range(3))
+        sequences = Sequences(torch.arange(rows + 1, device=device) * SEQUENCE, SEQUENCE)
+        states = torch.zeros(len(ids), config.hidden_size, dtype=DTYPES[precision.name], device=device)
+        inputs = states.requires_grad_(), states, sequences, sequences
         yield draw(embeddings, (ids, types, positions), embeddings.layer_norm, lambda numbers: numbers)
         for layer in layers:
-            inputs = (states, states, sequences, sequences)
             nn.init.ones_(layer.attention_norm.weight)
             nn.init.zeros_(layer.feed_forward.output.weight)
             nn.init.zeros_(layer.feed_forward.output.bias)
