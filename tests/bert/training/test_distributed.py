@@ -87,6 +87,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 import torch
+from torch.distributed import distributed_c10d
 from bert.errors import InputError
 from bert.files.whole import atomic_file
 from bert.training import distributed
@@ -114,14 +115,15 @@ def come_to_grief():
 
 
 def prepare(settings, processes):
-    takes_hours = fault == "preparation"
-    made = processes.broadcast(lambda: [time.sleep(2.5), "made"][1], takes_hours)
+    processes.gather(None)  # both have started
+    distributed_c10d._set_pg_timeout(timedelta(seconds=2), distributed_c10d.GroupMember.WORLD)
+    made = processes.broadcast(lambda: [time.sleep(5), "made"][1], takes_hours=fault == "preparation")
     return 0 if made == "made" else 3
 
 
 if __name__ == "__main__":
-    patience = 1.0 if fault in ("preparation", "exchange") else 4.0 if fault == "hangs" else 1_000.0
-    distributed.LONGEST_EXCHANGE = timedelta(seconds=patience)
+    if fault == "hangs":
+        distributed.LONGEST_EXCHANGE = timedelta(seconds=8)
     do = prepare if fault in ("preparation", "exchange") else train
     sys.exit(run_script("a.py", [], lambda line: SimpleNamespace(device="cpu"), do))
 """
@@ -141,7 +143,7 @@ def test_an_exception_in_one_process_ends_all_at_once_and_leaves_nothing(tmp_pat
     assert ("Traceback" in its) == (fault == "bug")
     assert code_of_first == 1
     assert re.fullmatch(r"a.py: error: another process of this run ended .*Connection (closed|reset).*\n", first)
-    assert seconds < 20
+    assert seconds < 60  # and not half an hour
     assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
 
 
@@ -152,7 +154,7 @@ def test_if_a_process_hangs_the_others_end_after_the_limit(tmp_path):
         output, _ = waiting.communicate(timeout=60)
         assert waiting.returncode == 1
         assert re.fullmatch("a.py: error: another process of this run ended or hangs .Timed out.*\n", output)
-        assert 3 < time.monotonic() - hung < 20
+        assert 7 < time.monotonic() - hung < 60
         assert hanging.poll() is None
     finally:
         for process in running:
