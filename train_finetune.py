@@ -129,10 +129,13 @@ def finetune_once(
 
         def evaluate() -> str | None:
             """Measures on the validation set, and saves the model if it is the best so far."""
+            nonlocal best
             with run.evaluation():
                 evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
-            is_best = best.update(evaluation.metrics[reading.metric], run.progress.step, epoch)
+            value = evaluation.metrics[reading.metric]
+            # The processes' metrics may differ in the last bit. The main process decides for all.
+            is_best, best = processes.broadcast(lambda: (best.update(value, run.progress.step, epoch), best))
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")

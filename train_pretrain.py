@@ -72,8 +72,9 @@ def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int
 def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint."""
     directory, log = Path(settings.output), make_log(processes)
-    tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log))
-    corpus = open_corpus(processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer, log)))
+    tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log), takes_hours=True)
+    shards = processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer, log), takes_hours=True)
+    corpus = open_corpus(shards)
 
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)

@@ -121,7 +121,7 @@ def our_steps(
         with run.training():
             for batch, count in zip(batches, counts):
                 loss = training_step(run, [batch], count, RunningTotals(), max_gradient_norm=1.0)
-                finite_loss.check()
+                finite_loss.read()
                 finite_loss.note(0, None, loss)
 
     return work

@@ -117,7 +117,7 @@ def measure_update(run: Run, batch: Batch) -> tuple[float, int]:
         while len(seconds) <= UPDATES:
             started = time.perf_counter()
             losses = [training_step(run, [batch], counts, RunningTotals(), 1.0) for _ in range(together)]
-            losses[-1].item()  # synchronises
+            losses[-1].tolist()  # synchronises
             took = torch.tensor((time.perf_counter() - started) / together, dtype=torch.float64)
             seconds.append(processes.sum(took).item() / processes.world_size)
             if len(seconds) > 1 and together * (sum(seconds[1:]) + seconds[-1]) > SECONDS:

@@ -26,7 +26,9 @@ MAY_IMPORT = {
     "bert.model": {"bert.config", "bert.activations", "bert.fast"},
     "bert.heads": {"bert.errors", "bert.config", "bert.activations", "bert.model", "bert.fast"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
-    "bert.training": {"bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast"},
+    "bert.training": {
+        "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",
+    },
     "bert.tasks": {
         "bert.errors", "bert.randomness", "bert.files", "bert.tokenization", "bert.heads", "bert.training",
     },

@@ -479,6 +479,40 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(given, folder, 
     assert len((runs["processes"] / "predictions.tsv").read_text().splitlines()) == 61
 
 
+SCRIPTED_METRICS = """
+import os
+import sys
+from dataclasses import replace
+import train_finetune
+from bert.tasks.classification.task import ClassificationTask
+
+evaluate, values = ClassificationTask.evaluate, iter({metrics}[int(os.environ["RANK"])])
+
+
+def scripted(*arguments, **how):
+    evaluation = evaluate(*arguments, **how)
+    return replace(evaluation, metrics=evaluation.metrics | {{"accuracy": next(values, 0.0)}})
+
+
+ClassificationTask.evaluate = scripted
+sys.exit(train_finetune.main(sys.argv[1:]))
+"""
+
+
+def test_the_main_process_decides_which_epoch_is_the_best_and_when_to_stop(given, tmp_path):
+    """Alone, the second process would take the fifth evaluation for the best, and stop at none of the first five."""
+    metrics = [[0.5, 0.7, 0.6, 0.6], [0.5, 0.4, 0.6, 0.7, 0.8]]
+    (tmp_path / "scripted.py").write_text(SCRIPTED_METRICS.format(metrics=metrics), encoding="utf-8")
+    arguments = [*SMALL_RUN, "--early-stopping", 2, "--max-steps", 12, "--eval-every", 2, "--checkpoint-every", 4]
+    line = command(*given, "--output", tmp_path / "run", *arguments, processes=2)
+    line[line.index(str(ROOT / "train_finetune.py"))] = str(tmp_path / "scripted.py")
+    ended = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "Stopped early at step 8" in ended.stdout
+    report = report_of(tmp_path / "run")
+    assert (report["best_step"], report["steps"]) == (4, 8)
+
+
 def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
     long_run = [*SMALL_RUN, "--epochs", 6, "--accumulate", 2, "--checkpoint-every", 7, "--layer-decay", 0.9]
     expected, run = tmp_path / "whole", tmp_path / "interrupted"

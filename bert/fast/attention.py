@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention.varlen import varlen_attn
 
+from bert.fast import packed_dropout
+from bert.fast.packed_dropout import attend_flash
 from bert.model.dropout import dropout
 from bert.model.sequences import Padding, Sequences
 
@@ -25,8 +27,13 @@ def attend(
     """``bert.model.attention.attend``, without the attention weights."""
     if return_attention:
         return NotImplemented
-    kernel = attend_varlen if has_varlen_kernel(query) else attend_padded
+    kernel = attend_varlen if takes_varlen(query, dropout_probability, causal) else attend_padded
     return kernel(query, key, value, from_sequences, to_sequences, dropout_probability, causal), None
+
+
+def takes_varlen(query: Tensor, dropout_probability: float, causal: bool) -> bool:
+    """Whether ``attend_varlen`` computes this. Dropout, or a causal mask, takes a private operator."""
+    return has_varlen_kernel(query) and (packed_dropout.works() or (dropout_probability == 0 and not causal))
 
 
 def has_varlen_kernel(query: Tensor) -> bool:
@@ -46,16 +53,10 @@ def attend_varlen(
     dropout_probability: float, causal: bool,
 ) -> Tensor:  # fmt: skip
     """Computes nothing for padding, since there is none. Counts nothing, since that would synchronise."""
-    boundaries = (
-        from_sequences.boundaries.int(), to_sequences.boundaries.int(), from_sequences.longest, to_sequences.longest
-    )  # fmt: skip
-    if dropout_probability == 0 and not causal:
-        return cast(Tensor, varlen_attn(query, key, value, *boundaries))
-    # varlen_attn has no dropout; the operator that it calls does.
-    attended, *_ = torch.ops.aten._flash_attention_forward(
-        query, key, value, *boundaries, dropout_probability, is_causal=causal, return_debug_mask=False
-    )
-    return attended
+    if dropout_probability > 0 or causal:
+        return attend_flash(query, key, value, from_sequences, to_sequences, dropout_probability, causal)
+    boundaries = from_sequences.boundaries.int(), to_sequences.boundaries.int()
+    return cast(Tensor, varlen_attn(query, key, value, *boundaries, from_sequences.longest, to_sequences.longest))
 
 
 def attend_padded(

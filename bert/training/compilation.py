@@ -39,8 +39,9 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
     fast.load()
     parts: list[Any] = [part for part in model.modules() if isinstance(part, COMPILED)]
     hooks = [part.register_forward_pre_hook(_prepare) for part in parts if isinstance(part, EncoderLayer)]
+    options = random_options(model)
     for part in parts:
-        part.forward = torch.compile(part.forward, fullgraph=True)
+        part.forward = torch.compile(part.forward, fullgraph=True, options=options)
     try:
         with config.patch(
             recompile_limit=MOST_GRAPHS, accumulated_recompile_limit=4 * MOST_GRAPHS,
@@ -68,14 +69,34 @@ def eager() -> contextlib.AbstractContextManager:
     return torch.compiler.set_stance("force_eager")
 
 
-def _prepare(layer: nn.Module, inputs: tuple) -> tuple:
+def random_options(model: nn.Module) -> dict[str, Any] | None:
+    """The compiler's options for a model with dropout on a GPU: masks are drawn as without the compiler.
+
+    Since 2.13 PyTorch draws four random numbers at once, but in some kernels only. Masks may repeat then, and backward
+    passes may have others than forward passes (https://github.com/pytorch/pytorch/issues/198333). The option turns that
+    off. (It breaks ``randn`` in 2.13, issue 193938. No part has it.) A version without the option is without the fault.
+    ``config.patch`` would not do: it holds in this thread, and backward passes may be compiled in another one.
+    """
+    from torch._inductor import config
+
+    drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules())
+    on_gpu = any(parameter.is_cuda for parameter in model.parameters())
+    return {"align_random_eager": True} if drops and on_gpu and hasattr(config, "align_random_eager") else None
+
+
+def _prepare(layer: Any, inputs: tuple) -> tuple:
     """What a graph cannot do for attention, since it depends on the data: see ``bert.fast.attention``.
 
     A GPU's kernel takes the longest length. Bounds that are powers of two are few, so graphs are few. Elsewhere
     attention needs the padding, which the sequences cache.
     """
+    from bert.fast.attention import takes_varlen
+
     states, to_states, from_sequences, to_sequences, *others = inputs
-    if states.is_cuda and torch.is_autocast_enabled("cuda"):
+    attention, device = layer.attention, states.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+    query = states.new_empty(0, attention.query.out_features // attention.num_attention_heads, dtype=dtype)
+    if takes_varlen(query, attention.dropout_probability, causal=False):
         return states, to_states, _rounded_up(from_sequences), _rounded_up(to_sequences), *others
     _ = from_sequences.padding, to_sequences.padding
     return inputs

@@ -7,11 +7,13 @@ does anything.
 import contextlib
 import gc
 import importlib
+import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -22,6 +24,9 @@ from bert.errors import InputError, speaks_for_this_machine
 from bert.training.environment import read_environment
 
 T = TypeVar("T")
+
+LONGEST_EXCHANGE = timedelta(minutes=30)  # a process waits so long for the slowest one, as when it writes a checkpoint
+LONGEST_PREPARATION = timedelta(hours=24)  # of a corpus, by the main process
 
 
 @dataclass(frozen=True)
@@ -45,26 +50,41 @@ class Processes:
         dist.all_reduce(total)
         return total
 
-    def gather(self, value: object) -> list:
-        """``value`` of every process, in their order, on each of them. Waits for all."""
+    def gather(self, value: object, group: dist.ProcessGroup | None = None) -> list:
+        """``value`` of every process, in their order, on each of them. Waits for all.
+
+        Args:
+            group: the connections to use; None: those of all other exchanges.
+        """
         if self.world_size == 1:
             return [value]
         values = [None] * self.world_size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group)
         return values
 
-    def broadcast(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T], takes_hours: bool = False) -> T:
         """The result of ``make()``, which runs in the main process alone, in every process.
+
+        Args:
+            takes_hours: whether ``make()`` may take longer than other exchanges, as the preparation of a corpus does.
 
         Raises:
             InputError: in the main process, if ``make()`` raises it.
             SystemExit: in the others then, with exit code 2. One message is enough.
         """
-        made = self.on_all(lambda: make() if self.is_main_process else None)
+        if not takes_hours or self.world_size == 1:
+            made = self.on_all(lambda: make() if self.is_main_process else None)
+            return self.gather(made)[0]
+        patient: Any = dist.new_group(backend="gloo", timeout=LONGEST_PREPARATION)
+        made = self.on_all(lambda: make() if self.is_main_process else None, patient)
+        dist.destroy_process_group(patient)
         return self.gather(made)[0]
 
-    def on_all(self, make: Callable[[], T]) -> T:
+    def on_all(self, make: Callable[[], T], group: dist.ProcessGroup | None = None) -> T:
         """The result of ``make()``, which runs in every process. Waits for all.
+
+        Args:
+            group: as in ``gather``.
 
         Raises:
             InputError: in the first process in which ``make()`` raises it.
@@ -77,7 +97,7 @@ class Processes:
             made.append(make())
         except InputError as found:
             error = found
-        failed = self.gather(error is not None)
+        failed = self.gather(error is not None, group)
         if error is not None and failed.index(True) == self.rank:
             raise error
         if any(failed):
@@ -93,20 +113,29 @@ class Processes:
         return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
 
 
+def reraise(error: BaseException) -> NoReturn:
+    """Explains nothing: the error keeps its traceback."""
+    raise error
+
+
 @contextlib.contextmanager
-def start_processes(device: str = "auto") -> Iterator[Processes]:
+def start_processes(device: str = "auto", explain: Callable[[BaseException], int] = reraise) -> Iterator[Processes]:
     """Joins the processes that torchrun started. Without torchrun there is one process.
 
-    If a process dies, its connections close. The others wait for it in the next exchange. Within seconds they end with
-    "Connection closed by peer" (or "reset"), whatever the time limit below. torchrun ends them too, and names the first
-    process that failed. Slurm does so with ``srun --kill-on-bad-exit``.
+    An exception in one of several processes ends this process at once. The others may wait for it in an exchange, and
+    it would wait for them if it closed its connections in order. Its death closes them. The others notice within
+    seconds, in the exchange ("Connection closed by peer" or "reset"), and end too. torchrun ends them as well, and
+    names the first process that failed. Slurm does so with ``srun --kill-on-bad-exit``. If a process hangs, the others
+    end after LONGEST_EXCHANGE.
 
-    Two deaths take longer to notice. If a whole machine dies, nobody closes its connections. On GPUs the others wait in
-    NCCL. There PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by default) ends them when NCCL reports the lost
-    connection, or else at the time limit. Rely on torchrun there. (NCCL's documentation says so; it was not tried.)
+    Two deaths take as long to notice. If a whole machine dies, nobody closes its connections. On GPUs the others wait
+    in NCCL. There PyTorch's watchdog (TORCH_NCCL_ASYNC_ERROR_HANDLING, on by default) ends them when NCCL reports the
+    lost connection, or else at the time limit. (NCCL's documentation says so; it was not tried.)
 
     Args:
         device: "auto" (CUDA if there is a GPU, else the CPU), "cpu" or "cuda".
+        explain: prints a sentence for an exception that ends one of several processes, and returns the exit code. It
+            raises the exception again if it has no sentence. Without several processes, the caller gets exceptions.
 
     Raises:
         InputError: if the environment holds nonsense; in one process, if CUDA was asked for and there is none, or if
@@ -141,16 +170,36 @@ def start_processes(device: str = "auto") -> Iterator[Processes]:
     # model imports it. If the group existed by then, it would never be released, with its threads (see _leave).
     importlib.import_module("torch.distributed.nn.functional")
     # Gradients on GPUs go through NCCL. The few numbers that the CPU needs every step (label counts, a request to stop)
-    # go through gloo: no process synchronises to learn them. Preparing a corpus can take hours, while the other
-    # processes wait.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=timedelta(hours=12))
+    # go through gloo: no process synchronises to learn them.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=LONGEST_EXCHANGE)
     try:
         yield Processes(rank, count, chosen)
     except BaseException as error:
-        traceback.clear_frames(error.__traceback__)  # they hold the wrapped model, which holds the group
-        raise
-    finally:
-        _leave()
+        _end_at_once(error, explain)
+    _leave()
+
+
+def lost_process(error: BaseException) -> str | None:
+    """What gloo or NCCL says, if an exchange failed because another process ended or hangs; else None."""
+    message = str(error)
+    if not isinstance(error, dist.DistError) and not ("gloo" in message and isinstance(error, RuntimeError)):
+        return None
+    return message.rpartition(".cc:")[2].partition("] ")[2].partition(". ")[0] or message.partition("\n")[0]
+
+
+def _end_at_once(error: BaseException, explain: Callable[[BaseException], int]) -> NoReturn:
+    """Ends this process. Blocks that remove temporary files have been left by now. Workers end with their parent."""
+    try:
+        code = explain(error)
+    except SystemExit as ending:
+        code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            stream.flush()
+    os._exit(code)
 
 
 def _leave() -> None:

@@ -24,6 +24,8 @@ from bert.training.schedule import Schedule
 from bert.training.sharding import is_sharded, whole
 from bert.training.totals import RunningTotals
 
+NOT_FINITE = "the loss is not finite"  # a reason to stop, which the check then explains
+
 
 class Update(Protocol):
     """What the loop needs of an update."""
@@ -48,8 +50,8 @@ def training_step(
         totals: to which the losses are added.
 
     Returns:
-        (), finite if the update's loss and gradients are (in fp16: if its loss is). It stays on the device, so that
-        nothing synchronises.
+        (2,) this process's part of the loss, and the norm of all gradients (in fp16 0). They stay on the device, so
+        that nothing synchronises.
     """
     processes, scaler, optimizer = run.processes, run.scaler, run.optimizer
     total = torch.zeros((), device=processes.device)
@@ -72,7 +74,7 @@ def training_step(
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
     # In fp16 a gradient overflows now and then. The scaler skips such an update, and that is no failure.
-    return total if scaler.is_enabled() else total + gradient_norm
+    return torch.stack([total, torch.zeros_like(total) if scaler.is_enabled() else gradient_norm])
 
 
 def train(
@@ -94,7 +96,8 @@ def train(
         Why it ended: "finished", "out of time", "interrupted", or what ``evaluate`` returned.
 
     Raises:
-        InputError: if the loss is not a finite number. Earlier checkpoints are kept.
+        InputError: in one process, if the loss is not a finite number in any. Earlier checkpoints are kept.
+        SystemExit: in the others then, with exit code 2.
     """
     processes, progress = run.processes, run.progress
     run.model.train()
@@ -113,7 +116,8 @@ def train(
             if progress.step >= schedule.max_steps:
                 break
             out_of_time = schedule.max_seconds is not None and time.perf_counter() - started > schedule.max_seconds
-            agreed = _agree(run, update, {"interrupted": stop_requested(), "out of time": out_of_time})
+            requests = {NOT_FINITE: finite_loss.failed, "interrupted": stop_requested(), "out of time": out_of_time}
+            agreed = _agree(run, update, requests)
             if agreed.stop_reason:
                 ended = agreed.stop_reason
                 break
@@ -122,7 +126,7 @@ def train(
             for group in run.optimizer.param_groups:
                 group["lr"] = learning_rate * group.get("learning_rate_factor", 1.0)
             loss = training_step(run, update.micro_batches, agreed.counts, totals, schedule.max_gradient_norm)
-            finite_loss.check()  # of the update before: meanwhile a GPU works on this one
+            finite_loss.read()  # of the update before: meanwhile a GPU works on this one
             progress.step += 1
             progress.tokens += agreed.tokens
             progress.position = update.position
@@ -136,12 +140,12 @@ def train(
                 note_time()
                 speed = {"tokens_per_second": tokens / seconds, "waiting_for_data": wait.seconds / seconds}
                 report(means | {"learning_rate": learning_rate} | speed)
-                check_scale(run.scaler, progress.step)
+                processes.on_all(lambda: check_scale(run.scaler, progress.step))
                 totals, tokens, wait.seconds, reported = RunningTotals(), 0, 0.0, time.perf_counter()
             evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
             checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
             if evaluation_due or checkpoint_due:
-                finite_loss.check()
+                finite_loss.check(processes)
                 progress.unreported = totals.totals(processes)
                 note_time()
                 paused = time.perf_counter()
@@ -153,7 +157,7 @@ def train(
                 if stop_reason is not None:
                     ended = stop_reason
                     break
-        finite_loss.check()
+        finite_loss.check(processes)
         progress.unreported = totals.totals(processes)
         note_time()
         checkpoint()

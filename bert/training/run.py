@@ -24,6 +24,7 @@ from bert.heads.batch import Batch
 from bert.heads.loss import Loss
 from bert.training.compilation import compiled_parts, eager
 from bert.training.distributed import Processes
+from bert.training.dropout_check import check_dropout
 from bert.training.optimizer import make_optimizer
 from bert.training.precision import Precision, choose_precision
 from bert.training.progress import Progress
@@ -88,6 +89,9 @@ class Run:
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:
         """Inside the block the model is compiled and recomputed, if the settings say so."""
+        if self.processes.device.type == "cuda":
+            config = self.trainable.config
+            check_dropout(config, self.precision, self.processes, self.compiles, self.recomputes, self.log)
         with contextlib.ExitStack() as stack:
             if self.compiles:
                 stack.enter_context(compiled_parts(self.model))

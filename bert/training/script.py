@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from bert.files.shortage import shortage
 from bert.files.terminal import orderly, print_error, print_line, printing_failed, silence_stdout
 from bert.files.whole import is_disk_full, lock_directory, sweep
 from bert.training.allocation import keep_freed_memory
-from bert.training.distributed import Processes, start_processes
+from bert.training.distributed import Processes, lost_process, start_processes
 from bert.training.settings import WRITTEN, Settings
 
 Log = Callable[..., None]  # takes the lines to print
@@ -26,44 +27,56 @@ def run_script(
 ) -> int:
     """Runs a script and returns its exit code: the result of ``do``, 2 for bad input, 130 when interrupted.
 
-    Bad input, interruptions, and too little of what the machine gives, are one sentence on stderr.
+    Bad input, interruptions, and too little of what the machine gives, are one sentence on stderr. If another process
+    of the run ends or hangs, the exit code is 1.
 
     Args:
         script: its file's name.
         command_line: its arguments; None: the arguments of this process.
         do: what the script does with its settings, in each of the processes.
     """
-
-    def fail(reason: object) -> int:
-        print_error(f"{script}: error: {reason}")
-        return 2
-
+    explain = partial(explain_failure, script)
     try:
         settings = read_settings(command_line)
     except InputError as error:
-        return fail(error) if speaks_for_this_machine() else 2
+        return explain(error) if speaks_for_this_machine() else 2
     try:
         keep_freed_memory()
-        with start_processes(settings.device) as processes:
+        with start_processes(settings.device, explain) as processes:
             return do(settings, processes)
-    except InputError as error:
+    except BaseException as error:
+        return explain(error)
+
+
+def explain_failure(script: str, error: BaseException) -> int:
+    """Prints a sentence for an error and returns the exit code. Raises the error again if it is a bug."""
+
+    def fail(reason: object, code: int = 2) -> int:
+        print_error(f"{script}: error: {reason}")
+        return code
+
+    if isinstance(error, InputError):
         return fail(error)
-    except torch.OutOfMemoryError:
+    if isinstance(error, KeyboardInterrupt):
+        print_error(f"{script}: interrupted; what was saved before is kept")
+        return 130
+    if isinstance(error, torch.OutOfMemoryError):
         return fail(
             "the GPU's memory is full; the last checkpoint is kept. Use a larger --accumulate, --recompute, or a "
             "smaller --batch-size or --max-length"
         )
-    except Exception as error:
-        if isinstance(error, OSError) and is_disk_full(error):
-            silence_stdout()
-            return fail(printing_failed(error))
-        reason = shortage(error)
-        if reason is None:
-            raise
+    if reason := lost_process(error):
+        return fail(
+            f"another process of this run ended or hangs ({reason}): its own message says why; --resume goes on from "
+            f"the last checkpoint",
+            code=1,
+        )
+    if isinstance(error, OSError) and is_disk_full(error):
+        silence_stdout()
+        return fail(printing_failed(error))
+    if isinstance(error, Exception) and (reason := shortage(error)):
         return fail(reason)
-    except KeyboardInterrupt:
-        print_error(f"{script}: interrupted; what was saved before is kept")
-        return 130
+    raise error
 
 
 def make_log(processes: Processes) -> Log:

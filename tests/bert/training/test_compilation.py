@@ -4,12 +4,16 @@ import re
 
 import pytest
 import torch
+from torch import nn
 from torch._dynamo.testing import CompileCounter
+from torch._inductor import config as inductor
 
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.fast import attention, packed_dropout
 from bert.heads.batch import Batch, sequences_of
 from bert.heads.pretraining import BertForPreTraining
+from bert.model.encoder import EncoderLayer
 from bert.training import compilation
 from bert.training.compilation import compiled_parts, eager
 
@@ -72,6 +76,36 @@ def test_a_gpus_kernel_is_told_one_of_a_few_bounds(longest, bound):
     rounded = compilation._rounded_up(sequences)
     assert rounded.longest == bound
     assert rounded.boundaries is sequences.boundaries
+
+
+class OnGpu(torch.Tensor):
+    """A tensor that says that it is on a GPU."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize(("is_packed", "works", "dropout", "bound"), [
+    (True, True, 0.1, 4), (True, False, 0.1, 3), (True, False, 0.0, 4), (False, True, 0.1, 3),
+])  # fmt: skip
+def test_attention_on_a_padded_batch_is_given_its_padding(monkeypatch, is_packed, works, dropout, bound):
+    monkeypatch.setattr(attention, "has_varlen_kernel", lambda query: is_packed)
+    monkeypatch.setattr(packed_dropout, "_works", works)
+    layer, sequences = EncoderLayer(CONFIG.replace(attention_probs_dropout_prob=dropout)), sequences_of([3, 1])
+    states = torch.zeros(4, 64)
+    _, _, from_sequences, to_sequences = compilation._prepare(layer, (states, states, sequences, sequences))
+    assert from_sequences.longest == to_sequences.longest == bound
+    assert ("padding" in vars(from_sequences)) == (bound == 3)
+
+
+def test_on_a_gpu_a_model_with_dropout_draws_its_masks_as_without_the_compiler():
+    for dropout, on_gpu in ((0.1, True), (0.1, False), (0.0, True)):
+        model = BertForPreTraining(CONFIG.replace(hidden_dropout_prob=dropout))
+        if on_gpu:
+            model.bert.embeddings.layer_norm.weight = nn.Parameter(torch.ones(64).as_subclass(OnGpu))
+        options = compilation.random_options(model)
+        assert options == ({"align_random_eager": True} if dropout and on_gpu else None)
+        torch.compile(model.forward, options=options)  # which knows the option
+    assert not inductor.align_random_eager
 
 
 def test_too_many_graphs_are_said_in_a_sentence(graphs, monkeypatch):

@@ -2,9 +2,6 @@
 
 import re
 import signal
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,14 +10,12 @@ import torch
 
 from bert.errors import InputError
 from bert.training.distributed import Processes, start_processes
+from tests.processes import ends_of, start
 
-ROOT = Path(__file__).parents[3]
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 PROGRAM = """
-import contextlib
 import os
-import sys
 import torch
 from bert.errors import InputError
 from bert.training.distributed import start_processes
@@ -37,7 +32,8 @@ def work(processes):
     assert processes.sum(values).tolist() == [3, 20]
     assert values.tolist() == [1 + processes.rank, 10]
     assert processes.gather({"rank": processes.rank}) == [{"rank": 0}, {"rank": 1}]
-    assert processes.broadcast(lambda: f"made by {processes.rank}") == "made by 0"
+    for takes_hours in (False, True):
+        assert processes.broadcast(lambda: f"made by {processes.rank}", takes_hours) == "made by 0"
     assert processes.on_all(lambda: f"made by {processes.rank}") == f"made by {processes.rank}"
     for wrong, says in (((0, 1), 0), ((1,), 1)):  # where something is wrong, and which process says what
         try:
@@ -54,14 +50,10 @@ def work(processes):
     wrapped(torch.tensor([[float(1 + processes.rank)]])).backward()
     assert model.weight.grad.item() == 1.5
     assert processes.is_main_process == (processes.rank == 0)
-    if sys.argv[1] == "fails":
-        raise RuntimeError("on purpose")
 
 
-with contextlib.suppress(RuntimeError), start_processes("cpu") as processes:
+with start_processes("cpu") as processes:
     work(processes)
-    finished = True
-assert ("finished" in globals()) == (sys.argv[1] == "succeeds")
 tasks = "/proc/self/task"  # Linux alone has it
 threads = [open(f"{tasks}/{task}/comm").read() for task in os.listdir(tasks)] if os.path.isdir(tasks) else []
 assert not any("gloo" in name for name in threads), threads
@@ -86,28 +78,102 @@ with start_processes("cpu") as processes:
 """
 
 
-def start(program: str, argument: str, count: int) -> list[subprocess.Popen]:
-    """So many processes as a cluster's scheduler starts them: all that they know is in their environment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", program, argument],
-            env=environment | {"RANK": str(rank), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for rank in range(count)
-    ]  # fmt: skip
+# A script of two processes, of which one comes to grief in the middle of training.
+SCRIPT = """
+import multiprocessing
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+import torch
+from torch.distributed import distributed_c10d
+from bert.errors import InputError
+from bert.files.whole import atomic_file
+from bert.training import distributed
+from bert.training.script import run_script
+torch.set_num_threads(1)
+fault, directory = sys.argv[1].split()
 
 
-@pytest.mark.parametrize("ending", ["succeeds", "fails"])
-def test_two_processes_add_up_gather_and_share_and_leave_no_thread(ending):
-    for process in start(PROGRAM, ending, 2):
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output
+def train(settings, processes):
+    wrapped = processes.wrap(torch.nn.Linear(100, 100))
+    for step in range(1_000_000):
+        if step == 20 and processes.rank == 1:
+            print(time.monotonic(), flush=True)
+            come_to_grief()
+        wrapped(torch.ones(3, 100)).sum().backward()
+
+
+def come_to_grief():
+    if fault == "hangs":
+        time.sleep(1_000)
+    multiprocessing.get_context("spawn").Process(target=time.sleep, args=(1_000,)).start()
+    with atomic_file(Path(directory) / "half.txt") as file:
+        file.write(b"half")
+        raise InputError("bad input") if fault == "input" else ValueError("a bug")
+
+
+def prepare(settings, processes):
+    processes.gather(None)  # both have started
+    distributed_c10d._set_pg_timeout(timedelta(seconds=2), distributed_c10d.GroupMember.WORLD)
+    made = processes.broadcast(lambda: [time.sleep(5), "made"][1], takes_hours=fault == "preparation")
+    return 0 if made == "made" else 3
+
+
+if __name__ == "__main__":
+    if fault == "hangs":
+        distributed.LONGEST_EXCHANGE = timedelta(seconds=8)
+    do = prepare if fault in ("preparation", "exchange") else train
+    sys.exit(run_script("a.py", [], lambda line: SimpleNamespace(device="cpu"), do))
+"""
+
+
+def test_two_processes_add_up_gather_and_share_and_leave_no_thread():
+    for code, output in ends_of(PROGRAM, "", 2):
+        assert code == 0, output
         assert output.strip().endswith("well")
+
+
+@pytest.mark.parametrize(("fault", "code", "says"), [("bug", 1, "ValueError: a bug"), ("input", 2, "error: bad input")])
+def test_an_exception_in_one_process_ends_all_at_once_and_leaves_nothing(tmp_path, fault, code, says):
+    (code_of_first, first), (its_code, its) = ends_of(script(tmp_path), f"{fault} {tmp_path}", 2)
+    seconds = time.monotonic() - float(its.splitlines()[0])
+    assert (its_code, its.count(says)) == (code, 1)
+    assert ("Traceback" in its) == (fault == "bug")
+    assert code_of_first == 1
+    assert re.fullmatch(r"a.py: error: another process of this run ended .*Connection (closed|reset).*\n", first)
+    assert seconds < 60  # and not half an hour
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
+
+
+def test_if_a_process_hangs_the_others_end_after_the_limit(tmp_path):
+    waiting, hanging = running = start(script(tmp_path), f"hangs {tmp_path}", 2)
+    try:
+        hung = float(hanging.stdout.readline())
+        output, _ = waiting.communicate(timeout=60)
+        assert waiting.returncode == 1
+        assert re.fullmatch("a.py: error: another process of this run ended or hangs .Timed out.*\n", output)
+        assert 7 < time.monotonic() - hung < 60
+        assert hanging.poll() is None
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+def test_a_preparation_alone_may_take_longer_than_the_limit(tmp_path):
+    assert ends_of(script(tmp_path), f"preparation {tmp_path}", 2) == [(0, ""), (0, "")]
+    (_, _), (code, said) = ends_of(script(tmp_path), f"exchange {tmp_path}", 2)
+    assert code == 1
+    assert "Timed out" in said
+
+
+def script(directory: Path) -> str:
+    """A program that runs SCRIPT from a file, which worker processes can import."""
+    path = directory / "script.py"
+    path.write_text(SCRIPT, encoding="utf-8")
+    return f"import runpy; runpy.run_path({str(path)!r}, run_name='__main__')"
 
 
 def test_the_death_of_a_process_ends_the_others_without_torchrun_too():

@@ -1,0 +1,38 @@
+"""Starts several processes of a program, as a cluster's scheduler would, and waits for their ends."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def start(program: str, argument: str, count: int) -> list[subprocess.Popen]:
+    """So many processes of a program. All that they know is in their environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", program, argument], env=environment | {"RANK": str(rank)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for rank in range(count)
+    ]  # fmt: skip
+
+
+def ends_of(program: str, argument: str, count: int) -> list[tuple[int, str]]:
+    """The exit codes and the outputs of the processes."""
+    running = start(program, argument, count)
+    try:
+        outputs = [process.communicate(timeout=120)[0] for process in running]
+        return [(process.returncode, output) for process, output in zip(running, outputs)]
+    finally:
+        for process in running:
+            process.kill()
