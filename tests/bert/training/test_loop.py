@@ -302,3 +302,58 @@ def test_evaluation_is_the_mean_over_labels_with_dropout_off_and_disturbs_nothin
     loss = model.losses(batch_of(*both))["task"]
     assert means["task_loss"] == pytest.approx(loss.sum.item() / 9)
     assert means["task_accuracy"] == pytest.approx(loss.correct.item() / 9)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_updates_and_evaluations_compute_products_in_the_precision_of_the_run(name, dtype):
+    model, precision, seen = Classifier(), choose_precision(name, CPU), []
+    model.layers[-1].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    trained = replace(run_of(model), precision=precision)
+    totals = RunningTotals()
+    training_step(trained, [make_batch(3), make_batch(4)], {"task": 7}, totals, 1.0)
+    mean_losses(model, [make_batch(5)], precision, ALONE)
+    assert seen == [dtype] * 3
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_what_was_not_reported_before_a_stop_is_in_the_first_report_after_it():
+    model = Classifier()
+    progress = Progress(position=0, unreported={"task": [100.0, 40.0, 10.0]})
+    schedule = Schedule(1, learning_rate=0.0, warmup_steps=1, report_every=1, eval_every=9, checkpoint_every=9)
+    with torch.no_grad():
+        loss = model.losses(make_batch(4, seed=0))["task"]
+    happened, _, _ = run(model, progress, schedule)
+    assert happened[0][2]["task_loss"] == pytest.approx((100 + loss.sum.item()) / 44, rel=1e-5)
+    assert happened[0][2]["task_accuracy"] == pytest.approx((10 + loss.correct.item()) / 44)
+    assert progress.unreported == {}
+
+
+def test_what_is_not_reported_yet_is_kept_for_the_run_that_goes_on():
+    model, progress = Classifier(), Progress(position=0)
+    schedule = replace(SCHEDULE, report_every=4, max_steps=7)
+    seen = []
+    trained = run_of(model, progress=progress)
+    train(
+        trained, Updates(0), schedule, lambda means: None, lambda: None,
+        lambda: seen.append((progress.step, progress.unreported.get("task", [0, 0])[1])),
+    )  # fmt: skip
+    assert seen == [(2, 4 + 5), (4, 0), (6, 5 + 6), (7, 0)]  # labels of updates 0, 1, ... : 4, 5, 6, 4, 5, 6, 4
+
+
+def test_tokens_are_counted_over_all_micro_batches_and_the_counter_goes_on():
+    progress = Progress(position=0, tokens=1000)
+    updates = [SimpleNamespace(micro_batches=[make_batch(4), make_batch(3)], position=n, examples="") for n in range(3)]
+    schedule = replace(SCHEDULE, max_steps=2)
+    train(run_of(Classifier(), progress=progress), updates, schedule, lambda means: None, lambda: None, lambda: None)
+    assert progress.tokens == 1000 + 2 * 7
+
+
+def test_in_fp16_gradients_are_clipped_as_they_are_without_the_scale():
+    torch.manual_seed(1)
+    model = Classifier()
+    before = [parameter.clone() for parameter in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scaled = run_of(model, optimizer, scaler=torch.amp.GradScaler("cpu", init_scale=1024.0))
+    training_step(scaled, [make_batch(9)], {"task": 9}, RunningTotals(), 0.01)
+    moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
+    assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
