@@ -37,8 +37,8 @@ PUBLISHED = {
     "mnli": (
         "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\t"
         "sentence2_parse\tsentence1\tsentence2\tlabel1\tgold_label\n"
-        "0\t31193\t31193n\tgovernment\t(a)\t(b)\t(c)\t(d)\tIt has two dimensions.\tProduct matters.\tneutral\tentailment",
-        ("It has two dimensions.", "Product matters.", "entailment"),
+        "0\t31193\t31193n\tgovernment\t(a)\t(b)\t(c)\t(d)\tIt has two dimensions.\tPrice matters.\tneutral\tentailment",
+        ("It has two dimensions.", "Price matters.", "entailment"),
     ),
 }
 
