@@ -27,6 +27,7 @@ from tests.bert.tasks.tagging.test_task import LABELS as TAGS
 from tests.bert.tasks.tagging.test_task import sentences
 from tests.bert.training.test_loop import run_of
 from tests.conftest import make_documents
+from tests.recorded import draw_alike
 
 UPDATES, BATCH_SIZE, PEAK = 60, 8, 5e-3
 
@@ -96,77 +97,79 @@ def numbers_of(kind: str) -> dict[str, float]:
 
 RECORDED: dict[str, dict[str, float]] = {
     "single-label": {
-        "training_loss": 0.77666,
-        "dev_classification_loss": 0.73136,
-        "dev_classification_accuracy": 0.50000,
-        "accuracy": 0.50000,
-        "macro_f1": 0.33333,
-        "weighted_f1": 0.33333,
-        "matthews": 0.00000,
-        "f1": 0.00000,
+        "training_loss": 0.73002,
+        "dev_classification_loss": 0.72593,
+        "dev_classification_accuracy": 0.63333,
+        "accuracy": 0.63333,
+        "macro_f1": 0.62963,
+        "weighted_f1": 0.62963,
+        "matthews": 0.27217,
+        "f1": 0.59259,
     },
     "multi-label": {
-        "training_loss": 0.56071,
-        "dev_classification_loss": 0.84356,
-        "dev_classification_accuracy": 0.80000,
-        "accuracy": 0.53333,
-        "micro_f1": 0.57143,
-        "macro_f1": 0.47359,
-        "weighted_f1": 0.58312,
+        "training_loss": 0.66643,
+        "dev_classification_loss": 1.13774,
+        "dev_classification_accuracy": 0.71111,
+        "accuracy": 0.33333,
+        "micro_f1": 0.27778,
+        "macro_f1": 0.18889,
+        "weighted_f1": 0.25556,
     },
     "regression": {
-        "training_loss": 0.32438,
-        "dev_regression_loss": 0.14491,
-        "pearson": -0.50398,
-        "spearman": -0.41002,
-        "mean_squared_error": 0.14491,
+        "training_loss": 0.31070,
+        "dev_regression_loss": 0.13087,
+        "pearson": 0.00503,
+        "spearman": 0.02003,
+        "mean_squared_error": 0.13087,
     },
     "tagging": {
-        "training_loss": 0.29330,
-        "dev_tagging_loss": 0.10057,
-        "dev_tagging_accuracy": 0.97923,
-        "f1": 0.66667,
+        "training_loss": 0.13198,
+        "dev_tagging_loss": 0.00382,
+        "dev_tagging_accuracy": 1.00000,
+        "f1": 1.00000,
         "precision": 1.00000,
-        "recall": 0.50000,
-        "accuracy": 0.97923,
+        "recall": 1.00000,
+        "accuracy": 1.00000,
     },
     "spans": {
-        "training_loss": 0.60132,
-        "dev_span_loss": 0.69005,
-        "dev_span_accuracy": 0.86486,
-        "f1": 0.83333,
-        "exact_match": 0.83333,
+        "training_loss": 0.33529,
+        "dev_span_loss": 0.11331,
+        "dev_span_accuracy": 0.97297,
+        "f1": 1.00000,
+        "exact_match": 1.00000,
     },
     "relations": {
-        "training_loss": 1.00732,
-        "dev_relation_loss": 0.17316,
-        "dev_relation_accuracy": 0.93103,
-        "macro_f1": 0.92308,
-        "accuracy": 0.93103,
+        "training_loss": 1.16184,
+        "dev_relation_loss": 0.79151,
+        "dev_relation_accuracy": 0.82759,
+        "macro_f1": 0.78049,
+        "accuracy": 0.82759,
     },
     "choices": {
-        "training_loss": 0.68529,
-        "dev_choice_loss": 0.11736,
-        "dev_choice_accuracy": 0.95652,
-        "accuracy": 0.95652,
+        "training_loss": 0.76157,
+        "dev_choice_loss": 0.25680,
+        "dev_choice_accuracy": 0.86957,
+        "accuracy": 0.86957,
     },
     "summary": {
-        "training_loss": 0.59101,
-        "dev_sentence_loss": 0.50576,
-        "dev_sentence_accuracy": 0.77181,
-        "rouge1": 0.64036,
-        "rouge2": 0.55928,
+        "training_loss": 0.58743,
+        "dev_sentence_loss": 0.47397,
+        "dev_sentence_accuracy": 0.80537,
+        "rouge1": 0.67379,
+        "rouge2": 0.60208,
     },
 }
 
 
 @pytest.mark.parametrize("kind", TASKS)
-def test_a_few_updates_give_the_recorded_numbers(kind):
+def test_a_few_updates_give_the_recorded_numbers(kind, monkeypatch):
+    draw_alike(monkeypatch)
     found = numbers_of(kind)
     assert {name: found[name] for name in RECORDED[kind]} == pytest.approx(RECORDED[kind], rel=2e-3, abs=2e-3)
 
 
 if __name__ == "__main__":
+    draw_alike(pytest.MonkeyPatch())
     for kind in TASKS:
         print(f'    "{kind}": {{')
         for name, value in numbers_of(kind).items():
