@@ -1,5 +1,6 @@
 """Settings and a corpus that all tests share."""
 
+import os
 import random
 
 import pytest
@@ -8,6 +9,10 @@ from safetensors.torch import load_file
 
 # Tiny tensors on contended cores are hundreds of times slower with more threads than one.
 torch.set_num_threads(1)
+
+# A test is one process unless it starts several, also on a cluster whose scheduler sets these.
+for _name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+    os.environ.pop(_name, None)
 
 WORDS = (
     "the a one every small old bright river stone bird ship garden king teacher winter letter road song moves sings "

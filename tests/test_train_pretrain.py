@@ -507,13 +507,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(co
     assert all(weight.isfinite().all() for weight in weights(run).values())
 
 
-def test_base_and_large_have_the_papers_recipe_and_tiny_departs_where_it_says():
+def test_base_and_large_have_the_papers_recipe_and_tiny_departs_where_it_says(tmp_path):
     paper = {"batch_size": 256, "learning_rate": 1e-4, "max_steps": 1_000_000, "dropout": 0.1}
     for size in ("base", "large"):
-        recipe = vars(train_pretrain.read_settings(["--size", size, "--output", "nowhere"]))
+        recipe = vars(train_pretrain.read_settings(["--size", size, "--output", str(tmp_path / "run")]))
         assert recipe | paper == recipe
         assert (recipe["initializer_range"], recipe["sinusoidal_start"]) == (0.02, False)
-    tiny = train_pretrain.read_settings(["--output", "nowhere"])
+    tiny = train_pretrain.read_settings(["--output", str(tmp_path / "run")])
     assert (tiny.size, tiny.dropout, tiny.initializer_range, tiny.sinusoidal_start) == ("tiny", 0.0, 0.05, True)
 
 

@@ -37,8 +37,14 @@ def test_the_reason_is_what_becomes_of_long_texts():
         check_flags({"long_texts"}, KINDS["tagging"])
 
 
+@pytest.fixture(autouse=True)
+def in_an_empty_directory(tmp_path, monkeypatch):
+    """So that no run has the name of a new one."""
+    monkeypatch.chdir(tmp_path)
+
+
 def settings_of(*flags):
-    return read_settings([*flags, "--output", "no-such-run"])
+    return read_settings([*flags, "--output", "run"])
 
 
 def test_without_flags_about_training_it_is_the_papers_recipe():

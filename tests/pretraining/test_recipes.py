@@ -25,8 +25,14 @@ DEPARTURES = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def in_an_empty_directory(tmp_path, monkeypatch):
+    """So that no run has the name of a new one."""
+    monkeypatch.chdir(tmp_path)
+
+
 def settings_of(*flags) -> PretrainingSettings:
-    return read_settings([*map(str, flags), "--output", "no-such-run"])
+    return read_settings([*map(str, flags), "--output", "run"])
 
 
 @pytest.mark.parametrize("size", DEPARTURES)

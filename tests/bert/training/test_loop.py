@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -200,21 +199,45 @@ def test_a_report_holds_the_means_since_the_one_before():
     assert happened[0][2]["task_accuracy"] == pytest.approx((labels == 0).float().mean().item())
 
 
-def test_a_report_says_how_long_the_data_was_waited_for():
-    def slow():
-        for update in Updates(0, None):
-            time.sleep(0.05)
-            yield update
+class Clock:
+    """Stands still unless somebody lets time pass."""
 
-    shares = []
-    for updates in (slow(), Updates(0, None)):
-        means = []
-        train(run_of(Classifier()), updates, SCHEDULE, means.append, lambda: None, lambda: None)
-        shares.append([each["waiting_for_data"] for each in means])
-    assert len(shares[0]) == len(shares[1]) == 3
-    assert min(shares[0]) > 0.5
-    assert max(shares[0]) <= 1
-    assert min(shares[1]) < 0.5
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr("bert.training.loop.time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def let_pass(self, seconds):
+        self.now += seconds
+
+
+class Slow(Classifier):
+    """Takes two seconds for a batch."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def losses(self, batch):
+        self.clock.let_pass(2)
+        return super().losses(batch)
+
+
+def slowly(clock, seconds):
+    for update in Updates(0):
+        clock.let_pass(seconds)
+        yield update
+
+
+def test_a_report_says_how_fast_it_went_and_how_long_the_data_was_waited_for(monkeypatch):
+    for seconds in (6, 0):
+        clock, means = Clock(monkeypatch), []
+        trained = run_of(Slow(clock))
+        pause = lambda: clock.let_pass(1000)  # noqa: E731 (evaluations and checkpoints are no training)
+        train(trained, slowly(clock, seconds), SCHEDULE, means.append, pause, pause)
+        assert [each["waiting_for_data"] for each in means] == pytest.approx([seconds / (seconds + 2)] * 3)
+        rows = (4 + 5, 6 + 4, 5 + 6)  # of two updates each; a row is a token
+        expected = [each / (2 * (seconds + 2)) for each in rows]
+        assert [each["tokens_per_second"] for each in means] == pytest.approx(expected)
 
 
 def test_the_learning_rate_follows_the_schedule():
@@ -245,11 +268,18 @@ def test_a_request_to_stop_is_granted_after_the_update_and_saved(number):
     assert signal.getsignal(number) is before
 
 
-def test_the_time_limit_ends_a_run_with_a_checkpoint():
-    schedule = Schedule(10**9, 0.1, 2, report_every=10**9, eval_every=10**9, checkpoint_every=10**9, max_seconds=0.2)
-    happened, ended, _ = run(Classifier(), schedule=schedule)
+def test_the_time_limit_ends_a_run_with_a_checkpoint(monkeypatch):
+    clock, happened = Clock(monkeypatch), []
+    progress = Progress(position=0, seconds=500.0)  # of the sessions before, which do not count
+    schedule = Schedule(10**9, 0.1, 2, report_every=10**9, eval_every=10**9, checkpoint_every=10**9, max_seconds=25)
+    trained = run_of(Slow(clock), progress=progress)
+    ended = train(
+        trained, slowly(clock, 8), schedule, happened.append, lambda: None, lambda: happened.append("checkpoint")
+    )
     assert ended == "out of time"
-    assert [what for what, *_ in happened] == ["checkpoint"]
+    assert happened == ["checkpoint"]
+    assert progress.step == 2  # after 20 seconds; the third update comes after 28
+    assert progress.seconds == 528
 
 
 def test_a_run_in_two_sittings_is_bit_for_bit_the_run_in_one():

@@ -55,15 +55,16 @@ def update(run):
     run.progress.step += 1
 
 
-def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(monkeypatch, capfd):
+def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(monkeypatch, capfd, tmp_path):
     def do(settings, processes):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
     assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == 2
     assert "a.py: error: the output cannot be written (No space left on device)" in capfd.readouterr().err
+    missing = tmp_path / "missing"
     with pytest.raises(FileNotFoundError):
-        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: os.stat("/nowhere"))
+        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: os.stat(missing))
 
 
 def test_a_resumed_run_goes_on_as_the_one_that_was_saved_and_has_what_the_script_kept(tmp_path):
