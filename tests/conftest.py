@@ -19,6 +19,32 @@ WORDS = (
     "falls waits turns opens and under over before after near quickly slowly often never"
 ).split(" ")
 
+# Runs a script that waits for a signal after its first checkpoint. So it is interrupted there on any machine.
+_WAITING = """
+import os, runpy, signal, sys
+from bert.training.run import Run
+
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+signal.set_wakeup_fd(writing)  # a byte for each signal
+save = Run.save
+
+def save_and_wait(run, **own):
+    Run.save = save
+    save(run, **own)
+    os.read(reading, 1)
+
+Run.save = save_and_wait
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def waiting_for_a_signal(command: list[str]) -> list[str]:
+    """The command [python, script, arguments ...], to wait for a signal once the first training state is saved."""
+    python, *others = command
+    return [python, "-c", _WAITING, *others]
+
 
 def make_documents(count: int, seed: int = 0) -> list[list[str]]:
     """Documents of a few sentences each, of words that mean nothing together, the same ones each time."""

@@ -24,7 +24,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.state import newest_state
 from pretraining import planning
-from tests.conftest import make_documents, weights_of
+from tests.conftest import make_documents, waiting_for_a_signal, weights_of
 
 ROOT = Path(__file__).parent.parent
 SMALL_RUN = [
@@ -268,8 +268,7 @@ def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_who
     endless = [*SMALL_RUN, "--max-steps", 1_000_000, "--checkpoint-every", 5]
     line = command("--corpus", corpus, "--output", tmp_path / "run", *endless, processes=2)
     with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
-        deadline = time.monotonic() + 100
-        while not list(tmp_path.glob("run/training_state/step-*")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob("run/training_state/step-*")) and job.poll() is None:
             time.sleep(0.05)
         workers = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
         rank_of = {int(pid): re.search(rb"\0RANK=(\d)", Path(f"/proc/{pid}/environ").read_bytes()) for pid in workers}
@@ -289,14 +288,12 @@ def test_an_interrupted_run_goes_on_bit_for_bit(finished, tmp_path, number):
     expected, run = tmp_path / "whole", tmp_path / "interrupted"
     assert pretrain("--corpus", corpus, "--output", expected, *long_run) == 0
 
-    with subprocess.Popen(
-        command("--corpus", corpus, "--output", run, *long_run), env=environment(), stdout=subprocess.DEVNULL
-    ) as process:
-        deadline = time.monotonic() + 60
-        while not list(run.glob("training_state/step-*")) and time.monotonic() < deadline:
+    line = waiting_for_a_signal(command("--corpus", corpus, "--output", run, *long_run))
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
+        while not list(run.glob("training_state/step-*")) and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(number)
-        code = process.wait(60)
+        code = process.wait(120)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     step = newest_state(run / "training_state")[1]["progress"]["step"]
     assert 3 <= step < 40

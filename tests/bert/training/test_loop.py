@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -232,7 +233,7 @@ def test_a_report_says_how_fast_it_went_and_how_long_the_data_was_waited_for(mon
     for seconds in (6, 0):
         clock, means = Clock(monkeypatch), []
         trained = run_of(Slow(clock))
-        pause = lambda: clock.let_pass(1000)  # noqa: E731 (evaluations and checkpoints are no training)
+        pause = partial(clock.let_pass, 1000)  # evaluations and checkpoints are no training
         train(trained, slowly(clock, seconds), SCHEDULE, means.append, pause, pause)
         assert [each["waiting_for_data"] for each in means] == pytest.approx([seconds / (seconds + 2)] * 3)
         rows = (4 + 5, 6 + 4, 5 + 6)  # of two updates each; a row is a token
