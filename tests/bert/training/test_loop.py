@@ -388,3 +388,14 @@ def test_in_fp16_gradients_are_clipped_as_they_are_without_the_scale():
     training_step(scaled, [make_batch(9)], {"task": 9}, RunningTotals(), 0.01)
     moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
     assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_the_schedule_says_how_far_gradients_are_clipped():
+    for most in (0.01, 0.002):
+        torch.manual_seed(1)
+        model = Classifier()
+        before = [parameter.clone() for parameter in model.parameters()]
+        schedule = replace(SCHEDULE, max_steps=1, warmup_steps=0, learning_rate=1.0, max_gradient_norm=most)
+        run(model, schedule=schedule, optimizer=torch.optim.SGD(model.parameters(), lr=1.0))
+        moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
+        assert moved.norm().item() == pytest.approx(most, rel=1e-3)

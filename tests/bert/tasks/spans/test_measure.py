@@ -2,7 +2,10 @@
 
 import pytest
 
-from bert.tasks.spans.measure import exact_match, f1, normalized
+from bert.tasks.options import Options
+from bert.tasks.spans.measure import exact_match, f1, measure_answers, normalized
+from bert.tasks.spans.predict import Answer
+from bert.tasks.spans.read import Question
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,28 @@ def test_where_there_is_no_answer_none_is_right():
     assert exact_match("x", []) == f1("x", []) == 0
     assert exact_match("", ["x"]) == f1("", ["x"]) == 0
     assert f1("the", []) == 1  # nothing is left of it
+
+
+def test_a_set_is_measured_by_the_means_and_shows_the_most_confident_of_the_wholly_wrong_answers():
+    context = "the cat sat on the old mat"
+    questions = [
+        Question(0, "right", "q0", context, (("cat", 4),)),
+        Question(0, "half", "q1", context, (("old mat", 19),)),
+        Question(0, "wrong", "q2", context, (("mat", 23),)),
+        Question(0, "surely wrong", "q3", context, (("sat", 8),)),
+        Question(0, "none", "q4", context, ()),
+    ]
+    spans = [(4, 7), (19, 22), (4, 7), (4, 7), (4, 7)]
+    scores = [(5.0, 1.0), (5.0, 1.0), (3.0, 1.0), (9.0, 1.0), (1.0, 5.0)]  # of the answer, and of none
+    answers = [Answer(*span, *score) for span, score in zip(spans, scores)]
+    found = measure_answers(questions, answers, (), Options(16, null_threshold=0.0), True)
+    assert found.metrics == pytest.approx({"f1": (1 + 2 / 3 + 0 + 0 + 1) / 5, "exact_match": 2 / 5})
+    assert [row[:3] for row in found.rows] == [
+        ["right", "cat", "cat"], ["half", "old mat", "old"], ["wrong", "mat", "cat"], ["surely wrong", "sat", "cat"],
+        ["none", "", ""],
+    ]  # fmt: skip
+    ((_, page),) = found.sections
+    assert "q0" not in page and "q1" not in page and "q4" not in page
+    assert page.index("q3") < page.index("q2")
+    without = measure_answers(questions, answers, (), Options(16), False)  # every question has an answer
+    assert without.metrics["exact_match"] == 1 / 5
