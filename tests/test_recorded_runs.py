@@ -25,7 +25,7 @@ PRETRAINING = [
 ]  # fmt: skip
 FINETUNING = [
     "--epochs", "3", "--batch-size", "8", "--max-length", "9", "--learning-rate", "2e-3", "--report-every", "6",
-    "--layer-decay", "0.8", "--reinitialize-layers", "1", "--dropout", "0.2", "--long-texts", "windows", *ON_CPU,
+    *ON_CPU,
 ]  # fmt: skip
 PAIRS = {
     "unigram_masked_lm_loss at 0": 3.367122,
@@ -66,6 +66,23 @@ FINE_TUNED = {
     "learning_rate at 36": 5.555556e-05,
     "heldout_classification_loss at 36": 0.7357074,
 }
+TAGGED = {
+    "tagging_loss at 6": 0.4460457,
+    "learning_rate at 6": 0.001722222,
+    "tagging_loss at 12": 0.211784,
+    "learning_rate at 12": 0.001388889,
+    "heldout_tagging_loss at 12": 0.2890444,
+    "tagging_loss at 18": 0.2425865,
+    "learning_rate at 18": 0.001055556,
+    "tagging_loss at 24": 0.1973669,
+    "learning_rate at 24": 0.0007222222,
+    "heldout_tagging_loss at 24": 0.2997883,
+    "tagging_loss at 30": 0.2159164,
+    "learning_rate at 30": 0.0003888889,
+    "tagging_loss at 36": 0.2241152,
+    "learning_rate at 36": 5.555556e-05,
+    "heldout_tagging_loss at 36": 0.292867,
+}
 
 
 def losses_of(run) -> dict[str, float]:
@@ -92,15 +109,35 @@ def test_pretraining_has_the_recorded_losses(flags, recorded, corpus, tmp_path, 
     assert_recorded(losses_of(tmp_path / "run"), recorded)
 
 
-def test_fine_tuning_has_the_recorded_losses(tmp_path, monkeypatch):
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    """An untrained one."""
     draw_alike(monkeypatch)
     torch.manual_seed(0)
     config = BertConfig(5 + len(WORDS), 24, 2, 2, 32, max_position_embeddings=40, initializer_range=0.2)
     tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
     save_checkpoint(tmp_path / "checkpoint", BertForPreTraining(config), tokenizer)
+    return tmp_path / "checkpoint"
+
+
+def is_wet(text):
+    return "river" in text or "ship" in text
+
+
+def test_fine_tuning_has_the_recorded_losses(checkpoint, tmp_path):
     texts = [sentence[:-1].lower() for document in make_documents(12) for sentence in document]
-    rows = [f"{text}\t{'wet' if 'river' in text or 'ship' in text else 'dry'}\n" for text in texts]
+    rows = [f"{text}\t{'wet' if is_wet(text) else 'dry'}\n" for text in texts]
     (tmp_path / "train.tsv").write_text("text\tlabel\n" + "".join(rows))
-    flags = ["--checkpoint", str(tmp_path / "checkpoint"), "--train", str(tmp_path / "train.tsv")]
-    assert train_finetune.main([*flags, *FINETUNING, "--output", str(tmp_path / "run")]) == 0
+    flags = ["--checkpoint", str(checkpoint), "--train", str(tmp_path / "train.tsv"), *FINETUNING]
+    flags += ["--layer-decay", "0.8", "--reinitialize-layers", "1", "--dropout", "0.2", "--long-texts", "windows"]
+    assert train_finetune.main([*flags, "--output", str(tmp_path / "run")]) == 0
     assert_recorded(losses_of(tmp_path / "run"), FINE_TUNED)
+
+
+def test_tagging_has_the_recorded_losses(checkpoint, tmp_path):
+    sentences = [sentence[:-1].lower().split() for document in make_documents(12) for sentence in document]
+    lines = ["".join(f"{word} {'B-WET' if is_wet(word) else 'O'}\n" for word in each) for each in sentences]
+    (tmp_path / "train.txt").write_text("\n".join(lines))
+    flags = ["--checkpoint", str(checkpoint), "--train", str(tmp_path / "train.txt"), "--problem", "tagging"]
+    assert train_finetune.main([*flags, *FINETUNING, "--output", str(tmp_path / "run")]) == 0
+    assert_recorded(losses_of(tmp_path / "run"), TAGGED)
