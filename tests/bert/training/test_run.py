@@ -174,3 +174,19 @@ def test_processes_start_with_the_same_weights_and_drop_out_others(tmp_path):
     assert drawn[0][1] != drawn[1][1]
     torch.manual_seed(0)
     assert torch.rand(3).tolist() not in [numbers for _, numbers in drawn]  # the weights' own
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_run_computes_as_its_settings_say(tmp_path, precision, dtype):
+    model = Model()
+    model.norm = nn.LayerNorm(1)
+    own = TrainingSettings(str(tmp_path), precision=precision, compile=precision == "bf16", learning_rate=0.25)
+    run = assemble(own, model, Together(0, 1, CPU), lambda sentence: None, {"labels": ["a"]})
+    with run.precision.autocast():
+        assert model.norm(model(torch.ones(2, 1))).dtype == dtype
+    assert run.metadata == {"precision": precision, "device": "cpu", "processes": 1}
+    assert (run.compiles, run.recomputes, run.scaler.is_enabled()) == (precision == "bf16", False, False)
+    assert assemble(TrainingSettings(str(tmp_path), recompute=True), Model(), Together(0, 1, CPU), print, {}).recomputes
+    assert {group["lr"] for group in run.optimizer.param_groups} == {0.25}
+    assert type(run.optimizer).__name__ == "BertAdamW"
+    assert run.identity == {"config": {"size": 1}, "labels": ["a"]}

@@ -178,6 +178,13 @@ def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_w
     assert abs(batches.updates_per_epoch - planned // 10) <= 0.2 * planned / 10
 
 
+def test_of_a_corpus_of_one_window_the_updates_of_an_epoch_are_counted_exactly(corpus, tokenizer):
+    for batch_size in (7, 16):
+        batches = PretrainingBatches(corpus, tokenizer, batch_size, 64, seed=6)
+        updates = take(batches, 2 * batches.updates_per_epoch)
+        assert sum(update.examples.epoch == 0 for update in updates) == batches.updates_per_epoch
+
+
 def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
     corpus = write_corpus([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
     batches = take(PretrainingBatches(corpus, tokenizer, 2, 64, seed=0, nsp=False), 30)
