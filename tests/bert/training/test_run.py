@@ -162,20 +162,6 @@ def test_a_damaged_state_is_one_sentence(tmp_path, damage):
         make_run(tmp_path).resume("its data")
 
 
-def test_processes_start_with_the_same_weights_and_drop_out_others(tmp_path):
-    drawn = []
-    for seed, rank in ((0, 0), (0, 1), (1, 0)):
-        torch.manual_seed(seed)
-        model = Model()
-        own = TrainingSettings(str(tmp_path), precision="fp32", seed=seed)
-        assemble(own, model, Together(rank, 2, CPU), lambda sentence: None, {})
-        drawn.append((model.weight.item(), torch.rand(3).tolist()))
-    assert drawn[0][0] == drawn[1][0] != drawn[2][0]
-    assert drawn[0][1] != drawn[1][1]
-    torch.manual_seed(0)
-    assert torch.rand(3).tolist() not in [numbers for _, numbers in drawn]  # the weights' own
-
-
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_a_run_computes_as_its_settings_say(tmp_path, precision, dtype):
     model = Model()
