@@ -10,10 +10,40 @@ from safetensors.torch import load_file
 # Tiny tensors on contended cores are hundreds of times slower with more threads than one.
 torch.set_num_threads(1)
 
+# A test is one process unless it starts several, also on a cluster whose scheduler sets these.
+for _name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+    os.environ.pop(_name, None)
+
 WORDS = (
     "the a one every small old bright river stone bird ship garden king teacher winter letter road song moves sings "
     "falls waits turns opens and under over before after near quickly slowly often never"
 ).split(" ")
+
+# Runs a script that waits for a signal after its first checkpoint. So it is interrupted there on any machine.
+_WAITING = """
+import os, runpy, signal, sys
+from bert.training.run import Run
+
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+signal.set_wakeup_fd(writing)  # a byte for each signal
+save = Run.save
+
+def save_and_wait(run, **own):
+    Run.save = save
+    save(run, **own)
+    os.read(reading, 1)
+
+Run.save = save_and_wait
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def waiting_for_a_signal(command: list[str]) -> list[str]:
+    """The command [python, script, arguments ...], to wait for a signal once the first training state is saved."""
+    python, *others = command
+    return [python, "-c", _WAITING, *others]
 
 
 def make_documents(count: int, seed: int = 0) -> list[list[str]]:

@@ -34,7 +34,7 @@ from bert.tasks.classification.task import ClassificationTask
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
 from bert.training.state import newest_state
-from tests.conftest import WORDS, weights_of
+from tests.conftest import WORDS, waiting_for_a_signal, weights_of
 
 ROOT = Path(__file__).parent.parent
 CONFIG = BertConfig(
@@ -517,13 +517,12 @@ def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
     long_run = [*SMALL_RUN, "--epochs", 6, "--accumulate", 2, "--checkpoint-every", 7, "--layer-decay", 0.9]
     expected, run = tmp_path / "whole", tmp_path / "interrupted"
     assert finetune(*given, "--output", expected, *long_run) == 0
-    line = command(*given, "--output", run, *long_run)
+    line = waiting_for_a_signal(command(*given, "--output", run, *long_run))
     with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while not list(run.glob("training_state/step-*")) and time.monotonic() < deadline:
+        while not list(run.glob("training_state/step-*")) and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        assert process.wait(60) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
     assert 7 <= newest_state(run / "training_state")[1]["progress"]["step"] < 120
     assert not (run / "report.json").exists()
     assert finetune("--output", run, "--resume") == 0

@@ -25,7 +25,7 @@ from bert.training.reporting import read_log
 from bert.training.state import newest_state
 from pretraining import planning
 from pretraining.settings import PretrainingSettings
-from tests.conftest import make_documents, weights_of
+from tests.conftest import make_documents, waiting_for_a_signal, weights_of
 
 ROOT = Path(__file__).parent.parent
 SMALL_RUN = [
@@ -279,8 +279,7 @@ def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_who
     endless = [*SMALL_RUN, "--max-steps", 1_000_000, "--checkpoint-every", 5]
     line = command("--corpus", corpus, "--output", tmp_path / "run", *endless, processes=2)
     with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
-        deadline = time.monotonic() + 100
-        while not list(tmp_path.glob("run/training_state/step-*")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob("run/training_state/step-*")) and job.poll() is None:
             time.sleep(0.05)
         workers = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
         rank_of = {int(pid): re.search(rb"\0RANK=(\d)", Path(f"/proc/{pid}/environ").read_bytes()) for pid in workers}
@@ -300,14 +299,12 @@ def test_an_interrupted_run_goes_on_bit_for_bit(finished, tmp_path, number):
     expected, run = tmp_path / "whole", tmp_path / "interrupted"
     assert pretrain("--corpus", corpus, "--output", expected, *long_run) == 0
 
-    with subprocess.Popen(
-        command("--corpus", corpus, "--output", run, *long_run), env=environment(), stdout=subprocess.DEVNULL
-    ) as process:
-        deadline = time.monotonic() + 60
-        while not list(run.glob("training_state/step-*")) and time.monotonic() < deadline:
+    line = waiting_for_a_signal(command("--corpus", corpus, "--output", run, *long_run))
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
+        while not list(run.glob("training_state/step-*")) and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(number)
-        code = process.wait(60)
+        code = process.wait(120)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     step = newest_state(run / "training_state")[1]["progress"]["step"]
     assert 3 <= step < 40
@@ -609,13 +606,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(co
     assert all(weight.isfinite().all() for weight in weights(run).values())
 
 
-def test_base_and_large_have_the_papers_recipe_and_tiny_departs_where_it_says():
+def test_base_and_large_have_the_papers_recipe_and_tiny_departs_where_it_says(tmp_path):
     paper = {"batch_size": 256, "learning_rate": 1e-4, "max_steps": 1_000_000, "dropout": 0.1}
     for size in ("base", "large"):
-        recipe = vars(train_pretrain.read_settings(["--size", size, "--output", "nowhere"]))
+        recipe = vars(train_pretrain.read_settings(["--size", size, "--output", str(tmp_path / "run")]))
         assert recipe | paper == recipe
         assert (recipe["initializer_range"], recipe["sinusoidal_start"]) == (0.02, False)
-    tiny = train_pretrain.read_settings(["--output", "nowhere"])
+    tiny = train_pretrain.read_settings(["--output", str(tmp_path / "run")])
     assert (tiny.size, tiny.dropout, tiny.initializer_range, tiny.sinusoidal_start) == ("tiny", 0.0, 0.05, True)
 
 

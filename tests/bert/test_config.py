@@ -49,3 +49,13 @@ def test_heads_must_share_the_width_evenly():
 def test_values_that_cannot_make_a_model_are_named(change):
     with pytest.raises(InputError, match=next(iter(change))):
         BertConfig(**change)
+
+
+def test_defaults_are_the_published_base_models():
+    """bert_config.json of google-research/bert's uncased_L-12_H-768_A-12, and layer_norm_eps of transformers."""
+    assert BertConfig().to_dict() == BertConfig().to_dict() | {
+        "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "intermediate_size": 3072, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+        "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512, "type_vocab_size": 2,
+        "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+    }  # fmt: skip

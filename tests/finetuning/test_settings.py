@@ -4,7 +4,7 @@ import pytest
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS
-from finetuning.settings import check_flags
+from finetuning.settings import check_flags, read_settings
 
 HEEDED_BY = {
     "class_weights": ("single-label", "multi-label"),
@@ -36,3 +36,51 @@ def test_a_flag_is_refused_where_the_kind_would_not_heed_it(flag, name):
 def test_the_reason_is_what_becomes_of_long_texts():
     with pytest.raises(InputError, match="texts too long go in windows"):
         check_flags({"long_texts"}, KINDS["tagging"])
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_directory(tmp_path, monkeypatch):
+    """So that no run has the name of a new one."""
+    monkeypatch.chdir(tmp_path)
+
+
+def settings_of(*flags):
+    return read_settings([*flags, "--output", "run"])
+
+
+def test_without_flags_about_training_it_is_the_papers_recipe():
+    """Devlin et al. 2018, A.3 and google-research/bert run_classifier.py: 32, 5e-5, 3 epochs, 128 tokens."""
+    recipe = settings_of("--train", "a.tsv")
+    assert (recipe.batch_size, recipe.learning_rate, recipe.epochs, recipe.max_steps) == (32, 5e-5, 3, None)
+    assert (recipe.max_length, recipe.long_texts, recipe.warmup_steps, recipe.dropout) == (128, "head", None, None)
+    assert (recipe.optimizer, recipe.precision, recipe.accumulate, recipe.seed) == ("bert-adamw", "auto", 1, 0)
+    assert (recipe.layer_decay, recipe.reinitialize_layers, recipe.seeds, recipe.early_stopping) == (1.0, 0, 1, None)
+    assert (recipe.compare, recipe.random_start, recipe.null_threshold, recipe.summary_sentences) == (
+        False,
+        False,
+        0,
+        3,
+    )
+    assert (recipe.eval_every, recipe.checkpoint_every, recipe.report_every) == (None, None, 50)
+
+
+def test_each_kind_has_the_input_length_of_its_source():
+    lengths = {"spans": 384, "summary": 512}  # run_squad.py; Liu 2019
+    for name in KINDS:
+        assert settings_of("--train", "a", "--problem", name).max_length == lengths.get(name, 128)
+    assert settings_of("--task", "squad", "--data", "a").max_length == 384
+    assert settings_of("--train", "a", "--problem", "spans", "--max-length", "200").max_length == 200
+
+
+def test_the_built_in_task_has_a_recipe_of_its_own():
+    recipe = settings_of()
+    assert (recipe.learning_rate, recipe.epochs, recipe.compare) == (3e-4, 4, True)
+    assert settings_of("--learning-rate", "0.1").learning_rate == 0.1
+
+
+def test_a_kind_selects_the_best_epoch_by_the_metric_that_its_literature_reports():
+    metrics = {name: kind.metrics[0] for name, kind in KINDS.items()}
+    assert metrics == metrics | {
+        "single-label": "accuracy", "multi-label": "micro_f1", "regression": "pearson", "tagging": "f1", "spans": "f1",
+        "relations": "macro_f1", "choices": "accuracy", "summary": "rouge1",
+    }  # fmt: skip

@@ -92,7 +92,8 @@ def test_blanks_are_filled_without_a_pooler_and_next_sentence_prediction(model, 
 
 
 @pytest.mark.parametrize("started_as, shown", [("bin/bert", "bert"), ("bert/__main__.py", "python -m bert")])
-def test_the_help_shows_the_name_that_the_command_was_started_with(monkeypatch, capsys, started_as, shown):
+def test_the_help_shows_the_name_that_the_command_was_started_with(monkeypatch, capsys, tmp_path, started_as, shown):
+    monkeypatch.chdir(tmp_path)  # where there is no such directory
     monkeypatch.setattr("sys.argv", [started_as])
     with pytest.raises(SystemExit):
         main(["tokenize", "--help"])

@@ -143,3 +143,28 @@ def test_compiled_and_in_sixteen_bits_it_is_computed_as_it_is_written():
         torch.testing.assert_close(loss.sum, cross_entropy(F.linear(*parameters), labels).sum, rtol=0, atol=0)
     assert loss.sum.dtype == torch.float32
     torch.testing.assert_close(loss.sum, expected.sum, rtol=0.02, atol=0)
+
+
+class OnGpu(torch.Tensor):
+    """A tensor that says that it is on a GPU."""
+
+    is_cuda = True
+
+
+def test_on_a_gpu_the_pieces_that_fill_the_vocabulary_up_are_impossible():
+    *parameters, labels = inputs()
+    expected = cross_entropy(F.linear(*parameters), labels)
+    seen = []
+    linear = F.linear
+
+    def see(*arguments):
+        seen.append(linear(*arguments))
+        return seen[-1]
+
+    states, table, bias = parameters
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(F, "linear", see)
+        loss = vocabulary_cross_entropy(states.as_subclass(OnGpu), table, bias, labels)
+    torch.testing.assert_close([loss.sum.item(), loss.correct.item()], [expected.sum.item(), expected.correct.item()])
+    assert loss.count == COUNT - 1
+    assert seen[0].shape == (COUNT, 64)  # a multiple of 64, since 23 is none

@@ -66,11 +66,18 @@ def test_each_yes_or_no_is_a_label():
     )
     assert math.isclose(loss.sum.item(), expected, rel_tol=1e-6)
     assert (loss.count, loss.correct) == (6, 5)
-    heavier = binary_cross_entropy(logits, labels, torch.tensor([1.0, 3.0, 1.0]))
-    extra = 2 * (math.log1p(math.exp(1.0)) + math.log1p(math.exp(-4.0)))
+    heavier = binary_cross_entropy(logits, labels, torch.tensor([2.0, 3.0, 1.0]))
+    extra = math.log1p(math.exp(-2.0))  # of the first class's yes; its no weighs as before
+    extra += 2 * (math.log1p(math.exp(1.0)) + math.log1p(math.exp(-4.0)))
     assert math.isclose(heavier.sum.item(), expected + extra, rel_tol=1e-6)
 
 
 def test_a_number_is_missed_by_the_square_of_the_distance():
     loss = squared_error(torch.tensor([1.0, 2.0, 5.0]), torch.tensor([1.0, 4.0, 4.0]))
     assert (loss.sum, loss.count, loss.correct) == (5.0, 3, None)
+
+
+def test_a_yes_is_guessed_if_it_is_more_probable_than_a_no():
+    logits = torch.tensor([0.01, -0.01, 0.3, -0.3])
+    assert binary_cross_entropy(logits, torch.tensor([1.0, 0.0, 0.0, 1.0])).correct == 2
+    assert binary_cross_entropy(logits, torch.tensor([1.0, 0.0, 1.0, 0.0])).correct == 4

@@ -60,3 +60,10 @@ def test_gradients_are_right():
     layer = EncoderLayer(CONFIG).double().eval()
     x = torch.randn(TOKENS, 6, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda states: run(layer, states), x)
+
+
+def test_dropout_drops_what_a_sublayer_adds_and_never_what_goes_past_it(monkeypatch):
+    monkeypatch.setattr("bert.model.dropout.dropout", lambda states, rate: torch.zeros_like(states))
+    layer, x = EncoderLayer(CONFIG).train(), torch.randn(TOKENS, 6)
+    torch.testing.assert_close(run(layer, x), layer.feed_forward_norm(layer.attention_norm(x)))
+    assert not run(layer.eval(), x).allclose(layer.feed_forward_norm(layer.attention_norm(x)))

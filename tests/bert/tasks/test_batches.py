@@ -59,6 +59,7 @@ def test_rows_of_a_batch_are_of_about_one_length_and_batches_come_in_random_orde
     assert sum(10 * lengths[batch].max() for batch in shuffled) > 1.5 * lengths.sum()
     longest = [lengths[batch].max() for batch in epoch]
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.2
+    assert abs(np.corrcoef(longest[:-1], longest[1:])[0, 1]) < 0.25  # nor do they go up within a bucket
 
 
 def test_rows_that_are_not_sorted_by_length_are_a_random_sample_in_each_batch():

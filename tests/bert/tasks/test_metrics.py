@@ -86,3 +86,12 @@ def test_equal_numbers_correlate_with_nothing():
 
 def test_a_confusion_matrix_has_a_row_per_true_label():
     assert confusion_matrix(TRUTH, PREDICTED, 4).tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_weighted_f1_of_several_labels_weighs_each_by_how_often_it_is_true():
+    truth = np.array([[1, 0], [1, 0], [1, 1], [0, 0]])
+    predicted = np.array([[1, 1], [1, 0], [0, 1], [0, 0]])
+    metrics = multi_label_metrics(truth, predicted)
+    f1 = [2 * 2 / (3 + 2), 2 * 1 / (1 + 2)]
+    assert metrics["weighted_f1"] == pytest.approx((3 * f1[0] + 1 * f1[1]) / 4)
+    assert metrics["macro_f1"] == pytest.approx(sum(f1) / 2)

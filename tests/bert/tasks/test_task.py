@@ -50,3 +50,16 @@ def test_the_mean_of_a_loss_is_over_its_labels():
     assert mean_of("tagging", *loss) == pytest.approx({"tagging_loss": math.log(2) / 2, "tagging_accuracy": 1.0})
     assert mean_of("regression", *Loss(6.0, 4, None)) == {"regression_loss": 1.5}
     assert all(math.isnan(value) for value in mean_of("tagging", *Loss(0.0, 0, 0)).values())
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_set_is_measured_in_the_precision_of_the_run(name, dtype):
+    model, seen = torch.nn.Linear(3, 2), []
+
+    def compute(share):
+        seen.append(model(torch.ones(1, 3)).dtype)
+        return share
+
+    in_shares(compute, [1, 2], model, choose_precision(name, CPU), Processes(0, 1, CPU))
+    assert seen == [dtype]
+    assert model(torch.ones(1, 3)).dtype == torch.float32  # not afterwards

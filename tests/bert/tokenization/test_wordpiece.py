@@ -106,12 +106,12 @@ def test_endless_words_and_words_that_never_come_again_take_bounded_time_and_mem
     tokenizer = WordPieceTokenizer(VOCABULARY)
     tokenizer._ids_of_chunk = Memo(tokenizer._ids_of_new_chunk, limit=1000, longest_key=100)
     tokenizer._ids_of_word = Memo(tokenizer.match_longest_first, limit=1000, longest_key=100)
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, whatever else the machine does
     tokenizer.encode("a" * 2_000_000)
     tokenizer.encode(".".join("ab" for _ in range(200_000)))
     tokenizer.encode(" ".join(f"a{number}" for number in range(50_000)))
     tokenizer.encode(" ".join("a" * 99 + str(number % 10) for number in range(2_000)))
-    assert time.perf_counter() - start < 10  # about 1 s; a quadratic way would take hours
+    assert time.process_time() - start < 60  # about 1 s; a quadratic way would take hours
     for memo in (tokenizer._ids_of_chunk, tokenizer._ids_of_word):
         assert len(memo) <= 1000 and max(map(len, memo)) <= 100
 

@@ -3,8 +3,8 @@
 import itertools
 import os
 import signal
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -200,21 +200,45 @@ def test_a_report_holds_the_means_since_the_one_before():
     assert happened[0][2]["task_accuracy"] == pytest.approx((labels == 0).float().mean().item())
 
 
-def test_a_report_says_how_long_the_data_was_waited_for():
-    def slow():
-        for update in Updates(0, None):
-            time.sleep(0.05)
-            yield update
+class Clock:
+    """Stands still unless somebody lets time pass."""
 
-    shares = []
-    for updates in (slow(), Updates(0, None)):
-        means = []
-        train(run_of(Classifier()), updates, SCHEDULE, means.append, lambda: None, lambda: None)
-        shares.append([each["waiting_for_data"] for each in means])
-    assert len(shares[0]) == len(shares[1]) == 3
-    assert min(shares[0]) > 0.5
-    assert max(shares[0]) <= 1
-    assert min(shares[1]) < 0.5
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr("bert.training.loop.time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def let_pass(self, seconds):
+        self.now += seconds
+
+
+class Slow(Classifier):
+    """Takes two seconds for a batch."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def losses(self, batch):
+        self.clock.let_pass(2)
+        return super().losses(batch)
+
+
+def slowly(clock, seconds):
+    for update in Updates(0):
+        clock.let_pass(seconds)
+        yield update
+
+
+def test_a_report_says_how_fast_it_went_and_how_long_the_data_was_waited_for(monkeypatch):
+    for seconds in (6, 0):
+        clock, means = Clock(monkeypatch), []
+        trained = run_of(Slow(clock))
+        pause = partial(clock.let_pass, 1000)  # evaluations and checkpoints are no training
+        train(trained, slowly(clock, seconds), SCHEDULE, means.append, pause, pause)
+        assert [each["waiting_for_data"] for each in means] == pytest.approx([seconds / (seconds + 2)] * 3)
+        rows = (4 + 5, 6 + 4, 5 + 6)  # of two updates each; a row is a token
+        expected = [each / (2 * (seconds + 2)) for each in rows]
+        assert [each["tokens_per_second"] for each in means] == pytest.approx(expected)
 
 
 def test_the_learning_rate_follows_the_schedule():
@@ -245,11 +269,18 @@ def test_a_request_to_stop_is_granted_after_the_update_and_saved(number):
     assert signal.getsignal(number) is before
 
 
-def test_the_time_limit_ends_a_run_with_a_checkpoint():
-    schedule = Schedule(10**9, 0.1, 2, report_every=10**9, eval_every=10**9, checkpoint_every=10**9, max_seconds=0.2)
-    happened, ended, _ = run(Classifier(), schedule=schedule)
+def test_the_time_limit_ends_a_run_with_a_checkpoint(monkeypatch):
+    clock, happened = Clock(monkeypatch), []
+    progress = Progress(position=0, seconds=500.0)  # of the sessions before, which do not count
+    schedule = Schedule(10**9, 0.1, 2, report_every=10**9, eval_every=10**9, checkpoint_every=10**9, max_seconds=25)
+    trained = run_of(Slow(clock), progress=progress)
+    ended = train(
+        trained, slowly(clock, 8), schedule, happened.append, lambda: None, lambda: happened.append("checkpoint")
+    )
     assert ended == "out of time"
-    assert [what for what, *_ in happened] == ["checkpoint"]
+    assert happened == ["checkpoint"]
+    assert progress.step == 2  # after 20 seconds; the third update comes after 28
+    assert progress.seconds == 528
 
 
 def test_a_run_in_two_sittings_is_bit_for_bit_the_run_in_one():
@@ -302,3 +333,69 @@ def test_evaluation_is_the_mean_over_labels_with_dropout_off_and_disturbs_nothin
     loss = model.losses(batch_of(*both))["task"]
     assert means["task_loss"] == pytest.approx(loss.sum.item() / 9)
     assert means["task_accuracy"] == pytest.approx(loss.correct.item() / 9)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_updates_and_evaluations_compute_products_in_the_precision_of_the_run(name, dtype):
+    model, precision, seen = Classifier(), choose_precision(name, CPU), []
+    model.layers[-1].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    trained = replace(run_of(model), precision=precision)
+    totals = RunningTotals()
+    training_step(trained, [make_batch(3), make_batch(4)], {"task": 7}, totals, 1.0)
+    mean_losses(model, [make_batch(5)], precision, ALONE)
+    assert seen == [dtype] * 3
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_what_was_not_reported_before_a_stop_is_in_the_first_report_after_it():
+    model = Classifier()
+    progress = Progress(position=0, unreported={"task": [100.0, 40.0, 10.0]})
+    schedule = Schedule(1, learning_rate=0.0, warmup_steps=1, report_every=1, eval_every=9, checkpoint_every=9)
+    with torch.no_grad():
+        loss = model.losses(make_batch(4, seed=0))["task"]
+    happened, _, _ = run(model, progress, schedule)
+    assert happened[0][2]["task_loss"] == pytest.approx((100 + loss.sum.item()) / 44, rel=1e-5)
+    assert happened[0][2]["task_accuracy"] == pytest.approx((10 + loss.correct.item()) / 44)
+    assert progress.unreported == {}
+
+
+def test_what_is_not_reported_yet_is_kept_for_the_run_that_goes_on():
+    model, progress = Classifier(), Progress(position=0)
+    schedule = replace(SCHEDULE, report_every=4, max_steps=7)
+    seen = []
+    trained = run_of(model, progress=progress)
+    train(
+        trained, Updates(0), schedule, lambda means: None, lambda: None,
+        lambda: seen.append((progress.step, progress.unreported.get("task", [0, 0])[1])),
+    )  # fmt: skip
+    assert seen == [(2, 4 + 5), (4, 0), (6, 5 + 6), (7, 0)]  # labels of updates 0, 1, ... : 4, 5, 6, 4, 5, 6, 4
+
+
+def test_tokens_are_counted_over_all_micro_batches_and_the_counter_goes_on():
+    progress = Progress(position=0, tokens=1000)
+    updates = [SimpleNamespace(micro_batches=[make_batch(4), make_batch(3)], position=n, examples="") for n in range(3)]
+    schedule = replace(SCHEDULE, max_steps=2)
+    train(run_of(Classifier(), progress=progress), updates, schedule, lambda means: None, lambda: None, lambda: None)
+    assert progress.tokens == 1000 + 2 * 7
+
+
+def test_in_fp16_gradients_are_clipped_as_they_are_without_the_scale():
+    torch.manual_seed(1)
+    model = Classifier()
+    before = [parameter.clone() for parameter in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scaled = run_of(model, optimizer, scaler=torch.amp.GradScaler("cpu", init_scale=1024.0))
+    training_step(scaled, [make_batch(9)], {"task": 9}, RunningTotals(), 0.01)
+    moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
+    assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_the_schedule_says_how_far_gradients_are_clipped():
+    for most in (0.01, 0.002):
+        torch.manual_seed(1)
+        model = Classifier()
+        before = [parameter.clone() for parameter in model.parameters()]
+        schedule = replace(SCHEDULE, max_steps=1, warmup_steps=0, learning_rate=1.0, max_gradient_norm=most)
+        run(model, schedule=schedule, optimizer=torch.optim.SGD(model.parameters(), lr=1.0))
+        moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
+        assert moved.norm().item() == pytest.approx(most, rel=1e-3)

@@ -113,3 +113,17 @@ def test_an_update_whose_scaled_gradients_overflow_changes_nothing(kernels):
         for old, new in zip(before, model.parameters(), strict=True):
             assert torch.equal(old, new) != healthy
     assert scaler.get_scale() == 2.0
+
+
+@pytest.mark.parametrize("name", ["bert-adamw", "adamw"])
+def test_both_have_googles_constants(name):
+    """google-research/bert optimization.py, create_optimizer."""
+    for group, decay in zip(make_optimizer(name, nn.Sequential(nn.Linear(3, 3)), 1e-3).param_groups, (0.01, 0.0)):
+        assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (1e-3, (0.9, 0.999), 1e-6, decay)
+
+
+def test_layer_norms_are_not_decayed_whatever_they_are_called():
+    model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 3), nn.LayerNorm(3))
+    decayed, spared = parameter_groups(model)
+    assert [tuple(each.shape) for each in decayed["params"]] == [(5, 3), (3, 3)]
+    assert [tuple(each.shape) for each in spared["params"]] == [(3,)] * 3

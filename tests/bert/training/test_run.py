@@ -56,7 +56,7 @@ def update(run):
     run.progress.step += 1
 
 
-def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(monkeypatch, capfd):
+def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(monkeypatch, capfd, tmp_path):
     def do(settings, processes):
         raise OSError(28, "No space left on device")
 
@@ -187,3 +187,19 @@ def test_a_lock_sweeps_what_killed_runs_left(tmp_path):
     (tmp_path / ".mine.tmp").touch()
     with lock(tmp_path, Processes(0, 1, CPU)):
         assert [path.name for path in tmp_path.iterdir()] == [".mine.tmp"]
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_run_computes_as_its_settings_say(tmp_path, precision, dtype):
+    model = Model()
+    model.norm = nn.LayerNorm(1)
+    own = TrainingSettings(str(tmp_path), precision=precision, compile=precision == "bf16", learning_rate=0.25)
+    run = assemble(own, model, Together(0, 1, CPU), lambda sentence: None, {"labels": ["a"]})
+    with run.precision.autocast():
+        assert model.norm(model(torch.ones(2, 1))).dtype == dtype
+    assert run.metadata == {"precision": precision, "device": "cpu", "processes": 1}
+    assert (run.compiles, run.recomputes, run.scaler.is_enabled()) == (precision == "bf16", False, False)
+    assert assemble(TrainingSettings(str(tmp_path), recompute=True), Model(), Together(0, 1, CPU), print, {}).recomputes
+    assert {group["lr"] for group in run.optimizer.param_groups} == {0.25}
+    assert type(run.optimizer).__name__ == "BertAdamW"
+    assert run.identity == {"config": {"size": 1}, "labels": ["a"]}

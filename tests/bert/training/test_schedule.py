@@ -1,6 +1,9 @@
 """The learning rate: Google's schedule, but that no update is for nothing."""
 
-from bert.training.schedule import linear_schedule, steps_of_run
+import pytest
+
+from bert.training.schedule import Schedule, linear_schedule, make_schedule, steps_of_run
+from bert.training.settings import TrainingSettings
 
 
 def rates(warmup, steps):
@@ -33,3 +36,38 @@ def test_it_is_zero_after_the_end():
 def test_a_run_ends_at_the_sooner_of_its_limits():
     assert steps_of_run(10, None, 4) == steps_of_run(10, 3, 4) == 10
     assert steps_of_run(None, 2, 4) == steps_of_run(10, 2, 4) == 8
+
+
+def schedule_of(updates_per_epoch=70, most_warmup_steps=None, max_minutes=None, **settings):
+    limits = {} if most_warmup_steps is None else {"most_warmup_steps": most_warmup_steps}
+    return make_schedule(TrainingSettings("runs/a", **settings), updates_per_epoch, **limits, max_minutes=max_minutes)
+
+
+@pytest.mark.parametrize(("max_steps", "most", "expected"), [
+    (1000, None, 100), (1009, None, 100), (9, None, 0), (1000, 30, 30), (1_000_000, 10_000, 10_000),
+])  # fmt: skip
+def test_a_tenth_of_the_run_warms_up_and_no_more_than_the_most(max_steps, most, expected):
+    assert schedule_of(max_steps=max_steps, most_warmup_steps=most).warmup_steps == expected
+    assert schedule_of(max_steps=max_steps, most_warmup_steps=most, warmup_steps=0).warmup_steps == 0
+    assert schedule_of(max_steps=max_steps, most_warmup_steps=most, warmup_steps=77).warmup_steps == 77
+
+
+def test_an_epoch_ends_with_an_evaluation_and_a_checkpoint_unless_the_settings_say_when():
+    by_epoch = schedule_of(epochs=3, learning_rate=0.25, report_every=7)
+    assert by_epoch == Schedule(
+        max_steps=210, learning_rate=0.25, warmup_steps=21, report_every=7, eval_every=70, checkpoint_every=70,
+        max_seconds=None, max_gradient_norm=1.0,  # google-research/bert optimization.py: clip_norm=1.0
+    )  # fmt: skip
+    as_told = schedule_of(epochs=3, eval_every=11, checkpoint_every=13)
+    assert (as_told.eval_every, as_told.checkpoint_every) == (11, 13)
+
+
+def test_a_time_limit_is_given_in_minutes_and_kept_in_seconds():
+    assert schedule_of(epochs=1, max_minutes=2.5).max_seconds == 150
+
+
+def test_the_rate_of_an_update_is_that_of_the_schedules_own_numbers():
+    schedule = schedule_of(epochs=1, learning_rate=0.5, warmup_steps=5)
+    assert [schedule.learning_rate_at(step) for step in range(70)] == pytest.approx(
+        [0.5 * (step + 1) / 5 if step < 5 else 0.5 * (1 - step / 70) for step in range(70)]
+    )

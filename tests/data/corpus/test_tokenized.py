@@ -241,7 +241,7 @@ def test_workers_need_no_torch():
     assert run.stdout.strip() == "False"
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -178,11 +178,56 @@ def test_an_epoch_has_each_example_once_and_drops_the_incomplete_batch(several_w
     assert abs(batches.updates_per_epoch - planned // 10) <= 0.2 * planned / 10
 
 
+def test_of_a_corpus_of_one_window_the_updates_of_an_epoch_are_counted_exactly(corpus, tokenizer):
+    for batch_size in (7, 16):
+        batches = PretrainingBatches(corpus, tokenizer, batch_size, 64, seed=6)
+        updates = take(batches, 2 * batches.updates_per_epoch)
+        assert sum(update.examples.epoch == 0 for update in updates) == batches.updates_per_epoch
+
+
 def test_masks_are_drawn_anew_in_each_epoch(tokenizer, tmp_path):
     corpus = write_corpus([["a b c d e f g h i j k l"]] * 2, tokenizer, tmp_path)
     batches = take(PretrainingBatches(corpus, tokenizer, 2, 64, seed=0, nsp=False), 30)
     masks = {tuple(update.micro_batches[0].selected.tolist()) for update in batches}
     assert len(masks) > 10
+
+
+def test_pairs_are_drawn_anew_in_each_epoch(corpus, tokenizer):
+    epochs = [{}, {}]  # the chunk of each example -> its text and label
+    for update in take(PretrainingBatches(corpus, tokenizer, 10, 64, seed=6), 600):
+        if update.examples.epoch < 2:
+            found = [(unmasked(row), row[3]) for row in rows(update.micro_batches[0])]
+            epochs[update.examples.epoch] |= dict(zip(update.examples.chunks, found, strict=True))
+    both = epochs[0].keys() & epochs[1].keys()  # each document's first chunk, at least
+    assert len(both) > 200
+    labels_differ = np.mean([epochs[0][chunk][1] != epochs[1][chunk][1] for chunk in both])
+    assert labels_differ > 0.25  # half, but for the chunks of a single sentence
+    assert np.mean([epochs[0][chunk][0] == epochs[1][chunk][0] for chunk in both]) < 0.3
+
+
+def test_documents_come_in_another_order_in_each_epoch(several_windows, corpus, tokenizer):
+    batches = PretrainingBatches(corpus, tokenizer, 10, 64, seed=6)
+
+    def documents(epoch):  # of the epoch's first window
+        chunks = batches._plan_window(epoch, 0)["chunk"]
+        ends = corpus.sentence_starts[corpus.document_starts[1:]]
+        return set(np.searchsorted(ends, chunks, side="right").tolist())
+
+    assert batches._windows > 3
+    assert documents(0) == documents(0)
+    assert len(documents(0) & documents(1)) < 0.8 * len(documents(0))
+
+
+def test_masks_are_those_of_the_epoch(corpus, tokenizer):
+    batches = PretrainingBatches(corpus, tokenizer, 1, 64, seed=6, nsp=False)
+    masks = [{}, {}]
+    for update in take(batches, 2 * batches.updates_per_epoch):
+        if update.examples.epoch < 2:
+            (chunk,), (row,) = update.examples.chunks, rows(update.micro_batches[0])
+            masks[update.examples.epoch][chunk, tuple(unmasked(row))] = tuple(row[2])
+    both = masks[0].keys() & masks[1].keys()  # the same text
+    assert len(both) > 100
+    assert np.mean([masks[0][example] == masks[1][example] for example in both]) < 0.3
 
 
 def test_the_examples_of_an_update_are_named(corpus, tokenizer):

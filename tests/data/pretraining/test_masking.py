@@ -153,3 +153,21 @@ def test_a_continuation_after_a_special_token_is_a_word_of_its_own():
     _, selected = mask_tokens(input_ids, maskable, np.full(200, 2), np.arange(200), 0, 0, MASK, VOCAB, CONTINUES)
     ways = {tuple(np.flatnonzero(row).tolist()) for row in selected}
     assert ways == {(1,), (3, 4)}
+
+
+def test_a_random_token_is_any_of_the_vocabulary_special_tokens_too():
+    vocab = 10  # so that the five special tokens are half of it
+    input_ids, maskable, lengths = make_batch(4000)
+    input_ids[:] = 10**6  # no random token is the one that was there
+    masked, selected = mask_tokens(
+        input_ids, maskable, mask_budgets(lengths), np.arange(4000), 1, 0, mask_token_id=10**6 + 1, vocab_size=vocab
+    )
+    counts = np.bincount(masked[selected & (masked < 10**6)], minlength=vocab)
+    assert counts.sum() > 2000
+    assert len(counts) == vocab
+    assert np.abs(counts - counts.mean()).max() < 5 * np.sqrt(counts.mean())
+
+
+def test_fifteen_percent_of_the_tokens_are_selected():
+    assert mask_budgets(np.array([512, 128, 100, 20])).tolist() == [77, 19, 15, 3]  # round(0.15 * length)
+    assert mask_budgets(np.array([3, 4, 10])).tolist() == [1, 1, 2]  # never none; a half is rounded to even

@@ -176,6 +176,27 @@ def test_every_other_document_is_as_likely_to_be_the_random_one():
     assert np.abs(counts[1:] - mean).max() < 5 * np.sqrt(mean)
 
 
+def test_half_of_the_chunks_of_several_sentences_get_a_random_b():
+    documents = [[1] * 1500 for _ in range(100)]  # any chunk but a document's last has several sentences
+    examples = np.concatenate([plan(documents, 16, epoch=epoch) for epoch in range(2)])
+    corpus = make_corpus(documents)
+    last = corpus.sentence_starts[corpus.document_starts[1:] - 1]
+    is_random = examples["is_random"][~np.isin(examples["chunk"], last)]
+    assert len(is_random) > 10_000
+    assert abs(is_random.mean() - 0.5) < 5 * 0.5 / np.sqrt(len(is_random))
+
+
+def test_a_random_b_may_begin_at_any_sentence_of_its_document():
+    documents = [[5] * 400, [5] * 5, [5] * 5]
+    corpus = make_corpus(documents)
+    examples = np.concatenate([plan(documents, 13, epoch=epoch, chosen=[0]) for epoch in range(24)])
+    starts = np.searchsorted(corpus.sentence_starts, examples["b_start"][examples["is_random"] == 1], side="right") - 1
+    counts = np.bincount(starts - 400, minlength=10)
+    assert len(counts) == 10
+    assert np.abs(counts - counts.mean()).max() < 5 * np.sqrt(counts.mean())
+    assert counts.mean() > 150
+
+
 def test_lengths_fill_the_input_and_never_exceed_it(many):
     _, _, examples = many
     lengths = examples["a_end"] - examples["a_start"] + examples["b_end"] - examples["b_start"]

@@ -116,7 +116,7 @@ def test_nothing_but_white_space_is_lost():
 
 @pytest.mark.parametrize("pattern", ["....", '."', '.""""', ". (", "。。。。", ".(((("])
 def test_a_hostile_line_costs_no_more_than_another_of_its_length(pattern):
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone, whatever else the machine does
     split_sentences(pattern * 150_000)
     split_sentences(pattern[:1] + pattern[1:] * 150_000)
-    assert time.perf_counter() - started < 5  # scanning each stop's neighbours again would take hours
+    assert time.process_time() - started < 60  # scanning each stop's neighbours again would take hours

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bert.errors import InputError
-from bert.tasks.spans.inputs import LONGEST_QUESTION, question_windows
+from bert.tasks.spans.inputs import question_windows
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 LETTERS = [chr(ord("a") + number) for number in range(26)]
@@ -73,9 +73,31 @@ def test_an_answer_that_goes_on_in_the_next_window_is_not_in_this_one():
     assert windows[1].positions_of(first - 2, end) == (0, 0)
 
 
-def test_a_long_question_is_cut():
-    (window,) = question_windows(TOKENIZER, "a " * 200, "b", 100)
-    assert window.token_type_ids.tolist().count(0) == LONGEST_QUESTION + 2
+def test_a_long_question_is_cut_to_64_pieces_as_in_googles_run_squad():
+    for pieces in (63, 64, 65, 200):
+        (window,) = question_windows(TOKENIZER, "a " * pieces, "b", 100)
+        assert window.token_type_ids.tolist().count(0) == min(pieces, 64) + 2
+
+
+def test_neighbouring_windows_share_half_of_the_room_for_the_context():
+    windows = question_windows(TOKENIZER, "q", " ".join(LETTERS * 4), 23)  # [CLS] q [SEP] and [SEP]: room for 19
+    starts = [int(window.offsets[window.offsets[:, 0] >= 0][0, 0]) // 2 for window in windows]  # in letters
+    assert starts == list(range(0, 10 * len(windows), 10))
+
+
+def test_a_piece_counts_in_the_window_of_google_s_maximum_context():
+    """run_squad.py, _check_is_max_context: min(left, right) + 0.01 * length of the window."""
+    windows = question_windows(TOKENIZER, "q", " ".join(LETTERS[number % 26] for number in range(600)), 384)
+    spans = [(window.offsets[:, 0][window.offsets[:, 0] >= 0] // 2).tolist() for window in windows]  # pieces
+    spans = [(pieces[0], len(pieces)) for pieces in spans]
+    assert spans[-1][1] < spans[0][1] - 150  # so that the second term decides
+    for piece in range(600):
+        scores = [
+            min(piece - start, start + length - 1 - piece) + 0.01 * length if start <= piece < start + length else -1
+            for start, length in spans
+        ]
+        counts = [bool(window.is_max_context[window.offsets[:, 0] == 2 * piece].any()) for window in windows]
+        assert counts == [index == int(np.argmax(scores)) for index in range(len(windows))], piece
 
 
 def test_a_question_that_leaves_no_room_is_refused():

@@ -76,3 +76,28 @@ def test_a_set_is_measured_by_the_script_of_its_version(threshold, expected):
     unanswered = question._replace(answers=())  # such a question is of version 2, whatever was trained on
     both = measure_answers([question, unanswered], [answer] * 2, (), Options(32), in_full=False)
     assert both.metrics["f1"] == 1.0
+
+
+def test_a_set_is_measured_by_the_means_and_shows_the_most_confident_of_the_wholly_wrong_answers():
+    context = "the cat sat on the old mat"
+    questions = [
+        Question(0, "right", "q0", context, (("cat", 4),)),
+        Question(0, "half", "q1", context, (("old mat", 19),)),
+        Question(0, "wrong", "q2", context, (("mat", 23),)),
+        Question(0, "surely wrong", "q3", context, (("sat", 8),)),
+        Question(0, "none", "q4", context, ()),
+    ]
+    spans = [(4, 7), (19, 22), (4, 7), (4, 7), (4, 7)]
+    scores = [(5.0, 1.0), (5.0, 1.0), (3.0, 1.0), (9.0, 1.0), (1.0, 5.0)]  # of the answer, and of none
+    answers = [Answer(*span, *score) for span, score in zip(spans, scores)]
+    found = measure_answers(questions, answers, (), Options(16, null_threshold=0.0), True)
+    assert found.metrics == pytest.approx({"f1": (1 + 2 / 3 + 0 + 0 + 1) / 5, "exact_match": 2 / 5})
+    assert [row[:3] for row in found.rows] == [
+        ["right", "cat", "cat"], ["half", "old mat", "old"], ["wrong", "mat", "cat"], ["surely wrong", "sat", "cat"],
+        ["none", "", ""],
+    ]  # fmt: skip
+    ((_, page),) = found.sections
+    assert "q0" not in page and "q1" not in page and "q4" not in page
+    assert page.index("q3") < page.index("q2")
+    without = measure_answers(questions, answers, (), Options(16), False)  # every question has an answer
+    assert without.metrics["exact_match"] == 1 / 5

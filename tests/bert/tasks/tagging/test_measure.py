@@ -27,6 +27,27 @@ def test_nothing_is_a_score_of_0():
     assert (counts.precision, counts.recall, counts.f1, by_type) == (0, 0, 0, {})
 
 
+def test_a_word_without_a_piece_is_outside_and_the_sentence_with_most_mistakes_is_shown_first():
+    labels = ["O", "B-A", "I-A"]
+    sentences = [
+        TaggedSentence(3, ("one", "\u200b", "two"), ("B-A", "I-A", "O")),
+        TaggedSentence(8, ("three", "four"), ("B-A", "I-A")),
+        TaggedSentence(12, ("five", "six"), ("O", "B-A")),
+    ]
+    tags = [([0, 2], [1, 0]), ([0, 1], [0, 0]), ([0, 1], [0, 1])]  # words that have a piece, and their tags
+    predictions = [WordTags(words, None, ids) for words, ids in tags]
+    found = measure_tags(sentences, predictions, labels, Options(16), True)
+    assert found.metrics["accuracy"] == 4 / 7
+    assert (found.metrics["precision"], found.metrics["recall"]) == (1 / 2, 1 / 3)
+    assert [list(row) for row in found.rows] == [
+        [3, "one", "B-A", "B-A"], [4, "\u200b", "I-A", "O"], [5, "two", "O", "O"], [8, "three", "B-A", "O"],
+        [9, "four", "I-A", "O"], [12, "five", "O", "O"], [13, "six", "B-A", "B-A"],
+    ]  # fmt: skip
+    page = dict(found.sections)["Most mistakes"]
+    assert page.index("three [B-A, not O]") < page.index("one")
+    assert "five" not in page
+
+
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore::UserWarning")  # seqeval's, about divisions by zero
 def test_scores_are_seqevals_on_random_tags_ill_formed_ones_included():

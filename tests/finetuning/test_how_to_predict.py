@@ -1,0 +1,26 @@
+"""What a run writes down for ``bert predict``: the options that it was trained and measured with."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from bert.commands.reading import reading_of
+from bert.config import BertConfig
+from bert.tasks.options import Columns, Options
+from train_finetune import how_to_predict
+
+
+@pytest.mark.parametrize(("columns", "options"), [
+    (Columns("body", "title", "folder", header=False, separator=";"),
+     Options(33, "tail", separator=";", summary_sentences=5, null_threshold=1.5, fitting_tags=True)),
+    (Columns("2"), Options(20)),
+])  # fmt: skip
+def test_a_file_is_read_and_predicted_as_the_run_was_measured(columns, options, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(BertConfig.tiny(max_position_embeddings=40).to_dict()))
+    reading = SimpleNamespace(columns=columns, task=SimpleNamespace(options=options))
+    (tmp_path / "task.json").write_text(json.dumps(how_to_predict(reading)))
+    found = reading_of(tmp_path, "a.tsv", {})
+    names = ("max_length", "long_texts", "summary_sentences", "null_threshold", "fitting_tags", "separator")
+    assert [getattr(found.options, name) for name in names] == [getattr(options, name) for name in names]
+    assert found.columns[:2] + found.columns[3:] == columns[:2] + columns[3:]  # labels are not read
