@@ -53,7 +53,7 @@ def test_it_is_the_mean_over_all_tokens_of_the_text_with_cls_and_sep_whatever_st
 
 
 def test_it_is_the_state_of_the_first_token_if_asked(model):
-    assert_near(vectors(model, pooling="cls"), [states_of(model, text)[-1][0] for text in TEXTS])
+    assert_near(vectors(model, poolings=("cls",)), [states_of(model, text)[-1][0] for text in TEXTS])
 
 
 def test_layers_are_counted_from_the_embeddings_and_from_the_end(model):

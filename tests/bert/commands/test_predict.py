@@ -111,7 +111,7 @@ def test_a_tagger_remembers_the_column_of_the_words(tagger, tmp_path):
     (tmp_path / "test.txt").write_text("b a\n")  # a plain text all the same
     assert predicted(tagger, tmp_path / "test.txt") == "b\tI-X\na\tO\n\n"
     write_task(tagger, columns={"text": "text", "word": 2}, max_length=20)
-    with pytest.raises(InputError, match=r"task\.json: is damaged \(columns\)"):
+    with pytest.raises(InputError, match=r"task\.json: columns: word is 2; a text or null was expected"):
         predicted(tagger, tmp_path / "test.conll")
 
 

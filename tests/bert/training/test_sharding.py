@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 PROGRAM = """
 import json
+import os
 import sys
 import torch
 from bert.config import BertConfig
@@ -48,6 +49,7 @@ def bytes_of(tensors):
 
 def train(optimizer):
     torch.manual_seed(5)
+    os.makedirs(f"{directory}/{optimizer}", exist_ok=True)
     settings = TrainingSettings(
         f"{directory}/{optimizer}", optimizer=optimizer, precision="fp32", shard=True, learning_rate=0.01
     )
