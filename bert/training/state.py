@@ -26,8 +26,9 @@ from typing import Any
 import torch
 
 from bert.errors import InputError
+from bert.files.reading import read_bytes, require_file
 from bert.files.shortage import system_error
-from bert.files.whole import read_bytes, require_file, sync_directory, write_atomically, writing_failed
+from bert.files.whole import sync_directory, write_atomically, writing_failed
 from bert.training.distributed import Processes
 from bert.training.sharding import own_share
 from bert.training.state_schema import REMEDY, check_index, named
