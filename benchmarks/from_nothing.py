@@ -33,8 +33,8 @@ from bert.errors import InputError
 from bert.files.tables import read_lines, tsv_line
 from bert.tasks.classification.read import Example, hold_out, read_examples
 from bert.tasks.options import Columns
+from bert.training.flags import above_zero, positive, probability
 from bert.training.reporting import read_log
-from bert.training.settings import above_zero, positive, probability
 from finetuning.known_tasks import KNOWN_TASKS, find_file
 from pretraining.settings import RECIPES
 

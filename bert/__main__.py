@@ -25,7 +25,7 @@ from bert.files.terminal import (
 )
 from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
-from bert.training.settings import finite, positive
+from bert.training.flags import finite, positive
 
 # PyTorch takes seconds to load. So only the functions that run a command import it: --help and errors in the flags
 # come at once.

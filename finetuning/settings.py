@@ -9,8 +9,10 @@ from bert.errors import InputError
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
 from bert.tasks.options import BAD_ROWS, LONG_TEXTS, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
+from bert.training import flags
 from bert.training import settings as shared
-from bert.training.settings import TrainingSettings, add_number, add_switch
+from bert.training.flags import add_number, add_switch
+from bert.training.settings import TrainingSettings
 from finetuning.known_tasks import KNOWN_TASKS
 
 
@@ -109,7 +111,7 @@ def check_flags(given: Set[str], kind: Kind) -> None:
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags of ``train_finetune.py``."""
-    parser = shared.make_parser(description)
+    parser = flags.make_parser(description)
 
     task = parser.add_argument_group("the task")
     task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
@@ -136,10 +138,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(
-        "--null-threshold", type=shared.finite, metavar="X", help="how far 'no answer' must lead, for spans (0)"
+        "--null-threshold", type=flags.finite, metavar="X", help="how far 'no answer' must lead, for spans (0)"
     )
-    add_number(task, "--summary-sentences", shared.positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
-    add_number(task, "--workers", shared.workers, "processes that tokenize (1)")
+    add_number(task, "--summary-sentences", flags.positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
+    add_number(task, "--workers", flags.workers, "processes that tokenize (1)")
 
     start = parser.add_argument_group("the start")
     start.add_argument("--checkpoint", metavar="DIR", help="a run, or a Hugging Face BERT directory (runs/pretrain)")
@@ -149,13 +151,13 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
-    training = shared.add_training_arguments(parser)
+    training = flags.add_training_arguments(parser)
     add_number(
-        training, "--seeds", shared.positive, "runs, from as many seeds; the report has mean and standard deviation (1)"
+        training, "--seeds", flags.positive, "runs, from as many seeds; the report has mean and standard deviation (1)"
     )
-    add_number(training, "--early-stopping", shared.positive, "stop after this many evaluations without a better one")
-    add_number(training, "--dropout", shared.probability, "of hidden states and attention weights (the checkpoint's)")
-    add_number(training, "--reinitialize-layers", shared.whole, "top layers that start untrained (0)")
+    add_number(training, "--early-stopping", flags.positive, "stop after this many evaluations without a better one")
+    add_number(training, "--dropout", flags.probability, "of hidden states and attention weights (the checkpoint's)")
+    add_number(training, "--reinitialize-layers", flags.whole, "top layers that start untrained (0)")
     add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of the next layer's (1)")
     return parser
 

@@ -8,8 +8,10 @@ from typing import ClassVar
 
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.training import flags
 from bert.training import settings as shared
-from bert.training.settings import TrainingSettings, add_number, add_switch
+from bert.training.flags import add_number, add_switch
+from bert.training.settings import TrainingSettings
 from data.pretraining.sentence_pairs import check_max_length
 
 
@@ -114,7 +116,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags of ``train_pretrain.py``."""
-    parser = shared.make_parser(description)
+    parser = flags.make_parser(description)
 
     text = parser.add_argument_group("text")
     text.add_argument(
@@ -139,28 +141,28 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     text.add_argument(
         "--vocab", metavar="FILE", help="a vocab.txt, tokenizer.json, .model or a run (one is learned from the corpus)"
     )
-    add_number(text, "--vocab-size", shared.positive, "pieces to learn without --vocab (by size)")
+    add_number(text, "--vocab-size", flags.positive, "pieces to learn without --vocab (by size)")
     add_switch(text, "--cased", "keep upper case and accents (lower-cased)")
     text.add_argument("--shards", metavar="DIR", help="the directory of the tokenized corpus (OUTPUT/shards)")
-    add_number(text, "--workers", shared.workers, "processes that tokenize the corpus (one per core, at most 8)")
+    add_number(text, "--workers", flags.workers, "processes that tokenize the corpus (one per core, at most 8)")
 
     model = parser.add_argument_group("model and tasks")
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
-    add_number(model, "--dropout", shared.probability, "of hidden states and attention weights (by size)")
+    add_number(model, "--dropout", flags.probability, "of hidden states and attention weights (by size)")
     model.add_argument(
         "--preset", choices=("faithful", "fast"),
         help="fast: no dropout of attention weights; faithful: dropout as in the paper (faithful)",
     )  # fmt: skip
-    add_number(model, "--initializer-range", shared.above_zero, "standard deviation of the initial weights (by size)")
+    add_number(model, "--initializer-range", flags.above_zero, "standard deviation of the initial weights (by size)")
     add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
 
-    training = shared.add_training_arguments(parser)
-    add_number(training, "--max-minutes", shared.above_zero, "stop training after this time, ready to --resume")
+    training = flags.add_training_arguments(parser)
+    add_number(training, "--max-minutes", flags.above_zero, "stop training after this time, ready to --resume")
     training.add_argument(
-        "--plan", nargs="?", type=shared.positive, const=0, metavar="N",
+        "--plan", nargs="?", type=flags.positive, const=0, metavar="N",
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",
     )  # fmt: skip
-    add_number(training, "--eval-examples", shared.positive, "most held-out examples in an evaluation (1,000)")
+    add_number(training, "--eval-examples", flags.positive, "most held-out examples in an evaluation (1,000)")
     return parser

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bert.training.settings import LARGEST, TrainingSettings
+from bert.training.flags import LARGEST
+from bert.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,25 @@
+"""Flags: a number out of bounds is refused."""
+
+import argparse
+
+import pytest
+
+from bert.training.flags import above_zero, positive, probability, whole, workers
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [(whole, "0", "-1"), (positive, "1", "0"), (above_zero, "0.5", "0"), (above_zero, "1", "inf"),
+     (above_zero, "1", "nan"), (probability, "0", "1"), (workers, "256", "257"), (workers, "1", "0")],
+)  # fmt: skip
+def test_numbers_out_of_bounds_are_refused(kind, good, bad):
+    assert kind(good) == float(good)
+    with pytest.raises(argparse.ArgumentTypeError, match=bad):
+        kind(bad)
+
+
+def test_numbers_that_no_library_takes_are_refused():
+    assert whole(str(2**31 - 1)) == 2**31 - 1
+    for kind in (whole, positive):
+        with pytest.raises(argparse.ArgumentTypeError, match="above 2,147,483,647"):
+            kind(str(2**64))
