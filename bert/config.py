@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bert.errors import InputError
-from bert.files.whole import read_json_object
+from bert.files.json_objects import read_json_object
 
 # The names of activations in published configurations (activations.py). GELU (Hendrycks & Gimpel 2016) has two forms:
 # the exact one, x * Phi(x), and its tanh approximation.

@@ -33,7 +33,7 @@ from bert.tasks.classification.read import Example
 from bert.tasks.classification.task import ClassificationTask
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
-from bert.training.state import newest_state
+from bert.training.state_reading import newest_state
 from tests.conftest import WORDS, waiting_for_a_signal, weights_of
 
 ROOT = Path(__file__).parent.parent

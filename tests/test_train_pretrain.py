@@ -22,7 +22,7 @@ from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
-from bert.training.state import newest_state
+from bert.training.state_reading import newest_state
 from pretraining import planning
 from pretraining.settings import PretrainingSettings
 from tests.conftest import make_documents, waiting_for_a_signal, weights_of

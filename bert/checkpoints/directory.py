@@ -23,7 +23,8 @@ from bert.checkpoints.vocabulary import save_tokenizer
 from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.files.whole import read_json_object, remove_unless, write_atomically
+from bert.files.json_objects import read_json_object
+from bert.files.whole import remove_unless, write_atomically
 from bert.model.bert import BertModel
 from bert.tokenization.tokenizer import Tokenizer
 

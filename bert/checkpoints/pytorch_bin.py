@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bert.errors import InputError
-from bert.files.whole import require_file
+from bert.files.reading import require_file
 
 
 def read_pytorch_bin(path: Path) -> dict[str, Tensor]:

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from bert.checkpoints.weights import as_float32, read_weights
 from bert.errors import InputError
-from bert.files.whole import parse_json_object, read_bytes, read_json_object
+from bert.files.json_objects import parse_json_object, read_json_object
+from bert.files.reading import read_bytes
 
 LARGEST_LIST = 1 << 20  # bytes of modules.json
 POOLINGS = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")

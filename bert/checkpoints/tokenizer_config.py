@@ -5,7 +5,7 @@ from typing import Any
 
 from bert.checkpoints.added_tokens import Described, described_token
 from bert.errors import InputError
-from bert.files.whole import read_json_object
+from bert.files.json_objects import read_json_object
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, UNK
 
 # Tokenizers that split texts as BERT's does, without the suffix "Fast". The last two are named after no model.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bert.checkpoints.added_tokens import Described, described_token
 from bert.errors import InputError
-from bert.files.whole import read_json_object
+from bert.files.json_objects import read_json_object
 from bert.tokenization.special_tokens import CLS, SEP, UNK
 from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
 

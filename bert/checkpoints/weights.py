@@ -11,7 +11,9 @@ from torch import Tensor
 from bert.checkpoints.pytorch_bin import read_pytorch_bin
 from bert.checkpoints.vocabulary import check_is_directory
 from bert.errors import InputError
-from bert.files.whole import atomic_file, read_json_object, require_file
+from bert.files.json_objects import read_json_object
+from bert.files.reading import require_file
+from bert.files.whole import atomic_file
 
 # Files of weights that are not PyTorch's, as patterns.
 _OTHER_FRAMEWORKS = {

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from bert.checkpoints.directory import load_config
 from bert.errors import InputError
+from bert.files.json_objects import read_json_object
 from bert.files.schema import Rule, Schema, check, is_count, is_number
-from bert.files.whole import read_json_object
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES, Columns, Options
 from bert.tokenization.encoding import room_for_pieces
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files.whole import open_to_read
+from bert.files.reading import open_to_read
 
 CHUNK = 1 << 16  # characters that are read at a time
 LONGEST_OBJECT = 1 << 24  # characters: a hostile file must not fill memory

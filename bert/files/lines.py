@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows, add_or_raise
-from bert.files.whole import open_to_read
+from bert.files.reading import open_to_read
 
 LONGEST_LINE = 1 << 24  # bytes, more than any model can read: a hostile file must not fill memory
 

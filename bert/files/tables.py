@@ -21,8 +21,9 @@ from bert.errors import InputError
 from bert.files.bad_rows import BadRows, add_or_raise
 from bert.files.delimiters import TABS, Delimiter, delimiter_of, is_usual
 from bert.files.json_lists import is_json_list, read_json_list
+from bert.files.json_objects import parse_json_object
 from bert.files.lines import LONGEST_LINE, read_lines
-from bert.files.whole import COMPRESSIONS, parse_json_object
+from bert.files.reading import COMPRESSIONS
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
 

@@ -1,29 +1,18 @@
-"""Files that are whole or not there. Files that we read may be compressed.
+"""Writing files that are whole or not there.
 
 Only logs that grow line by line (log.jsonl, TensorBoard's events) are written elsewhere.
 """
 
-import bz2
 import contextlib
 import errno
 import glob
-import gzip
-import json
-import lzma
 import os
-import stat
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from bert.errors import InputError
-
-COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-# Of a JSON file, after decompression: a hostile file must not fill memory. A value of 3 bytes ({},) takes 72 in memory.
-LONGEST_JSON = 1 << 28  # bytes
-MOST_JSON_VALUES = 1 << 24
 
 
 @contextlib.contextmanager
@@ -176,90 +165,3 @@ def sweep(directory: str | Path, names: Iterable[str]) -> None:
         for temporary in Path(directory).glob(f".{glob.escape(name)}.????????.tmp"):
             with contextlib.suppress(OSError):  # it does no harm
                 temporary.unlink()
-
-
-def require_file(path: str | Path) -> os.stat_result:
-    """What the system knows of a regular file, or of the one that a link leads to.
-
-    Every file is read through this door. A pipe, a socket or a device may never end, and cannot be read again.
-
-    Raises an InputError if there is no such file, or it is something else.
-    """
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError) as error:  # ValueError: the name holds a zero byte
-        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"{path}: cannot be read (it is a directory); name a file")
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(
-            f"{path}: cannot be read (it is a pipe, a socket or a device, which may never end); write what it gives "
-            f"to a file, and name that"
-        )
-    return status
-
-
-@contextlib.contextmanager
-def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
-    """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
-
-    Raises an InputError if it cannot be read, has another form than its name says, or needs too much memory.
-    """
-    kind = Path(path).suffix.lower()
-    if not require_file(path).st_size and kind in COMPRESSIONS:  # gzip takes it for an empty text
-        raise InputError(f"{path}: is damaged or is not a {kind} file (it is empty); fetch or compress it again")
-    try:
-        with COMPRESSIONS.get(kind, open)(path, "rb") as file:
-            yield file
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        reason = getattr(error, "strerror", None) or error
-        if kind in COMPRESSIONS and getattr(error, "errno", None) is None:
-            raise InputError(
-                f"{path}: is damaged or is not a {kind} file ({reason}); fetch or compress it again"
-            ) from error
-        raise InputError(f"{path}: cannot be read ({reason})") from error
-    except MemoryError as error:  # an .xz file names the size of its dictionary: up to 4 GB
-        raise InputError(f"{path}: cannot be read: it needs more memory than there is") from error
-
-
-def read_bytes(path: str | Path, most: int) -> bytes:
-    """The content of a file, plain or compressed. Raises an InputError if it cannot be read or is longer than most."""
-    parts, size = [], 0
-    with open_to_read(path) as file:
-        while size <= most and (part := file.read(1 << 20)):  # read(most) would reserve that much first
-            parts.append(part)
-            size += len(part)
-        if size > most:
-            raise InputError(f"{path}: holds more than {most:,} bytes, which is too much for a file of its kind")
-        return b"".join(parts)
-
-
-def read_json_object(path: str | Path) -> dict:
-    """The object in a JSON file, plain or compressed.
-
-    Raises an InputError if there is no such file, it holds no JSON object, or it would take too much memory.
-    """
-    content = read_bytes(path, LONGEST_JSON)
-    if content.count(b",") + content.count(b"{") + content.count(b"[") > MOST_JSON_VALUES:
-        raise InputError(f"{path}: holds more than {MOST_JSON_VALUES:,} values; split it into several files")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not JSON ({error}); a JSON object was expected") from None
-    return parse_json_object(text, str(path))
-
-
-def parse_json_object(text: str, source: str) -> dict[str, Any]:
-    """The object in a JSON text. Raises an InputError if it is not JSON, or another value.
-
-    Half a character as an escape (a lone surrogate) is not JSON here. No UTF-8 file can hold it.
-    """
-    try:
-        values = json.loads(text)
-        if "\\u" in text:
-            json.dumps(values, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: is not JSON ({error}); a JSON object was expected") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{source}: holds a {type(values).__name__}; a JSON object was expected")
-    return values

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bert.files.reading import read_bytes
 from bert.files.tables import tsv_line
-from bert.files.whole import read_bytes, write_atomically
+from bert.files.whole import write_atomically
 from bert.tasks.page import page, picture, table
 
 LARGEST_PICTURE = 1 << 26  # bytes

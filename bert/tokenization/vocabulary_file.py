@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files.whole import read_bytes
+from bert.files.reading import read_bytes
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
 
 LARGEST_VOCABULARY = 64 * 2**20  # bytes of a file; the largest published ones have 6 MB

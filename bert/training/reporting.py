@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bert.errors import InputError
+from bert.files.reading import open_to_read
 from bert.files.schema import Rule, check, is_count, is_number
 from bert.files.terminal import print_line, printable
-from bert.files.whole import atomic_file, open_to_read, write_atomically, writing_failed
+from bert.files.whole import atomic_file, write_atomically, writing_failed
 from bert.training.events import Events
 from bert.training.progress import Progress
 

@@ -33,7 +33,8 @@ from bert.training.reporting import Reporter
 from bert.training.script import Log
 from bert.training.settings import TrainingSettings
 from bert.training.sharding import all_weights, gathered, is_sharded, load_all_weights, shard
-from bert.training.state import generator_state, load_tensors, newest_state, restore_generator_state, save_state
+from bert.training.state import generator_state, restore_generator_state, save_state
+from bert.training.state_reading import load_tensors, newest_state
 from bert.training.state_schema import check_metadata
 
 

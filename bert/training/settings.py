@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from bert.errors import InputError
-from bert.files.whole import read_json_object, write_atomically
+from bert.files.json_objects import read_json_object
+from bert.files.whole import write_atomically
 
 LARGEST = 2**31 - 1  # the largest count that every library takes
 MOST_WORKERS = 256  # more processes than that would only fill memory

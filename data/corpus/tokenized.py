@@ -24,7 +24,9 @@ from typing import IO, Any
 import numpy as np
 
 from bert.errors import InputError
-from bert.files.whole import atomic_file, open_to_read, read_json_object, write_atomically, writing_failed
+from bert.files.json_objects import read_json_object
+from bert.files.reading import open_to_read
+from bert.files.whole import atomic_file, write_atomically, writing_failed
 from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.held_out import is_held_out
 from data.corpus.tokenizing import TokenizedDocuments, tokenize_documents

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bert.errors import InputError
+from bert.files.json_objects import parse_json_object
 from bert.files.json_values import value_of
-from bert.files.whole import COMPRESSIONS, parse_json_object
+from bert.files.reading import COMPRESSIONS
 from data.text.lines import LONGEST_LINE, read_lines
 from data.text.sentences import split_sentences
 

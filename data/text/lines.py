@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files.whole import open_to_read
+from bert.files.reading import open_to_read
 
 LONGEST_LINE = 1 << 20  # bytes; a longer line is cut into several, at a space if there is one
 

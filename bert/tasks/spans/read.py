@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows
+from bert.files.json_objects import read_json_object
+from bert.files.reading import COMPRESSIONS, open_to_read
 from bert.files.tables import read_objects, table_format
-from bert.files.whole import COMPRESSIONS, open_to_read, read_json_object
 from bert.tasks.classification.read import read_examples
 from bert.tasks.options import Columns
 

@@ -17,7 +17,7 @@ from itertools import accumulate, chain, compress
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files.whole import read_bytes
+from bert.files.reading import read_bytes
 from bert.tokenization.encoding import Pieces
 from bert.tokenization.sentencepiece.byte_pair import BytePairSegmenter
 from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramChunkEncoder, can_be_cut_at_spaces

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bert.errors import InputError
-from bert.files import whole
+from bert.files import json_objects
 from bert.tasks.options import Columns
 from bert.tasks.spans.read import Question, hold_out_articles, is_squad, read_questions
 
@@ -155,14 +155,14 @@ def test_a_squad_file_that_is_too_large_or_cut_short_is_refused_for_that(tmp_pat
         (path.read_text(), 1000, "values"),
     ):
         path.write_text(content)
-        monkeypatch.setattr(whole, "MOST_JSON_VALUES", limit)
+        monkeypatch.setattr(json_objects, "MOST_JSON_VALUES", limit)
         for labelled in (True, False):
             with pytest.raises(InputError, match=rf"a\.json: .*{message}"):
                 read(path, labelled)
 
 
 def test_many_lines_with_a_question_each_may_be_named_json(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole, "MOST_JSON_VALUES", 100)
+    monkeypatch.setattr(json_objects, "MOST_JSON_VALUES", 100)
     path = tmp_path / "a.json"
     line = {
         "id": "1",
