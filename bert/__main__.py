@@ -145,7 +145,7 @@ def run_predict(given: argparse.Namespace) -> None:
     from bert.training.distributed import start_processes
 
     refuse_to_write_over_input(given.output, given.file)
-    output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output)
+    output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output, may_be_pipe=True)
     with start_processes(given.device) as processes, output as file:
         predict_file(given.run, given.file, file, reading_given(given), processes.device)
 

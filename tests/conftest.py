@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 
 import pytest
 import torch
@@ -13,6 +14,9 @@ torch.set_num_threads(1)
 # A test is one process unless it starts several, also on a cluster whose scheduler sets these.
 for _name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
     os.environ.pop(_name, None)
+
+# A shell starts "pytest &" with Ctrl-C ignored, and so would the programs be that our tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WORDS = (
     "the a one every small old bright river stone bird ship garden king teacher winter letter road song moves sings "

@@ -76,7 +76,7 @@ def embed_file(
     vectors = embed(model, tokenizer, texts, options, poolings, layers, after)
     shape = (width,) if len(layers) == 1 else (len(layers), width)
     count = 0
-    with atomic_file(output) as file:
+    with atomic_file(output, may_be_pipe=True) as file:
         _write_npy_header(file, (0, *shape))
         begin = file.tell()
         for vector in vectors:

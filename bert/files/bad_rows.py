@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from bert.errors import InputError
 
 SHOWN = 5  # bad rows in a message
+MOST = 1000  # bad rows after which a file is read no further, unless they are left out
 
 Item = TypeVar("Item")
 
@@ -42,10 +43,15 @@ class BadRows:
 
         Args:
             problem: its place, and what is wrong there.
+
+        Raises:
+            InputError: if these are too many, and they are not left out.
         """
         self.count += 1
         if len(self.first) < SHOWN:
             self.first.append(problem)
+        if self.count > MOST and not self.skip:
+            self.report()
 
     def good(
         self, rows: Iterable[tuple[int, Any]], read: Callable[[str, int, Any], Item], if_none: str
@@ -93,7 +99,8 @@ class BadRows:
             remedy += f", or leave {'it' if only_one else 'them'} out with --bad-rows skip"
         if only_one:
             raise InputError(f"{self.first[0]}; {remedy}")
-        raise InputError(f"{self.path}: {self.count:,} rows are bad ({listed}); {remedy}")
+        count = f"{self.count:,}" if self.count <= MOST else f"more than {MOST:,}"
+        raise InputError(f"{self.path}: {count} rows are bad ({listed}); {remedy}")
 
 
 def add_or_raise(bad: BadRows | None, problem: str) -> None:

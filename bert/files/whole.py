@@ -16,18 +16,26 @@ from bert.errors import InputError
 
 
 @contextlib.contextmanager
-def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: str | Path, may_be_pipe: bool = False) -> Iterator[IO[bytes]]:
     """Opens a binary file that appears under ``path`` only when the block has ended well.
 
     The bytes go to a temporary file beside it. It is synced to the disk, then renamed in one step. After a crash, a
     kill or a full disk, ``path`` holds the old file or the new one, never a part. A link stays a link, to the new file.
-    A pipe or a device such as /dev/null is written to directly.
+
+    Args:
+        may_be_pipe: whether a pipe or a device such as /dev/stdout is written to directly. A run's own files are none
+            of these: whoever writes to a pipe waits until somebody reads from it.
 
     Raises an InputError if the disk is full or ``path`` cannot be written to. Nothing is left behind.
     """
     temporary = None
     try:
         if os.path.exists(path) and not os.path.isfile(path):
+            if not may_be_pipe:
+                raise InputError(
+                    f"{path}: cannot be written (it is a directory, a pipe, a socket or a device); remove it, or write "
+                    f"to another place"
+                )
             with open(path, "wb") as file:
                 yield file
             return

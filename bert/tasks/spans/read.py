@@ -11,6 +11,8 @@ Some sets, above all translated ones, have answers that do not stand at their pl
 warning. We do not look for the answer elsewhere: the same words may mean something else there.
 """
 
+import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +20,7 @@ from typing import Any, NamedTuple
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows
 from bert.files.json_objects import read_json_object
-from bert.files.reading import COMPRESSIONS
+from bert.files.reading import COMPRESSIONS, open_to_read
 from bert.files.tables import read_objects, table_format
 from bert.tasks.classification.read import read_examples
 from bert.tasks.options import Columns
@@ -93,7 +95,10 @@ def read_questions(path: str | Path, columns: Columns, labelled: bool) -> Iterat
 
 
 def is_squad(path: str | Path) -> bool:
-    """Whether a file is a ``.json``, plain or compressed, of one object with data."""
+    """Whether a file is a ``.json``, plain or compressed, of one object with data.
+
+    Raises an InputError if it begins as such a file, but is damaged or too large.
+    """
     return _squad_object(path) is not None
 
 
@@ -103,9 +108,17 @@ def _squad_object(path: str | Path) -> dict[str, Any] | None:
         return None
     try:
         content = read_json_object(path)
-    except InputError:  # JSON lines, perhaps: their reader says what is wrong
-        return None
+    except InputError:
+        if _begins_as_squad(path):  # it is damaged or too large
+            raise
+        return None  # JSON lines, perhaps: their reader says what is wrong
     return content if "data" in content else None
+
+
+def _begins_as_squad(path: str | Path) -> bool:
+    with contextlib.suppress(InputError), open_to_read(path) as file:
+        return re.search(rb'"data"\s*:\s*\[', file.read(1 << 16)) is not None
+    return False
 
 
 def hold_out_articles(questions: Sequence[Question]) -> tuple[list[Question], list[Question]]:

@@ -79,3 +79,21 @@ def test_readers_note_their_own_bad_rows_in_between():
         list(bad.good(reader(), number, ""))
     with pytest.raises(InputError, match="alone"):
         add_or_raise(None, "alone")
+
+
+def test_after_too_many_bad_rows_a_file_is_read_no_further():
+    asked = 0
+
+    def endless(first):
+        nonlocal asked
+        while True:
+            asked += 1
+            yield asked, first if asked == 1 else "x"
+
+    for can_skip in (True, False):
+        asked = 0
+        with pytest.raises(InputError, match=r"^a\.tsv: more than 1,000 rows are bad \(line 2: x is no number; .*mend"):
+            list(BadRows("a.tsv", can_skip=can_skip).good(endless("1"), number, ""))
+        assert asked == 1002
+    with pytest.warns(UserWarning, match="2,000 rows are left out"):  # the control: who leaves them out wants the rest
+        assert good(BadRows("a.tsv", "skip"), *["x"] * 2000, "1") == [1]

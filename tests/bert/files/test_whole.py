@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -55,21 +56,35 @@ def test_a_link_stays_a_link_to_the_new_file(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
 
 
-def test_what_is_no_file_is_written_to_as_it_is(tmp_path):
+def test_a_pipe_that_is_asked_for_is_written_to_as_it_is(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_atomically(pipe, "through")
+    with atomic_file(pipe, may_be_pipe=True) as file:
+        file.write(b"through")
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     reader, writer = os.pipe()
-    write_atomically(f"/proc/self/fd/{writer}", "through")  # as /dev/stdout does if it is a pipe
+    with atomic_file(f"/proc/self/fd/{writer}", may_be_pipe=True) as file:  # as /dev/stdout is if it is a pipe
+        file.write(b"through")
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     os.close(writer)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     with pytest.raises(InputError, match="directory"):
         write_atomically(tmp_path, "")
+
+
+def test_a_runs_own_file_is_never_a_pipe_for_which_it_would_wait(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("socket")
+    for path in ("pipe", "link", "socket", "/dev/null", tmp_path):
+        with pytest.raises(InputError, match=f"^{path}: cannot be written .*; remove it, or write to another place"):
+            write_atomically(path, "x")  # without a reader, opening a pipe waits for ever
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "socket"]
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bert.errors import InputError
+from bert.files import json_objects
 from bert.tasks.options import Columns
 from bert.tasks.spans.read import Question, hold_out_articles, is_squad, read_questions
 
@@ -142,6 +143,35 @@ def test_a_compressed_file_is_read_like_a_plain_one(tmp_path):
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert is_squad(packed)
     assert read(packed) == read(plain)
+
+
+@pytest.mark.parametrize("begin", ['{"data": [', '{"version": "v2.0",\n "data" : [\n'])
+def test_a_squad_file_that_is_too_large_or_cut_short_is_refused_for_that(tmp_path, monkeypatch, begin):
+    path, article = tmp_path / "a.json", json.loads(squad(tmp_path, ask()).read_text())["data"][0]
+    path.write_text(begin + ",".join([json.dumps(article)] * 100) + "]}")
+    assert len(read(path)) == 100
+    for content, limit, message in (
+        (path.read_text()[:-2], 1 << 24, "is not JSON"),
+        (path.read_text(), 1000, "values"),
+    ):
+        path.write_text(content)
+        monkeypatch.setattr(json_objects, "MOST_JSON_VALUES", limit)
+        for labelled in (True, False):
+            with pytest.raises(InputError, match=rf"a\.json: .*{message}"):
+                read(path, labelled)
+
+
+def test_many_lines_with_a_question_each_may_be_named_json(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_objects, "MOST_JSON_VALUES", 100)
+    path = tmp_path / "a.json"
+    line = {
+        "id": "1",
+        "question": '"data": [',
+        "context": "The cat.",
+        "answers": {"text": ["cat"], "answer_start": [4]},
+    }
+    path.write_text((json.dumps(line) + "\n") * 100)
+    assert len(read(path)) == 100
 
 
 def test_squads_form_is_told_from_a_table_of_questions(tmp_path):
