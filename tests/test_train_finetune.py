@@ -389,6 +389,7 @@ def test_the_best_model_is_never_newer_than_the_state_that_calls_it_so(given, tm
     report = report_of(run)
     accuracies = {line["step"]: line["dev_accuracy"] for line in read_log(run / "log.jsonl") if "dev_accuracy" in line}
     assert report["dev"]["accuracy"] == accuracies[report["best_step"]] == max(accuracies.values())
+    assert report["best_epoch"] == report["best_step"] / 20  # of 160 examples in batches of 8
 
 
 def test_behind_a_closed_pipe_it_trains_to_the_end(given, tmp_path):

@@ -334,10 +334,15 @@ def test_a_run_goes_on_from_the_state_before_a_damaged_one(finished, tmp_path, c
 
 
 def test_a_second_phase_goes_on_with_longer_sequences(corpus, tmp_path, capsys):
+    def epoch():
+        return newest_state(tmp_path / "run" / "training_state")[1]["progress"]["position"][0]
+
     assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *SMALL_RUN) == 0
+    before = epoch()
     assert pretrain("--output", tmp_path / "run", "--resume", "--max-length", 48, "--max-steps", 8) == 0
     assert "sequences go from 24 to 48 tokens" in capsys.readouterr().out
     assert read_log(tmp_path / "run" / "log.jsonl")[-1]["step"] == 8
+    assert epoch() == before + 1  # two updates of another pass: the text that was read is not read again
 
 
 # ---- flags ----

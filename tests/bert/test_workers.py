@@ -91,9 +91,10 @@ def test_workers_are_new_processes_without_the_modules_of_this_one():
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_worker_outlives_its_parent(number):
     program = """
-    import itertools, time
+    import itertools, signal
     from bert.workers import in_order
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it for ever
         for result in in_order(abs, itertools.repeat(-1), 2):
             print(result, flush=True)
     """

@@ -67,6 +67,17 @@ def test_a_taggers_tags_fit_together_where_its_training_says_so(tmp_path):
         assert output.getvalue().decode() == f"a\t{expected}\nb\t{expected}\n\n"
 
 
+@pytest.mark.parametrize(("name", "saved", "given"), [
+    ("max_length", 20, 10), ("long_texts", "tail", "head"), ("summary_sentences", 3, 1),
+    ("null_threshold", 2.5, 0.0), ("null_threshold", 2.5, -1.0),
+])  # fmt: skip
+def test_a_flag_goes_before_what_training_saved_also_if_it_is_zero(run, name, saved, given):
+    write_task(run, **{"columns": None, "max_length": 30, name: saved})
+    assert getattr(reading_of(run, "a.tsv", {}).options, name) == saved
+    assert getattr(reading_of(run, "a.tsv", {name: None}).options, name) == saved
+    assert getattr(reading_of(run, "a.tsv", {name: given}).options, name) == given
+
+
 # ---- a tagger's files ----
 
 

@@ -104,6 +104,24 @@ def test_in_which_order_sequences_stand_does_not_matter(head):
     assert_near(loss_and_gradients(model, ragged(turned)), expected, 1e-5)
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_its_own_parts_start_as_the_model_does(head):
+    """Weights are cut at two deviations, biases 0, and a LayerNorm is the identity with the configuration's epsilon."""
+    torch.manual_seed(3)
+    model = HEADS[head][0](CONFIG.replace(initializer_range=0.01, layer_norm_eps=1e-7))
+    own = [module for name, module in model.named_modules() if not name.startswith("bert.")]
+    for module in own:
+        if isinstance(module, torch.nn.Linear):
+            assert module.weight.abs().max() <= 0.02
+            assert module.weight.std() > 0.007
+            assert not module.bias.any()
+        if isinstance(module, torch.nn.LayerNorm):
+            assert (module.weight == 1).all()
+            assert not module.bias.any()
+            assert module.eps == 1e-7
+    assert any(isinstance(module, torch.nn.Linear) for module in own)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-4), (torch.bfloat16, 2e-2), (torch.float16, 2e-2)])
 @pytest.mark.parametrize("compiled", [False, True])

@@ -102,6 +102,15 @@ def test_an_update_in_unequal_parts_is_the_update_in_one():
     assert not mean_of_means.allclose(whole["layers.0.weight"], rtol=1e-3)
 
 
+def test_the_loss_of_an_update_is_that_of_all_its_parts():
+    model, batch = Classifier(), make_batch(9)
+    with torch.no_grad():
+        expected = model.losses(batch)["task"].sum.item() / 9
+    parts = [rows_of(batch, part) for part in (slice(0, 2), slice(2, 3), slice(3, 9))]
+    loss, _ = training_step(run_of(model), parts, {"task": 9}, RunningTotals(), 1.0).tolist()
+    assert loss == pytest.approx(expected)
+
+
 def test_gradients_are_clipped_by_their_norm_over_all_parameters():
     torch.manual_seed(1)
     model = Classifier()
@@ -329,6 +338,8 @@ def test_evaluation_is_the_mean_over_labels_with_dropout_off_and_disturbs_nothin
     assert torch.get_rng_state().equal(before)
     assert model.training
     model.eval()
+    assert mean_losses(model, batches, FP32, ALONE) == means
+    assert not model.training
     both = (torch.cat([batch.labels[name] for batch in batches]) for name in ("x", "labels"))
     loss = model.losses(batch_of(*both))["task"]
     assert means["task_loss"] == pytest.approx(loss.sum.item() / 9)

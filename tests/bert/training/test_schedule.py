@@ -58,8 +58,9 @@ def test_an_epoch_ends_with_an_evaluation_and_a_checkpoint_unless_the_settings_s
         max_steps=210, learning_rate=0.25, warmup_steps=21, report_every=7, eval_every=70, checkpoint_every=70,
         max_seconds=None, max_gradient_norm=1.0,  # google-research/bert optimization.py: clip_norm=1.0
     )  # fmt: skip
-    as_told = schedule_of(epochs=3, eval_every=11, checkpoint_every=13)
-    assert (as_told.eval_every, as_told.checkpoint_every) == (11, 13)
+    for told, expected in (((11, 13), (11, 13)), ((11, None), (11, 70)), ((None, 13), (70, 13))):
+        schedule = schedule_of(epochs=3, eval_every=told[0], checkpoint_every=told[1])
+        assert (schedule.eval_every, schedule.checkpoint_every) == expected
 
 
 def test_a_time_limit_is_given_in_minutes_and_kept_in_seconds():

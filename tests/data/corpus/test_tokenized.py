@@ -64,6 +64,21 @@ def test_sentences_and_documents_without_a_token_are_dropped(tokenizer, tmp_path
     assert corpus.held_out.tolist() == []  # document 2 has no token
 
 
+def test_the_index_among_all_documents_decides_which_are_held_out_however_the_corpus_is_cut(
+    tokenizer, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("data.corpus.tokenizing._CHARACTERS_PER_TASK", 500)  # many parts
+    documents = list(make_documents())
+    for number in (0, 7, 40, 41, 100):
+        documents[number] = ["\u200b"]  # no token: it is dropped
+    corpus = write_corpus(documents, tokenizer, tmp_path)
+    kept = [number for number, document in enumerate(documents) if document != ["\u200b"]]
+    assert corpus.held_out.tolist() == [place for place, number in enumerate(kept) if is_held_out(number)]
+    training = [sentence for number in kept if not is_held_out(number) for sentence in documents[number]]
+    ids = [token_id for sentence in tokenizer.encode_batch(training) for token_id in sentence]
+    assert corpus.training_counts.tolist() == np.bincount(ids, minlength=tokenizer.vocab_size).tolist()
+
+
 @pytest.mark.parametrize("processes", [2, 3])
 def test_the_number_of_processes_does_not_change_a_byte(tokenizer, tmp_path, monkeypatch, processes):
     monkeypatch.setattr("data.corpus.tokenizing._CHARACTERS_PER_TASK", 500)

@@ -322,6 +322,13 @@ def test_a_long_held_out_document_does_not_speak_for_all(tokenizer, tmp_path):
     assert limited == len(planned) - from_the_long_one + 400 // 20
 
 
+def test_of_long_documents_an_evaluation_has_just_as_many_examples_as_asked_for(tokenizer, tmp_path):
+    corpus = write_corpus([["a b c d e f g h"] * 4] * 600, tokenizer, tmp_path)  # a twentieth of 20 from each document
+    assert len(corpus.held_out) > 20
+    batches = evaluation_batches(corpus, tokenizer, 8, 16, max_examples=20)
+    assert sum(len(batch.sequences.lengths) for batch in batches) == 20
+
+
 def test_training_and_evaluation_share_no_text(tokenizer, tmp_path):
     # Each document has a word of its own: its index in letters.
     documents = [[" ".join([chr(97 + number // 26) + chr(97 + number % 26)] * 5)] * 3 for number in range(100)]

@@ -64,10 +64,10 @@ def test_an_endless_line_is_cut_at_spaces_and_takes_bounded_memory(tmp_path, mon
 
 def test_an_endless_document_is_cut_into_several(write, monkeypatch):
     monkeypatch.setattr(data.text.corpora, "LONGEST_DOCUMENT", 100)
-    documents = list(read_documents([write("intro\n\n" + "ten letters\n" * 50)]))
+    documents = list(read_documents([write("intro\n\n" + "ten letters\n" * 50 + "\nthe next one\nis whole\n")]))
     assert documents[0] == ["intro"]
-    assert len(documents) > 5
-    assert sum(map(len, documents)) == 51
+    assert [len(document) for document in documents[1:-1]] == [10] * 5  # a line has 11 characters
+    assert documents[-1] == ["the next one", "is whole"]
 
 
 def test_a_long_file_without_a_blank_line_is_in_the_wrong_format(write, monkeypatch):

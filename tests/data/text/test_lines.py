@@ -53,6 +53,13 @@ def test_bytes_that_are_not_utf8_are_named_by_file_line_and_byte(write):
         lines_of(path)
 
 
+def test_a_line_that_is_cut_still_counts_as_one(write, monkeypatch):
+    monkeypatch.setattr(data.text.lines, "LONGEST_LINE", 1000)
+    path = write(("你" * 5000 + "\n").encode() + b"\xff\n")
+    with pytest.raises(InputError, match=r"corpus.txt: line 2, byte 15001 of the file: 0xff is not UTF-8"):
+        lines_of(path)
+
+
 def test_bytes_that_are_not_utf8_can_be_replaced_and_are_counted(write):
     reports = []
     lines = lines_of(write(b"\xe9t\xe9 \xef\xbf\xbd\nfine\n\xff\n"), "replace", reports.append)

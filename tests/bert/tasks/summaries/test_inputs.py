@@ -43,6 +43,8 @@ def test_in_windows_each_sentence_is_whole_and_scored_once_at_its_own_cls():
                 assert window.input_ids[position : position + len(expected)].tolist() == expected
                 assert len(set(window.token_type_ids[position : position + len(expected)])) == 1
                 found[sentence] = min(position, len(window.input_ids) - position - len(expected))
+            begins = window.input_ids == TOKENIZER.cls_token_id  # the types of each window begin with 0
+            assert window.token_type_ids.tolist() == ((begins.cumsum() - 1) % 2).tolist()
         assert sorted(found) == list(range(len(sentences)))
 
 

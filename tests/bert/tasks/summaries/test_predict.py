@@ -38,6 +38,7 @@ def test_a_sentence_with_three_words_in_a_row_of_one_taken_is_passed_over():
     assert select_sentences(FIVE, scores) == [0, 3, 4]
     control = [*FIVE[:2], "And one thing was gone!", *FIVE[3:]]  # two words in a row are no harm
     assert select_sentences(control, scores) == [0, 2, 3]
+    assert select_sentences(FIVE, [0.9, 0.1, 0.3, 0.2, 0.8]) == [0, 3, 4]  # not only of the one taken last
 
 
 def test_each_sentence_gets_the_probability_that_its_document_gives_it_alone(monkeypatch):

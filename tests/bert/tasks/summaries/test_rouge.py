@@ -68,6 +68,12 @@ def test_a_common_subsequence_is_a_longest_one():
         assert all(a[position] in rest for position in positions)
 
 
+def test_of_two_that_are_as_long_it_is_the_one_that_skips_the_last_words_of_the_sentence():
+    assert common_positions(["a", "b"], ["b", "a"]) == {0}
+    assert common_positions(["a", "b", "c"], ["c", "a", "b"]) == {0, 1}  # longer comes first
+    assert common_positions(["b", "c", "a"], ["a", "b", "c", "b"]) == {0, 1}
+
+
 def test_of_single_sentences_rouge_l_is_the_f1_of_their_longest_common_subsequence():
     generator = random.Random(1)
     for _ in range(200):

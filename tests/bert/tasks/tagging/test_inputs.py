@@ -43,6 +43,21 @@ def test_in_windows_each_word_is_found_once_at_its_first_piece_with_context():
             assert context >= 5, word
 
 
+@pytest.mark.parametrize("max_length", range(6, 16))
+def test_a_word_is_looked_for_in_the_first_window_that_has_most_of_its_neighbours(max_length):
+    words = [f"w{number}" for number in range(40)]
+    inputs = word_windows(WordPieceTokenizer([*SPECIAL, *words]), words, max_length)
+    rows = [part.input_ids.tolist() for part in inputs]
+    for word in range(40):
+        places = [row.index(5 + word) if 5 + word in row else None for row in rows]
+        neighbours = [
+            -1 if place is None else min(len(row[:place]), len(row[place + 1 :])) for place, row in zip(places, rows)
+        ]
+        (found,) = [window for window, part in enumerate(inputs) if word in part.items]
+        assert found == neighbours.index(max(neighbours))
+        assert inputs[found].selected[inputs[found].items.index(word)] == places[found]
+
+
 def test_a_word_without_a_piece_is_in_no_input():
     (part,) = word_windows(TOKENIZER, ["a", "\u0007", "b"], 20)
     assert part.items == [0, 2]
