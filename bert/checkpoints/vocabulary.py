@@ -102,7 +102,10 @@ def check_vocabulary_fits(tokenizer: Tokenizer, config: BertConfig, source: str 
 def check_is_directory(directory: Path) -> None:
     """Raises an InputError if there is no such directory."""
     if not os.path.isdir(directory):  # Path.is_dir raises if a name is too long
-        raise InputError(f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)")
+        raise InputError(
+            f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN), and "
+            "docs/checkpoints.md says where to get one"
+        )
 
 
 def _switches(settings: dict[str, Any], names: dict[str, str], path: Path) -> dict[str, bool | None]:
