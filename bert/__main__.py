@@ -2,6 +2,7 @@
 
 python -m bert fill-mask RUN "Paris is the [MASK] of France."
 python -m bert tokenize RUN "Unaffable!"
+python -m bert attention RUN "The cat sat." "It slept." --layer 2 --head 1 -o attention.png
 python -m bert predict RUN reviews.tsv > predictions.tsv
 python -m bert embed RUN texts.txt texts.npy
 """
@@ -78,6 +79,14 @@ def make_parser() -> argparse.ArgumentParser:
     tokenize.add_argument("run", help="a directory with a vocabulary")
     tokenize.add_argument("text")
     tokenize.set_defaults(function=run_tokenize)
+    attention = commands.add_parser("attention", help="a picture of which tokens attend to which")
+    attention.add_argument("run", help="a directory with a checkpoint")
+    attention.add_argument("text")
+    attention.add_argument("second", nargs="?", help="the second text of a pair")
+    attention.add_argument("--layer", type=int, metavar="N", help="one layer, counted from 1 (default: all)")
+    attention.add_argument("--head", type=int, metavar="N", help="one head; with --layer, tokens stand beside it")
+    attention.add_argument("-o", "--output", metavar="FILE", default="attention.png", help="(%(default)s)")
+    attention.set_defaults(function=run_attention)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
     predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
     add_reading_arguments(predict)
@@ -136,6 +145,15 @@ def run_tokenize(given: argparse.Namespace) -> None:
     from bert.commands.alignment import aligned_pieces
 
     print(aligned_pieces(load_tokenizer(given.run), given.text, width=shutil.get_terminal_size().columns))
+
+
+def run_attention(given: argparse.Namespace) -> None:
+    """Writes a picture, and prints what is in it."""
+    from bert.commands.attention import draw_attention
+
+    drawn = draw_attention(given.run, given.text, given.second, given.output, given.layer, given.head)
+    layers, heads, tokens, _ = drawn.weights.shape
+    print_line(f"{given.output}: layers x heads {layers} x {heads}, tokens {tokens}")
 
 
 def run_predict(given: argparse.Namespace) -> None:

@@ -75,11 +75,11 @@ def help_of(capsys: pytest.CaptureFixture, main: Callable, *arguments: str) -> s
 
 def test_flags_that_are_named_exist(capsys):
     helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main)]
-    helps += [help_of(capsys, bert, command) for command in ("fill-mask", "tokenize", "predict", "embed")]
+    helps += [help_of(capsys, bert, command) for command in ("fill-mask", "tokenize", "attention", "predict", "embed")]
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}
     known |= {option for action in get_args_parser()._actions for option in action.option_strings}
-    known.add("--logdir")  # TensorBoard's
+    known |= {"--logdir", "--local-dir", "--skip-smudge", "--include"}  # of TensorBoard, the Hub's client and git-lfs
     for page in PAGES:
         text = re.sub(r"\]\([^)]*\)", "", page.read_text(encoding="utf-8"))  # anchors have dashes, too
         for flag in re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text):

@@ -5,10 +5,12 @@ File names and keys are Hugging Face's. So transformers reads what we write, and
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 from bert.checkpoints.added_tokens import added_tokens_decoder, with_added_tokens
+from bert.checkpoints.sentencepiece_json import SENTENCEPIECE_CONFIG, sentencepiece_json
 from bert.checkpoints.tokenizer_config import read_tokenizer_config
 from bert.checkpoints.tokenizer_json import read_tokenizer_json
 from bert.config import BertConfig
@@ -25,9 +27,23 @@ _NORMALIZER = {"lowercase": "lowercase", "strip_accents": "strip_accents", "spli
 
 
 def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
-    """Writes the vocabulary and its settings. The vocabulary comes last: without it, nothing is there to load."""
+    """Writes the vocabulary and its settings. The vocabulary comes last: without it, nothing is there to load.
+
+    Of SentencePiece ``spm.model`` is ours, and ``tokenizer.json`` is for transformers. A model of which that file would
+    say something else gets none, and a warning.
+    """
     directory = Path(directory)
     if isinstance(tokenizer, SentencePieceTokenizer):
+        content = sentencepiece_json(tokenizer)
+        if content is None:
+            warnings.warn(
+                f"{directory}: this SentencePiece model has settings that tokenizer.json cannot say, so transformers' "
+                "AutoTokenizer does not load it; use bert.load_tokenizer",
+                stacklevel=2,
+            )
+        else:
+            write_atomically(directory / "tokenizer_config.json", json.dumps(SENTENCEPIECE_CONFIG, indent=2) + "\n")
+            write_atomically(directory / "tokenizer.json", json.dumps(content, ensure_ascii=False) + "\n")
         write_atomically(directory / "spm.model", tokenizer.model_bytes)
         return
     if not isinstance(tokenizer, WordPieceTokenizer):
@@ -102,7 +118,10 @@ def check_vocabulary_fits(tokenizer: Tokenizer, config: BertConfig, source: str 
 def check_is_directory(directory: Path) -> None:
     """Raises an InputError if there is no such directory."""
     if not os.path.isdir(directory):  # Path.is_dir raises if a name is too long
-        raise InputError(f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN)")
+        raise InputError(
+            f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN), and "
+            "docs/checkpoints.md says where to get one"
+        )
 
 
 def _switches(settings: dict[str, Any], names: dict[str, str], path: Path) -> dict[str, bool | None]:

@@ -32,6 +32,7 @@ class Encoding:
 
     Attributes:
         input_ids: ids of the pieces, with ``[CLS]`` and ``[SEP]``.
+        tokens: the same pieces as strings. The tokenizer adds them, since only it knows the vocabulary.
         token_type_ids: 0 up to the first ``[SEP]``, 1 after it.
         offsets: (start, end): the piece was made from ``text[start:end]``. They count characters in its own text
             (first or second). If the text is a list of words, they count in its own word.
@@ -45,6 +46,7 @@ class Encoding:
     offsets: list[tuple[int, int] | None] = field(default_factory=list)
     word_ids: list[int | None] = field(default_factory=list)
     sequence_ids: list[int | None] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.input_ids)

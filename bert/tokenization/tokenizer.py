@@ -7,11 +7,15 @@ from array import array
 from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate, chain
+from typing import TYPE_CHECKING
 
 from bert.errors import InputError
 from bert.tokenization.encoding import Encoding, Pieces, join_pair, truncated, windows_over_pair
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
 from bert.workers import in_order
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Texts per message to a worker: enough to hide the transfer, few enough to balance the work.
 _TEXTS_PER_TASK = 512
@@ -98,23 +102,66 @@ class Tokenizer(ABC):
         second: str | Sequence[str] | None = None,
         max_length: int | None = None,
         truncation: str = "longest_first",
+        is_split_into_words: bool = False,
     ) -> Encoding:
-        """``[CLS] first [SEP]`` or ``[CLS] first [SEP] second [SEP]``, ready for the model.
+        """``[CLS] first [SEP]`` or ``[CLS] first [SEP] second [SEP]``: one input of the model, as lists.
 
         Args:
-            first, second: each a text, or a list of words. A list keeps its word boundaries, and ``word_ids`` are
-                indices into it. (A word of control characters only has no piece.)
+            first, second: each a text; with ``is_split_into_words``, each a list of words. A list keeps its word
+                boundaries, and ``word_ids`` are indices into it. (A word of control characters only has no piece.)
             max_length: the most positions of the result, special tokens included.
             truncation: which text is cut: "longest_first", "only_first" or "only_second".
+            is_split_into_words: transformers' name. Without it a list could as well mean several texts.
 
         Raises:
             InputError: if the pair cannot be made to fit.
+            TypeError: if a text is a list. Several texts go to ``batch``.
         """
+        if not is_split_into_words:
+            require_text(first)
+            require_text("" if second is None else second)
         first_pieces = self._pieces_of(first)
         second_pieces = None if second is None else self._pieces_of(second)
         if max_length is not None:
             first_pieces, second_pieces = truncated(first_pieces, second_pieces, max_length, truncation)
-        return join_pair(first_pieces, second_pieces, self.cls_token_id, self.sep_token_id)
+        return self._joined(first_pieces, second_pieces)
+
+    def batch(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int | None = None
+    ) -> dict[str, "Tensor"]:
+        """Several texts, or pairs of texts, as tensors: ``model(**tokenizer.batch(texts))``.
+
+        Args:
+            texts: the first texts.
+            pairs: for each its second text; None: there is none.
+            max_length: the most tokens of a row, special tokens included. The longer text of a pair is cut first.
+
+        Returns:
+            ``input_ids``, ``token_type_ids`` and ``attention_mask``, each (batch, seq) int64. Shorter rows end with
+            ``[PAD]``; there the other two are 0.
+
+        Raises:
+            ValueError: if there are no texts, or not as many pairs as texts.
+            TypeError: if ``texts`` or ``pairs`` is one text.
+        """
+        import torch  # here, since tokenizing alone does not need it
+
+        if isinstance(texts, str) or isinstance(pairs, str):
+            raise TypeError("batch takes a list of texts, but found one text; put it into a list")
+        if not texts or (pairs is not None and len(pairs) != len(texts)):
+            raise ValueError(
+                f"found {len(texts)} texts and {'no' if pairs is None else len(pairs)} pairs; batch takes one or more "
+                "texts, and for each a second text or none at all"
+            )
+        encodings = [self(*both, max_length=max_length) for both in (zip(texts, pairs) if pairs else zip(texts))]
+        shape = len(encodings), max(map(len, encodings))
+        input_ids = torch.full(shape, self.pad_token_id)
+        token_type_ids, attention_mask = (torch.zeros(shape, dtype=torch.int64) for _ in range(2))
+        for row, encoding in enumerate(encodings):
+            input_ids[row, : len(encoding)] = torch.tensor(encoding.input_ids)
+            token_type_ids[row, : len(encoding)] = torch.tensor(encoding.token_type_ids)
+            attention_mask[row, : len(encoding)] = 1
+        return {"input_ids": input_ids, "token_type_ids": token_type_ids, "attention_mask": attention_mask}
 
     def windows(
         self, first: str | Sequence[str], second: str | Sequence[str] | None = None, *, max_length: int, overlap: int
@@ -125,6 +172,7 @@ class Tokenizer(ABC):
         ``sequence_ids`` 1. Their offsets still point into the whole context.
 
         Args:
+            first, second: each a text, or a list of words.
             max_length: positions of a window, special tokens included; the last window may be shorter.
             overlap: how many pieces neighbouring windows share. The Rust library calls this the stride. Google's
                 ``doc_stride`` is how far a window moves: its room for the text, less the overlap.
@@ -134,10 +182,12 @@ class Tokenizer(ABC):
         """
         first_pieces = self._pieces_of(first)
         second_pieces = None if second is None else self._pieces_of(second)
-        return [
-            join_pair(*window, self.cls_token_id, self.sep_token_id)
-            for window in windows_over_pair(first_pieces, second_pieces, max_length, overlap)
-        ]
+        return [self._joined(*window) for window in windows_over_pair(first_pieces, second_pieces, max_length, overlap)]
+
+    def _joined(self, first: Pieces, second: Pieces | None) -> Encoding:
+        encoding = join_pair(first, second, self.cls_token_id, self.sep_token_id)
+        encoding.tokens.extend(self.vocabulary[token_id] for token_id in encoding.input_ids)
+        return encoding
 
     def _pieces_of(self, text: str | Sequence[str]) -> Pieces:
         if isinstance(text, str):
@@ -149,6 +199,16 @@ class Tokenizer(ABC):
             joined.offsets.extend(pieces.offsets)
             joined.word_ids.extend([word_id] * len(pieces.ids))
         return joined
+
+
+def require_text(text: object) -> None:
+    """Raises a TypeError unless ``text`` is one text. Of a list it names what takes lists."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"found a {type(text).__name__} in the place of a text; several texts go to tokenizer.batch(texts), or "
+            "to encode_batch(texts) for their ids alone; a text's words go to "
+            "tokenizer(words, is_split_into_words=True)"
+        )
 
 
 def _encode(tokenizer: Tokenizer, texts: list[str]) -> tuple[array, array]:

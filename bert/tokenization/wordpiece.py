@@ -20,7 +20,7 @@ from bert.tokenization.encoding import Pieces
 from bert.tokenization.memo import Memo
 from bert.tokenization.normalization import SPLIT_IN_PYTHON_ALONE, Character, Normalizer, split_into_words
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
-from bert.tokenization.tokenizer import Tokenizer
+from bert.tokenization.tokenizer import Tokenizer, require_text
 from bert.tokenization.vocabulary_file import read_vocabulary
 
 CONTINUATION = "##"
@@ -123,6 +123,7 @@ class WordPieceTokenizer(Tokenizer):
         The fast way: it splits the text at white space and remembers the ids of each chunk. They are the ids of
         ``pieces``, since none of BERT's rules looks across white space.
         """
+        require_text(text)
         if self._spans_chunks:
             return self.pieces(text).ids
         if any(map(text.__contains__, SPLIT_IN_PYTHON_ALONE)):
@@ -133,6 +134,7 @@ class WordPieceTokenizer(Tokenizer):
         return list(chain.from_iterable(map(self._ids_of_chunk.__getitem__, text.split())))
 
     def pieces(self, text: str) -> Pieces:
+        require_text(text)
         pieces = Pieces([], [], [])
         for start, end, token in self._typed.spans(text):
             if token is not None:

@@ -20,6 +20,9 @@ def parameter_groups(model: nn.Module, weight_decay: float = WEIGHT_DECAY) -> li
 
     Source: ``optimization.py``, ``exclude_from_weight_decay=["LayerNorm", "layer_norm", "bias"]``. Embeddings are
     decayed. A bias or a LayerNorm weight is a vector and everything else a matrix, but it is their kind that counts.
+
+    Why: decay holds down matrices, since large ones let a model fit noise. Biases only shift, and need less data to fit
+    (Goodfellow et al. 2016, "Deep Learning", section 7.1); a LayerNorm's weight starts at 1, and would be pulled to 0.
     """
     not_decayed = {
         id(parameter)

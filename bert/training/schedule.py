@@ -63,6 +63,11 @@ def linear_schedule(step: int, peak: float, warmup_steps: int, max_steps: int) -
     google-research/bert ``optimization.py``, that line spans the whole run, and the warm-up replaces its beginning. So
     just after the warm-up the rate steps down from ``peak`` to peak * (1 - warmup_steps / max_steps).
 
+    Why warm up: Adam divides by an average of squared gradients, which after a few updates rests on a few gradients, so
+    these updates are the least reliable (Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond").
+    And with LayerNorm after each residual sum, as in BERT, the upper layers' gradients are large at first (Xiong et al.
+    2020, "On Layer Normalization in the Transformer Architecture").
+
     One departure: Google's first update has rate 0, which changes nothing. Ours has peak / warmup_steps.
 
     >>> [round(linear_schedule(step, peak=1.0, warmup_steps=2, max_steps=5), 1) for step in range(5)]

@@ -4,6 +4,9 @@ Devlin et al. 2018, section 3.1 and appendix A.1; google-research/bert, ``create
 we select max(1, round(0.15 * length)) tokens. The length counts the special tokens, which are never selected. Of the
 selected tokens 80 % become ``[MASK]``, 10 % a random token, and 10 % stay as they are. The model predicts them all.
 
+Why not ``[MASK]`` alone: no text of a later task has it, so training would differ from use (section 3.1). Since any
+token may be a random one, or one to predict as it is, the model must keep a good state for every token (A.1).
+
 Two departures. We draw masks anew in each epoch ("dynamic masking"; Liu et al. 2019, RoBERTa, section 4.1). So the
 model seldom sees a text masked as before. The reference writes ``dupe_factor`` = 10 fixed copies instead. And we have
 no ``max_predictions_per_seq``: it only fits the selection into the reference's records of a fixed size.

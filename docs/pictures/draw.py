@@ -1,6 +1,8 @@
 """Draws the README's picture: the model's parts with their shapes, and, of a log, the curve of a run.
 
 python docs/pictures/draw.py docs/pictures/bert.png runs/pretrain/log.jsonl
+
+The README's other picture, attention.png, is from the command that stands above it there.
 """
 
 import json

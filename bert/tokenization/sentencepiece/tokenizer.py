@@ -24,7 +24,7 @@ from bert.tokenization.sentencepiece.chunks import ChunkEncoder, Piece, UnigramC
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, byte_piece, parse_model
 from bert.tokenization.sentencepiece.normalizer import Normalizer
 from bert.tokenization.sentencepiece.unigram import UnigramSegmenter
-from bert.tokenization.tokenizer import Tokenizer
+from bert.tokenization.tokenizer import Tokenizer, require_text
 
 # The names of BERT's special tokens in models: BERT's, ALBERT's, and RoBERTa's.
 _SPECIAL_NAMES = {
@@ -142,6 +142,7 @@ class SentencePieceTokenizer(Tokenizer):
 
         If the model allows it, this goes the fast way, chunk by chunk. The ids are the same.
         """
+        require_text(text)
         if self._chunks is not None and SPACE_MARK not in text:
             return self._chunks.encode(text)
         return [token_id for token_id, _, _ in self._segment(self._normalizer.normalize(text)[0])]
@@ -151,6 +152,7 @@ class SentencePieceTokenizer(Tokenizer):
 
         Joined, they are the normalized text, unless something is spelled in bytes.
         """
+        require_text(text)
         normalized, _ = self._normalizer.normalize(text)
         return [
             normalized[start:end] if token_id == self.unk_token_id else self.vocabulary[token_id]
@@ -164,6 +166,7 @@ class SentencePieceTokenizer(Tokenizer):
         "world". One character may become several pieces, such as its bytes. Then the last one has it, and the others
         are empty.
         """
+        require_text(text)
         normalized, origins = self._normalizer.normalize(text)
         pieces = Pieces([], [], [])
         word_id = -1
