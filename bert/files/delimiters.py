@@ -17,10 +17,13 @@ class Delimiter(NamedTuple):
     quoted: bool  # whether a field in "..." may hold delimiters and line ends
 
     def split(self, line: str) -> list[str]:
-        """The fields of a line that is a whole row."""
+        """The fields of a line that is a whole row. None if it is not such a row, for example if it is not CSV."""
         if not self.quoted:
             return line.split(self.character)
-        return next(csv.reader([line], delimiter=self.character), [])
+        try:
+            return next(csv.reader([line], delimiter=self.character), [])
+        except csv.Error:
+            return []
 
 
 TABS = Delimiter("\t", "tabs", quoted=False)  # quotes are plain characters, as in GLUE's files

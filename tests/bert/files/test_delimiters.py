@@ -59,3 +59,18 @@ def test_if_no_delimiter_shows_the_columns_the_error_is_that_of_the_name(tmp_pat
     (tmp_path / "a.csv").write_text("body;label\na;1\n")
     with pytest.raises(InputError, match="has no column 'text': its columns are body;label"):
         list(read_rows(tmp_path / "a.csv", BOTH))
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv"])
+@pytest.mark.parametrize("line", ["x" * 200_000, "text\rlabel\ra", 'a"b\rc', '"a', "\0"], ids=range(5))
+def test_a_first_line_that_is_not_csv_is_one_sentence(tmp_path, name, line):
+    """Lone carriage returns are line ends of CSV, and a field has at most 131,072 characters."""
+    (tmp_path / name).write_text(f"{line}\n1\n", newline="")
+    for columns in (BOTH, {"--text-column": "text"}):
+        with pytest.raises(InputError, match=rf"{name}: .*(has no column|is not CSV)"):
+            list(read_rows(tmp_path / name, columns))
+
+
+def test_a_tsv_with_a_long_first_line_is_read_by_its_tabs(tmp_path):
+    (tmp_path / "a.tsv").write_text("text\tlabel\t" + "x" * 200_000 + "\na\t1\tb\n")
+    assert [row.values for row in read_rows(tmp_path / "a.tsv", BOTH)] == [("a", "1")]
