@@ -48,13 +48,8 @@ def orderly(format_warning: Callable[..., str] | None = None) -> Iterator[None]:
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
-    process = os.getpid()
-
     def end(number, frame):
-        if os.getpid() == process:
-            raise SystemExit(128 + number)
-        signal.signal(number, signal.SIG_DFL)  # a forked worker has this handler from its parent, and ends at once
-        os.kill(os.getpid(), number)
+        raise SystemExit(128 + number)
 
     format_before = warnings.formatwarning
 
