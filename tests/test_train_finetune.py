@@ -540,7 +540,7 @@ def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_run_killed_before_its_first_model_is_resumed(given, tmp_path, monkeypatch, seeds):
     """It dies after the first evaluation, when its state is saved and its model is not."""
-    flags = [*given, *SMALL_RUN, "--seeds", seeds]
+    flags = [*given, *SMALL_RUN, "--max-steps", 6, "--eval-every", 3, "--seeds", seeds]
     assert finetune(*flags, "--output", tmp_path / "whole") == 0
     run = tmp_path / "run"
 

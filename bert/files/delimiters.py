@@ -1,7 +1,7 @@
 """What separates the fields of a table. The file's name says it, unless the header says something else.
 
-A ``.csv`` may have semicolons or tabs, a ``.tsv`` commas, and a ``.txt`` may be a table with tabs. If the columns asked
-for are not in the first line as the name would have it, the other ways to split that line are tried.
+A ``.csv`` may have semicolons or tabs, a ``.tsv`` commas, and a ``.txt`` may be a table with tabs. If the first
+line, split as the name says, lacks the columns asked for, we try the other ways.
 """
 
 import csv

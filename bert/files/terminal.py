@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 LONGEST_LINE = 4_000  # characters of a printed line: a label may have a million
+
 # C0 and C1 controls, U+2028 and U+2029, which end a line, and what reverses the direction of writing.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -48,13 +49,8 @@ def orderly(format_warning: Callable[..., str] | None = None) -> Iterator[None]:
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
-    process = os.getpid()
-
     def end(number, frame):
-        if os.getpid() == process:
-            raise SystemExit(128 + number)
-        signal.signal(number, signal.SIG_DFL)  # a forked worker has this handler from its parent, and ends at once
-        os.kill(os.getpid(), number)
+        raise SystemExit(128 + number)
 
     format_before = warnings.formatwarning
 

@@ -144,7 +144,7 @@ def refuse_file(directory: Path) -> None:
     """Raises InputError if a file has a directory's name, or the name of a directory above it."""
     there = next((place for place in (directory, *directory.parents) if os.path.exists(place)), None)
     if there is not None and not there.is_dir():
-        raise InputError(f"{there}: is no directory, where {directory} was to be made; name another place")
+        raise InputError(f"{there}: is no directory, so {directory} cannot be made; name another place")
 
 
 def save_settings(run: Path, settings: TrainingSettings) -> None:

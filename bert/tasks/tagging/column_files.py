@@ -114,9 +114,9 @@ def read_columns(lines: Iterable[Line], form: Form, labelled: bool, path: str) -
 def looks_like_columns(head: Sequence[Line]) -> bool:
     """Whether the first lines of a file are rows of columns, rather than a text each.
 
-    Rows of columns stand in blocks, of two lines or more on average. All have the same number of columns. If there are
-    several columns, the first one numbers the words, or the last one has tags of entities, or there are several blocks
-    with tabs in each line. If there is one column, there are several blocks, and nine of ten lines are a single word.
+    Rows of columns stand in blocks, of two lines or more on average. All have the same number of columns. Several
+    columns also need a sign: numbered words, tags of entities at the end, or several blocks with tabs in each line. One
+    column needs several blocks, and nine of ten lines are a single word.
     """
     if any(_fields(text)[:1] == [_DOCUMENT] for _, text in head):
         return True

@@ -21,9 +21,9 @@ def raised(do):
 
 
 def under_limit(limit, soft, line):
-    """The class and message of the error with which ``line`` ends in a process with a limit, and its shortage."""
+    """The sentence for the error with which ``line`` ends in a process with a limit."""
     script = (
-        f"import resource, torch, threading\nfrom bert.files.shortage import shortage\n"
+        f"import resource\nfrom bert.files.shortage import shortage\n"
         f"resource.setrlimit(resource.{limit}, ({soft}, {soft}))\n"
         f"try:\n    {line}\nexcept BaseException as error:\n    print(shortage(error))"
     )

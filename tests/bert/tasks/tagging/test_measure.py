@@ -49,7 +49,7 @@ def test_a_word_without_a_piece_is_outside_and_the_sentence_with_most_mistakes_i
 
 
 @pytest.mark.peers
-@pytest.mark.filterwarnings("ignore::UserWarning")  # seqeval's, about divisions by zero
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # seqeval's, about divisions by zero
 def test_scores_are_seqevals_on_random_tags_ill_formed_ones_included():
     metrics = pytest.importorskip("seqeval.metrics")
     generator = random.Random(0)
