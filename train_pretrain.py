@@ -178,7 +178,9 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
 
 def refuse_other_tokenizer(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> None:
     """Raises an InputError if the run's tokenizer is not the one that its flags ask for."""
-    if settings.vocab is not None and (settings.vocab.endswith(".model") or not os.path.isfile(settings.vocab)):
+    if settings.vocab is not None and (
+        settings.vocab.endswith((".model", ".json")) or not os.path.isfile(settings.vocab)
+    ):
         return  # it has settings of its own
     wanted = None
     if isinstance(tokenizer, WordPieceTokenizer):

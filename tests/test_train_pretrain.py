@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from torch._dynamo.testing import CompileCounter
 import train_pretrain
 from bert import fast
 from bert.checkpoints.directory import load_checkpoint
-from bert.checkpoints.vocabulary import load_tokenizer
+from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.state import newest_state
@@ -201,7 +202,11 @@ def test_a_tokenizer_file_of_the_rust_library_can_be_given(tmp_path):
     }  # fmt: skip
     (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
     settings = PretrainingSettings(vocab=str(tmp_path / "tokenizer.json"))
-    assert train_pretrain.find_tokenizer(settings, tmp_path / "run", print).encode("A b") == [5, 6]
+    tokenizer = train_pretrain.find_tokenizer(settings, tmp_path / "run", print)
+    assert tokenizer.encode("A b") == [5, 6]
+    save_tokenizer(tmp_path / "run", tokenizer)  # now the run is resumed; the file said that it is cased
+    again = train_pretrain.find_tokenizer(replace(settings, resume=True), tmp_path / "run", print)
+    assert again.fingerprint == tokenizer.fingerprint
 
 
 def test_a_plan_is_of_the_vocabulary_that_is_given(tmp_path, capsys):
