@@ -194,7 +194,12 @@ def test_a_link_to_a_file_is_read_as_the_file(tmp_path):
 def test_a_program_reads_through_this_door_alone():
     """Or, after ``require_file``, with a library; the standard library's own sources are no input."""
     readers = r"\.read_text\(|\.read_bytes\(|(?<![\w.])open\((?!.*\"(a|ab|w|wb)\")|np\.(load|fromfile)\("
-    allowed = {"bert/files/whole.py", "data/text/python_docs.py", "bert/training/state.py", "bert/checkpoints/pytorch_bin.py"}
+    allowed = {
+        "bert/files/whole.py",
+        "data/text/python_docs.py",
+        "bert/training/state.py",
+        "bert/checkpoints/pytorch_bin.py",
+    }
     for path in ("bert/training/state.py", "bert/checkpoints/pytorch_bin.py"):
         assert "require_file(path)\n    with open(path" in (ROOT / path).read_text()
     for folder in ("bert", "data", "finetuning", "pretraining"):
