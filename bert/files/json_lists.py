@@ -66,3 +66,17 @@ def _items(path: str | Path, stream: io.TextIOWrapper) -> Iterator[tuple[int, st
             continue
         yield number, text[begin:end]
         number, position, is_end = number + 1, after.end(), after[1] == "]"
+    if start:
+        opening = start[0].removeprefix("\ufeff") + "]" * (number > 1)  # of an empty list, "]" is not read yet
+        _check_end(path, opening + text[position:] + stream.read(LONGEST_OBJECT))
+
+
+def _check_end(path: str | Path, without_items: str) -> None:
+    """Raises an InputError if a file without its list's items is not JSON: another list may follow, for example."""
+    try:
+        json.loads(without_items)
+    except (ValueError, RecursionError):
+        raise InputError(
+            f"{path}: goes on after the end of its list, or is cut off there; one list of objects was expected, or an "
+            f"object in each line"
+        ) from None

@@ -175,14 +175,16 @@ def _split_csv(path: Path, lines: Iterable[tuple[int, str]], character: str) -> 
 
 
 def _read_objects(path: Path, columns: Mapping[str, str], bad: BadRows | None) -> Iterator[Row]:
+    some_had_all = False
     for line, values in read_objects(path, bad):
         missing = next((flag for flag, column in columns.items() if column not in values), None)
         if missing is None:
+            some_had_all = True
             yield Row(line, tuple(values[column] for column in columns.values()))
             continue
         place = f"{path}: line {line}" if bad is None else bad.place(line)
         add_or_raise(
-            bad,
+            bad if some_had_all or (bad and bad.skip) else None,  # if no row had it before, the flag is wrong
             f"{place}: has no key {columns[missing]!r}: its keys are {_listed(list(values))}; name one of them: "
             f"{missing}",
         )

@@ -88,7 +88,7 @@ def find_labels(examples: Sequence[Example], source: str, problem_type: str = SI
         return ["score"]
     names = {name for example in examples for name in _names(example.label)}
     if all(map(_NUMBER.fullmatch, names)):
-        names = {min((name for name in names if _value(name) == value), key=len) for value in set(map(_value, names))}
+        names = set({_value(name): name for name in sorted(names, key=len, reverse=True)}.values())
     if len(names) < 2 and problem_type == SINGLE:
         raise InputError(
             f"{source}: all {len(examples):,} labels are {min(names)!r}, so that there is nothing to learn; at least "
@@ -98,6 +98,15 @@ def find_labels(examples: Sequence[Example], source: str, problem_type: str = SI
         raise InputError(
             f"{source}: all {len(examples):,} examples have the labels {', '.join(sorted(names)[:20])}, so that there "
             f"is nothing to learn; a list has names, not 0 and 1 for each label"
+        )
+    if (
+        problem_type == MULTI
+        and TRUTHS.keys() >= set(map(str.lower, names))
+        and all(len(_names(example.label)) == 1 for example in examples)
+    ):
+        raise InputError(
+            f"{source}: each label is one of {', '.join(sorted(names))}, which says of one label whether it is there: "
+            f"name several such columns (--label-column A B), or give --problem single-label"
         )
     if not names:
         raise InputError(f"{source}: none of the {len(examples):,} examples has a label")

@@ -49,10 +49,11 @@ def read_sentences(path: str | Path, columns: Columns, labelled: bool) -> Iterat
     if kind == "jsonl":
         objects = read_objects(path)
         first = next(objects)
-        if labelled or (not columns.is_table and word_key(first[1], columns) is not None):
+        has_words = columns.is_table is None and word_key(first[1], columns) is not None
+        if labelled or columns.is_table is False or has_words:
             yield from read_json(chain([first], objects), columns, labelled, str(path))
             return
-    if labelled or kind not in ("jsonl", "csv"):
+    elif labelled or kind != "csv" or columns.is_table is False:
         lines = read_lines(path)
         head = list(islice(lines, HEAD))
         if labelled or _is_of_columns(head, kind, columns):

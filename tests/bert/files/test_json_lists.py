@@ -60,6 +60,17 @@ def test_what_is_cut_off_or_no_json_is_named(tmp_path, content):
         list(read_json_list(write(tmp_path / "a.json", content)))
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['[{"a": 1}]\n[{"a": 2}]', "[] []", '[{"a": 1}]]', '{"data": [{"a": 1}]', '{"data": [{"a": 1}]}\n{"a": 2}'],
+)
+@pytest.mark.parametrize("chunk", [13, 1 << 16])
+def test_what_stands_after_the_list_is_not_passed_over(tmp_path, content, chunk, monkeypatch):
+    monkeypatch.setattr(json_lists, "CHUNK", chunk)
+    with pytest.raises(InputError, match=r"a\.json: goes on after the end of its list, or is cut off there"):
+        list(read_json_list(write(tmp_path / "a.json", content)))
+
+
 def test_what_is_no_object_is_a_bad_row_with_its_number(tmp_path):
     path = write(tmp_path / "a.json", '[{"text": "a", "label": 1}, 7, "x"]')
     with pytest.raises(InputError, match=r"a\.json: object 2: holds a int"):

@@ -9,6 +9,7 @@ import lzma
 import pytest
 
 from bert.errors import InputError
+from bert.files.bad_rows import BadRows
 from bert.files.tables import Row, read_rows, table_format, tsv_line
 
 TEXT, LABEL = {"--text-column": "text"}, {"--label-column": "label"}
@@ -123,6 +124,16 @@ def test_a_missing_column_is_named_with_those_found_and_the_flag(tmp_path):
     for part in ("line 2", "'label'", "text", "--label-column"):
         assert part in message
     assert "--text-column" in error_of(write(tmp_path / "a.txt", "a\n"), {"--text-column": "body"})
+
+
+def test_a_key_that_no_object_has_is_a_wrong_flag_rather_than_bad_rows(tmp_path):
+    path = write(tmp_path / "a.jsonl", 3 * '{"text": "a"}\n')
+    bad = BadRows(path)
+    assert "line 1: has no key 'label'" in error_of(path, bad=bad)
+    assert bad.count == 0
+    path.write_text('{"text": "a", "label": 1}\n' + 2 * '{"text": "a"}\n')
+    assert len(list(read_rows(path, BOTH, bad=bad))) == 1
+    assert bad.count == 2
 
 
 def test_a_row_of_other_length_is_named_with_its_line(tmp_path):

@@ -107,6 +107,13 @@ def test_labels_of_which_one_is_no_number_are_names():
     assert labels == ["007", "1", "1.0", "7", "True"]
 
 
+def test_a_column_of_other_numbers_than_labels_is_refused_at_once():
+    """Comparing each number with each other one would take minutes."""
+    numbers = [Example(1, "a", None, str(number)) for number in range(100_000)]
+    with pytest.raises(InputError, match="100,000 different labels"):
+        find_labels(numbers, "here", SINGLE)
+
+
 JIGSAW = """"id","comment_text","toxic","severe_toxic","insult"
 "a1","you ""quoted""
 fool",1,0,1
@@ -141,6 +148,16 @@ def test_columns_of_labels_fit_multi_label_alone_and_are_there_once(tmp_path):
         read(tmp_path / "train.csv", Columns("comment_text", label=("toxic", "rude")), MULTI)
     with pytest.raises(InputError, match="is the column of the texts as well"):
         read(tmp_path / "train.csv", Columns("toxic", label=("insult", "toxic")), MULTI)
+
+
+def test_a_single_column_of_0_and_1_is_no_column_of_several_names():
+    def examples(*labels):
+        return [Example(1, "a", None, names) for names in labels]
+
+    for labels in ((("0",), ("1",), ("1",)), (("True",), ("false",))):
+        with pytest.raises(InputError, match=r"which says of one label.*--label-column A B.*--problem single-label"):
+            find_labels(examples(*labels), "here", MULTI)
+    assert find_labels(examples(("0",), ("0", "1"), ()), "here", MULTI) == ["0", "1"]
 
 
 def test_lists_of_0_and_1_are_no_names(tmp_path):

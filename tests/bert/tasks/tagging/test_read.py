@@ -176,6 +176,7 @@ def test_labels_are_ordered_by_type_or_by_name_and_have_to_differ():
         ("a.tsv", "1\tWest\tO\n2\tHam\tO\n", Columns(), ["West Ham"]),
         ("a.tsv", "West\tO\nHam\tO\n", Columns("1", header=False, is_table=True), ["West", "Ham"]),
         ("a.csv", "text,b\nWest Ham,\n", Columns(), ["West Ham"]),
+        ("a.csv", "West\tB-X\nHam\tI-X\n", Columns(word="1", is_table=False), ["West Ham"]),
         ("a.jsonl", '{"text": "West Ham."}', Columns(), ["West Ham ."]),
         ("a.jsonl", '{"tokens": ["West Ham", "."]}', Columns(), ["West Ham ."]),
         ("a.json", '{"tokens": ["It"], "text": "West"}', Columns(is_table=True), ["West"]),
@@ -187,6 +188,12 @@ def test_a_file_to_predict_for_has_words_or_texts(tmp_path, name, text, columns,
     found = list(read_sentences(tmp_path / name, columns, labelled=False))
     assert [" ".join(sentence.words) for sentence in found] == words
     assert not any(sentence.tags for sentence in found)
+
+
+def test_words_that_a_flag_names_have_to_be_there(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "West Ham"}\n')
+    with pytest.raises(InputError, match="has no words"):
+        list(read_sentences(tmp_path / "a.jsonl", Columns(word="pieces", is_table=False), labelled=False))
 
 
 def test_which_of_the_two_a_file_has_is_said(tmp_path):
