@@ -561,18 +561,19 @@ def test_a_run_killed_before_its_first_model_is_resumed(given, tmp_path, monkeyp
 
 def test_a_better_model_is_never_beside_the_report_of_an_earlier_one(given, tmp_path, monkeypatch):
     run, write = tmp_path / "run", train_finetune.write_report
-    assert finetune(*given, "--output", run, *SMALL_RUN, "--epochs", 1) == 0
-    assert (run / "report.json").exists()
+    reports = [run / "seed-0" / "report.json", run / "report.json"]  # of a seed, and of all
+    assert finetune(*given, "--output", run, *SMALL_RUN, "--epochs", 1, "--seeds", 2) == 0
+    assert all(report.exists() for report in reports)
 
     def dying(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train_finetune, "write_report", dying)
     assert finetune("--output", run, "--resume", "--epochs", 3) == 130
-    assert not (run / "report.json").exists()
+    assert not any(report.exists() for report in reports)
     monkeypatch.setattr(train_finetune, "write_report", write)
     assert finetune("--output", run, "--resume") == 0
-    assert (run / "report.json").exists()
+    assert all(report.exists() for report in reports)
 
 
 def test_seeds_that_are_interrupted_go_on_where_they_were(given, tmp_path, monkeypatch):

@@ -166,6 +166,22 @@ def test_dropout_drops_attention_weights_in_training_alone(states):
         assert first.equal(second)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@PATHS
+def test_dropout_drops_some_weights_after_softmax_and_the_others_grow(query_key_value, causal, return_attention):
+    query, key, _ = query_key_value
+    one_hot = torch.cat([torch.eye(length, DIM + 2)[:, None].expand(-1, HEADS, -1) for length in LENGTHS])  # by key
+    weights, _ = attend(query, key, one_hot, SEQUENCES, SEQUENCES, 0.0, causal, return_attention)
+    torch.manual_seed(4)
+    kept = []
+    for _ in range(30):
+        dropped, _ = attend(query, key, one_hot, SEQUENCES, SEQUENCES, 0.25, causal, return_attention)
+        torch.testing.assert_close(dropped, weights / 0.75 * (dropped != 0))
+        kept.append((dropped != 0)[weights != 0])
+    kept = torch.stack(kept).double()
+    assert kept.mean().item() == pytest.approx(0.75, abs=5 * (0.25 * 0.75 / kept.numel()) ** 0.5)
+
+
 @pytest.mark.parametrize("name", ["query", "key", "value", "output"])
 @pytest.mark.parametrize("how", ["hook", "hook before", "hook behind", "wrap"])
 def test_a_projection_may_be_hooked_or_wrapped(states, name, how):

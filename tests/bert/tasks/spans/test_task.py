@@ -1,5 +1,6 @@
 """Spans: the model runs once over a set, and its losses are those of the head."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +44,24 @@ def test_the_losses_are_those_of_the_head_though_the_model_runs_once(task, model
     with torch.no_grad():
         model.qa_outputs.weight *= 1.1
     assert losses != pytest.approx(losses_of_head(task, model), rel=1e-5)
+
+
+def test_an_answer_is_counted_as_right_only_if_both_its_ends_are(task, model):
+    with torch.no_grad():
+        model.eval().bert.embeddings.word_embeddings.weight[TOKENIZER.cls_token_id] *= 20
+        at_cls = model(**task.make_batch(np.arange(9)).inputs).encoder.last_hidden_state[0]
+        model.qa_outputs.weight[0] = 9 * at_cls  # each answer starts at [CLS], and ends anywhere or there
+        model.qa_outputs.weight[1] += 0.25 * at_cls
+    batch = task.make_batch(np.arange(len(task.rows)))
+    output = model(**batch.inputs)
+    right = []
+    for first, end, *truth in zip(batch.sequences.first, batch.sequences.boundaries[1:], *batch.labels.values()):
+        ends = [logits[first:end].argmax() for logits in (output.start_logits, output.end_logits)]
+        right.append([int(found == true) for found, true in zip(ends, truth)])
+    assert [1, 0] in right and [1, 1] in right
+    accuracy = right.count([1, 1]) / len(right)
+    assert task.evaluate(model, "same", FULL, ALONE).losses["span_accuracy"] == accuracy
+    assert losses_of_head(task, model)["span_accuracy"] == accuracy
 
 
 def test_an_answer_is_looked_for_in_each_window_and_is_at_cls_if_it_is_not_there(task):
