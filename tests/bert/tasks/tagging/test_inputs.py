@@ -25,7 +25,7 @@ def first_pieces(inputs):
 
 def test_a_sentence_that_fits_is_one_input():
     (part,) = word_windows(TOKENIZER, ["abc", "d", "ef"], 20)
-    assert part.input_ids.tolist() == TOKENIZER(["abc", "d", "ef"]).input_ids
+    assert part.input_ids.tolist() == TOKENIZER(["abc", "d", "ef"], is_split_into_words=True).input_ids
     assert (part.items, part.selected) == ([0, 1, 2], [1, 4, 5])
     assert not part.token_type_ids.any()
 
