@@ -36,3 +36,11 @@ def ends_of(program: str, argument: str, count: int) -> list[tuple[int, str]]:
     finally:
         for process in running:
             process.kill()
+
+
+def workers_here() -> list[str]:
+    """The workers of this process. An earlier test may have left other children, such as torch.compile's."""
+    found = [
+        process for task in Path("/proc/self/task").iterdir() for process in (task / "children").read_text().split()
+    ]
+    return [process for process in found if b"bert.workers" in Path(f"/proc/{process}/cmdline").read_bytes()]

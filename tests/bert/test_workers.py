@@ -13,13 +13,14 @@ import pytest
 from bert import workers
 from bert.errors import InputError
 from bert.workers import in_order
+from tests.processes import workers_here
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 @pytest.mark.parametrize("tasks", [0, 1, 5, 40])
 def test_the_results_are_those_of_map_in_order(processes, tasks):
     assert list(in_order(partial(operator.mul, 3), range(tasks), processes)) == list(range(0, 3 * tasks, 3))
-    assert not children()
+    assert not workers_here()
 
 
 def test_large_tasks_and_large_results_cannot_block_each_other():
@@ -33,7 +34,7 @@ def test_no_task_is_made_long_before_its_turn():
     next(results)
     assert len(made) <= 2 * workers._TASKS_PER_WORKER + 1
     results.close()
-    assert not children()
+    assert not workers_here()
 
 
 def test_no_more_workers_are_started_than_there_are_tasks(monkeypatch):
@@ -48,7 +49,7 @@ def test_an_error_in_a_worker_is_raised_here_and_says_where_it_was():
     with pytest.raises(ZeroDivisionError) as error:
         list(in_order(partial(operator.floordiv, 1), [1, 0, 1], 2))
     assert "In a worker process:" in error.value.__notes__[0]
-    assert not children()
+    assert not workers_here()
 
 
 def test_an_error_of_the_tasks_ends_the_workers():
@@ -58,13 +59,13 @@ def test_an_error_of_the_tasks_ends_the_workers():
 
     with pytest.raises(InputError, match="line 7"):
         list(in_order(abs, tasks(), 2))
-    assert not children()
+    assert not workers_here()
 
 
 def test_a_worker_that_dies_is_one_sentence():
     with pytest.raises(InputError, match=r"one of the 2 worker processes was ended from outside.*fewer --workers"):
         list(in_order(os._exit, range(100), 2))
-    assert not children()
+    assert not workers_here()
 
 
 def test_too_many_workers_for_the_system_are_one_sentence(monkeypatch):
@@ -113,14 +114,6 @@ def test_no_worker_outlives_its_parent(number):
     while processes_of_session(parent.pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def children():
-    """The workers of this process. An earlier test may have left other children, such as torch.compile's."""
-    found = [
-        process for task in Path("/proc/self/task").iterdir() for process in (task / "children").read_text().split()
-    ]
-    return [process for process in found if b"bert.workers" in Path(f"/proc/{process}/cmdline").read_bytes()]
 
 
 def processes_of_session(session):

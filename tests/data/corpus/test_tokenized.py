@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from bert.errors import InputError
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.corpus.held_out import is_held_out
 from data.corpus.tokenized import open_corpus, write_corpus
+from tests.processes import workers_here
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "mat", "abc", ".", "xyz"]
 
@@ -85,7 +85,7 @@ def test_the_number_of_processes_does_not_change_a_byte(tokenizer, tmp_path, mon
     write_corpus(make_documents(), tokenizer, tmp_path / "one", processes=1)
     write_corpus(make_documents(), tokenizer, tmp_path / "several", processes=processes)
     assert contents(tmp_path / "one") == contents(tmp_path / "several")
-    assert not children()
+    assert not workers_here()
     write_corpus(make_documents(seed=1), tokenizer, tmp_path / "other", processes=processes)
     assert contents(tmp_path / "one") != contents(tmp_path / "other")
 
@@ -193,7 +193,7 @@ def test_an_error_on_the_way_leaves_nothing_behind(tokenizer, tmp_path):
         with pytest.raises(InputError, match="line 7"):
             write_corpus(documents(), tokenizer, tmp_path / "tokenized", processes=processes)
         assert list((tmp_path / "tokenized").iterdir()) == []
-    assert not children()
+    assert not workers_here()
 
 
 def test_a_corpus_without_a_token_is_refused(tokenizer, tmp_path):
@@ -241,8 +241,8 @@ def test_a_killed_worker_is_one_clear_sentence(tokenizer, tmp_path, monkeypatch)
 
     def documents():
         yield from make_documents()
-        for child in children():
-            os.kill(child, signal.SIGKILL)
+        for child in workers_here():
+            os.kill(int(child), signal.SIGKILL)
         yield from make_documents()
 
     with pytest.raises(InputError, match="ended from outside"):
@@ -261,10 +261,6 @@ def wait_for(condition, seconds=120):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def children():
-    return [int(process) for path in Path("/proc/self/task").glob("*/children") for process in path.read_text().split()]
 
 
 def processes_of_session(session):
