@@ -24,13 +24,13 @@ _AFTER_OBJECT = re.compile(r"\s*([,\]])")
 
 
 def is_json_list(path: str | Path) -> bool:
-    """Whether a file begins as a list, or as an object whose first value is the list of objects ``data``."""
+    """Whether a file begins as a list, or as an object with the list ``data`` first."""
     with open_to_read(path) as file:
         return _START.match(file.read(CHUNK).decode("utf-8", "replace")) is not None
 
 
 def read_json_list(path: str | Path) -> Iterator[tuple[int, str]]:
-    """(number from 1, JSON text) of each item of a file for which ``is_json_list`` is true.
+    """Each item of a JSON list as (number from 1, JSON text). See ``is_json_list``.
 
     Raises an InputError if the file cannot be read, is not UTF-8, or is no JSON list.
     """
@@ -72,7 +72,7 @@ def _items(path: str | Path, stream: io.TextIOWrapper) -> Iterator[tuple[int, st
 
 
 def _check_end(path: str | Path, without_items: str) -> None:
-    """Raises an InputError if a file without its list's items is not JSON: another list may follow, for example."""
+    """Raises an InputError if the file is not JSON without its items. Another list may follow, for example."""
     try:
         json.loads(without_items)
     except (ValueError, RecursionError):

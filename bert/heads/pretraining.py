@@ -19,9 +19,9 @@ class MaskedLanguageModelHead(nn.Module):
     A dense layer, GELU and LayerNorm, then the product with the word embeddings and a bias per piece. The decoder is
     tied to the embeddings: a piece's score is the product of the token's state and the piece's vector.
 
-    Why tied: pieces used alike need like vectors as inputs and as answers, so one table learns from both uses (Press
-    and Wolf 2017, "Using the Output Embedding to Improve Language Models"). In base it also saves 30,522 x 768
-    parameters, 23 million beside the model's 110.
+    Why tied: pieces that are used alike need like vectors, as inputs and as answers. So one table learns from both
+    uses (Press and Wolf 2017, "Using the Output Embedding to Improve Language Models"). In base it also saves 30,522 x
+    768 parameters, 23 million beside the model's 110.
     Source: google-research/bert ``run_pretraining.py``, ``get_masked_lm_output``.
     """
 

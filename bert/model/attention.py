@@ -27,13 +27,13 @@ def scaled_dot_product_attention(
     Source: Vaswani et al. 2017, equation 1. Dropout on the weights drops whole tokens to attend to, as in
     google-research/bert ``modeling.py``, ``attention_layer``.
 
-    Why sqrt(dim): if the components of a query and a key are independent with mean 0 and variance 1, their product is a
-    sum of dim terms with variance dim. Divided by sqrt(dim), it has variance 1; larger scores would make the softmax
-    nearly one-hot, and its gradients nearly 0 (section 3.2.1, footnote 4).
+    Why sqrt(dim): suppose that the components of a query and a key are independent, with mean 0 and variance 1. Their
+    product is a sum of dim terms, so its variance is dim. Divided by sqrt(dim), it has variance 1. Larger scores would
+    make the softmax nearly one-hot, and its gradients nearly 0 (section 3.2.1, footnote 4).
 
     Args:
         query, key, value: (heads, queries, dim), and (heads, keys, dim) twice.
-        causal: whether a query attends to no key after its own; the last query is at the last key.
+        causal: whether a query attends to no key after its own. The last query is at the last key.
 
     Returns:
         (heads, queries, dim), and the weights (heads, queries, keys): row i is what query i takes from each key.

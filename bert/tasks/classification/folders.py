@@ -16,13 +16,13 @@ UNLABELLED = "unsup"
 
 
 def read_folders(path: str | Path, bad: BadRows) -> Iterator[tuple[int, tuple[str, str]]]:
-    """(number of the text, (text, label)) of each ``.txt`` in the folders of a directory, ordered by label and name.
+    """The texts of a directory: (number of the text, (text, label)). They are ordered by label and name.
 
     Args:
         bad: takes texts that are empty or not UTF-8.
 
     Raises:
-        InputError: if the directory has no folders with texts, or a file cannot be read.
+        InputError: if no folder has texts, or a file cannot be read.
     """
     files = sorted(Path(path).glob("*/*.txt"), key=lambda file: (file.parent.name, file.name))
     files = [file for file in files if file.parent.name != UNLABELLED]

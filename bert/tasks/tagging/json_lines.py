@@ -33,8 +33,8 @@ def read_json(
     """The sentences of a file's objects, each with the number of its line.
 
     Raises:
-        InputError: if an object is in none of the two forms, or words and tags are not of the same number. Also if
-            there is no word to train on.
+        InputError: if an object has neither form, or another number of words than of tags. Also if there is no word
+            to train on.
     """
     overlapping = blank = sentences = 0
     for line, values in objects:
@@ -91,7 +91,7 @@ def _strings(value: Any, key: str, place: str) -> tuple[str, ...]:
 
 
 def _read_cluener(line: int, text: str, label: dict[str, Any], place: str) -> tuple[TaggedSentence, int]:
-    """The sentence of an object, and how many entities were left out: of overlapping ones the first is kept."""
+    """The sentence of an object, and how many entities were left out. If some overlap, it keeps the first."""
     spans = words_of(text)
     entities = []
     for kind, surfaces in label.items():

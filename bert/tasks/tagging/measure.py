@@ -1,7 +1,7 @@
 """How good predicted tags are.
 
-Entities are counted as CoNLL's script ``conlleval`` counts them: precision, recall and F1. Tags that mark no entities,
-such as parts of speech, have their accuracy measured, and the mean of each tag's F1.
+Entities are counted as CoNLL's script ``conlleval`` counts them: precision, recall and F1. Some tags mark no entities,
+such as parts of speech. They have an accuracy, and the mean F1 of all tags.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ TAG_METRICS = ("accuracy", "macro_f1")
 
 
 def metrics_of_tags(labels: Sequence[str]) -> tuple[str, ...]:
-    """The metrics that are measured; the first one selects the best epoch."""
+    """The metrics. The first one selects the best epoch."""
     return ENTITY_METRICS if are_entities(labels) else TAG_METRICS
 
 
@@ -31,7 +31,7 @@ def measure_tags(
     options: Options,
     in_full: bool,
 ) -> Evaluation:
-    """The metrics of entities and the accuracy of all tags; or the metrics of tags that mark no entities."""
+    """The metrics of entities, with the accuracy of all tags. Without entities, the metrics of tags."""
     truth = [sentence.tags for sentence in sentences]
     predicted = [
         tags_of_words(len(sentence.words), prediction, labels) for sentence, prediction in zip(sentences, predictions)
@@ -67,7 +67,7 @@ def measure_tags(
 def count_entities(
     truth: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]
 ) -> tuple[Counts, dict[str, Counts]]:
-    """The counts over all sentences: altogether, and by type in alphabetical order.
+    """Counts entities in all sentences: altogether, and by type in alphabetical order.
 
     A predicted entity is right if its type, start and end are.
 
@@ -85,7 +85,7 @@ def count_entities(
 
 
 def count_tags(truth: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]) -> dict[str, Counts]:
-    """The words of each tag that is true or predicted: how many are, and how many are right."""
+    """Counts the words of each tag: true, predicted, and right."""
     pairs = Counter(
         pair for true_tags, tags in zip(truth, predicted, strict=True) for pair in zip(true_tags, tags, strict=True)
     )
@@ -97,7 +97,7 @@ def count_tags(truth: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]
 
 
 def _worst(sentences: Sequence[TaggedSentence], predicted: Sequence[Sequence[str]]) -> list[list]:
-    """The sentences with most wrong tags; the wrong ones are written out."""
+    """The sentences with most wrong tags. It writes the wrong tags out."""
     wrong = [sum(map(str.__ne__, sentence.tags, tags)) for sentence, tags in zip(sentences, predicted)]
     order = sorted(range(len(sentences)), key=lambda index: -wrong[index])[:WORST_SHOWN]
     return [

@@ -1,4 +1,4 @@
-"""Tags that fit together as BIO and BIOES have it, and the most probable sequence of such tags."""
+"""The most probable sequence of tags that fit together. BIO and BIOES say which do."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def goes_on(tag: str, before: str) -> bool:
-    """Whether a tag I or E can go on with the entity before: the same type, not yet ended.
+    """Whether a tag I or E goes on with the entity before. It must be of the same type, and not ended.
 
     >>> goes_on("I-PER", "B-PER"), goes_on("E-PER", "I-PER"), goes_on("I-PER", "O"), goes_on("I-PER", "B-LOC")
     (True, True, False, False)
@@ -31,7 +31,7 @@ class TagSequences:
         self._at_start = np.where(needs_entity, np.float32(-np.inf), np.float32(0))
 
     def best(self, logits: np.ndarray, follows: Sequence[bool] | np.ndarray) -> list[int]:
-        """The tag ids of the sequence with the largest product of probabilities (the Viterbi algorithm).
+        """The tag ids with the largest product of probabilities (the Viterbi algorithm).
 
         Args:
             logits: (words, labels)
