@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def start(program: str, argument: str, count: int) -> list[subprocess.Popen]:
-    """So many processes of a program. All that they know is in their environment."""
+def start(program: str, argument: str, count: int, errors: int = subprocess.STDOUT) -> list[subprocess.Popen]:
+    """So many processes of a program. All that they know is in their environment, and their arguments."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -20,8 +20,8 @@ def start(program: str, argument: str, count: int) -> list[subprocess.Popen]:
     }  # fmt: skip
     return [
         subprocess.Popen(
-            [sys.executable, "-c", program, argument], env=environment | {"RANK": str(rank)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [sys.executable, "-c", program, *argument.split()], env=environment | {"RANK": str(rank)},
+            stdout=subprocess.PIPE, stderr=errors, text=True,
         )
         for rank in range(count)
     ]  # fmt: skip

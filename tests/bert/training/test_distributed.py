@@ -93,7 +93,7 @@ from bert.training import distributed
 from bert.training.script import run_script
 from bert.workers import in_order
 torch.set_num_threads(1)
-fault, directory = sys.argv[1].split()
+fault, directory = sys.argv[1:]
 
 
 def train(settings, processes):

@@ -1,15 +1,11 @@
 """Weights, gradients and optimizer state shared out among 1, 2 and 4 processes: the same numbers, and less memory."""
 
 import json
-import os
-import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.processes import start
 
 PROGRAM = """
 import json
@@ -130,20 +126,7 @@ print("well")
 
 def run(program: str, processes: int, *arguments) -> str:
     """What the first process printed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes), "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, *map(str, arguments)], env=environment | {"RANK": str(rank)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(processes)
-    ]  # fmt: skip
+    running = start(program, " ".join(map(str, arguments)), processes, errors=subprocess.PIPE)
     ended = [process.communicate(timeout=200) for process in running]
     for process, (_, errors) in zip(running, ended, strict=True):
         assert process.returncode == 0, errors
