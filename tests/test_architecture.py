@@ -44,11 +44,12 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.workers", "bert.files", "bert.model", "bert.heads", "bert.tokenization",
     },
     "finetuning": {
-        "bert.errors", "bert.randomness", "bert.tokenization", "bert.training", "bert.tasks", "data",
+        "bert.errors", "bert.randomness", "bert.checkpoints", "bert.model", "bert.tokenization", "bert.training",
+        "bert.tasks", "data",
     },
     "pretraining": {
-        "bert.errors", "bert.config", "bert.tokenization", "bert.model", "bert.heads", "bert.training", "bert.commands",
-        "data",
+        "bert.errors", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
+        "bert.training", "bert.commands", "data",
     },
 }  # fmt: skip
 # Between the kinds of tasks: all may read tables of texts, and relations are labels of texts too.

@@ -26,6 +26,7 @@ from bert.training.reporting import read_log
 from bert.training.run import Run
 from bert.training.state_reading import newest_state
 from pretraining import planning
+from pretraining.reading import find_tokenizer
 from pretraining.settings import PretrainingSettings
 from tests.conftest import make_documents, waiting_for_a_signal, weights_of
 
@@ -203,10 +204,10 @@ def test_a_tokenizer_file_of_the_rust_library_can_be_given(tmp_path):
     }  # fmt: skip
     (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
     settings = PretrainingSettings(vocab=str(tmp_path / "tokenizer.json"))
-    tokenizer = train_pretrain.find_tokenizer(settings, tmp_path / "run", print)
+    tokenizer = find_tokenizer(settings, tmp_path / "run", print)
     assert tokenizer.encode("A b") == [5, 6]
     save_tokenizer(tmp_path / "run", tokenizer)  # and the run is resumed with it
-    resumed = train_pretrain.find_tokenizer(replace(settings, resume=True), tmp_path / "run", print)
+    resumed = find_tokenizer(replace(settings, resume=True), tmp_path / "run", print)
     assert resumed.fingerprint == tokenizer.fingerprint
 
 

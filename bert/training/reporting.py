@@ -15,6 +15,7 @@ from bert.files.reading import open_to_read
 from bert.files.schema import Rule, check, is_count, is_number
 from bert.files.terminal import print_line, printable
 from bert.files.whole import atomic_file, write_atomically, writing_failed
+from bert.training.curves import draw_curves
 from bert.training.events import Events
 from bert.training.progress import Progress
 
@@ -25,7 +26,6 @@ STEP = Rule(is_count, "a whole number from 0")
 VALUE = Rule(
     lambda value: value is None or isinstance(value, str | bool) or is_number(value), "a number, a text or null"
 )
-MOST_TASKS, LARGEST_DRAWN = 8, 1e30  # of a picture; no model has as many losses, nor as large ones
 
 
 class Reporter:
@@ -168,43 +168,3 @@ def _lines(path: Path) -> Iterator[bytes]:
                     f"goes on without it"
                 )
             yield content
-
-
-def draw_curves(log: list[dict[str, Any]], file) -> None:
-    """Draws a log as a PNG: a panel for each loss and accuracy, training and held-out together."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
-    prefixes = ("heldout_", "unigram_")
-    drawn: list[dict[str, Any]] = [
-        {key: value for key, value in line.items() if isinstance(value, int | float) and abs(value) < LARGEST_DRAWN}
-        for line in log
-    ]
-    losses = [key for line in drawn for key in line if key.endswith("_loss") and not key.startswith(prefixes)]
-    tasks = [key.removesuffix("_loss") for key in dict.fromkeys(losses)][:MOST_TASKS]
-    panels = [
-        f"{task}_{measure}"
-        for task in tasks
-        for measure in ("loss", "accuracy")
-        if any(f"{task}_{measure}" in line for line in drawn)
-    ]
-    figure = Figure(figsize=(6 * max(1, len(tasks)), 7), layout="constrained")
-    FigureCanvasAgg(figure)
-    for panel in panels:
-        task, measure = panel.rsplit("_", 1)
-        axes = figure.add_subplot(2, len(tasks), 1 + tasks.index(task) + (measure == "accuracy") * len(tasks))
-        for key, label, style in ((panel, "training", "-"), (f"heldout_{panel}", "held out", "o-")):
-            points = [(line["step"], line[key]) for line in drawn if {"step", key} <= line.keys()]
-            if points:
-                axes.plot(*zip(*points), style, label=label, markersize=3)
-        baseline = next((line[f"unigram_{panel}"] for line in drawn if f"unigram_{panel}" in line), None)
-        if baseline is not None:
-            axes.axhline(baseline, linestyle=":", color="gray", label="unigram baseline")
-        title = printable(names.get(task, task))[:80].encode("ascii", "backslashreplace").decode()
-        axes.set_title(title, parse_math=False)  # a foreign name may hold a formula
-        axes.set_xlabel("step")
-        axes.set_ylabel(measure)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(file, format="png", dpi=100)

@@ -23,6 +23,7 @@ from bert.files.schema import Schema
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss
 from bert.training.compilation import compiled_parts, eager
+from bert.training.decisions import Decisions
 from bert.training.distributed import Processes
 from bert.training.dropout_check import check_dropout
 from bert.training.optimizer import make_optimizer
@@ -74,6 +75,11 @@ class Run:
         """The model's losses as a module. Its backward pass averages gradients over the processes."""
         losses = Losses(self.model)
         return losses if is_sharded(self.model) else self.processes.wrap(losses)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """What the run decided by the clock, before it was resumed and since."""
+        return Decisions(self.directory / "training_state" / "decisions.json", self.processes)
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import pytest
 
 from bert.errors import InputError
 from bert.training import reporting
+from bert.training.curves import draw_curves
 from bert.training.progress import Progress
-from bert.training.reporting import Reporter, draw_curves, in_words, read_log
+from bert.training.reporting import Reporter, in_words, read_log
 
 
 def record(directory, progress, step, **measured):

@@ -1,0 +1,77 @@
+"""The start of a fine-tuning run: the checkpoint's tokenizer, and its encoder with the task's head."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from bert.checkpoints.directory import checkpoint_labels, is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.errors import InputError
+from bert.model.bert import initialize_weights
+from bert.tasks.task import Task
+from bert.tokenization.tokenizer import Tokenizer
+from bert.training.layer_wise import reinitialize_top_layers
+from bert.training.script import Log
+from finetuning.settings import FinetuningSettings
+
+
+def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:
+    """The checkpoint's tokenizer.
+
+    Raises:
+        InputError: if there is none. For the built-in task it says how to make a checkpoint.
+    """
+    built_in = settings.task is None and settings.train is None
+    if built_in and not os.path.exists(Path(settings.checkpoint) / "config.json"):
+        raise InputError(
+            f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
+            f"--output {settings.checkpoint}"
+        )
+    return load_tokenizer(settings.checkpoint)
+
+
+def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
+    """The checkpoint's encoder with the task's head. The head starts untrained unless the checkpoint has it."""
+    checkpoint = settings.checkpoint
+    config = load_config(checkpoint)
+    if settings.dropout is not None:
+        config = config.replace(hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
+    check_vocabulary_fits(task.tokenizer, config, checkpoint)
+    if settings.max_length > config.max_position_embeddings:
+        raise InputError(
+            f"--max-length {settings.max_length} is above the {config.max_position_embeddings} positions that "
+            f"{checkpoint} has embeddings for (max_position_embeddings); use at most that"
+        )
+    types = task.segments() if config.type_vocab_size < 2 else 2
+    if types > config.type_vocab_size:
+        raise InputError(
+            f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "
+            f"input of this task has {types}; name a checkpoint that was trained on pairs"
+        )
+    if settings.reinitialize_layers > config.num_hidden_layers:
+        raise InputError(
+            f"--reinitialize-layers {settings.reinitialize_layers}: {checkpoint} has {config.num_hidden_layers} layers"
+        )
+    if settings.random_start:
+        return task.kind.head(config, **task.model_arguments)
+    fresh = {"head": task.head_name, "pooler": "bert.pooler"}
+    asked = [fresh[name] for name in settings.fresh or ()]
+    found = checkpoint_labels(checkpoint, task.kind.head)
+    if found is not None and task.head_name not in asked and found != tuple(task.labels):
+        raise InputError(
+            f"{checkpoint}: its head was trained on {len(found)} labels ({', '.join(found[:20])}), and the task has "
+            f"{len(task.labels)} ({', '.join(task.labels[:20])}); to begin with an untrained head: --fresh head"
+        )
+    # The head of another kind of task is never taken over, even if its shape fits.
+    untrained = asked if is_checkpoint_of(checkpoint, task.kind.head) else [task.head_name, *asked]
+    model: Any = load_checkpoint(checkpoint, task.kind.head, untrained, config, **task.model_arguments)
+    if "pooler" in (settings.fresh or ()) and model.bert.pooler is None:
+        raise InputError("--fresh pooler: the model of this task has no pooler; leave it out")
+    for name in untrained:
+        initialize_weights(model.get_submodule(name), config)
+    reinitialize_top_layers(model.bert, settings.reinitialize_layers)
+    if found is not None and task.head_name not in asked:
+        log(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
+    return model

@@ -1,0 +1,108 @@
+"""From text files to a tokenizer and a tokenized corpus, as the flags say."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from bert.checkpoints.vocabulary import load_tokenizer, load_tokenizer_json
+from bert.errors import InputError
+from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
+from bert.tokenization.sentencepiece.trainer import train_sentencepiece
+from bert.tokenization.tokenizer import Tokenizer
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.tokenization.wordpiece_trainer import train_wordpiece
+from bert.training.script import Log
+from data.corpus.held_out import training_sentences
+from data.corpus.tokenized import holds_corpus, write_corpus
+from data.text.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
+from data.text.python_docs import python_docs_fingerprint, read_python_docs
+from pretraining.settings import PretrainingSettings
+
+
+def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
+    """The run's own tokenizer, or the one of --vocab, or one learned from the corpus."""
+    if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
+        tokenizer = load_tokenizer(run)  # unless it was stopped before it had one
+        refuse_other_tokenizer(settings, run, tokenizer)
+        return tokenizer
+    if settings.vocab is not None:
+        path = Path(settings.vocab)
+        if os.path.isdir(path):  # Path.is_dir raises if a name is too long
+            return load_tokenizer(path)
+        if path.suffix == ".json":
+            return load_tokenizer_json(path)
+        if path.suffix == ".model":
+            return SentencePieceTokenizer.from_file(path)
+        return WordPieceTokenizer.from_file(path, lowercase=not settings.cased)
+    log(f"Learning a vocabulary of {settings.vocab_size:,} pieces from the training documents.")
+    sentences = training_sentences(corpus_documents(settings, report=log))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tokenizer = learn_tokenizer(sentences, settings)
+    for warning in caught:
+        log(f"Note: {warning.message}.")
+    return tokenizer
+
+
+def refuse_other_tokenizer(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> None:
+    """Raises an InputError if the run's tokenizer is not the one that its flags ask for."""
+    vocab = settings.vocab
+    if vocab is not None and (vocab.endswith((".json", ".model")) or not os.path.isfile(vocab)):
+        return  # it has settings of its own
+    wanted = None
+    if isinstance(tokenizer, WordPieceTokenizer):
+        wanted = WordPieceTokenizer(tokenizer.vocabulary, lowercase=not settings.cased).fingerprint
+    is_sentencepiece = settings.vocab is None and settings.tokenizer == "sentencepiece"
+    if wanted != (None if is_sentencepiece else tokenizer.fingerprint):
+        raise InputError(
+            f"{run}: its tokenizer is not the one that the run was begun with (--tokenizer, --cased): a file of it was "
+            f"changed or is missing; put back tokenizer_config.json, vocab.txt or spm.model, or begin another run"
+        )
+
+
+def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> Tokenizer:
+    """A tokenizer of the kind asked for, with a vocabulary learned from ``sentences``."""
+    if settings.tokenizer == "sentencepiece":
+        normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
+        return SentencePieceTokenizer(train_sentencepiece(sentences, settings.vocab_size, normalization=normalization))
+    vocabulary = train_wordpiece(sentences, settings.vocab_size, lowercase=not settings.cased)
+    return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
+
+
+def corpus_documents(settings: PretrainingSettings, report: Log) -> Iterator[list[str]]:
+    """The documents of the corpus, each a list of sentences."""
+    if settings.corpus is None:
+        return iter(python_docs(settings.workers))
+    documents = read_documents(
+        settings.corpus, settings.document_per_line, settings.encoding_errors, report, settings.text_column
+    )
+    return require_sentence_pairs(documents) if settings.nsp else documents
+
+
+@cache
+def python_docs(processes: int) -> list[list[str]]:
+    """The built-in corpus. It fits into memory, and parsing it is slow, so it is parsed once."""
+    return list(read_python_docs(processes))
+
+
+def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer, log: Log) -> Path:
+    """Tokenizes the corpus into memory-mapped files, unless they exist, and returns their directory.
+
+    A run that is resumed may come from somebody else. So it only reads --shards, and writes into its own directory.
+    """
+    directory = Path(settings.shards or run / "shards")
+    if settings.corpus is None:
+        fingerprint = python_docs_fingerprint()
+    else:
+        fingerprint = corpus_fingerprint(
+            settings.corpus, settings.document_per_line, settings.encoding_errors, settings.text_column
+        )
+    if settings.resume and settings.shards is not None and not holds_corpus(directory, tokenizer, fingerprint):
+        log(f"Note: {directory} does not hold this corpus, and --resume writes to {run} alone: it is made there.")
+        directory = run / "shards"
+    reported = settings.vocab is None  # when the vocabulary was learned
+    report = (lambda sentence: None) if reported else log
+    write_corpus(corpus_documents(settings, report), tokenizer, directory, settings.workers, fingerprint)
+    return directory
