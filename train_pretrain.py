@@ -1,7 +1,8 @@
-"""Pretrains a BERT from nothing: corpus -> vocabulary -> tokenized corpus -> the two tasks.
+"""Pretrains a BERT, from nothing or from a checkpoint: corpus -> vocabulary -> tokenized corpus -> the two tasks.
 
     python train_pretrain.py                                # the built-in corpus, a small model, minutes on two cores
     python train_pretrain.py --corpus wiki/*.txt --size base --vocab vocab.txt --output runs/base --precision bf16
+    python train_pretrain.py --checkpoint bert-base-uncased/ --corpus my/*.txt --output runs/mine    # goes on from it
     torchrun --nproc_per_node 8 train_pretrain.py ...       # the same, on every GPU of the machine
     python train_pretrain.py --size base --plan 8           # what it needs on 8 processes, and how many hours it takes
     python train_pretrain.py --output runs/base --resume    # goes on as if it had never stopped
@@ -22,9 +23,7 @@ import torch
 
 from bert.checkpoints.directory import save_checkpoint
 from bert.checkpoints.vocabulary import save_tokenizer
-from bert.config import BertConfig
 from bert.heads.batch import Batch
-from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
 from bert.training.loop import mean_losses, train
@@ -40,9 +39,9 @@ from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
 from pretraining.planning import make_plan
-from pretraining.reading import find_tokenizer, tokenize_corpus
+from pretraining.reading import find_tokenizer, planned_vocabulary, tokenize_corpus
 from pretraining.settings import PretrainingSettings, read_settings
-from pretraining.sinusoids import start_positions_as_sinusoids
+from pretraining.start import find_config, make_model, start_model, vocab_size_of
 
 MOST_WARMUP_STEPS = 10_000  # of 1,000,000 (paper, appendix A.2). In a run of less than 100,000 a tenth warms up
 
@@ -63,12 +62,13 @@ def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int
 def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     """One run, from files to a checkpoint."""
     directory, log = Path(settings.output), make_log(processes)
+    config = processes.broadcast(lambda: find_config(settings, directory))
     tokenizer = processes.broadcast(lambda: find_tokenizer(settings, directory, log), takes_hours=True)
     shards = processes.broadcast(lambda: tokenize_corpus(settings, directory, tokenizer, log), takes_hours=True)
     corpus = open_corpus(shards)
 
     torch.manual_seed(settings.seed)
-    model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
+    model = processes.on_all(lambda: start_model(settings, config, tokenizer, directory)).to(processes.device)
     run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
     if settings.resume:
         resume(run, settings)
@@ -114,6 +114,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             weights = run.weights()
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
+        if run.progress.step == 0 and settings.checkpoint is not None:
+            evaluate()  # what the checkpoint is worth on this corpus before it is trained
         with closing(prefetch(training)) as updates:
             ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
         evaluate()
@@ -129,11 +131,10 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     """Prints the needs and the hours of a run of these settings. Reads no corpus and writes nothing."""
     log = make_log(processes)
     torch.manual_seed(settings.seed)
-    vocab_size = settings.vocab_size
-    if settings.resume or settings.vocab is not None:  # the vocabulary exists, and need not be learned
-        tokenizer = processes.broadcast(lambda: find_tokenizer(settings, Path(settings.output), log))
-        vocab_size = tokenizer.vocab_size
-    model = processes.on_all(lambda: make_model(settings, vocab_size)).to(processes.device)
+    config = processes.broadcast(lambda: find_config(settings, Path(settings.output)))
+    pieces = processes.broadcast(lambda: planned_vocabulary(settings, Path(settings.output), log))
+    config = config.replace(vocab_size=vocab_size_of(settings, config, pieces))
+    model = processes.on_all(lambda: make_model(settings, config)).to(processes.device)
     run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, identity={})
     log(*make_plan(settings, run).split("\n"))
     return 0
@@ -147,23 +148,6 @@ def heldout_batches(
         corpus, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
         processes.world_size, settings.eval_examples,
     )  # fmt: skip
-
-
-def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTraining:
-    """A model of the size asked for, with initial weights."""
-    config = getattr(BertConfig, settings.size)(
-        vocab_size=vocab_size,
-        hidden_dropout_prob=settings.dropout,
-        attention_probs_dropout_prob=settings.dropout if settings.preset == "faithful" else 0.0,
-        initializer_range=settings.initializer_range,
-    )
-    model = BertForPreTraining(config)
-    if settings.sinusoidal_start:
-        start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
-    if not settings.nsp and model.bert.pooler is not None:  # nothing trains these two then
-        model.bert.pooler.requires_grad_(False)
-        model.next_sentence.requires_grad_(False)
-    return model
 
 
 def resume(run: Run, settings: PretrainingSettings) -> None:

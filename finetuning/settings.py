@@ -62,7 +62,7 @@ class FinetuningSettings(TrainingSettings):
         "workers",
         "early_stopping",
     }
-    OWN_FLAG: ClassVar[str] = "checkpoint"
+    OWN_FLAG: ClassVar[str] = "random_start"
 
 
 # The small model of train_pretrain.py's defaults stands larger learning rates, and needs them.

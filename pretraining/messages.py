@@ -18,9 +18,9 @@ def describe(
     """The run that is about to start, for the user to check, as lines."""
     config = run.trainable.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    origin = settings.size if settings.checkpoint is None else f"from {settings.checkpoint}"
     return [
-        f"Model:  {settings.size}, {config.num_hidden_layers} layers of {config.hidden_size}, "
-        f"{parameters:,} parameters.",
+        f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters.",
         f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
         f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.",
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "

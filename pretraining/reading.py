@@ -2,27 +2,34 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 
 from bert.checkpoints.vocabulary import load_tokenizer, load_tokenizer_json
 from bert.errors import InputError
+from bert.tokenization.new_pieces import add_pieces, learn_pieces
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.sentencepiece.trainer import train_sentencepiece
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.tokenization.wordpiece_trainer import train_wordpiece
 from bert.training.script import Log
-from data.corpus.held_out import training_sentences
+from data.corpus.held_out import heldout_documents, training_sentences
 from data.corpus.tokenized import holds_corpus, write_corpus
 from data.text.corpora import corpus_fingerprint, read_documents, require_sentence_pairs
 from data.text.python_docs import python_docs_fingerprint, read_python_docs
 from pretraining.settings import PretrainingSettings
+from pretraining.start import needs_checkpoint
+
+COMPARED_DOCUMENTS = 200  # held-out documents on which the old and the new vocabulary are compared
 
 
 def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
-    """The run's own tokenizer, or the one of --vocab, or one learned from the corpus."""
+    """The run's own tokenizer, or the one of --checkpoint or --vocab, or one learned from the corpus."""
+    if settings.checkpoint is not None:
+        return tokenizer_of_checkpoint(settings, run, log)
     if settings.resume and any(os.path.exists(run / name) for name in ("vocab.txt", "spm.model")):
         tokenizer = load_tokenizer(run)  # unless it was stopped before it had one
         refuse_other_tokenizer(settings, run, tokenizer)
@@ -44,6 +51,52 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
     for warning in caught:
         log(f"Note: {warning.message}.")
     return tokenizer
+
+
+def tokenizer_of_checkpoint(settings: PretrainingSettings, run: Path, log: Log) -> Tokenizer:
+    """The tokenizer of a run with --checkpoint, with the pieces that --add-pieces learns from the corpus."""
+    if not needs_checkpoint(settings, run):
+        return load_tokenizer(run)
+    tokenizer = load_tokenizer(str(settings.checkpoint))
+    count = settings.add_pieces
+    if count is None:
+        return tokenizer
+    if not isinstance(tokenizer, WordPieceTokenizer):
+        raise InputError(
+            f"--add-pieces: {settings.checkpoint} has a SentencePiece model, in which a piece needs a score beside all "
+            f"others, and they were learned together; leave the flag out, or name a checkpoint with a vocab.txt"
+        )
+    log(f"Learning {count:,} pieces that the vocabulary of {tokenizer.vocab_size:,} lacks.")
+    pieces = learn_pieces(tokenizer, training_sentences(corpus_documents(settings, report=log)), count)
+    if len(pieces) < count:
+        log(
+            f"Note: the training documents give {len(pieces):,} pieces to add, not {count:,}: no other words that the "
+            f"vocabulary cuts into pieces share two of them."
+        )
+    larger = add_pieces(tokenizer, pieces)
+    if pieces:
+        log(f"Added {len(pieces):,} pieces, such as {', '.join(pieces[:3])}.")
+        log(*compare_tokenizers(tokenizer, larger, corpus_documents(settings, report=lambda *lines: None)))
+    return larger
+
+
+def compare_tokenizers(before: Tokenizer, after: Tokenizer, documents: Iterable[list[str]]) -> list[str]:
+    """How many pieces a held-out word takes, as lines; none if no document is held out."""
+    sentences = list(chain.from_iterable(islice(heldout_documents(documents), COMPARED_DOCUMENTS)))
+    words = sum(len(set(before.pieces(sentence).word_ids)) for sentence in sentences)
+    if not words:
+        return []
+    fewer, more = (sum(map(len, tokenizer.encode_batch(sentences))) / words for tokenizer in (after, before))
+    return [f"A word of held-out text takes {fewer:.3f} pieces with them, and {more:.3f} without."]
+
+
+def planned_vocabulary(settings: PretrainingSettings, run: Path, log: Log) -> int:
+    """How many pieces the run's vocabulary will have. Reads no corpus, and learns nothing."""
+    if settings.checkpoint is not None and needs_checkpoint(settings, run):
+        return load_tokenizer(settings.checkpoint).vocab_size + (settings.add_pieces or 0)
+    if settings.resume or settings.vocab is not None:  # the vocabulary exists, and need not be learned
+        return find_tokenizer(settings, run, log).vocab_size
+    return settings.vocab_size
 
 
 def refuse_other_tokenizer(settings: PretrainingSettings, run: Path, tokenizer: Tokenizer) -> None:
@@ -102,7 +155,7 @@ def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokeniz
     if settings.resume and settings.shards is not None and not holds_corpus(directory, tokenizer, fingerprint):
         log(f"Note: {directory} does not hold this corpus, and --resume writes to {run} alone: it is made there.")
         directory = run / "shards"
-    reported = settings.vocab is None  # when the vocabulary was learned
-    report = (lambda sentence: None) if reported else log
+    learned = settings.vocab is None if settings.checkpoint is None else settings.add_pieces is not None
+    report = (lambda sentence: None) if learned else log  # else it was said when pieces were learned
     write_corpus(corpus_documents(settings, report), tokenizer, directory, settings.workers, fingerprint)
     return directory

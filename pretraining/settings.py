@@ -1,11 +1,13 @@
-"""The settings of a pretraining run: its flags, and a recipe for each size of model."""
+"""The settings of a pretraining run: its flags, a recipe for each size of model, and one to go on from a checkpoint."""
 
 import argparse
+import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from bert.checkpoints.directory import load_config
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.training import flags
@@ -24,12 +26,15 @@ class PretrainingSettings(TrainingSettings):
     """
 
     output: str = "runs/pretrain"
-    size: str = "base"
+    checkpoint: str | None = None  # None: begin with initial weights
+    fresh: list[str] | None = None
+    add_pieces: int | None = None
+    size: str | None = "base"  # None: the checkpoint's
     vocab_size: int = 30_522
     batch_size: int = 256
     learning_rate: float = 1e-4
     max_steps: int | None = 1_000_000
-    dropout: float = 0.1
+    dropout: float | None = 0.1  # None: the checkpoint's
     initializer_range: float = 0.02
     sinusoidal_start: bool = False
     preset: str = "faithful"
@@ -53,7 +58,7 @@ class PretrainingSettings(TrainingSettings):
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
         "workers", "shards", "max_minutes", "eval_examples", "plan",
     }  # fmt: skip
-    OWN_FLAG: ClassVar[str] = "size"
+    OWN_FLAG: ClassVar[str] = "nsp"
 
 
 DEFAULT_SIZE = "tiny"
@@ -80,6 +85,34 @@ RECIPES = {
     "large": {},
 }  # fmt: skip
 
+# To go on from a checkpoint. Gururangan et al. 2020 ("Don't Stop Pretraining", appendix B) take 12,500 updates, and for
+# batches of 2,048 a rate close to the one of RoBERTa's own pretraining. google-research/bert's README advises a small
+# rate, such as 2e-5, for batches of 32. We take batches of 32, for laptops, and half the rate of the recipe of the
+# named size that is closest: 5e-5 for base, 1e-3 for tiny. Dropout is the checkpoint's own.
+CONTINUED: dict[str, Any] = {"size": None, "dropout": None, "batch_size": 32, "max_steps": 12_500}
+# What a checkpoint decides.
+OF_THE_CHECKPOINT = {
+    "size", "vocab", "vocab_size", "cased", "tokenizer", "initializer_range", "sinusoidal_start",
+}  # fmt: skip
+
+
+def recipe_of_checkpoint(checkpoint: str) -> PretrainingSettings:
+    """The settings of a new run that goes on from a checkpoint, without flags.
+
+    Raises an InputError if there is no such checkpoint, or it is not a BERT's.
+    """
+    config = load_config(checkpoint)
+
+    def work(config: BertConfig) -> int:
+        return config.num_hidden_layers * config.hidden_size**2
+
+    closest = min(RECIPES, key=lambda size: abs(math.log(work(getattr(BertConfig, size)()) / work(config))))
+    recipe = replace(PretrainingSettings(), **RECIPES[closest])
+    return replace(
+        PretrainingSettings(), **CONTINUED, learning_rate=recipe.learning_rate / 2,
+        max_length=min(TrainingSettings.max_length, config.max_position_embeddings),
+    )  # fmt: skip
+
 
 def read_settings(command_line: list[str] | None, description: str | None = None) -> PretrainingSettings:
     """The run's settings: the flags given, over those of the run that is resumed, over its size's recipe.
@@ -91,10 +124,16 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     given = vars(parser.parse_args(command_line))
     size = given.get("size", DEFAULT_SIZE)
     defaults = replace(PretrainingSettings(size=size), **RECIPES[size])
+    if "checkpoint" in given and not given.get("resume"):
+        refuse_what_the_checkpoint_decides(given)
+        defaults = recipe_of_checkpoint(given["checkpoint"])
     if "plan" in given and not given.get("resume"):
         settings = shared.override(defaults, given)  # a plan writes nothing, so --output may hold anything
     else:
         settings = shared.settings_of_run(given, defaults, parser)
+    if settings.checkpoint is not None:
+        refuse_what_the_checkpoint_decides(given)
+    check_start(settings)
     if settings.vocab is not None:
         for name in sorted({"cased", "tokenizer", "vocab_size"} & given.keys()):
             if name != "cased" or not os.path.isfile(settings.vocab) or settings.vocab.endswith((".model", ".json")):
@@ -106,12 +145,33 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         shared.refuse_file(Path(settings.shards))
     check_max_length(settings.max_length)
     longest = BertConfig().max_position_embeddings
-    if settings.max_length > longest:
+    if settings.checkpoint is None and settings.max_length > longest:
         raise InputError(
             f"--max-length {settings.max_length} is above the {longest} positions that BERT has embeddings for "
             f"(max_position_embeddings); use at most {longest}"
         )
     return settings
+
+
+def refuse_what_the_checkpoint_decides(given: dict[str, Any]) -> None:
+    """Raises an InputError if a flag was given that means nothing beside --checkpoint."""
+    for name in sorted(OF_THE_CHECKPOINT & given.keys()):
+        raise InputError(
+            f"--{name.replace('_', '-')}: a run with --checkpoint has the checkpoint's; leave one of the two out"
+        )
+
+
+def check_start(settings: PretrainingSettings) -> None:
+    """Raises an InputError if --fresh or --add-pieces has nothing to work on."""
+    for name in ("fresh", "add_pieces"):
+        if settings.checkpoint is None and getattr(settings, name) is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')}: it changes a --checkpoint, and none was named; name one, or leave it out"
+            )
+    if not settings.nsp and (untrained := sorted({"nsp", "pooler"} & set(settings.fresh or ()))):
+        raise InputError(
+            f"--fresh {untrained[0]}: without next-sentence prediction (--no-nsp) nothing trains it; leave it out"
+        )
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -146,9 +206,24 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     text.add_argument("--shards", metavar="DIR", help="the directory of the tokenized corpus (OUTPUT/shards)")
     add_number(text, "--workers", flags.workers, "processes that tokenize the corpus (one per core, at most 8)")
 
+    start = parser.add_argument_group("the start")
+    start.add_argument(
+        "--checkpoint", metavar="DIR", type=flags.name_of_directory,
+        help="go on from a run's or a Hugging Face BERT directory's model, with its size and vocabulary (from nothing)",
+    )  # fmt: skip
+    start.add_argument(
+        "--fresh", nargs="+", action="extend", choices=("mlm", "nsp", "pooler"),
+        help="parts of it that start untrained, such as a head that it lacks",
+    )  # fmt: skip
+    add_number(
+        start, "--add-pieces", flags.positive, "pieces to learn from the corpus and add to its WordPiece vocabulary (0)"
+    )
+
     model = parser.add_argument_group("model and tasks")
     model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
-    add_number(model, "--dropout", flags.probability, "of hidden states and attention weights (by size)")
+    add_number(
+        model, "--dropout", flags.probability, "of hidden states and attention weights (by size; the checkpoint's)"
+    )
     model.add_argument(
         "--preset", choices=("faithful", "fast"),
         help="fast: no dropout of attention weights; faithful: dropout as in the paper (faithful)",

@@ -103,16 +103,26 @@ def load_checkpoint(
     with torch.device("meta"):  # shapes without memory: almost all initial values would be replaced at once
         model = model_class(config, **model_arguments)
     expected = model.state_dict()
-    if UNTIED_DECODER in weights and any(_is_in(name, ("masked_language_model",)) for name in expected):
+    if UNTIED_DECODER in weights and any(
+        _is_in(name, ("masked_language_model",)) and not _is_in(name, fresh) for name in expected
+    ):
         raise InputError(
             f"{path}: the decoder of its masked-language-model head is not the word embeddings, as in BERT, and "
-            f"{model_class.__name__} has no place for it; this checkpoint can be fine-tuned and can embed texts"
+            f"{model_class.__name__} has no place for it; this checkpoint can be fine-tuned and can embed texts, and "
+            f"pretraining can go on from it with a new head (train_pretrain.py --checkpoint {directory} --fresh mlm)"
         )
     weights = _fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts are newly initialized
     model.load_state_dict(weights, strict=False, assign=True)  # _fitting was strict, in better words
     return model.requires_grad_().eval()
+
+
+def parts_of_checkpoint(directory: str | Path) -> set[str]:
+    """Which of the parts that a model may lack a checkpoint has, by our names: ``KNOWN_HEADS``."""
+    path, weights = read_weights(Path(directory))
+    names = from_huggingface(weights, source=str(path))
+    return {part for part in KNOWN_HEADS if any(_is_in(name, (part,)) for name in names)}
 
 
 def load_config(directory: str | Path) -> BertConfig:

@@ -183,12 +183,20 @@ class WordPieceTokenizer(Tokenizer):
             decoded.append(piece)
         return "".join(decoded)
 
-    def match_longest_first(self, word: str) -> tuple[int, ...]:
-        """The ids of the pieces of a normalized word. If any part of it has no piece, the whole word is ``[UNK]``."""
+    def cut_word(self, word: str) -> list[str]:
+        """The pieces of a normalized word."""
+        return [self.vocabulary[token_id] for token_id in self.match_longest_first(word)]
+
+    def match_longest_first(self, word: str, continues_word: bool = False) -> tuple[int, ...]:
+        """The ids of the pieces of a normalized word. If any part of it has no piece, the whole word is ``[UNK]``.
+
+        Args:
+            continues_word: ``word`` is the rest of one, so its first piece has ``##`` too.
+        """
         if len(word) > MAX_WORD_LENGTH:
             return (self.unk_token_id,)
         ids = []
-        start, known = 0, self._beginning_ids
+        start, known = 0, self._continuation_ids if continues_word else self._beginning_ids
         while start < len(word):
             for end in range(min(len(word), start + self._longest_piece), start, -1):
                 token_id = known.get(word[start:end])

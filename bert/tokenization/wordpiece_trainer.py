@@ -26,7 +26,7 @@ pieces, 1 % fewer for 8,000.
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -139,8 +139,13 @@ def choose_alphabet(words: Counter[str], limit: int, min_frequency: int) -> list
     return sorted(frequent[:limit])
 
 
-def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequency: int) -> list[str]:
+def join_pairs(
+    words: Counter[str], alphabet: list[str], size: int, min_frequency: int,
+    spell: Callable[[str], list[str]] = split_into_characters,
+) -> list[str]:  # fmt: skip
     """``alphabet``, then the pieces that joining the most frequent pairs makes, up to ``size`` pieces.
+
+    ``spell`` gives the pieces that a word starts as.
 
     Counts are updated, not made anew: a join changes only the words that hold the pair. A heap entry keeps the count of
     its time. If the count has changed since, the entry is put back with the new one. Of equally frequent pairs, the
@@ -152,7 +157,7 @@ def join_pairs(words: Counter[str], alphabet: list[str], size: int, min_frequenc
     pair_counts: Counter[Pair] = Counter()
     words_with: defaultdict[Pair, set[int]] = defaultdict(set)
     for word, count in words.items():
-        pieces = split_into_characters(word)
+        pieces = spell(word)
         if not known.issuperset(pieces):
             continue  # the tokenizer makes it [UNK], whatever is joined
         for pair in pairwise(pieces):

@@ -6,9 +6,10 @@ A run's settings are the flags given, over the settings of the run that is resum
 import argparse
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from types import NoneType
+from typing import Any, ClassVar, TypeVar, get_args
 
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
@@ -93,7 +94,7 @@ def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.
         raise InputError(
             f"--resume: {run} is no run of this script: {file} names no {defaults.OWN_FLAG}; use the other script"
         )
-    before = override(defaults, saved | {"output": str(run)})  # it may have been moved since
+    before = override(defaults, _left_open(file, defaults) | saved | {"output": str(run)})  # it may have been moved
     for name in sorted(given.keys() - defaults.MAY_CHANGE):
         if given[name] != getattr(before, name):
             raise InputError(
@@ -122,6 +123,12 @@ def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict[str, An
         return vars(parser.parse_known_args(line)[0])
     except InputError as error:
         raise InputError(f"{path}: {error}; put back the file, or begin another run") from None
+
+
+def _left_open(path: Path, defaults: TrainingSettings) -> dict[str, None]:
+    """The settings that a run saved as null, since the script decides them. ``override`` knows of the run's limits."""
+    may_be = {field.name for field in fields(defaults) if NoneType in get_args(field.type)} - {"max_steps", "epochs"}
+    return {name: None for name, value in read_json_object(path).items() if value is None and name in may_be}
 
 
 def refuse_other_run(run: Path, but: str = "") -> None:

@@ -30,6 +30,11 @@ def training_sentences(documents: Iterable[list[str]]) -> Iterator[str]:
             yield from document
 
 
+def heldout_documents(documents: Iterable[list[str]]) -> Iterator[list[str]]:
+    """The documents that are held out."""
+    return (document for index, document in enumerate(documents) if is_held_out(index))
+
+
 class TrainingDocuments:
     """The documents of a tokenized corpus that are not held out, without a list of them.
 

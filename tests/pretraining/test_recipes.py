@@ -1,11 +1,14 @@
 """The recipes of pretraining: the paper's, and how each smaller size departs from it; and the model that they make."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 import train_pretrain
+from bert.heads.pretraining import BertForPreTraining
 from pretraining.settings import PretrainingSettings, read_settings
-from train_pretrain import make_model
+from pretraining.start import find_config, make_model
 
 PAPER = {  # Devlin et al. 2018, section 3.1 and appendix A.2; google-research/bert
     "vocab_size": 30_522, "max_length": 128, "batch_size": 256, "learning_rate": 1e-4, "max_steps": 1_000_000,
@@ -35,6 +38,11 @@ def settings_of(*flags) -> PretrainingSettings:
     return read_settings([*map(str, flags), "--output", "run"])
 
 
+def model_of(*flags) -> BertForPreTraining:
+    settings = settings_of(*flags)
+    return make_model(settings, find_config(settings, Path("run")))
+
+
 @pytest.mark.parametrize("size", DEPARTURES)
 def test_a_size_has_the_papers_recipe_but_for_its_departures(size):
     recipe = vars(settings_of("--size", size))
@@ -55,14 +63,14 @@ def test_ten_thousand_updates_warm_up_a_run_of_the_papers_length():
     (("--dropout", 0.25, "--preset", "fast"), 0.25, 0.0),
 ])  # fmt: skip
 def test_dropout_is_of_hidden_states_and_attention_weights_unless_the_preset_is_fast(flags, hidden, attention):
-    config = make_model(settings_of(*flags), 90).config
+    config = model_of("--vocab-size", 90, *flags).config
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (hidden, attention)
     assert config.vocab_size == 90
 
 
 def test_every_weight_trains_and_without_nsp_all_but_the_pooler_and_its_head():
     def frozen(*flags):
-        return {name for name, weight in make_model(settings_of(*flags), 90).named_parameters()
+        return {name for name, weight in model_of("--vocab-size", 90, *flags).named_parameters()
                 if not weight.requires_grad}  # fmt: skip
 
     assert frozen() == set()
@@ -74,7 +82,7 @@ def test_every_weight_trains_and_without_nsp_all_but_the_pooler_and_its_head():
 
 def test_initial_weights_have_the_spread_of_the_recipe_and_are_cut_at_two_of_it():
     torch.manual_seed(0)
-    model = make_model(settings_of("--initializer-range", 0.1), 3000)
+    model = model_of("--vocab-size", 3000, "--initializer-range", 0.1)
     for name, weight in model.named_parameters():
         if name.endswith("bias"):
             assert not weight.any(), name
