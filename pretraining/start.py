@@ -8,6 +8,7 @@ A run needs its checkpoint until it has saved a training state. From then on it 
 changed or removed. If it is resumed before that, it begins anew, from the checkpoint as it is then.
 """
 
+import os
 from pathlib import Path
 
 from bert.checkpoints.directory import load_checkpoint, load_config, parts_of_checkpoint
@@ -40,6 +41,11 @@ def find_config(settings: PretrainingSettings, run: Path) -> BertConfig:
     if settings.checkpoint is None:
         return _config_of_size(settings)
     if needs_checkpoint(settings, run):
+        if settings.resume and not os.path.isdir(settings.checkpoint):
+            raise InputError(
+                f"{settings.checkpoint}: no such directory, and {run} has saved nothing yet, so it would begin anew "
+                f"from there; put the checkpoint back, or begin another run"
+            )
         config = _config_of_checkpoint(settings, settings.checkpoint)
         _check_parts(settings, settings.checkpoint)
     else:

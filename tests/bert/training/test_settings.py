@@ -68,6 +68,13 @@ def test_a_resumed_run_keeps_its_settings_unless_given(defaults, tmp_path):
     assert (settings.max_steps, settings.epochs) == (None, 3)
 
 
+def test_a_setting_that_a_run_left_open_stays_open_and_one_that_may_not_be_open_is_the_default(defaults, tmp_path):
+    written = {"size": "tiny", "corpus": None, "learning_rate": None, "unknown": None, "max_steps": None}
+    write_atomically(tmp_path / "run" / "arguments.json", json.dumps(written))
+    settings = settings_of_run({"resume": True}, replace(defaults, corpus=["a"], learning_rate=0.5))
+    assert (settings.corpus, settings.learning_rate, settings.max_steps) == (None, 0.5, 10)
+
+
 def test_the_name_that_a_flag_once_had_is_read(defaults, tmp_path):
     write_atomically(tmp_path / "run" / "arguments.json", json.dumps({"size": "tiny", "shard_optimizer": True}))
     assert settings_of_run({"resume": True}, defaults).shard
