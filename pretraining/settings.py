@@ -87,7 +87,7 @@ RECIPES = {
 
 # To go on from a checkpoint. Gururangan et al. 2020 ("Don't Stop Pretraining", appendix B) take 12,500 updates, and for
 # batches of 2,048 a rate close to the one of RoBERTa's own pretraining. google-research/bert's README advises a small
-# rate, such as 2e-5, for batches of 32. We take batches of 32, for laptops, and half the rate of the recipe of the
+# rate, such as 2e-5; its example has batches of 32. We have batches of 32, for laptops. The rate is half the one of the
 # named size that is closest: 5e-5 for base, 1e-3 for tiny. Dropout is the checkpoint's own.
 CONTINUED: dict[str, Any] = {"size": None, "dropout": None, "batch_size": 32, "max_steps": 12_500}
 # What a checkpoint decides.
@@ -125,7 +125,6 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     size = given.get("size", DEFAULT_SIZE)
     defaults = replace(PretrainingSettings(size=size), **RECIPES[size])
     if "checkpoint" in given and not given.get("resume"):
-        refuse_what_the_checkpoint_decides(given)
         defaults = recipe_of_checkpoint(given["checkpoint"])
     if "plan" in given and not given.get("resume"):
         settings = shared.override(defaults, given)  # a plan writes nothing, so --output may hold anything

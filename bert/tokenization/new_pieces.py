@@ -3,8 +3,8 @@
 The old vocabulary cuts the text's own words into many pieces. We join neighbouring pieces, as ``wordpiece_trainer``
 does, but begin with the old pieces in place of characters:
 
-    old         ec ##ze ##ma,  ec ##ze ##mas     ##ze ##ma is frequent:  join
-                ec ##zema,     ec ##zemas        ec ##zema is frequent:  join
+    old         ec ##ze ##ma,  ec ##ze ##ma ##s      ##ze ##ma is frequent:  join
+                ec ##zema,     ec ##zema ##s         ec ##zema is frequent:  join
     with new    eczema,        eczema ##s
 
 The steps on the way, such as ``##zema``, are often of no use in the end. So we join more than was asked for. We cut the
@@ -15,6 +15,7 @@ The new pieces come after all old ones, whose ids stay.
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bert.errors import InputError
 from bert.tokenization.normalization import Normalizer
@@ -89,7 +90,8 @@ def add_pieces(tokenizer: WordPieceTokenizer, pieces: Iterable[str]) -> WordPiec
                 f"the added token {token!r} cannot be a line of vocab.txt, and no piece can come after it in another "
                 f"way; add no pieces, or remove the token"
             )
+    # Strings of their own, as they are when read from files: fingerprints go by pickles, which store a string once.
+    tokens = [replace(token, content="".join([*token.content])) for token in tokenizer.added_tokens]
     return WordPieceTokenizer(
-        [*tokenizer.vocabulary, *pieces], tokenizer.lowercase, tokenizer.strip_accents, tokenizer.split_chinese,
-        tokenizer.added_tokens,
-    )  # fmt: skip
+        [*tokenizer.vocabulary, *pieces], tokenizer.lowercase, tokenizer.strip_accents, tokenizer.split_chinese, tokens
+    )

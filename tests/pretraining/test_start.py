@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,7 @@ def test_a_killed_run_goes_on_bit_for_bit_without_the_checkpoint(corpus, tmp_pat
     line = waiting_for_a_signal(command(*flags, "--output", run))
     with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
         while not list(run.glob("training_state/step-*")) and process.poll() is None:
-            pass
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         assert process.wait(120) == -signal.SIGKILL
     assert newest_state(run / "training_state")[1]["progress"]["step"] < 20

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.errors import InputError
 from bert.tokenization.added_tokens import AddedToken
 from bert.tokenization.new_pieces import add_pieces, learn_pieces, old_ids
@@ -77,11 +78,13 @@ def test_a_word_that_cannot_be_spelled_or_is_too_rare_or_whole_gives_no_piece():
     assert learn_pieces(tokenizer, [], 9) == []
 
 
-def test_pieces_come_after_added_tokens_which_keep_their_ids_and_stay_whole():
+def test_pieces_come_after_added_tokens_which_keep_their_ids_and_stay_whole(tmp_path):
     tokenizer = tokenizer_of(added_tokens=[AddedToken("[E1]"), AddedToken("CTM")])
     larger = add_pieces(tokenizer, ["team"])
     assert larger.encode("[E1] team CTM") == [*tokenizer.encode("[E1]"), tokenizer.vocab_size, *tokenizer.encode("CTM")]
     assert larger.special_token_ids == tokenizer.special_token_ids
+    save_tokenizer(tmp_path, larger)  # a resumed run finds its tokenized corpus by the fingerprint
+    assert load_tokenizer(tmp_path).fingerprint == larger.fingerprint
     with pytest.raises(InputError, match=r"added token 'a\\n' cannot be a line of vocab.txt"):
         add_pieces(tokenizer_of(added_tokens=[AddedToken("a\n")]), ["team"])
 
@@ -90,8 +93,6 @@ def test_pieces_come_after_added_tokens_which_keep_their_ids_and_stay_whole():
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_transformers_reads_the_grown_vocabulary_with_the_same_ids(tmp_path, lowercase):
     from transformers import BertTokenizer
-
-    from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 
     texts = made_up_texts(100)
     tokenizer = WordPieceTokenizer(train_wordpiece(texts, 70, lowercase), lowercase, added_tokens=[AddedToken("[E1]")])
