@@ -108,7 +108,14 @@ def test_it_says_what_it_does_and_ends_by_naming_the_next_command(finished):
     _, run = finished
     printed = (run.parent / "printed.txt").read_text()
     assert "Guessing the masked pieces by their frequency alone" in printed
+    assert "Guessing them from two pieces on each side (5-grams)" in printed
     assert "step 4, held out: MLM loss" in printed
+    start, *_, end = read_log(run / "log.jsonl")
+    base_rates = {"step 2 of 6: ": start["random_pairs"], "held out: ": start["majority_next_sentence_accuracy"]}
+    for line, base_rate in base_rates.items():
+        assert re.search(f"{line}.* right, {base_rate:.1%} by always guessing 'random'\\)", printed)
+    assert end["heldout_next_sentence_accuracy"] < 0.9  # six updates teach nothing
+    assert "Note: next-sentence prediction has learned nothing that" in printed
     assert f"python -m bert fill-mask {run}" in printed
 
 
@@ -429,7 +436,7 @@ def test_when_most_pairs_must_be_random_it_says_so_with_the_share(finished, tmp_
     assert pretrain(*flags, "--max-length", 128, "--output", tmp_path / "run") == 0
     assert 0.4 < read_log(tmp_path / "run" / "log.jsonl")[0]["random_pairs"] < 0.6
     assert pretrain(*flags, "--no-nsp", "--output", tmp_path / "alone") == 0
-    assert "random_pairs" not in read_log(tmp_path / "alone" / "log.jsonl")[0]
+    assert not {"random_pairs", "majority_next_sentence_loss"} & read_log(tmp_path / "alone" / "log.jsonl")[0].keys()
     assert "pairs are random" not in capsys.readouterr().out
 
 

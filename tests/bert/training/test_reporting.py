@@ -110,6 +110,9 @@ def test_numbers_are_said_in_words_that_fit_a_line():
     assert in_words(means | {"waiting_for_data": 0.01}) == in_words(means)
     assert in_words(means | {"waiting_for_data": 0.25}).endswith("tokens/s, 25% of the time waiting for data")
     assert in_words({"regression_loss": 0.5}) == "regression loss 0.500"
+    beside = {"masked_lm": "6.0% by frequency"}
+    assert in_words(means, beside).startswith("MLM loss 4.500 (25.0% right, 6.0% by frequency), lr")
+    assert in_words({"regression_loss": 0.5}, beside) == "regression loss 0.500"
 
 
 def test_the_curves_of_any_loss_are_drawn(tmp_path):
