@@ -118,7 +118,10 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             weights = run.weights()
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
-        report = partial(reporter.report, by_guessing=by_guessing(training.random_pairs) if settings.nsp else {})
+        def report(means: dict[str, float]) -> None:
+            beside = by_guessing(training.random_pairs) if settings.nsp else {}
+            reporter.report(means | {"max_length": settings.max_length}, beside)
+
         with closing(prefetch(training)) as updates:
             ended = train(run, updates, schedule, report, evaluate, checkpoint)
         evaluate()

@@ -183,7 +183,7 @@ def _keys(neighbours: Mapping[int, np.ndarray], context: Context) -> np.ndarray:
     left, right = context
     places = [place for place in _MULTIPLIERS if -left <= place <= right]
     products = [neighbours[place].astype(np.uint64) * np.uint64(_MULTIPLIERS[place]) for place in places]
-    return np.sum(products, axis=0, dtype=np.uint64)
+    return np.stack(products).sum(axis=0, dtype=np.uint64)
 
 
 def _slots(keys: np.ndarray) -> np.ndarray:
