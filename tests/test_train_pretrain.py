@@ -21,6 +21,7 @@ import train_pretrain
 from bert import fast
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
+from bert.files import terminal
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.run import Run
@@ -127,6 +128,21 @@ def test_the_same_seed_is_the_same_run_and_another_is_not(finished, tmp_path):
     assert same_bytes(run, tmp_path / "lean")
     assert pretrain("--corpus", corpus, "--output", tmp_path / "other", *SMALL_RUN, "--seed", 1) == 0
     assert not same_bytes(run, tmp_path / "other")
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "sentencepiece"])
+def test_preparing_a_corpus_says_how_far_it_is_if_it_takes_long(finished, tmp_path, monkeypatch, capsys, kind):
+    monkeypatch.setattr(terminal, "BETWEEN_LINES", 0)
+    flags = ["--corpus", finished[0], "--tokenizer", kind, *SMALL_RUN, "--max-steps", 1]
+    assert pretrain(*flags, "--output", tmp_path / "run") == 0
+    printed = capsys.readouterr().out
+    for what in ("Reading the corpus", "Joining pieces", "Tokenizing the corpus"):
+        shares = [int(share) for share in re.findall(rf"^{what}: (\d+)%$", printed, re.MULTILINE)]
+        if what == "Joining pieces" and kind == "sentencepiece":
+            assert not shares  # the library does not tell
+        else:
+            assert shares[-1] == 100
+            assert shares == sorted(shares)
 
 
 def test_the_loss_goes_down(corpus, tmp_path):

@@ -71,8 +71,7 @@ class Reporter:
     def log(self, *lines: str) -> None:
         """Prints lines above the progress bar."""
         if not self.silent:
-            with self.bar.external_write_mode(file=sys.stdout):
-                print_line(*lines)
+            print_line(*lines)
 
     def record(self, **measured: float | int | str) -> None:
         """Adds a line to ``log.jsonl`` and its numbers to the TensorBoard events, under the run's step.
