@@ -103,7 +103,7 @@ def _draw_panel(axes: Any, numbers: Log, key: str) -> dict[str, Any]:
         axes.axhline(guess, linestyle=":", color=INK, linewidth=1.5)
         below = bool(values) and values[-1] > guess > low + (high - low) / 10  # away from the curve, if there is room
         axes.annotate(
-            f"{name} {guess:.1%}" if percent else f"{name} {guess:.3g}", (0.99, guess), (0, -4 if below else 4),
+            f"{name} {guess:.1%}" if percent else f"{name} {guess:#.3g}", (0.99, guess), (0, -4 if below else 4),
             axes.get_yaxis_transform(), "offset points", ha="right", va="top" if below else "bottom", size=11,
             color=INK, bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
@@ -147,10 +147,10 @@ def _steps_of_new_length(numbers: Log) -> list[float]:
 def loss_range(values: list[float]) -> tuple[float, float]:
     """The ends of a loss's axis: from 0, or if that leaves most of the panel empty, at least a third of the loss.
 
-    >>> loss_range([0.0, 0.5, 1.2])
-    (0.0, 1.3)
+    >>> loss_range([0.0, 0.5, 1.0])
+    (0.0, 1.1)
     >>> loss_range([11.5, 12.0])
-    (7.666666666666667, 12.333333333333334)
+    (7.6, 12.4)
     """
     low, high = min(values), max(values)
     bottom = 0.0 if 0 <= low < high / 3 else min(low, high - abs(high) / 3)

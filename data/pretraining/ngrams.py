@@ -57,6 +57,23 @@ class Counted(NamedTuple):
     counts: np.ndarray
 
 
+class Table(NamedTuple):
+    """What was counted in each context of a kind.
+
+    Attributes:
+        starts: (contexts + 1,) the range of each context in the other two.
+        pieces, counts: of all contexts, one after another.
+    """
+
+    starts: np.ndarray
+    pieces: np.ndarray
+    counts: np.ndarray
+
+    def seen_in(self, context: int) -> Counted:
+        start, end = self.starts[context], self.starts[context + 1]
+        return Counted(self.pieces[start:end], self.counts[start:end])
+
+
 def five_gram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tuple[float, float, float]:
     """The loss and accuracy of guessing each masked token of ``batches`` from two pieces on each side.
 
@@ -78,7 +95,7 @@ def five_gram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tup
     unigram = smoothed / smoothed.sum()
     loss, right = 0.0, 0
     for blank, label in enumerate(blanks.labels.tolist()):
-        probabilities = interpolate(unigram, {each: counted[each][index[each][blank]] for each in CONTEXTS})
+        probabilities = interpolate(unigram, {each: counted[each].seen_in(index[each][blank]) for each in CONTEXTS})
         loss -= np.log(probabilities[label])
         right += int(probabilities.argmax() == label)
     return float(loss / len(blanks.labels)), right / len(blanks.labels), share
@@ -141,7 +158,7 @@ def parts_of(corpus: TokenizedCorpus) -> tuple[list[tuple[int, int]], float]:
 
 def count_contexts(
     corpus: TokenizedCorpus, parts: Iterable[tuple[int, int]], wanted: Mapping[Context, np.ndarray]
-) -> dict[Context, list[Counted]]:
+) -> dict[Context, Table]:
     """How often each piece stands in the blank of each wanted context, in the training documents.
 
     Args:
@@ -149,7 +166,8 @@ def count_contexts(
         wanted: the keys of each kind of context, (keys,) ascending.
 
     Returns:
-        for each kind of context what was counted, in the order of its keys.
+        for each kind of context what was counted, in the order of its keys. It has a row for each different piece of
+        each wanted context: some hundred megabytes for a very large corpus.
     """
     slots = {context: _slots(keys) for context, keys in wanted.items()}
     found: dict[Context, Counted] = {}  # by index * vocab_size + piece
@@ -161,7 +179,7 @@ def count_contexts(
             at, index = at[middle[at] < corpus.vocab_size], index[middle[at] < corpus.vocab_size]
             new = Counted(*np.unique(index * corpus.vocab_size + middle[at], return_counts=True))
             found[context] = _sum(found[context], new) if context in found else new
-    return {context: _by_index(found[context], len(keys), corpus.vocab_size) for context, keys in wanted.items()}
+    return {context: _table(found[context], len(keys), corpus.vocab_size) for context, keys in wanted.items()}
 
 
 def _set_apart(corpus: TokenizedCorpus, first: int, end: int) -> np.ndarray:
@@ -212,8 +230,7 @@ def _sum(one: Counted, other: Counted) -> Counted:
     return Counted(pieces[firsts], np.add.reduceat(np.concatenate([one.counts, other.counts])[order], firsts))
 
 
-def _by_index(found: Counted, size: int, vocab_size: int) -> list[Counted]:
-    """Splits counts by the index that is a factor of their ids."""
-    starts = np.searchsorted(found.pieces, np.arange(size + 1) * vocab_size).tolist()
-    pieces = found.pieces % vocab_size
-    return [Counted(pieces[start:end], found.counts[start:end]) for start, end in pairwise(starts)]
+def _table(found: Counted, contexts: int, vocab_size: int) -> Table:
+    """A table from counts by context * vocab_size + piece."""
+    starts = np.searchsorted(found.pieces, np.arange(contexts + 1) * vocab_size)
+    return Table(starts, found.pieces % vocab_size, found.counts)
