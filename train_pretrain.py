@@ -35,8 +35,9 @@ from bert.training.settings import save_settings
 from bert.training.state_schema import COUNT, indices
 from data.corpus.tokenized import TokenizedCorpus, open_corpus
 from data.prefetch import prefetch
-from data.pretraining.baseline import unigram_baseline
+from data.pretraining.baseline import count_pairs
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
+from pretraining.baselines import by_guessing, measure_baselines, warn_of_base_rate
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
 from pretraining.planning import make_plan
 from pretraining.reading import find_tokenizer, planned_vocabulary, tokenize_corpus
@@ -84,29 +85,32 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
     if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
         log(note)
+    random, pairs = (sum(counts) for counts in zip(*processes.gather(count_pairs(heldout))))
     measures = any(processes.gather(len(heldout) > 0))
     if not measures:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0 and measures:
-            alone = Processes(0, 1, torch.device("cpu"))  # the baseline counts the examples of all processes
+            alone = Processes(0, 1, torch.device("cpu"))  # the baselines count the examples of all processes
             examples = heldout_batches(settings, corpus, tokenizer, alone)
-            loss, accuracy = processes.broadcast(lambda: unigram_baseline(corpus, examples))
-            pairs = {"random_pairs": training.random_pairs} if settings.nsp else {}
-            reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **pairs, **run.metadata)
-            reporter.log(
-                f"Guessing the masked pieces by their frequency alone would give a held-out loss of {loss:.3f} nats, "
-                f"and {accuracy:.1%} right."
-            )
+            baselines, lines = processes.broadcast(lambda: measure_baselines(corpus, list(examples)))
+            share = {"random_pairs": training.random_pairs} if settings.nsp else {}
+            reporter.record(**baselines, **share, **run.metadata)
+            reporter.log(*lines)
+
+        means: dict[str, float] = {}  # of the last evaluation
 
         def evaluate() -> None:
             """Measures on the held-out documents, if there are any."""
+            nonlocal means
             if not measures:
                 return
             with run.evaluation():
                 means = mean_losses(model, heldout, run.precision, processes)
             reporter.record(**{f"heldout_{name}": value for name, value in means.items()})
-            reporter.log(f"step {run.progress.step:,}, held out: {in_words(means)}")
+            reporter.log(
+                f"step {run.progress.step:,}, held out: {in_words(means, by_guessing(random / pairs) if pairs else {})}"
+            )
             reporter.draw_curves()
 
         def checkpoint() -> None:
@@ -114,12 +118,18 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             weights = run.weights()
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
+        def report(means: dict[str, float]) -> None:
+            beside = by_guessing(training.random_pairs) if settings.nsp else {}
+            reporter.report(means | {"max_length": settings.max_length}, beside)
+
         if run.progress.step == 0 and settings.checkpoint is not None:
             evaluate()  # what the checkpoint is worth on this corpus before it is trained
         with closing(prefetch(training)) as updates:
-            ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
+            ended = train(run, updates, schedule, report, evaluate, checkpoint)
         evaluate()
     run.log_end(ended)
+    if ended != "interrupted" and (note := warn_of_base_rate(means, random, pairs)):
+        log(note)
     with run.evaluation():
         if processes.is_main_process:
             fill_in_blanks(model, tokenizer, corpus, log)

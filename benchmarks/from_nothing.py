@@ -131,7 +131,9 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> None:
     table.add("pretraining, waiting for data", 100 * waits, "%")
     table.add("pretraining, held-out masked LM", last["heldout_masked_lm_loss"], "nats")
     table.add("pretraining, guessing by frequency", last["unigram_masked_lm_loss"], "nats")
+    table.add("pretraining, guessing from two pieces on each side", last["five_gram_masked_lm_loss"], "nats")
     table.add("pretraining, held-out NSP", 100 * last["heldout_next_sentence_accuracy"], "%")
+    table.add("pretraining, the more frequent label", 100 * last["majority_next_sentence_accuracy"], "%")
 
     starts = {"pretrained": [], "random": ["--random-start"]} if given.compare else {"pretrained": []}
     for start, flags in starts.items():

@@ -2,13 +2,14 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
 from bert.checkpoints.vocabulary import load_tokenizer, load_tokenizer_json
 from bert.errors import InputError
+from bert.files.terminal import progress_bar
 from bert.tokenization.new_pieces import add_pieces, learn_pieces
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.sentencepiece.trainer import train_sentencepiece
@@ -44,10 +45,9 @@ def find_tokenizer(settings: PretrainingSettings, run: Path, log: Log) -> Tokeni
             return SentencePieceTokenizer.from_file(path)
         return WordPieceTokenizer.from_file(path, lowercase=not settings.cased)
     log(f"Learning a vocabulary of {settings.vocab_size:,} pieces from the training documents.")
-    sentences = training_sentences(corpus_documents(settings, report=log))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tokenizer = learn_tokenizer(sentences, settings)
+        tokenizer = learn_tokenizer(settings, log)
     for warning in caught:
         log(f"Note: {warning.message}.")
     return tokenizer
@@ -67,7 +67,9 @@ def tokenizer_of_checkpoint(settings: PretrainingSettings, run: Path, log: Log) 
             f"others, and they were learned together; leave the flag out, or name a checkpoint with a vocab.txt"
         )
     log(f"Learning {count:,} pieces that the vocabulary of {tokenizer.vocab_size:,} lacks.")
-    pieces = learn_pieces(tokenizer, training_sentences(corpus_documents(settings, report=log)), count)
+    with progress_bar("Reading the corpus") as reached:
+        sentences = training_sentences(corpus_documents(settings, log, reached))
+        pieces = learn_pieces(tokenizer, sentences, count)
     if len(pieces) < count:
         log(
             f"Note: the training documents give {len(pieces):,} pieces to add, not {count:,}: no other words that the "
@@ -115,23 +117,40 @@ def refuse_other_tokenizer(settings: PretrainingSettings, run: Path, tokenizer: 
         )
 
 
-def learn_tokenizer(sentences: Iterator[str], settings: PretrainingSettings) -> Tokenizer:
-    """A tokenizer of the kind asked for, with a vocabulary learned from ``sentences``."""
-    if settings.tokenizer == "sentencepiece":
-        normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
-        return SentencePieceTokenizer(train_sentencepiece(sentences, settings.vocab_size, normalization=normalization))
-    vocabulary = train_wordpiece(sentences, settings.vocab_size, lowercase=not settings.cased)
-    return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
+def learn_tokenizer(settings: PretrainingSettings, report: Log) -> Tokenizer:
+    """A tokenizer of the kind asked for, with a vocabulary learned from the training documents."""
+    with progress_bar("Reading the corpus") as reached, progress_bar("Joining pieces") as joined:
+        sentences = training_sentences(corpus_documents(settings, report, reached))
+        if settings.tokenizer == "sentencepiece":
+            normalization = "nmt_nfkc" if settings.cased else "nmt_nfkc_cf"
+            return SentencePieceTokenizer(
+                train_sentencepiece(sentences, settings.vocab_size, normalization=normalization)
+            )
+        vocabulary = train_wordpiece(sentences, settings.vocab_size, lowercase=not settings.cased, reached=joined)
+        return WordPieceTokenizer(vocabulary, lowercase=not settings.cased)
 
 
-def corpus_documents(settings: PretrainingSettings, report: Log) -> Iterator[list[str]]:
-    """The documents of the corpus, each a list of sentences."""
+def corpus_documents(
+    settings: PretrainingSettings, report: Log, reached: Callable[[int, int], None] = lambda done, whole: None
+) -> Iterator[list[str]]:
+    """The documents of the corpus, each a list of sentences.
+
+    Args:
+        report: takes sentences about what was replaced or passed over.
+        reached: is told again and again how much is read, and of how much.
+    """
     if settings.corpus is None:
-        return iter(python_docs(settings.workers))
+        return _told(python_docs(settings.workers), reached)
     documents = read_documents(
-        settings.corpus, settings.document_per_line, settings.encoding_errors, report, settings.text_column
+        settings.corpus, settings.document_per_line, settings.encoding_errors, report, settings.text_column, reached
     )
     return require_sentence_pairs(documents) if settings.nsp else documents
+
+
+def _told(documents: list[list[str]], reached: Callable[[int, int], None]) -> Iterator[list[str]]:
+    for number, document in enumerate(documents):
+        reached(number, len(documents))
+        yield document
 
 
 @cache
@@ -157,5 +176,7 @@ def tokenize_corpus(settings: PretrainingSettings, run: Path, tokenizer: Tokeniz
         directory = run / "shards"
     learned = settings.vocab is None if settings.checkpoint is None else settings.add_pieces is not None
     report = (lambda sentence: None) if learned else log  # else it was said when pieces were learned
-    write_corpus(corpus_documents(settings, report), tokenizer, directory, settings.workers, fingerprint)
+    with progress_bar("Tokenizing the corpus") as reached:
+        documents = corpus_documents(settings, report, reached)
+        write_corpus(documents, tokenizer, directory, settings.workers, fingerprint)
     return directory

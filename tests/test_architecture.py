@@ -48,7 +48,7 @@ MAY_IMPORT = {
         "bert.tasks", "data",
     },
     "pretraining": {
-        "bert.errors", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
+        "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
         "bert.training", "bert.commands", "data",
     },
 }  # fmt: skip

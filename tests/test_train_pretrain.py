@@ -21,6 +21,7 @@ import train_pretrain
 from bert import fast
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
+from bert.files import terminal
 from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import read_log
 from bert.training.run import Run
@@ -108,7 +109,14 @@ def test_it_says_what_it_does_and_ends_by_naming_the_next_command(finished):
     _, run = finished
     printed = (run.parent / "printed.txt").read_text()
     assert "Guessing the masked pieces by their frequency alone" in printed
+    assert "Guessing them from two pieces on each side (5-grams)" in printed
     assert "step 4, held out: MLM loss" in printed
+    start, *_, end = read_log(run / "log.jsonl")
+    base_rates = {"step 2 of 6: ": start["random_pairs"], "held out: ": start["majority_next_sentence_accuracy"]}
+    for line, base_rate in base_rates.items():
+        assert re.search(f"{line}.* right, {base_rate:.1%} by always guessing 'random'\\)", printed)
+    assert end["heldout_next_sentence_accuracy"] < 0.9  # six updates teach nothing
+    assert "Note: next-sentence prediction has learned nothing that" in printed
     assert f"python -m bert fill-mask {run}" in printed
 
 
@@ -120,6 +128,21 @@ def test_the_same_seed_is_the_same_run_and_another_is_not(finished, tmp_path):
     assert same_bytes(run, tmp_path / "lean")
     assert pretrain("--corpus", corpus, "--output", tmp_path / "other", *SMALL_RUN, "--seed", 1) == 0
     assert not same_bytes(run, tmp_path / "other")
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "sentencepiece"])
+def test_preparing_a_corpus_says_how_far_it_is_if_it_takes_long(finished, tmp_path, monkeypatch, capsys, kind):
+    monkeypatch.setattr(terminal, "BETWEEN_LINES", 0)
+    flags = ["--corpus", finished[0], "--tokenizer", kind, *SMALL_RUN, "--max-steps", 1]
+    assert pretrain(*flags, "--output", tmp_path / "run") == 0
+    printed = capsys.readouterr().out
+    for what in ("Reading the corpus", "Joining pieces", "Tokenizing the corpus"):
+        shares = [int(share) for share in re.findall(rf"^{what}: (\d+)%$", printed, re.MULTILINE)]
+        if what == "Joining pieces" and kind == "sentencepiece":
+            assert not shares  # the library does not tell
+        else:
+            assert shares[-1] == 100
+            assert shares == sorted(shares)
 
 
 def test_the_loss_goes_down(corpus, tmp_path):
@@ -429,7 +452,7 @@ def test_when_most_pairs_must_be_random_it_says_so_with_the_share(finished, tmp_
     assert pretrain(*flags, "--max-length", 128, "--output", tmp_path / "run") == 0
     assert 0.4 < read_log(tmp_path / "run" / "log.jsonl")[0]["random_pairs"] < 0.6
     assert pretrain(*flags, "--no-nsp", "--output", tmp_path / "alone") == 0
-    assert "random_pairs" not in read_log(tmp_path / "alone" / "log.jsonl")[0]
+    assert not {"random_pairs", "majority_next_sentence_loss"} & read_log(tmp_path / "alone" / "log.jsonl")[0].keys()
     assert "pairs are random" not in capsys.readouterr().out
 
 

@@ -3,11 +3,12 @@
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -38,8 +39,11 @@ def require_file(path: str | Path) -> os.stat_result:
 
 
 @contextlib.contextmanager
-def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
+def open_to_read(path: str | Path, reached: Callable[[int], None] | None = None) -> Iterator[IO[bytes]]:
     """Opens a binary file; one named ``.gz``, ``.xz`` or ``.bz2`` is decompressed.
+
+    Args:
+        reached: is told again and again how far the file is read, in bytes of the file as it lies on the disk.
 
     Raises an InputError if it cannot be read, has another form than its name says, or needs too much memory.
     """
@@ -47,8 +51,9 @@ def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
     if not require_file(path).st_size and kind in COMPRESSIONS:  # gzip takes it for an empty text
         raise InputError(f"{path}: is damaged or is not a {kind} file (it is empty); fetch or compress it again")
     try:
-        with COMPRESSIONS.get(kind, open)(path, "rb") as file:
-            yield file
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(io.BufferedReader(_Watched(path, reached), 1 << 16))
+            yield stack.enter_context(COMPRESSIONS[kind](file, "rb")) if kind in COMPRESSIONS else file
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or error
         if kind in COMPRESSIONS and getattr(error, "errno", None) is None:
@@ -58,6 +63,20 @@ def open_to_read(path: str | Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{path}: cannot be read ({reason})") from error
     except MemoryError as error:  # an .xz file names the size of its dictionary: up to 4 GB
         raise InputError(f"{path}: cannot be read: it needs more memory than there is") from error
+
+
+class _Watched(io.FileIO):
+    """A file that tells ``reached`` how far it is read."""
+
+    def __init__(self, path: str | Path, reached: Callable[[int], None] | None):
+        super().__init__(path, "rb")
+        self.reached = reached
+
+    def readinto(self, buffer, /) -> int | None:
+        count = super().readinto(buffer)
+        if self.reached:
+            self.reached(self.tell())
+        return count
 
 
 def read_bytes(path: str | Path, most: int) -> bytes:

@@ -12,10 +12,13 @@ import re
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import IO, Any, cast
 
+BETWEEN_LINES = 30.0  # seconds between two lines that say how far something is
 LONGEST_LINE = 4_000  # characters of a printed line: a label may have a million
 
 # C0 and C1 controls, U+2028 and U+2029, which end a line, and what reverses the direction of writing.
@@ -76,9 +79,49 @@ def print_line(*lines: str) -> None:
     Once the reader has closed the pipe, it prints nothing more. The program goes on.
     """
     try:
-        print(*map(_line, lines), sep="\n", flush=True)
+        with _bars_aside():
+            print(*map(_line, lines), sep="\n", flush=True)
     except BrokenPipeError:
         silence_stdout()
+
+
+@contextlib.contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows how far something is. Gives a function that takes how much is done, and of how much.
+
+    In a terminal there is a bar until the block ends. Elsewhere a line every half a minute says the share, so nothing
+    is said if it is quick. What is done never goes back, nor beyond all.
+    """
+    if not sys.stderr.isatty():
+        said = time.monotonic()
+
+        def say(done: int, total: int) -> None:
+            nonlocal said
+            if time.monotonic() - said >= BETWEEN_LINES:
+                said = time.monotonic()
+                print_line(f"{what}: {min(done / max(total, 1), 1):.0%}")
+
+        yield say
+        return
+    from tqdm import tqdm
+
+    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with contextlib.ExitStack() as stack:
+
+        @cache  # it is made when it is first shown
+        def bar() -> tqdm:
+            return stack.enter_context(tqdm(total=1.0, desc=what, bar_format=form, dynamic_ncols=True, leave=False))
+
+        def show(done: int, total: int) -> None:
+            bar().update(max(min(done / max(total, 1), 1) - bar().n, 0))
+
+        yield show
+
+
+def _bars_aside() -> contextlib.AbstractContextManager[None]:
+    """Inside the block, lines are printed above the progress bars of a terminal."""
+    tqdm = sys.modules.get("tqdm")
+    return contextlib.nullcontext() if tqdm is None else tqdm.tqdm.external_write_mode(file=sys.stdout)
 
 
 def print_error(sentence: object) -> None:

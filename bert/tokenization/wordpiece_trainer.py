@@ -54,6 +54,7 @@ def train_wordpiece(
     min_frequency: int = 2,
     strip_accents: bool | None = None,
     split_chinese: bool = True,
+    reached: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """A vocabulary of ``vocab_size`` pieces: ``[PAD] [UNK] [CLS] [SEP] [MASK]``, characters, joined pieces.
 
@@ -65,6 +66,7 @@ def train_wordpiece(
         vocab_size: how many pieces to learn, special tokens included. A corpus too small gives fewer, and a warning.
         lowercase, strip_accents, split_chinese: the settings of the tokenizer that will use the vocabulary.
         min_frequency: a rarer character or pair becomes no piece.
+        reached: is told after each join how many pieces there are, and how many there will be.
 
     Raises:
         InputError: if there are no words to learn from, or no room for any piece.
@@ -80,7 +82,7 @@ def train_wordpiece(
     alphabet = choose_alphabet(words, min(size, max(_ALPHABET, size // 2)), min_frequency)
     if not alphabet:
         raise InputError(f"no character occurs {min_frequency} times in the corpus; a vocabulary needs more text")
-    pieces = join_pairs(words, alphabet, round(_SURPLUS * size), min_frequency)
+    pieces = join_pairs(words, alphabet, round(_SURPLUS * size), min_frequency, reached=reached)
     pieces = keep_most_used(words, pieces, alphabet, size)
     if len(SPECIAL_TOKENS) + len(pieces) < vocab_size:
         warnings.warn(
@@ -140,9 +142,13 @@ def choose_alphabet(words: Counter[str], limit: int, min_frequency: int) -> list
 
 
 def join_pairs(
-    words: Counter[str], alphabet: list[str], size: int, min_frequency: int,
+    words: Counter[str],
+    alphabet: list[str],
+    size: int,
+    min_frequency: int,
     spell: Callable[[str], list[str]] = split_into_characters,
-) -> list[str]:  # fmt: skip
+    reached: Callable[[int, int], None] | None = None,
+) -> list[str]:
     """``alphabet``, then the pieces that joining the most frequent pairs makes, up to ``size`` pieces.
 
     ``spell`` gives the pieces that a word starts as.
@@ -193,6 +199,8 @@ def join_pairs(
                     new_pairs.add(new)
         for new in new_pairs:
             heappush(heap, (-pair_counts[new], new))
+        if reached:
+            reached(len(vocabulary), size)
     return list(vocabulary)
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,10 @@ class Reporter:
             self.bar.close()
             self.events.close()
 
-    def log(self, sentence: str) -> None:
-        """Prints a sentence above the progress bar."""
+    def log(self, *lines: str) -> None:
+        """Prints lines above the progress bar."""
         if not self.silent:
-            with self.bar.external_write_mode(file=sys.stdout):
-                print_line(sentence)
+            print_line(*lines)
 
     def record(self, **measured: float | int | str) -> None:
         """Adds a line to ``log.jsonl`` and its numbers to the TensorBoard events, under the run's step.
@@ -101,17 +100,16 @@ class Reporter:
         numbers = {name: value for name, value in line.items() if isinstance(value, int | float) and name != "step"}
         self.events.add(self.progress.step, numbers)
 
-    def report(self, means: dict[str, float]) -> None:
-        """Records and shows the means of training since the last report."""
+    def report(self, means: dict[str, float], by_guessing: Mapping[str, str] | None = None) -> None:
+        """Records and shows the means of training since the last report. ``by_guessing``: see ``in_words``."""
         progress = self.progress
         self.record(**means, epoch=progress.position[0], tokens=progress.tokens, seconds=progress.seconds)
         if self.silent:
             return
-        shown = printable(in_words(means))
-        self.bar.set_postfix_str(shown, refresh=False)
+        self.bar.set_postfix_str(printable(in_words(means)), refresh=False)  # a terminal may be narrow
         self.bar.update(self.progress.step - self.bar.n)
         if self.bar.disable:
-            print_line(f"step {self.progress.step:,} of {self.bar.total:,}: {shown}")
+            print_line(f"step {self.progress.step:,} of {self.bar.total:,}: {in_words(means, by_guessing)}")
 
     def draw_curves(self) -> None:
         """Draws the losses and accuracies of ``log.jsonl`` into ``curves.png``."""
@@ -120,15 +118,23 @@ class Reporter:
                 draw_curves(read_log(self.file), file)
 
 
-def in_words(means: dict[str, float]) -> str:
-    """Losses, accuracies and speed in a few characters, for a line on a terminal."""
+def in_words(means: dict[str, float], by_guessing: Mapping[str, str] | None = None) -> str:
+    """Losses, accuracies and speed in a few characters, for a line on a terminal.
+
+    Args:
+        by_guessing: for the name of a loss, words that stand beside its accuracy.
+
+    >>> in_words({"next_sentence_loss": 0.4, "next_sentence_accuracy": 0.82}, {"next_sentence": "57.0% by guessing"})
+    'NSP loss 0.400 (82.0% right, 57.0% by guessing)'
+    """
     names = {"masked_lm": "MLM", "next_sentence": "NSP"}
     parts = []
     for key, value in means.items():
         if key.endswith("_loss"):
             name = key.removesuffix("_loss")
             accuracy = means.get(f"{name}_accuracy")
-            right = "" if accuracy is None else f" ({accuracy:.1%} right)"
+            beside = f", {by_guessing[name]}" if by_guessing and name in by_guessing else ""
+            right = "" if accuracy is None else f" ({accuracy:.1%} right{beside})"
             parts.append(f"{names.get(name, name)} loss {value:.3f}{right}")
     if "learning_rate" in means:
         parts.append(f"lr {means['learning_rate']:.2e}")

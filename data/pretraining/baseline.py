@@ -1,5 +1,6 @@
-"""Guesses the masked tokens without reading the text. A pretrained model has to beat these guesses."""
+"""Guesses without reading the text, by frequency alone. A pretrained model has to beat these guesses."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,3 +24,26 @@ def unigram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tuple
     if len(labels) == 0:
         return float("nan"), float("nan")
     return float(-log_probabilities[labels].mean()), float((labels == counts.argmax()).mean())
+
+
+def majority_baseline(share: float) -> tuple[float, float]:
+    """The loss and accuracy of guessing one of two labels by frequency alone.
+
+    Args:
+        share: of the examples, how many have one of the labels, from 0 to 1.
+
+    Returns:
+        The entropy of the labels, in nats: no guess that ignores the text has a lower loss. And the accuracy of always
+        naming the more frequent label; nan if ``share`` is.
+
+    >>> majority_baseline(0.5)
+    (0.6931471805599453, 0.5)
+    """
+    entropy = -sum(part * math.log(part) for part in (share, 1 - share) if part != 0)
+    return entropy, max(share, 1 - share)
+
+
+def count_pairs(batches: Iterable[Batch]) -> tuple[int, int]:
+    """How many sentence pairs of ``batches`` are random, and how many there are. (0, 0) without NSP."""
+    labels = [batch.labels["next_sentence_labels"] for batch in batches if "next_sentence_labels" in batch.labels]
+    return sum(int(each.sum()) for each in labels), sum(map(len, labels))

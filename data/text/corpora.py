@@ -27,10 +27,12 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from functools import partial
+from itertools import accumulate, chain
 from pathlib import Path
 
 from bert.errors import InputError
+from bert.files.reading import require_file
 from data.text.json_lines import is_json_line, is_named_json, read_json_lines
 from data.text.lines import LONGEST_LINE, read_lines
 from data.text.sentences import split_sentences
@@ -46,6 +48,7 @@ def read_documents(
     encoding_errors: str = "strict",
     report: Callable[[str], None] | None = None,
     text_column: str = "text",
+    reached: Callable[[int, int], None] | None = None,
 ) -> Iterator[list[str]]:
     """The documents of the files, in order, each as the list of its sentences. No document is empty.
 
@@ -56,6 +59,7 @@ def read_documents(
         encoding_errors: for bytes that are not UTF-8: "strict" raises, "replace" puts U+FFFD in their place.
         report: receives a sentence about what was replaced or passed over: bytes, JSON lines, files without text.
         text_column: the key of a document's text, in JSON lines.
+        reached: is told again and again how many bytes of the files are read, and how many they have.
 
     Raises:
         InputError: at once if a file is missing, or is a directory or a pipe. While reading, if a file is damaged, is
@@ -68,7 +72,7 @@ def read_documents(
         raise InputError("no corpus file was named; name at least one text file")
     for path in paths:
         _require_file(path)
-    return _documents(paths, document_per_line, encoding_errors, report, text_column)
+    return _documents(paths, document_per_line, encoding_errors, report, text_column, reached)
 
 
 def require_sentence_pairs(documents: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -129,14 +133,17 @@ def _documents(
     encoding_errors: str,
     report: Callable[[str], None] | None,
     text_column: str,
+    reached: Callable[[int, int], None] | None,
 ) -> Iterator[list[str]]:
     without_text = []
-    for path in paths:
+    sizes = [require_file(path).st_size for path in paths]
+    for path, before in zip(paths, accumulate(sizes, initial=0)):
         empty = True
-        lines = read_lines(path, encoding_errors, report)
+        reached_here = None if reached is None else partial(_reached, reached, before, sum(sizes))
+        lines = read_lines(path, encoding_errors, report, reached=reached_here)
         start = _first_lines(lines)
         if is_named_json(path) or is_json_line(start[-1]):
-            documents = read_json_lines(path, text_column, encoding_errors, report)
+            documents = read_json_lines(path, text_column, encoding_errors, report, reached_here)
         else:
             documents = _split_at_blank_lines(path, chain(start, lines), document_per_line)
         for document in documents:
@@ -149,6 +156,11 @@ def _documents(
         raise InputError(f"{names}: the corpus is empty; text was expected, one sentence per line")
     if without_text and report:
         report(f"{len(without_text):,} of the corpus's {len(paths):,} files hold no text: {names}")
+
+
+def _reached(reached: Callable[[int, int], None], before: int, total: int, position: int) -> None:
+    """Passes on how far a file is read, after ``before`` bytes of other files."""
+    reached(before + position, total)
 
 
 def _first_lines(lines: Iterator[str]) -> list[str]:

@@ -35,7 +35,11 @@ def is_json_line(line: str) -> bool:
 
 
 def read_json_lines(
-    path: Path, text_column: str, encoding_errors: str, report: Callable[[str], None] | None
+    path: Path,
+    text_column: str,
+    encoding_errors: str,
+    report: Callable[[str], None] | None,
+    reached: Callable[[int], None] | None = None,
 ) -> Iterator[list[str]]:
     """The documents of a file of JSON lines, each as the list of its sentences.
 
@@ -44,6 +48,7 @@ def read_json_lines(
 
     Args:
         text_column: the key of a document's text.
+        reached: as in ``open_to_read``.
 
     The other arguments are as in ``data.text.corpora.read_documents``.
 
@@ -51,7 +56,7 @@ def read_json_lines(
         InputError: if a line is no object, lacks the key, or is longer than LONGEST_RECORD.
     """
     empty = 0
-    for number, line in enumerate(read_lines(path, encoding_errors, report, LONGEST_RECORD), start=1):
+    for number, line in enumerate(read_lines(path, encoding_errors, report, LONGEST_RECORD, reached), start=1):
         if not line:
             continue
         try:

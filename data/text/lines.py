@@ -11,19 +11,26 @@ LONGEST_LINE = 1 << 20  # bytes; a longer line is cut into several, at a space i
 
 
 def read_lines(
-    path: Path, encoding_errors: str, report: Callable[[str], None] | None, longest: int | None = None
+    path: Path,
+    encoding_errors: str,
+    report: Callable[[str], None] | None,
+    longest: int | None = None,
+    reached: Callable[[int], None] | None = None,
 ) -> Iterator[str]:
     """The lines of one file, stripped of white space (thus of CR as well); blank lines are empty.
 
     Args:
         longest: refuses a line of more bytes, and cuts none. None: cuts lines longer than LONGEST_LINE.
+        reached: as in ``open_to_read``.
 
     The other arguments and errors are as in ``data.text.corpora.read_documents``.
     """
     replaced = 0
     number = 1  # of the line, from 1
     offset = 0  # of the part's first byte in the (decompressed) file
-    with contextlib.closing(_read_parts(path) if longest is None else _read_whole_lines(path, longest)) as parts:
+    with contextlib.closing(
+        _read_parts(path, reached) if longest is None else _read_whole_lines(path, longest, reached)
+    ) as parts:
         for part in parts:
             if offset == 0:
                 _refuse_utf16(path, part)
@@ -53,10 +60,10 @@ def read_lines(
         report(f"{path}: {replaced:,} byte sequences that are not UTF-8 were replaced by U+FFFD")
 
 
-def _read_parts(path: Path) -> Generator[bytes, None, None]:
+def _read_parts(path: Path, reached: Callable[[int], None] | None) -> Generator[bytes, None, None]:
     """The file as bytes, line by line. A line longer than ``LONGEST_LINE`` comes in several parts."""
     rest = b""
-    with open_to_read(path) as file:
+    with open_to_read(path, reached) as file:
         while part := file.readline(LONGEST_LINE):
             part = rest + part
             rest = b""
@@ -68,9 +75,9 @@ def _read_parts(path: Path) -> Generator[bytes, None, None]:
         yield rest
 
 
-def _read_whole_lines(path: Path, longest: int) -> Generator[bytes, None, None]:
+def _read_whole_lines(path: Path, longest: int, reached: Callable[[int], None] | None) -> Generator[bytes, None, None]:
     number = 1
-    with open_to_read(path) as file:
+    with open_to_read(path, reached) as file:
         while line := file.readline(longest + 1):
             if len(line) > longest:
                 raise InputError(f"{path}: line {number} has more than {longest:,} bytes; write it as several lines")

@@ -144,11 +144,16 @@ def draw_curve(axes: Axes, log: list[dict], measure: str, title: str) -> None:
         points = [(line["step"], scale * line[key]) for line in log if line.get(key) is not None]
         color = LINES[0] if style == "-" else LINES[1]
         axes.plot(*zip(*points), style, label=label, color=color, linewidth=1.3, markersize=3.5)
-    baseline = next((line[f"unigram_{measure}"] for line in log if f"unigram_{measure}" in line), 0.5)
-    axes.axhline(scale * baseline, linestyle=(0, (4, 3)), color=PALE, linewidth=1)
-    name = "guessing by frequency" if f"{measure}".startswith("masked") else "chance"
-    axes.annotate(name, (0.97, scale * baseline), (0, 3), axes.get_yaxis_transform(), "offset points",
-                  ha="right", va="bottom", size=8, color=PALE)  # fmt: skip
+    names = {"unigram": "guessing by frequency", "five_gram": "5-grams", "majority": "always guessing 'random'"}
+    for guess, name in names.items():
+        baseline = next((scale * line[key] for line in log if (key := f"{guess}_{measure}") in line), None)
+        if baseline is not None:
+            axes.axhline(baseline, linestyle=(0, (1, 2)), color=INK, linewidth=1)
+            below = scale == 100 and points[-1][1] > baseline  # away from the curve
+            axes.annotate(name, (0.97, baseline), (0, -3 if below else 2), axes.get_yaxis_transform(), "offset points",
+                          ha="right", va="top" if below else "bottom", size=8, color=PALE)  # fmt: skip
+    if scale == 100:
+        axes.set_ylim(0, 100)
     axes.set_title(title, size=9.5, color=INK, loc="left", weight="bold")
     axes.tick_params(labelsize=8, colors=PALE)
     axes.spines[["top", "right"]].set_visible(False)

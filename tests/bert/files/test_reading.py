@@ -115,3 +115,17 @@ def test_an_error_of_a_reader_is_said_once(tmp_path):
     with pytest.raises(InputError) as caught:
         read_json_object(tmp_path / "none.json")
     assert str(caught.value) == f"{tmp_path / 'none.json'}: cannot be read (No such file or directory)"
+
+
+@pytest.mark.parametrize("kind", ["", ".gz", ".xz", ".bz2"])
+def test_how_far_a_file_is_read_ends_with_its_size_on_the_disk(tmp_path, kind):
+    path = tmp_path / f"file.txt{kind}"
+    content = os.urandom(100_000).hex().encode() + b"\n"
+    with reading.COMPRESSIONS.get(kind, open)(path, "wb") as file:
+        file.write(content * 3)
+    told = []
+    with open_to_read(path, told.append) as file:
+        assert list(file) == [content] * 3
+    assert len(set(told)) > 1
+    assert told == sorted(told)
+    assert told[-1] == path.stat().st_size

@@ -6,11 +6,21 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
-from bert.files.terminal import LONGEST_LINE, orderly, print_error, print_line, printable, printing_failed
+from bert.files import terminal
+from bert.files.terminal import (
+    LONGEST_LINE,
+    orderly,
+    print_error,
+    print_line,
+    printable,
+    printing_failed,
+    progress_bar,
+)  # fmt: skip
 
 ROOT = Path(__file__).parents[3]
 
@@ -143,3 +153,58 @@ def test_a_program_prints_through_this_door_alone():
             found = [line.strip() for line in path.read_text().splitlines() if re.search(printing, line)]
             if path != ROOT / "bert/files/terminal.py":
                 assert all(line.startswith("print(aligned_pieces(") for line in found), f"{path}: {found}"
+
+
+def test_outside_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with progress_bar("Reading") as reached:
+        for seconds in range(0, 100, 5):
+            now[0] = float(seconds)
+            reached(seconds, 80)
+    assert capsys.readouterr().out.splitlines() == ["Reading: 38%", "Reading: 75%", "Reading: 100%"]
+
+
+def test_what_is_quick_says_nothing_outside_a_terminal(capsys):
+    with progress_bar("Reading") as reached:
+        for done in range(1000):
+            reached(done, 1000)
+        reached(0, 0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_in_a_terminal_there_is_a_bar_that_never_goes_back_or_beyond_and_lines_stand_above_it():
+    code = (
+        "from bert.files.terminal import print_line, progress_bar\n"
+        "import tqdm\n"
+        "tqdm.tqdm.monitor_interval = 0\n"
+        "with progress_bar('Never shown'), progress_bar('Reading') as reached:\n"
+        "    for done in (30, 10, 60, 170, 20):\n"
+        "        reached(done, 100)\n"
+        "        tqdm.tqdm._instances.copy().pop().refresh()\n"
+        "        print_line(f'line {done}')\n"
+    )
+    main, terminal_end = pty.openpty()
+    termios.tcsetwinsize(terminal_end, (24, 70))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=terminal_end,
+        stderr=terminal_end,
+    )
+    os.close(terminal_end)
+    printed = b""
+    try:
+        while part := os.read(main, 1 << 16):
+            printed += part
+    except OSError:  # Linux says so when the other end is closed
+        pass
+    os.close(main)
+    assert process.wait(timeout=60) == 0
+    text = printed.decode()
+    shares = [int(share) for share in re.findall(r"Reading: +(\d+)%", text)]
+    assert set(shares) >= {30, 60, 100}
+    assert shares == sorted(shares)
+    assert "Never shown" not in text
+    for done in (30, 10, 60, 170, 20):
+        assert f"\rline {done}\r\n" in text  # the bar was wiped away first

@@ -208,3 +208,12 @@ def test_held_out_text_takes_fewer_pieces_than_with_rusts_vocabulary(size):
     assert ours.vocab_size == theirs.vocab_size == size
     our_pieces, their_pieces = (sum(map(len, each.encode_batch(held_out))) for each in (ours, theirs))
     assert our_pieces < their_pieces
+
+
+def test_each_join_tells_how_many_pieces_there_are_and_will_be():
+    words = Counter({"hugs": 3, "hug": 5, "bun": 4, "pun": 7})
+    alphabet = choose_alphabet(words, 100, 2)
+    told = []
+    pieces = join_pairs(words, alphabet, len(alphabet) + 3, 2, lambda *each: told.append(each))
+    assert told == [(len(alphabet) + joined, len(alphabet) + 3) for joined in (1, 2, 3)]
+    assert pieces == join_pairs(words, alphabet, len(alphabet) + 3, 2)

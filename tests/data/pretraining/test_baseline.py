@@ -1,10 +1,14 @@
 import math
+from dataclasses import replace
 
 import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
 
 from bert.heads.batch import Batch
 from data.corpus.tokenized import TokenizedCorpus
-from data.pretraining.baseline import unigram_baseline
+from data.pretraining.baseline import count_pairs, majority_baseline, unigram_baseline
 
 
 def corpus(counts):
@@ -25,3 +29,20 @@ def test_the_baseline_is_the_cross_entropy_of_smoothed_frequencies():
 
 def test_without_batches_there_is_no_baseline():
     assert all(map(math.isnan, unigram_baseline(corpus([1, 2]), [])))
+
+
+def test_the_majority_baseline_is_the_entropy_of_the_labels_and_the_share_of_the_more_frequent():
+    labels = torch.tensor([1] * 7 + [0] * 3)
+    share = labels.double().mean().item()
+    constant = torch.tensor([[1 - share, share]], dtype=torch.float64).log().expand(10, 2)
+    loss, accuracy = majority_baseline(share)
+    assert loss == pytest.approx(F.cross_entropy(constant, labels).item())
+    assert accuracy == majority_baseline(1 - share)[1] == 0.7
+    assert majority_baseline(1.0) == (0.0, 1.0)
+
+
+def test_random_pairs_are_counted_in_all_batches():
+    labels = [torch.tensor([1, 0, 1]), torch.tensor([0, 1])]
+    batches = [replace(batch(0, 1), labels={"next_sentence_labels": each}) for each in labels]
+    assert count_pairs(batches) == (3, 5)
+    assert count_pairs([batch(0, 1)]) == count_pairs([]) == (0, 0)

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import json
 import os
 import tracemalloc
 
@@ -210,3 +211,19 @@ def metadata_of(path):
     """What stands for a text file and its limits; runs of earlier versions know their tokenized corpus by it."""
     status = path.stat()
     return [1 << 20, 10_000, 1 << 22, False, "strict", str(path), status.st_size, status.st_mtime_ns]
+
+
+def test_how_much_is_read_grows_to_the_bytes_of_all_files_and_never_beyond(tmp_path):
+    sentences = "A sentence of a document, and the next one.\n\n" * 5000
+    lines = (json.dumps({"text": "One. Two."}) + "\n") * 9000
+    files = {"a.txt": sentences.encode(), "b.txt.gz": gzip.compress(sentences.encode()), "c.jsonl": lines.encode()}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    total = sum(map(len, files.values()))
+    told = []
+    paths = [tmp_path / name for name in files]
+    documents = list(read_documents(paths, reached=lambda done, all_of_it: told.append((done, all_of_it))))
+    assert len(documents) == 5000 + 5000 + 9000
+    assert {all_of_it for _, all_of_it in told} == {total}
+    assert max(done for done, _ in told) == told[-1][0] == total
+    assert len({done for done, _ in told}) > 5
