@@ -5,7 +5,8 @@
     torchrun --nproc_per_node 8 train_pretrain.py ...       # the same, on every GPU of the machine
     python train_pretrain.py --size base --plan 8           # what it needs on 8 processes, and how many hours it takes
     python train_pretrain.py --output runs/base --resume    # goes on as if it had never stopped
-    python train_pretrain.py --output runs/base --resume --max-length 512 --max-steps 1000000    # then long sequences
+    python train_pretrain.py --phases 128:900000,512:100000 ...    # as in the paper: short sequences, then long ones
+    python train_pretrain.py --max-minutes 60 ...           # an hour, and a learning rate that is 0 at its end
 
 It writes to the run's directory alone. config.json, model.safetensors and the vocabulary load here and in transformers.
 There are log.jsonl, curves.png and TensorBoard events. shards/ is the tokenized corpus. --resume needs training_state/
@@ -17,6 +18,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,10 +29,12 @@ from bert.heads.batch import Batch
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
+from bert.training.fitted_schedule import make_fitted_schedule
+from bert.training.flags import LARGEST
 from bert.training.loop import mean_losses, train
 from bert.training.reporting import in_words
 from bert.training.run import Run, assemble
-from bert.training.schedule import make_schedule
+from bert.training.schedule import Schedule, make_schedule
 from bert.training.script import lock, make_log, run_script
 from bert.training.settings import save_settings
 from bert.training.state_schema import COUNT, indices
@@ -39,6 +43,8 @@ from data.prefetch import prefetch
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
+from pretraining.phases import Phase, phase_at, updates_of
+from pretraining.phases import phases as read_phases
 from pretraining.planning import make_plan
 from pretraining.reading import find_tokenizer, tokenize_corpus
 from pretraining.settings import PretrainingSettings, read_settings
@@ -70,27 +76,41 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
     run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
+    phases = phases_of(settings)
     if settings.resume:
-        resume(run, settings)
-    training = processes.on_all(lambda: PretrainingBatches(
-        corpus, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
-        settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, run.progress.position,
-    ))  # fmt: skip
-    heldout = processes.on_all(lambda: list(heldout_batches(settings, corpus, tokenizer, processes)))
-    schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, settings.max_minutes)
+        resume(run, phases)
+    first_step = run.progress.step  # of this session
+    lengths = sorted({phase.max_length for phase in phases})
+
+    def batches(max_length: int, position: Any) -> PretrainingBatches:
+        return PretrainingBatches(
+            corpus, tokenizer, settings.batch_size, max_length, settings.seed, settings.nsp,
+            settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, position,
+        )  # fmt: skip
+
+    def max_length() -> int:
+        """Of the batches that the run's position is in: those of the newest update."""
+        return phase_at(phases, max(first_step, run.progress.step - 1)).max_length
+
+    by_length = processes.on_all(lambda: {length: batches(length, None) for length in lengths})
+    training = by_length[phases[0].max_length]
+    heldout = processes.on_all(
+        lambda: {length: list(heldout_batches(settings, length, corpus, tokenizer, processes)) for length in lengths}
+    )
+    schedule = schedule_of(settings, training.updates_per_epoch)
 
     processes.broadcast(lambda: save_settings(directory, settings))
     processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
-    if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
+    if note := warn_of_random_pairs(training.random_pairs, corpus, phases[0].max_length):
         log(note)
-    measures = any(processes.gather(len(heldout) > 0))
+    measures = any(processes.gather(any(heldout.values())))
     if not measures:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
-    with run.reporter(schedule.max_steps) as reporter:
+    with run.reporter(schedule.max_steps if schedule.max_steps < LARGEST else None) as reporter:
         if run.progress.step == 0 and measures:
             alone = Processes(0, 1, torch.device("cpu"))  # the baseline counts the examples of all processes
-            examples = heldout_batches(settings, corpus, tokenizer, alone)
+            examples = heldout_batches(settings, phases[0].max_length, corpus, tokenizer, alone)
             loss, accuracy = processes.broadcast(lambda: unigram_baseline(corpus, examples))
             pairs = {"random_pairs": training.random_pairs} if settings.nsp else {}
             reporter.record(unigram_masked_lm_loss=loss, unigram_masked_lm_accuracy=accuracy, **pairs, **run.metadata)
@@ -104,18 +124,21 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             if not measures:
                 return
             with run.evaluation():
-                means = mean_losses(model, heldout, run.precision, processes)
+                means = mean_losses(model, heldout[max_length()], run.precision, processes)
             reporter.record(**{f"heldout_{name}": value for name, value in means.items()})
             reporter.log(f"step {run.progress.step:,}, held out: {in_words(means)}")
             reporter.draw_curves()
 
         def checkpoint() -> None:
-            run.save(max_length=settings.max_length)
+            run.save(max_length=max_length())
             weights = run.weights()
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
-        with closing(prefetch(training)) as updates:
-            ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
+        def report(means: dict[str, float]) -> None:
+            reporter.report(means | ({"max_length": max_length()} if settings.phases else {}))
+
+        with closing(prefetch(updates_of(phases, first_step, run.progress.position, batches))) as updates:
+            ended = train(run, updates, schedule, report, evaluate, checkpoint)
         evaluate()
     run.log_end(ended)
     with run.evaluation():
@@ -139,12 +162,27 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     return 0
 
 
+def phases_of(settings: PretrainingSettings) -> list[Phase]:
+    """The phases of a run, of which most have a single one."""
+    return read_phases(settings.phases) if settings.phases else [Phase(settings.max_length, 0, LARGEST)]
+
+
+def schedule_of(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
+    """The schedule of a run: over its phases, its updates, its epochs or its minutes."""
+    minutes, schedule_to = settings.max_minutes, settings.schedule_to
+    if settings.phases:
+        settings = replace(settings, max_steps=read_phases(settings.phases)[-1].end)
+    if minutes is not None and schedule_to is None:
+        return make_fitted_schedule(settings, updates_per_epoch, minutes, MOST_WARMUP_STEPS)
+    return make_schedule(settings, updates_per_epoch, MOST_WARMUP_STEPS, minutes, schedule_to or None)
+
+
 def heldout_batches(
-    settings: PretrainingSettings, corpus: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
+    settings: PretrainingSettings, max_length: int, corpus: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
 ) -> Iterator[Batch]:
     """One pass over examples of the held-out documents, the same each time."""
     return evaluation_batches(
-        corpus, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
+        corpus, tokenizer, 32, max_length, settings.nsp, settings.whole_word_masking, processes.rank,
         processes.world_size, settings.eval_examples,
     )  # fmt: skip
 
@@ -166,14 +204,15 @@ def make_model(settings: PretrainingSettings, vocab_size: int) -> BertForPreTrai
     return model
 
 
-def resume(run: Run, settings: PretrainingSettings) -> None:
+def resume(run: Run, phases: list[Phase]) -> None:
     """Takes everything back to the newest training state. If max_length changed, a new pass over the corpus begins."""
     saved = run.resume("its corpus, vocabulary and arguments.json", {"position": indices(3), "max_length": COUNT})
-    max_length = saved.get("max_length", settings.max_length)
-    if max_length != settings.max_length and run.progress.position is not None:
+    now = phase_at(phases, run.progress.step).max_length
+    max_length = saved.get("max_length", now)
+    if max_length != now and run.progress.position is not None:
         run.progress.position = (run.progress.position[0] + 1, 0, 0)
         run.log(
-            f"Note: sequences go from {max_length} to {settings.max_length} tokens; the examples are others, so a new "
+            f"Note: sequences go from {max_length} to {now} tokens; the examples are others, so a new "
             f"pass over the corpus begins."
         )
 
