@@ -43,8 +43,7 @@ from data.prefetch import prefetch
 from data.pretraining.baseline import unigram_baseline
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
-from pretraining.phases import Phase, phase_at, updates_of
-from pretraining.phases import phases as read_phases
+from pretraining.phases import Phase, phase_at, phases_of, updates_of
 from pretraining.planning import make_plan
 from pretraining.reading import find_tokenizer, tokenize_corpus
 from pretraining.settings import PretrainingSettings, read_settings
@@ -76,7 +75,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, tokenizer.vocab_size)).to(processes.device)
     run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
-    phases = phases_of(settings)
+    phases = phases_of(settings.phases, settings.max_length)
     if settings.resume:
         resume(run, phases)
     first_step = run.progress.step  # of this session
@@ -162,16 +161,11 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     return 0
 
 
-def phases_of(settings: PretrainingSettings) -> list[Phase]:
-    """The phases of a run, of which most have a single one."""
-    return read_phases(settings.phases) if settings.phases else [Phase(settings.max_length, 0, LARGEST)]
-
-
 def schedule_of(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
     """The schedule of a run: over its phases, its updates, its epochs or its minutes."""
     minutes, schedule_to = settings.max_minutes, settings.schedule_to
     if settings.phases:
-        settings = replace(settings, max_steps=read_phases(settings.phases)[-1].end)
+        settings = replace(settings, max_steps=phases_of(settings.phases, settings.max_length)[-1].end)
     if minutes is not None and schedule_to is None:
         return make_fitted_schedule(settings, updates_per_epoch, minutes, MOST_WARMUP_STEPS)
     return make_schedule(settings, updates_per_epoch, MOST_WARMUP_STEPS, minutes, schedule_to or None)

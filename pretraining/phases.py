@@ -39,6 +39,11 @@ def phases(text: str) -> list[Phase]:
     return found
 
 
+def phases_of(text: str | None, max_length: int) -> list[Phase]:
+    """The phases that ``--phases`` names. Without it there is one, of ``max_length`` and without end."""
+    return phases(text) if text else [Phase(max_length, 0, LARGEST)]
+
+
 def checked_phases(text: str) -> str:
     """The text of ``--phases``, if it names phases."""
     try:

@@ -13,7 +13,7 @@ from bert.training import settings as shared
 from bert.training.flags import add_number, add_switch
 from bert.training.settings import TrainingSettings
 from data.pretraining.sentence_pairs import check_max_length
-from pretraining.phases import checked_phases, phases
+from pretraining.phases import checked_phases, phases_of
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
                 )
     if settings.shards is not None:
         shared.refuse_file(Path(settings.shards))
-    for max_length, _ in phases(settings.phases) if settings.phases else [(settings.max_length, 0)]:
+    for max_length, _, _ in phases_of(settings.phases, settings.max_length):
         check_max_length(max_length)
         longest = BertConfig().max_position_embeddings
         if max_length > longest:
