@@ -6,39 +6,40 @@
     torchrun --nproc_per_node 8 train_pretrain.py ...       # the same, on every GPU of the machine
     python train_pretrain.py --size base --plan 8           # what it needs on 8 processes, and how many hours it takes
     python train_pretrain.py --output runs/base --resume    # goes on as if it had never stopped
-    python train_pretrain.py --output runs/base --resume --max-length 512 --max-steps 1000000    # then long sequences
+    python train_pretrain.py --phases 128:900000,512:100000 ...    # as in the paper: short sequences, then long ones
+    python train_pretrain.py --max-minutes 60 ...           # an hour, and a learning rate that is 0 at its end
 
 It writes to the run's directory alone. config.json, model.safetensors and the vocabulary load here and in transformers.
 There are log.jsonl, curves.png and TensorBoard events. shards/ is the tokenized corpus. --resume needs training_state/
 and arguments.json.
 """
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from bert.checkpoints.directory import save_checkpoint
 from bert.checkpoints.vocabulary import save_tokenizer
-from bert.heads.batch import Batch
-from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
-from bert.training.loop import mean_losses, train
-from bert.training.reporting import in_words
+from bert.training.fitted_schedule import make_fitted_schedule
+from bert.training.flags import LARGEST
+from bert.training.loop import train
 from bert.training.run import Run, assemble
-from bert.training.schedule import make_schedule
+from bert.training.schedule import Schedule, make_schedule
 from bert.training.script import lock, make_log, run_script
 from bert.training.settings import save_settings
 from bert.training.state_schema import COUNT, indices
-from data.corpus.tokenized import TokenizedCorpus, open_corpus
+from data.corpus.tokenized import open_corpus
 from data.prefetch import prefetch
-from data.pretraining.baseline import count_pairs
-from data.pretraining.batches import PretrainingBatches, evaluation_batches
-from pretraining.baselines import by_guessing, measure_baselines, warn_of_base_rate
+from data.pretraining.batches import PretrainingBatches
+from pretraining.baselines import by_guessing
+from pretraining.held_out import HeldOut
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
+from pretraining.phases import Phase, phase_at, phases_of, updates_of
 from pretraining.planning import make_plan
 from pretraining.reading import find_tokenizer, planned_vocabulary, tokenize_corpus
 from pretraining.settings import PretrainingSettings, read_settings
@@ -71,64 +72,68 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: start_model(settings, config, tokenizer, directory)).to(processes.device)
     run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
+    phases = phases_of(settings.phases, settings.max_length)
     if settings.resume:
-        resume(run, settings)
-    training = processes.on_all(lambda: PretrainingBatches(
-        corpus, tokenizer, settings.batch_size, settings.max_length, settings.seed, settings.nsp,
-        settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, run.progress.position,
-    ))  # fmt: skip
-    heldout = processes.on_all(lambda: list(heldout_batches(settings, corpus, tokenizer, processes)))
-    schedule = make_schedule(settings, training.updates_per_epoch, MOST_WARMUP_STEPS, settings.max_minutes)
+        resume(run, phases)
+    first_step = run.progress.step  # of this session
+    lengths = sorted({phase.max_length for phase in phases})
+
+    def batches(max_length: int, position: Any) -> PretrainingBatches:
+        return PretrainingBatches(
+            corpus, tokenizer, settings.batch_size, max_length, settings.seed, settings.nsp,
+            settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, position,
+        )  # fmt: skip
+
+    def max_length() -> int:
+        """Of the batches that the run's position is in: those of the newest update."""
+        return phase_at(phases, max(first_step, run.progress.step - 1)).max_length
+
+    by_length = processes.on_all(lambda: {length: batches(length, None) for length in lengths})
+    training = by_length[phases[0].max_length]
+    held_out = HeldOut(settings, corpus, tokenizer, lengths, processes)
+    schedule = schedule_of(settings, training.updates_per_epoch)
 
     processes.broadcast(lambda: save_settings(directory, settings))
     processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
-    if note := warn_of_random_pairs(training.random_pairs, corpus, settings.max_length):
+    if note := warn_of_random_pairs(training.random_pairs, corpus, phases[0].max_length):
         log(note)
-    random, pairs = (sum(counts) for counts in zip(*processes.gather(count_pairs(heldout))))
-    measures = any(processes.gather(len(heldout) > 0))
-    if not measures:
+    if not held_out.exists:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
-    with run.reporter(schedule.max_steps) as reporter:
-        if run.progress.step == 0 and measures:
-            alone = Processes(0, 1, torch.device("cpu"))  # the baselines count the examples of all processes
-            examples = heldout_batches(settings, corpus, tokenizer, alone)
-            baselines, lines = processes.broadcast(lambda: measure_baselines(corpus, list(examples)))
+    with run.reporter(schedule.max_steps if schedule.max_steps < LARGEST else None) as reporter:
+        if run.progress.step == 0 and held_out.exists:
+            baselines, lines = held_out.baselines(phases[0].max_length)
             share = {"random_pairs": training.random_pairs} if settings.nsp else {}
             reporter.record(**baselines, **share, **run.metadata)
             reporter.log(*lines)
-
-        means: dict[str, float] = {}  # of the last evaluation
+        note = ""
 
         def evaluate() -> None:
             """Measures on the held-out documents, if there are any."""
-            nonlocal means
-            if not measures:
+            nonlocal note
+            if not held_out.exists:
                 return
-            with run.evaluation():
-                means = mean_losses(model, heldout, run.precision, processes)
+            means, words, note = held_out.measure(run, max_length())
             reporter.record(**{f"heldout_{name}": value for name, value in means.items()})
-            reporter.log(
-                f"step {run.progress.step:,}, held out: {in_words(means, by_guessing(random / pairs) if pairs else {})}"
-            )
+            reporter.log(f"step {run.progress.step:,}, held out: {words}")
             reporter.draw_curves()
 
         def checkpoint() -> None:
-            run.save(max_length=settings.max_length)
+            run.save(max_length=max_length())
             weights = run.weights()
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
         def report(means: dict[str, float]) -> None:
             beside = by_guessing(training.random_pairs) if settings.nsp else {}
-            reporter.report(means | {"max_length": settings.max_length}, beside)
+            reporter.report(means | {"max_length": max_length()}, beside)
 
         if run.progress.step == 0 and settings.checkpoint is not None:
             evaluate()  # what the checkpoint is worth on this corpus before it is trained
-        with closing(prefetch(training)) as updates:
+        with closing(prefetch(updates_of(phases, first_step, run.progress.position, batches))) as updates:
             ended = train(run, updates, schedule, report, evaluate, checkpoint)
         evaluate()
     run.log_end(ended)
-    if ended != "interrupted" and (note := warn_of_base_rate(means, random, pairs)):
+    if note and ended != "interrupted":
         log(note)
     with run.evaluation():
         if processes.is_main_process:
@@ -150,24 +155,25 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     return 0
 
 
-def heldout_batches(
-    settings: PretrainingSettings, corpus: TokenizedCorpus, tokenizer: Tokenizer, processes: Processes
-) -> Iterator[Batch]:
-    """One pass over examples of the held-out documents, the same each time."""
-    return evaluation_batches(
-        corpus, tokenizer, 32, settings.max_length, settings.nsp, settings.whole_word_masking, processes.rank,
-        processes.world_size, settings.eval_examples,
-    )  # fmt: skip
+def schedule_of(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:
+    """The schedule of a run: over its phases, its updates, its epochs or its minutes."""
+    minutes, schedule_to = settings.max_minutes, settings.schedule_to
+    if settings.phases:
+        settings = replace(settings, max_steps=phases_of(settings.phases, settings.max_length)[-1].end)
+    if minutes is not None and schedule_to is None:
+        return make_fitted_schedule(settings, updates_per_epoch, minutes, MOST_WARMUP_STEPS)
+    return make_schedule(settings, updates_per_epoch, MOST_WARMUP_STEPS, minutes, schedule_to or None)
 
 
-def resume(run: Run, settings: PretrainingSettings) -> None:
+def resume(run: Run, phases: list[Phase]) -> None:
     """Takes everything back to the newest training state. If max_length changed, a new pass over the corpus begins."""
     saved = run.resume("its corpus, vocabulary and arguments.json", {"position": indices(3), "max_length": COUNT})
-    max_length = saved.get("max_length", settings.max_length)
-    if max_length != settings.max_length and run.progress.position is not None:
+    now = phase_at(phases, run.progress.step).max_length
+    max_length = saved.get("max_length", now)
+    if max_length != now and run.progress.position is not None:
         run.progress.position = (run.progress.position[0] + 1, 0, 0)
         run.log(
-            f"Note: sequences go from {max_length} to {settings.max_length} tokens; the examples are others, so a new "
+            f"Note: sequences go from {max_length} to {now} tokens; the examples are others, so a new "
             f"pass over the corpus begins."
         )
 

@@ -3,10 +3,13 @@
 from bert.commands.fill_mask import fill_mask
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.tokenizer import Tokenizer
+from bert.training.fitted_schedule import FittedSchedule
+from bert.training.flags import LARGEST
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from bert.training.script import Log, how_to_go_on
 from data.corpus.tokenized import TokenizedCorpus
+from pretraining.phases import phases
 from pretraining.settings import PretrainingSettings
 
 MOST_RANDOM_PAIRS = 0.6  # half are random by the paper's rule, and some more at the ends of documents
@@ -23,12 +26,29 @@ def describe(
         f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters.",
         f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
         f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.",
-        f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
-        f"(about {schedule.max_steps / updates_per_epoch:.1f} epochs), to {settings.output}.",
+        f"Run:    {how_long(settings, schedule, updates_per_epoch)}, to {settings.output}.",
         f"Device: {run.description}.",
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
+
+
+def how_long(settings: PretrainingSettings, schedule: Schedule, updates_per_epoch: int) -> str:
+    """What limits a run, and what its learning rate is laid over."""
+    examples, steps = f"{settings.batch_size} examples", schedule.max_steps
+    if settings.phases:
+        parts = (f"{each.end - each.start:,} of up to {each.max_length} tokens" for each in phases(settings.phases))
+        return f"{steps:,} steps of {examples}: {', then '.join(parts)}"
+    examples += f" of up to {settings.max_length} tokens"
+    if isinstance(schedule, FittedSchedule):
+        most = "" if schedule.limit == LARGEST else f" and at most {steps:,} steps"
+        return f"{settings.max_minutes:g} minutes{most}, to which the schedule is fitted, in steps of {examples}"
+    said = f"{steps:,} steps of {examples} (about {steps / updates_per_epoch:.1f} epochs)"
+    if schedule.decays_to not in (None, steps):
+        said += f" of a schedule over {schedule.decays_to:,}"
+    if schedule.max_seconds is not None:
+        said += f", in sessions of {schedule.max_seconds / 60:g} minutes"
+    return said
 
 
 def warn_of_random_pairs(share: float, corpus: TokenizedCorpus, max_length: int) -> str:
@@ -84,6 +104,10 @@ def next_commands(settings: PretrainingSettings, ended: str) -> list[str]:
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)
+    end = settings.schedule_to
+    if end and end > (settings.max_steps or end):
+        return ["", f"The schedule goes on to step {end:,}: python train_pretrain.py --output {run} --resume "
+                    f"--max-steps {end}"]  # fmt: skip
     sentence = "This function returns the [MASK] of the list." if settings.corpus is None else "This is a [MASK]."
     return [
         "",

@@ -3,6 +3,7 @@
 import os
 import statistics
 import time
+from dataclasses import replace
 
 import torch
 
@@ -13,6 +14,7 @@ from bert.training.distributed import Processes
 from bert.training.loop import training_step
 from bert.training.run import Run
 from bert.training.totals import RunningTotals
+from pretraining.phases import phases
 from pretraining.plan import (
     MASKED_SHARE,
     Setup,
@@ -32,7 +34,25 @@ UPDATES_OF_A_GPU = 10  # measured as one: as in training, a GPU has the next upd
 
 
 def make_plan(settings: PretrainingSettings, run: Run) -> str:
-    """The plan of the run that the settings describe, to print. Trains the run's model on random ids to measure.
+    """The plan of the run that the settings describe, to print: one for each phase, and the hours of all.
+
+    Raises:
+        InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
+    """
+    if not settings.phases:
+        return plan_phase(settings, run)[0]
+    parts, hours = [], 0.0
+    for length, start, end in phases(settings.phases):
+        text, takes = plan_phase(replace(settings, max_length=length, max_steps=end - start), run)
+        parts.append(f"Updates {start:,} to {end:,}, of {length} tokens:\n{text}")
+        hours += takes or 0.0
+    return "\n\n".join([*parts, f"All phases: {hours:,.1f} hours at these rates."])
+
+
+def plan_phase(settings: PretrainingSettings, run: Run) -> tuple[str, float | None]:
+    """The plan of a run with sequences of one length, and its hours if it has a number of updates.
+
+    Trains the run's model on random ids to measure.
 
     Raises:
         InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
@@ -71,7 +91,8 @@ def make_plan(settings: PretrainingSettings, run: Run) -> str:
         f"median of {updates} updates of {examples} examples, on {run.description}"
     )
     steps = None if settings.epochs is not None else settings.max_steps  # epochs are of a corpus, which nobody read
-    return describe_plan(setup, memory, largest, rate, measured, steps, sending)
+    hours = None if steps is None else steps * setup.batch_size * setup.max_length / rate / setup.processes / 3600
+    return describe_plan(setup, memory, largest, rate, measured, steps, hours, sending), hours
 
 
 def device_memory(processes: Processes) -> int | None:
@@ -126,8 +147,9 @@ def measure_update(run: Run, batch: Batch) -> tuple[float, int]:
 
 
 def describe_plan(
-    setup: Setup, memory: int | None, largest: int | None, rate: float, measured: str, steps: int | None, sending: str
-) -> str:
+    setup: Setup, memory: int | None, largest: int | None, rate: float, measured: str, steps: int | None,
+    hours: float | None, sending: str,
+) -> str:  # fmt: skip
     """The plan as a table.
 
     Args:
@@ -135,7 +157,7 @@ def describe_plan(
         largest: the micro-batch that fits into it, or None.
         rate: tokens per second of a process.
         measured: how it was measured, in words.
-        steps: updates of the run, or None.
+        steps, hours: of the run, or None.
         sending: a remark on the hours, if the rate leaves the exchange between processes out.
     """
     config, parts, held = setup.config, parameters_by_part(setup.config), memory_by_part(setup)
@@ -162,7 +184,6 @@ def describe_plan(
         ("measured here", measured),
     ]
     if steps is not None:
-        hours = steps * setup.batch_size * setup.max_length / rate / setup.processes / 3600
         done = f"{steps:,} updates; processes: {setup.processes}{sending}"
         lines.append(("hours at that rate", f"{hours:,.1f} for {done}"))
     hours = paper_hours(setup, rate * per_token)

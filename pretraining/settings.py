@@ -15,6 +15,7 @@ from bert.training import settings as shared
 from bert.training.flags import add_number, add_switch
 from bert.training.settings import TrainingSettings
 from data.pretraining.sentence_pairs import check_max_length
+from pretraining.phases import checked_phases, phases_of
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,31 @@ class PretrainingSettings(TrainingSettings):
     shards: str | None = None
     workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
     max_minutes: float | None = None
+    schedule_to: int | None = None  # updates; 0: max_steps or epochs. If it is said, max_minutes are of a session
+    phases: str | None = None
     eval_every: int = 1_000
     eval_examples: int = 1_000
     checkpoint_every: int = 1_000
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
-        "workers", "shards", "max_minutes", "eval_examples", "plan",
+        "workers", "shards", "max_minutes", "schedule_to", "phases", "eval_examples", "plan",
     }  # fmt: skip
+    OLDER_RUNS: ClassVar[dict[str, Any]] = {"schedule_to": 0}
     OWN_FLAG: ClassVar[str] = "nsp"
+
+    def cleared_by(self, later: dict[str, Any]) -> set[str]:
+        """The settings that flags given later replace, besides their own.
+
+        Updates, epochs and minutes limit a run. Giving some of them clears the others. With ``schedule_to`` minutes
+        limit a session, not the run. ``phases`` say how long a run is, in place of all of these.
+        """
+        if later.get("phases"):
+            return {"max_steps", "epochs", "max_minutes", "schedule_to"}
+        limits = {"max_steps", "epochs"}
+        if later.get("schedule_to", self.schedule_to) is None:
+            limits.add("max_minutes")
+        return limits if later.keys() & limits or later.get("schedule_to") else set()
 
 
 DEFAULT_SIZE = "tiny"
@@ -142,13 +159,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
                 )
     if settings.shards is not None:
         shared.refuse_file(Path(settings.shards))
-    check_max_length(settings.max_length)
-    longest = BertConfig().max_position_embeddings
-    if settings.checkpoint is None and settings.max_length > longest:
-        raise InputError(
-            f"--max-length {settings.max_length} is above the {longest} positions that BERT has embeddings for "
-            f"(max_position_embeddings); use at most {longest}"
-        )
+    for max_length, _, _ in phases_of(settings.phases, settings.max_length):
+        check_max_length(max_length)
+        longest = BertConfig().max_position_embeddings
+        if settings.checkpoint is None and max_length > longest:
+            raise InputError(
+                f"--max-length {max_length} is above the {longest} positions that BERT has embeddings for "
+                f"(max_position_embeddings); use at most {longest}"
+            )
+    _check_limits(settings, given)
     return settings
 
 
@@ -170,6 +189,23 @@ def check_start(settings: PretrainingSettings) -> None:
     if not settings.nsp and (untrained := sorted({"nsp", "pooler"} & set(settings.fresh or ()))):
         raise InputError(
             f"--fresh {untrained[0]}: without next-sentence prediction (--no-nsp) nothing trains it; leave it out"
+        )
+
+
+def _check_limits(settings: PretrainingSettings, given: dict[str, Any]) -> None:
+    """Raises an InputError if the settings say twice, or against each other, how long the run is."""
+    if settings.phases:
+        for name in ("max_length", "max_steps", "epochs", "max_minutes", "schedule_to"):
+            if name in given:
+                raise InputError(
+                    f"--{name.replace('_', '-')}: --phases {settings.phases} says how long the sequences and the run "
+                    f"are, and where the learning rate is 0; leave one of the two out, or give other --phases"
+                )
+    steps, end = settings.max_steps, settings.schedule_to
+    if steps and end and steps > end:
+        raise InputError(
+            f"--max-steps {steps} is above --schedule-to {end}, after which the learning rate is 0; name a larger "
+            f"--schedule-to, or fewer steps"
         )
 
 
@@ -233,7 +269,18 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
 
     training = flags.add_training_arguments(parser)
-    add_number(training, "--max-minutes", flags.above_zero, "stop training after this time, ready to --resume")
+    add_number(
+        training, "--max-minutes", flags.above_zero,
+        "minutes of training until the run ends, and its learning rate is 0; with --schedule-to until a session ends",
+    )  # fmt: skip
+    add_number(
+        training, "--schedule-to", flags.whole,
+        "updates until the learning rate is 0, wherever the run stops; to train it in parts",
+    )  # fmt: skip
+    training.add_argument(
+        "--phases", type=checked_phases, metavar="LENGTH:N,...",
+        help="lengths of sequences, each with its updates, such as 128:900000,512:100000",
+    )  # fmt: skip
     training.add_argument(
         "--plan", nargs="?", type=flags.positive, const=0, metavar="N",
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,7 +25,7 @@ from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer, save_tokenizer
 from bert.files import terminal
 from bert.heads.pretraining import BertForPreTraining
-from bert.training.reporting import read_log
+from bert.training.reporting import Reporter, read_log
 from bert.training.run import Run
 from bert.training.state_reading import newest_state
 from pretraining import planning
@@ -37,6 +39,7 @@ SMALL_RUN = [
     "--report-every", "2", "--eval-every", "100", "--checkpoint-every", "2", "--workers", "1", "--device", "cpu",
     "--dropout", "0.1",
 ]  # fmt: skip
+NO_LENGTH = [*SMALL_RUN[:2], *SMALL_RUN[4:6], *SMALL_RUN[8:]]  # neither --max-steps nor --max-length
 
 
 def pretrain(*arguments) -> int:
@@ -370,6 +373,233 @@ def test_a_second_phase_goes_on_with_longer_sequences(corpus, tmp_path, capsys):
     assert epoch() == before + 1  # two updates of another pass: the text that was read is not read again
 
 
+# ---- how long a run is ----
+
+
+def resumed_from(run, step, copy) -> Path:
+    """A copy of a finished run that knows nothing of what came after one of its checkpoints, but for its decisions."""
+    shutil.copytree(run, copy)
+    for state in copy.glob("training_state/step-*"):
+        if int(state.name.split("-")[1]) > step:
+            shutil.rmtree(state)
+    return copy
+
+
+PHASES = ["--phases", "16:20,32:10", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def phased(finished, tmp_path_factory):
+    """A run of two phases."""
+    corpus, _ = finished
+    run = tmp_path_factory.mktemp("phased") / "run"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert pretrain("--corpus", corpus, "--output", run, *NO_LENGTH, *PHASES, "--checkpoint-every", 5) == 0
+    (run.parent / "printed.txt").write_text(printed.getvalue())
+    return run
+
+
+def test_phases_are_the_run_of_two_commands_over_one_schedule(finished, phased, tmp_path):
+    corpus, _ = finished
+    run, flags = tmp_path / "run", ["--corpus", corpus, *NO_LENGTH, "--precision", "fp32", "--max-length", 16]
+    assert pretrain(*flags, "--output", run, "--max-steps", 20, "--schedule-to", 30) == 0
+    assert pretrain("--output", run, "--resume", "--max-length", 32, "--max-steps", 30) == 0
+    assert same_bytes(run, phased)
+    assert pretrain(*flags, "--output", tmp_path / "other", "--max-steps", 20) == 0  # the control: two schedules
+    assert pretrain("--output", tmp_path / "other", "--resume", "--max-length", 32, "--max-steps", 30) == 0
+    assert not same_bytes(tmp_path / "other", phased)
+
+
+def test_a_run_of_phases_says_so_and_logs_the_length_of_its_sequences(phased):
+    printed = (phased.parent / "printed.txt").read_text()
+    assert "Run:    30 steps of 8 examples: 20 of up to 16 tokens, then 10 of up to 32 tokens, to" in printed
+    reports = [line for line in read_log(phased / "log.jsonl") if "max_length" in line]
+    assert [line["max_length"] for line in reports] == [16] * 10 + [32] * 5
+    assert reports[-1]["learning_rate"] == pytest.approx(1e-3 / 30)
+
+
+@pytest.mark.parametrize("stop", [13, 20, 24])
+def test_a_run_of_phases_goes_on_bit_for_bit_in_each_of_them(finished, phased, tmp_path, monkeypatch, stop):
+    corpus, _ = finished
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, stop)
+        flags = [*NO_LENGTH, *PHASES, "--report-every", 1, "--checkpoint-every", 4]
+        assert pretrain("--corpus", corpus, "--output", run, *flags) == 130
+    assert pretrain("--output", run, "--resume") == 0
+    assert same_bytes(run, phased)
+
+
+def test_a_run_of_phases_that_is_stopped_twice_at_a_boundary_begins_one_pass_there(
+    finished, phased, tmp_path, monkeypatch
+):
+    corpus, _ = finished
+    run = tmp_path / "run"
+    flags = ["--corpus", corpus, *NO_LENGTH, "--precision", "fp32", "--max-length", 16]
+    assert pretrain(*flags, "--output", run, "--max-steps", 20, "--schedule-to", 30) == 0
+    assert pretrain("--output", run, "--resume", "--phases", "16:20,32:1") == 0
+    shutil.rmtree(run / "training_state" / "step-00000021")
+    with monkeypatch.context() as patched:
+        patched.setattr(train_pretrain, "train", lambda run, *arguments: arguments[-1]() or "interrupted")
+        assert pretrain("--output", run, "--resume", "--phases", "16:20,32:10") == 130  # it saves at once
+    assert pretrain("--output", run, "--resume") == 0
+    assert same_bytes(run, phased)
+
+
+def test_an_evaluation_has_the_length_of_its_phase(finished, tmp_path, monkeypatch):
+    corpus, _ = finished
+    lengths, measure = [], train_pretrain.mean_losses
+
+    def note(model, batches, *arguments):
+        lengths.append(max(int(batch.sequences.lengths.max()) for batch in batches))
+        return measure(model, batches, *arguments)
+
+    monkeypatch.setattr(train_pretrain, "mean_losses", note)
+    flags = [*NO_LENGTH, "--phases", "16:4,40:4", "--eval-every", 4]
+    assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *flags) == 0
+    assert lengths[0] <= 16 < lengths[1] <= 40
+
+
+def test_a_plan_reckons_each_phase(tmp_path, capsys):
+    run = ["--output", tmp_path / "run", "--device", "cpu", "--vocab-size", 1_000, "--batch-size", 2]
+    assert pretrain("--plan", *run, "--phases", "16:20000000,24:10000000") == 0
+    table = capsys.readouterr().out
+    for start, end, length in (("0", "20,000,000", 16), ("20,000,000", "30,000,000", 24)):
+        assert f"Updates {start} to {end}, of {length} tokens:" in table
+        assert f"2 examples of {length} tokens" in table
+    hours = [float(each) for each in re.findall(r"hours at that rate +([\d.]+) for", table)]
+    assert float(re.search(r"All phases: ([\d.]+) hours", table)[1]) == pytest.approx(sum(hours), abs=0.11)
+
+
+def interrupt_at(monkeypatch, step):
+    """The run ends as if it were killed, when it reports at a step or after it."""
+    report = Reporter.report
+
+    def report_or_die(reporter, means):
+        report(reporter, means)
+        if reporter.progress.step >= step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reporter, "report", report_or_die)
+
+
+def uneven_clock(monkeypatch, seed):
+    """Between any two looks at the clock, some milliseconds pass."""
+    draw, now = random.Random(seed), [0.0]
+
+    def perf_counter():
+        now[0] += draw.uniform(0.005, 0.02)
+        return now[0]
+
+    monkeypatch.setattr("bert.training.loop.time", SimpleNamespace(perf_counter=perf_counter))
+
+
+TIMED = ["--max-minutes", 0.05, "--precision", "fp32", "--report-every", 1, "--checkpoint-every", 7]
+
+
+def test_a_run_of_minutes_that_is_killed_and_resumed_is_the_run_of_the_same_decisions(
+    finished, tmp_path, monkeypatch, capsys
+):
+    corpus, _ = finished
+    run = tmp_path / "run"
+    flags = ["--corpus", corpus, *NO_LENGTH, "--max-length", 16, *TIMED]
+    uneven_clock(monkeypatch, 1)
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 26)
+        assert pretrain(*flags, "--output", run) == 130
+    assert newest_state(run / "training_state")[1]["progress"]["step"] == 21
+    assert pretrain("--output", run, "--resume") == 0
+    printed = capsys.readouterr().out
+    assert "0.05 minutes, to which the schedule is fitted, in steps of 8 examples of up to 16 tokens" in printed
+    log = [line for line in read_log(run / "log.jsonl") if "learning_rate" in line]
+    assert log[-1]["step"] == log[-1]["planned_steps"]
+    assert log[-1]["learning_rate"] < 1e-3 * 0.1
+    assert log[-1]["seconds"] == pytest.approx(3, rel=0.1)
+
+    def again(name, with_decisions):
+        """From the beginning, with the settings and the decisions of the run alone, by another clock."""
+        other = tmp_path / name
+        shutil.copytree(run, other, ignore=shutil.ignore_patterns("step-*", "model.safetensors"))
+        if not with_decisions:
+            (other / "training_state" / "decisions.json").unlink()
+        uneven_clock(monkeypatch, 2)
+        assert pretrain("--output", other, "--resume") == 0
+        return other
+
+    assert same_bytes(again("same", with_decisions=True), run)
+    assert not same_bytes(again("by_the_clock", with_decisions=False), run)
+
+
+def test_more_minutes_for_a_finished_run_raise_its_rate_and_it_says_so(finished, tmp_path, monkeypatch, capsys):
+    corpus, _ = finished
+    run = tmp_path / "run"
+    uneven_clock(monkeypatch, 1)
+    flags = ["--corpus", corpus, *SMALL_RUN[:2], *SMALL_RUN[4:], *TIMED]
+    assert pretrain(*flags, "--output", run) == 0
+    steps = read_log(run / "log.jsonl")[-1]["step"]
+    assert pretrain("--output", run, "--resume") == 0  # its time is over
+    assert read_log(run / "log.jsonl")[-1]["step"] == steps
+    assert "jumps" not in capsys.readouterr().out
+    assert pretrain("--output", run, "--resume", "--max-minutes", 0.1) == 0
+    assert re.search(r"jumps from .* up to 4\.\d+e-04", capsys.readouterr().out)
+    assert read_log(run / "log.jsonl")[-1]["step"] == pytest.approx(2 * steps, rel=0.2)
+
+
+def test_a_longer_run_says_that_its_rate_jumps_and_a_schedule_for_all_of_it_does_not(finished, tmp_path, capsys):
+    corpus, _ = finished
+    flags = ["--corpus", corpus, *SMALL_RUN, "--precision", "fp32"]
+    assert pretrain(*flags, "--output", tmp_path / "two") == 0
+    assert pretrain("--output", tmp_path / "two", "--resume", "--max-steps", 12) == 0
+    assert "jumps from 1.67e-04 up to 5.00e-04" in capsys.readouterr().out
+    assert pretrain(*flags, "--output", tmp_path / "parts", "--schedule-to", 12) == 0
+    printed = capsys.readouterr().out
+    assert "6 steps of 8 examples of up to 24 tokens" in printed
+    assert "of a schedule over 12, to" in printed
+    command = re.search(r"The schedule goes on to step 12: python train_pretrain.py (.*)", printed)[1]
+    assert pretrain(*command.split()) == 0
+    assert "jumps" not in capsys.readouterr().out
+    assert pretrain(*flags, "--output", tmp_path / "whole", "--max-steps", 12) == 0
+    assert same_bytes(tmp_path / "parts", tmp_path / "whole")
+    assert not same_bytes(tmp_path / "two", tmp_path / "whole")
+
+
+def test_minutes_limit_a_session_if_the_schedule_has_a_length(finished, tmp_path, monkeypatch):
+    corpus, _ = finished
+    flags = ["--corpus", corpus, *SMALL_RUN[:2], *SMALL_RUN[4:], "--precision", "fp32"]
+    assert pretrain(*flags, "--output", tmp_path / "whole", "--max-steps", 40) == 0
+    uneven_clock(monkeypatch, 1)
+    session = ["--schedule-to", 40, "--max-minutes", 0.01]
+    assert pretrain(*flags, "--output", tmp_path / "run", *session) == 0
+    sessions = 1
+    while (step := read_log(tmp_path / "run" / "log.jsonl")[-1]["step"]) < 40:
+        assert pretrain("--output", tmp_path / "run", "--resume") == 0
+        assert read_log(tmp_path / "run" / "log.jsonl")[-1]["step"] > step
+        sessions += 1
+    assert sessions > 2
+    assert same_bytes(tmp_path / "whole", tmp_path / "run")
+
+
+@pytest.mark.parametrize("limit", [{"max_steps": 40}, {"epochs": 2}])
+def test_a_run_of_the_time_when_minutes_limited_a_session_goes_on_so(finished, tmp_path, monkeypatch, capsys, limit):
+    """Its arguments.json names a limit and minutes, and neither --schedule-to nor --phases."""
+    corpus, _ = finished
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    flags = ["--corpus", corpus, *SMALL_RUN[:2], *SMALL_RUN[4:], "--precision", "fp32"]
+    flags += [f"--{name.replace('_', '-')}={value}" for name, value in limit.items()]
+    assert pretrain(*flags, "--output", whole) == 0
+    uneven_clock(monkeypatch, 1)
+    assert pretrain(*flags, "--output", run, "--schedule-to", 0, "--max-minutes", 0.01) == 0
+    settings = json.loads((run / "arguments.json").read_text())
+    del settings["schedule_to"], settings["phases"]
+    (run / "arguments.json").write_text(json.dumps(settings))
+    state = newest_state(run / "training_state")[1]["progress"]["step"]
+    assert pretrain("--output", run, "--resume") == 0
+    assert "in sessions of 0.01 minutes" in capsys.readouterr().out
+    assert newest_state(run / "training_state")[1]["progress"]["step"] > state
+    assert pretrain("--output", run, "--resume", "--max-minutes", 60) == 0
+    assert same_bytes(run, whole)
+
+
 # ---- flags ----
 
 
@@ -478,6 +708,16 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     assert "holds a run already" in error_of(capsys, "--corpus", corpus, "--output", run, *SMALL_RUN)
     assert "nothing to resume from" in error_of(capsys, "--output", tmp_path / "run", "--resume")
     assert "--size mini is not what" in error_of(capsys, "--output", run, "--resume", "--size", "mini")
+    for flag, value in (("--max-length", 16), ("--max-steps", 9), ("--epochs", 2), ("--max-minutes", 1),
+                        ("--schedule-to", 9)):  # fmt: skip
+        assert f"{flag}: --phases 16:9 says how long" in error_of(capsys, *new, "--phases", "16:9", flag, value)
+    for phases in ("", "16", "16:", "16:0", "a:3", "16:3,", "16:3:4", "16:-1", "16 3"):
+        assert "is no list of lengths with updates" in error_of(capsys, *new, "--phases", phases)
+    assert "are above" in error_of(capsys, *new, "--phases", "16:2000000000,24:2000000000")
+    assert "512 positions" in error_of(capsys, *new, "--phases", "16:3,513:3")
+    assert "leave room for text" in error_of(capsys, *new, "--phases", "16:3,7:3")
+    assert "--max-steps 9 is above --schedule-to 8" in error_of(capsys, *new, "--max-steps", 9, "--schedule-to", 8)
+    assert "--max-minutes" in error_of(capsys, *new, "--max-minutes", 0)
     assert not (tmp_path / "run").exists()
     assert "multiple of 3" in error_of(capsys, *new, *SMALL_RUN, "--accumulate", 3)
     for wrong in ("--max-steps 0", "--dropout 1", "--learning-rate -1", "--size huge", "--max-l 9"):

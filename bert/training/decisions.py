@@ -8,14 +8,17 @@ as they go, and only then looks at the clock again. A file with all decisions ma
     training_state/decisions.json      {"threads": [[0, 2], [60, 1]]}       two threads, and one from update 60 on
 """
 
+import errno
 import itertools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.schema import Rule, check, is_count
-from bert.files.whole import write_atomically
+from bert.files.whole import write_atomically, writing_failed
 from bert.training.distributed import Processes
 
 REMEDY = "put back a copy of the file, or remove it: the run then goes on by the clock, but not bit for bit"
@@ -76,4 +79,6 @@ class Decisions:
         return {name: [(step, number) for step, number in each] for name, each in values.items()}
 
     def _write(self) -> None:
+        if not self._file.parent.parent.is_dir():  # a run that was moved away is not begun in its old place
+            raise InputError(writing_failed(self._file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))))
         write_atomically(self._file, json.dumps(self._made) + "\n")

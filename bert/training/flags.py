@@ -51,7 +51,7 @@ def add_number(group: argparse._ActionsContainer, flag: str, kind, meaning: str)
 def add_training_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """The flags for training. Returns their group, for the flags that a script adds."""
     training = parser.add_argument_group("training")
-    add_number(training, "--max-steps", positive, "updates until the run and its learning-rate schedule end")
+    add_number(training, "--max-steps", positive, "updates until the run ends, and its learning rate is 0")
     add_number(training, "--epochs", positive, "passes over the data, instead of --max-steps")
     add_number(training, "--batch-size", positive, "examples in an update, over all processes and micro-batches")
     add_number(training, "--accumulate", positive, "micro-batches in an update, to save memory (1)")

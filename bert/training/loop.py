@@ -18,9 +18,10 @@ from torch.nn.parallel import DistributedDataParallel
 from bert.heads.batch import Batch
 from bert.training.distributed import Processes
 from bert.training.finite_loss import FiniteLossCheck, check_scale
+from bert.training.fitted_schedule import FittedSchedule, Fitting
 from bert.training.precision import Precision
 from bert.training.run import Run, Trainable
-from bert.training.schedule import Schedule
+from bert.training.schedule import Leg, Schedule, warn_of_jump
 from bert.training.sharding import is_sharded, whole
 from bert.training.totals import RunningTotals
 
@@ -81,13 +82,14 @@ def train(
     run: Run, updates: Iterable[Update], schedule: Schedule, report: Callable[[dict[str, float]], None],
     evaluate: Callable[[], str | None], checkpoint: Callable[[], None],
 ) -> str:  # fmt: skip
-    """Trains until ``schedule.max_steps``, the time limit, or a request to stop (Ctrl-C, SIGTERM).
+    """Trains until the schedule's end, the time limit of a session, or a request to stop (Ctrl-C, SIGTERM).
 
     Args:
         run: its progress is kept up to date.
         updates: endless; the first is the one after ``run.progress.position``.
         report: takes the means since the last report, every report_every updates. They include tokens_per_second, and
-            waiting_for_data: the share of the time that was spent waiting for the next update.
+            waiting_for_data: the share of the time that was spent waiting for the next update. If the schedule is
+            fitted to the time, they include planned_steps: the newest estimate of max_steps.
         evaluate: called every eval_every updates. A string ends the run, for example "stopped early". All processes
             must return the same.
         checkpoint: called every checkpoint_every updates, and at the end, whatever ended the run.
@@ -103,7 +105,14 @@ def train(
     run.model.train()
     before = progress.unreported if processes.is_main_process else {}  # over all processes, from the session before
     totals, tokens = RunningTotals.of(before, processes.device), 0
+    leg_before = progress.leg and Leg(*progress.leg)
+    fitting = Fitting(schedule, progress, run.decisions) if isinstance(schedule, FittedSchedule) else None
+    if fitting is not None:
+        schedule = fitting.schedule
+    if note := warn_of_jump(leg_before, schedule, progress.step):
+        run.log(note)
     seconds_before, started = progress.seconds, time.perf_counter()
+    paused = 0.0  # seconds of evaluations and checkpoints
     reported = started  # when the last report was made, later by the time of evaluations and checkpoints
     finite_loss, wait = FiniteLossCheck(), _Wait()
     ended = "finished"
@@ -122,6 +131,11 @@ def train(
                 ended = agreed.stop_reason
                 break
 
+            if fitting is not None:
+                note_time()
+                schedule = fitting.before_update(progress.step, progress.seconds, paused)
+            leg = schedule.leg
+            progress.leg = leg.start, leg.begun, leg.end
             learning_rate = schedule.learning_rate_at(progress.step)
             for group in run.optimizer.param_groups:
                 group["lr"] = learning_rate * group.get("learning_rate_factor", 1.0)
@@ -139,7 +153,8 @@ def train(
                 seconds = time.perf_counter() - reported
                 note_time()
                 speed = {"tokens_per_second": tokens / seconds, "waiting_for_data": wait.seconds / seconds}
-                report(means | {"learning_rate": learning_rate} | speed)
+                planned = {} if fitting is None else fitting.planned
+                report(means | {"learning_rate": learning_rate} | speed | planned)
                 processes.on_all(lambda: check_scale(run.scaler, progress.step))
                 totals, tokens, wait.seconds, reported = RunningTotals(), 0, 0.0, time.perf_counter()
             evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
@@ -148,12 +163,13 @@ def train(
                 finite_loss.check(processes)
                 progress.unreported = totals.totals(processes)
                 note_time()
-                paused = time.perf_counter()
+                pause_began = time.perf_counter()
                 stop_reason = evaluate() if evaluation_due else None
                 note_time()
                 if checkpoint_due:
                     checkpoint()
-                reported += time.perf_counter() - paused
+                pause = time.perf_counter() - pause_began
+                reported, paused = reported + pause, paused + pause
                 if stop_reason is not None:
                     ended = stop_reason
                     break

@@ -12,4 +12,5 @@ class Progress:
     tokens: int = 0  # tokens trained on, over all processes
     seconds: float = 0.0  # spent training, over all sessions of the run
     position: Any = None  # where the data stands: plain data, the epoch first
+    leg: tuple[int, float, int] | None = None  # of the schedule (``bert.training.schedule.Leg``)
     unreported: dict[str, list[float]] = field(default_factory=dict)  # RunningTotals.totals since the last report

@@ -37,14 +37,14 @@ class Reporter:
         directory: the run's. Its ``log.jsonl`` is continued, without the lines after ``progress.step``. An interrupted
             session wrote those after its last checkpoint, and the resumed run will write them again.
         progress: where the run stands. Its step goes into each line.
-        max_steps: the end of the progress bar.
+        max_steps: the end of the progress bar; None: not known yet. Reports may hold a newer one, "planned_steps".
         silent: neither prints nor writes, as in all processes but the main one.
 
     Raises:
         InputError: if the directory cannot be written to.
     """
 
-    def __init__(self, directory: Path, progress: Progress, max_steps: int, silent: bool = False):
+    def __init__(self, directory: Path, progress: Progress, max_steps: int | None, silent: bool = False):
         self.directory, self.progress, self.silent = directory, progress, silent
         if silent:
             return
@@ -107,9 +107,11 @@ class Reporter:
         if self.silent:
             return
         self.bar.set_postfix_str(printable(in_words(means)), refresh=False)  # a terminal may be narrow
+        self.bar.total = means.get("planned_steps", self.bar.total)
         self.bar.update(self.progress.step - self.bar.n)
         if self.bar.disable:
-            print_line(f"step {self.progress.step:,} of {self.bar.total:,}: {in_words(means, by_guessing)}")
+            of = f" of {self.bar.total:,}" if self.bar.total else ""
+            print_line(f"step {self.progress.step:,}{of}: {in_words(means, by_guessing)}")
 
     def draw_curves(self) -> None:
         """Draws the losses and accuracies of ``log.jsonl`` into ``curves.png``."""

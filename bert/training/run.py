@@ -120,7 +120,7 @@ class Run:
         """Replaces all weights. All processes must call it, with the same weights."""
         load_all_weights(self.model, weights)
 
-    def reporter(self, max_steps: int) -> Reporter:
+    def reporter(self, max_steps: int | None) -> Reporter:
         """Logs the run and shows it to the user, in the main process."""
         return Reporter(self.directory, self.progress, max_steps, silent=not self.processes.is_main_process)
 

@@ -52,22 +52,27 @@ class TrainingSettings:
         "output", "resume", "device", "max_length", "batch_size", "accumulate", "epochs", "max_steps", "learning_rate",
         "warmup_steps", "precision", "compile", "report_every", "eval_every", "checkpoint_every", "shard", "recompute",
     })  # fmt: skip
+    # What holds for the runs that were saved before a setting existed, if that is not its default.
+    OLDER_RUNS: ClassVar[dict[str, Any]] = {}
     # Every run of this script saves this setting, and no run of the other script does.
     OWN_FLAG: ClassVar[str] = ""
+
+    def cleared_by(self, later: dict[str, Any]) -> set[str]:
+        """The settings that flags given later replace, besides their own.
+
+        ``max_steps`` and ``epochs`` both limit a run. Giving one flag clears the other. With both, the run ends at
+        whichever comes first (``bert.training.schedule.steps_of_run``).
+        """
+        limits = {"max_steps", "epochs"}
+        return limits if later.keys() & limits else set()
 
 
 Settings = TypeVar("Settings", bound=TrainingSettings)
 
 
 def override(earlier: Settings, later: dict[str, Any]) -> Settings:
-    """``earlier`` with the values of ``later``.
-
-    ``max_steps`` and ``epochs`` both limit a run. Giving one flag clears the other. With both, the run ends at
-    whichever comes first (``bert.training.schedule.steps_of_run``).
-    """
-    limits = ("max_steps", "epochs")
-    cleared = dict.fromkeys(limits) if later.keys() & set(limits) else {}
-    return replace(earlier, **(cleared | later))
+    """``earlier`` with the values of ``later``, and without those that they replace (``cleared_by``)."""
+    return replace(earlier, **(dict.fromkeys(earlier.cleared_by(later)) | later))
 
 
 def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.ArgumentParser) -> Settings:
@@ -89,7 +94,7 @@ def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.
         return override(defaults, given)
     if not os.path.exists(file):  # Path.exists raises if a name is too long
         raise InputError(f"--resume: nothing to resume from in {run} ({file.name} is not there); name its --output")
-    saved = _saved_settings(file, parser)
+    saved = _saved_settings(file, parser, defaults.OLDER_RUNS)
     if defaults.OWN_FLAG not in saved:
         raise InputError(
             f"--resume: {run} is no run of this script: {file} names no {defaults.OWN_FLAG}; use the other script"
@@ -104,10 +109,10 @@ def settings_of_run(given: dict[str, Any], defaults: Settings, parser: argparse.
     return override(before, given)
 
 
-def _saved_settings(path: Path, parser: argparse.ArgumentParser) -> dict[str, Any]:
+def _saved_settings(path: Path, parser: argparse.ArgumentParser, older_runs: dict[str, Any]) -> dict[str, Any]:
     """The settings in a run's ``arguments.json``. The parser checks each as if it were given as a flag."""
     line = []
-    for name, value in read_json_object(path).items():
+    for name, value in (older_runs | read_json_object(path)).items():
         if name == "help":  # not a setting: the flag would end the program
             continue
         flag = name.replace("_", "-")

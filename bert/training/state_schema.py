@@ -46,6 +46,22 @@ PROGRESS: Schema = {
     "seconds": Rule(lambda value: is_number(value) and value >= 0, "a number of seconds"),
     "position": indices(2, 3),
     "unreported": TOTALS,
+    "leg": Rule(
+        lambda value: (
+            value is None
+            or (
+                isinstance(value, tuple | list)
+                and len(value) == 3
+                and is_count(value[0])
+                and is_count(value[2])
+                and is_number(value[1])
+                and 0 <= value[1] <= 1
+                and value[0] <= value[2]
+                and value[2] > 0
+            )
+        ),
+        "an update, a fraction and a later update",
+    ),
 }
 SCALER: Schema = {  # of torch.amp.GradScaler
     "scale": Rule(lambda value: is_number(value) and value > 0, "a number above 0"),

@@ -16,12 +16,14 @@ from bert.errors import InputError
 from bert.heads.batch import Batch, sequences_of
 from bert.heads.loss import cross_entropy
 from bert.training.distributed import Processes
+from bert.training.fitted_schedule import make_fitted_schedule
 from bert.training.loop import mean_losses, train, training_step
 from bert.training.optimizer import make_optimizer
 from bert.training.precision import choose_precision
 from bert.training.progress import Progress
 from bert.training.run import Run
 from bert.training.schedule import Schedule
+from bert.training.settings import TrainingSettings
 from bert.training.state import generator_state, restore_generator_state
 from bert.training.totals import RunningTotals
 
@@ -410,3 +412,32 @@ def test_the_schedule_says_how_far_gradients_are_clipped():
         run(model, schedule=schedule, optimizer=torch.optim.SGD(model.parameters(), lr=1.0))
         moved = torch.cat([(a - b).flatten() for a, b in zip(before, model.parameters())])
         assert moved.norm().item() == pytest.approx(most, rel=1e-3)
+
+
+def test_a_run_of_a_time_ends_there_with_a_rate_of_nearly_zero_and_reports_its_plan(monkeypatch, tmp_path):
+    clock, reports = Clock(monkeypatch), []
+    (tmp_path / "training_state").mkdir()
+    settings = TrainingSettings("nowhere", report_every=7, eval_every=50, checkpoint_every=40, learning_rate=0.1)
+    schedule = make_fitted_schedule(settings, 70, minutes=20)
+    trained = replace(run_of(Slow(clock)), directory=tmp_path)
+    pause = partial(clock.let_pass, 30)
+    ended = train(trained, slowly(clock, 1), schedule, reports.append, pause, pause)
+    progress = trained.progress
+    assert ended == "finished"
+    assert progress.seconds == pytest.approx(1200, rel=0.03)
+    assert progress.step == reports[-1]["planned_steps"] == progress.leg[2]
+    assert progress.step == pytest.approx(1200 / (3 + 30 / 50 + 30 / 40), rel=0.1)
+    assert reports[-1]["learning_rate"] < 0.1 * 0.02
+    assert "planned_steps" not in reports[0]  # of the first updates, which may have compiled
+
+
+def test_a_longer_run_is_told_that_its_rate_jumps():
+    said, progress = [], Progress(position=0)
+    trained = replace(run_of(Classifier(), progress=progress), log=said.append)
+    nothing = {"report": lambda means: None, "evaluate": lambda: None, "checkpoint": lambda: None}
+    train(trained, Updates(0), SCHEDULE, **nothing)
+    train(trained, Updates(6), SCHEDULE, **nothing)
+    assert said == []
+    train(trained, Updates(6), replace(SCHEDULE, max_steps=12), **nothing)
+    assert len(said) == 1
+    assert "jumps from 1.67e-02 up to 5.00e-02" in said[0]

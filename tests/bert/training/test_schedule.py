@@ -1,8 +1,10 @@
 """The learning rate: Google's schedule, but that no update is for nothing."""
 
+from dataclasses import replace
+
 import pytest
 
-from bert.training.schedule import Schedule, linear_schedule, make_schedule, steps_of_run
+from bert.training.schedule import Leg, Schedule, linear_schedule, make_schedule, steps_of_run, warn_of_jump
 from bert.training.settings import TrainingSettings
 
 
@@ -72,3 +74,29 @@ def test_the_rate_of_an_update_is_that_of_the_schedules_own_numbers():
     assert [schedule.learning_rate_at(step) for step in range(70)] == pytest.approx(
         [0.5 * (step + 1) / 5 if step < 5 else 0.5 * (1 - step / 70) for step in range(70)]
     )
+
+
+def test_the_rate_falls_over_the_updates_that_are_said_wherever_the_run_ends():
+    whole = make_schedule(TrainingSettings("runs/a", max_steps=30), 70)
+    part = make_schedule(TrainingSettings("runs/a", max_steps=20), 70, decays_to=30)
+    assert (part.max_steps, part.warmup_steps) == (20, 3)
+    assert [part.learning_rate_at(step) for step in range(20)] == [whole.learning_rate_at(step) for step in range(20)]
+    assert make_schedule(TrainingSettings("runs/a"), 70, decays_to=30) == replace(whole, decays_to=30)
+
+
+def test_a_rate_that_had_begun_to_fall_and_jumps_up_is_told_with_both_rates():
+    before = Leg(0, 0.0, 100)
+    longer = schedule_of(max_steps=200, learning_rate=1.0)
+    note = warn_of_jump(before, longer, 100)
+    assert "from 1.00e-02 up to 5.00e-01" in note
+    assert "went to step 100" in note
+    assert "--schedule-to" in note
+    assert warn_of_jump(before, longer, 50)  # also before the end
+
+
+def test_a_rate_that_warms_up_or_goes_on_falling_is_no_jump():
+    before, same = Leg(0, 0.0, 100), schedule_of(max_steps=100, learning_rate=1.0)
+    assert not any(warn_of_jump(before, same, step) for step in range(101))
+    assert warn_of_jump(before, schedule_of(max_steps=200), 5) == ""  # still warming up
+    assert warn_of_jump(before, schedule_of(max_steps=80), 50) == ""
+    assert warn_of_jump(None, schedule_of(max_steps=200), 50) == ""  # a state of an older version
