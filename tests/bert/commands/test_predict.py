@@ -144,7 +144,7 @@ def test_a_published_question_answerer_reads_the_columns_question_and_context(tm
     table.write_text("context\tquestion\nb c\ta\n")
     predict_file(tmp_path / "run", table, output, {})
     header, row = output.getvalue().decode().splitlines()
-    assert header.split("\t") == ["prediction", "score", "null score"]
+    assert header.split("\t") == ["prediction", "score", "null score", "question"]
     assert row.split("\t")[0] in ("b", "c", "b c")
     table.write_text("text\tquestion\nb c\ta\n")
     with pytest.raises(InputError, match=r"has no column 'context': .* name one of them: --text-pair-column"):
@@ -162,4 +162,4 @@ def test_nothing_is_predicted_for_a_file_with_bad_rows(tmp_path):
     output = io.BytesIO()
     with pytest.raises(InputError, match=r"2 rows are bad \(line 2: the text is 7.*; line 3: has no key 'text'"):
         predict_file(tmp_path / "run", tmp_path / "a.jsonl", output, {})
-    assert output.getvalue() == b"prediction\tp(x)\tp(y)\n"  # the header; with --output not even a file
+    assert output.getvalue() == b""

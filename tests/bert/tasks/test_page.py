@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from bert.tasks.page import draw_confusion_matrix, page, picture, preformatted, table
+from bert.tasks.page import Section, draw_confusion_matrix, page, picture, table
 
 
 class Elements(HTMLParser):
@@ -25,9 +25,9 @@ class Elements(HTMLParser):
 
 def test_texts_stay_texts():
     hostile = "<script>alert('x')</script>&amp;"
-    parsed = Elements(page(hostile, [(hostile, table([hostile], [[hostile]]) + preformatted(hostile))]))
+    parsed = Elements(page(hostile, [Section(hostile, table([hostile], [[hostile]]))], hostile, hostile))
     assert "script" not in {tag for tag, _ in parsed.elements}
-    assert "".join(parsed.texts).count("alert('x')</script>&amp;") == 6  # title twice, heading, header, cell, pre
+    assert "".join(parsed.texts).count("alert('x')</script>&amp;") == 7  # title twice, 2 sentences, heading, 2 cells
 
 
 def test_fractions_have_four_digits():
@@ -37,7 +37,7 @@ def test_fractions_have_four_digits():
 def test_a_page_asks_for_nothing_from_elsewhere():
     drawn = draw_confusion_matrix(np.array([[3, 1], [0, 2]]), ["no", "yes"])
     assert drawn.startswith(b"\x89PNG")
-    parsed = Elements(page("A", [("B", picture(drawn, "confusion matrix"))]))
+    parsed = Elements(page("A", [Section("B", picture(drawn, "confusion matrix"))]))
     attributes = [pair for _, attributes in parsed.elements for pair in attributes.items()]
     sources = [value for name, value in attributes if name in ("src", "href")]
     assert len(sources) == 1

@@ -21,9 +21,10 @@ def measured(labels, probabilities, problem_type, names=LABELS, in_full=True):
 def test_the_most_probable_label_is_the_prediction():
     found = measured(["king", "bird", "stone"], [[0.2, 0.5, 0.3], [0.4, 0.35, 0.25], [0.7, 0.2, 0.1]], SINGLE)
     assert found.metrics["accuracy"] == pytest.approx(2 / 3)
-    assert found.header == ["line", "label", "prediction", "p(bird)", "p(king)", "p(stone)"]
+    assert found.header == ["line", "label", "prediction", "p(bird)", "p(king)", "p(stone)", "text"]
     assert [row[:3] for row in found.rows] == [[10, "king", "king"], [11, "bird", "bird"], [12, "stone", "bird"]]
-    assert found.rows[0][3:] == pytest.approx([0.2, 0.5, 0.3])
+    assert found.rows[0][3:6] == pytest.approx([0.2, 0.5, 0.3])
+    assert found.rows[0][6:] == ["text 0"]
 
 
 def test_of_several_labels_those_above_a_half_are_predicted():
@@ -54,8 +55,8 @@ def test_the_worst_mistakes_are_the_most_confident_ones_and_no_right_one_is_amon
 
 def test_the_report_has_its_parts_in_full_alone():
     labels, probabilities = ["king", "bird"], [[0.2, 0.5, 0.3], [0.4, 0.35, 0.25]]
-    assert [heading for heading, _ in measured(labels, probabilities, SINGLE).sections] == [
-        "Confusion matrix", "By class", "Most confidently wrong",
+    assert [section.heading for section in measured(labels, probabilities, SINGLE).sections] == [
+        "Confusion matrix", "Most confidently wrong", "By class",
     ]  # fmt: skip
     brief = measured(labels, probabilities, SINGLE, in_full=False)
     assert brief.metrics == measured(labels, probabilities, SINGLE).metrics

@@ -96,7 +96,7 @@ def test_a_set_is_measured_by_the_means_and_shows_the_most_confident_of_the_whol
         ["right", "cat", "cat"], ["half", "old mat", "old"], ["wrong", "mat", "cat"], ["surely wrong", "sat", "cat"],
         ["none", "", ""],
     ]  # fmt: skip
-    ((_, page),) = found.sections
+    ((_, page, _),) = found.sections
     assert "q0" not in page and "q1" not in page and "q4" not in page
     assert page.index("q3") < page.index("q2")
     without = measure_answers(questions, answers, (), Options(16), False)  # every question has an answer
