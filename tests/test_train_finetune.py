@@ -161,7 +161,7 @@ def test_the_command_line_predicts_what_the_run_predicted_without_labels_in_orde
         capsys.readouterr()
         assert bert_command(["predict", str(finished), str(path)]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert lines[0] == "prediction\tp(dry)\tp(wet)"
+        assert lines[0] == "prediction\tp(dry)\tp(wet)\ttext"
         assert [line.split("\t")[0] for line in lines[1:]] == expected
     assert bert_command(["predict", str(finished), str(plain), "--output", str(tmp_path / "out.tsv")]) == 0
     assert (tmp_path / "out.tsv").read_text().splitlines() == lines
@@ -239,7 +239,7 @@ def test_columns_of_0_and_1_become_labels_in_their_order_and_bad_rows_are_left_o
     assert finetune("--output", run, "--resume", "--max-steps", 6) == 0
     assert bert_command(["predict", str(run), str(table), "--output", str(tmp_path / "predicted.tsv")]) == 0
     predicted = (tmp_path / "predicted.tsv").read_text().splitlines()
-    assert predicted[0].split("\t") == ["prediction", "p(wet)", "p(never)", "p(article)"]
+    assert predicted[0].split("\t") == ["prediction", "p(wet)", "p(never)", "p(article)", "text"]
     assert len(predicted) == 1 + 62  # all rows, the two also: predicting needs no label
 
 
@@ -837,7 +837,7 @@ def test_questions_are_answered(folder, tmp_path, capsys):
     capsys.readouterr()
     assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl")]) == 0
     header, *answers = capsys.readouterr().out.splitlines()
-    assert header == "prediction\tscore\tnull score"
+    assert header == "prediction\tscore\tnull score\tquestion"
     cells = [answer.split("\t") for answer in answers]
     assert all(cell[0] in line["context"] for cell, line in zip(cells, lines, strict=True))
     assert all((cell[0] == "") == (float(cell[2]) > float(cell[1])) for cell in cells)
@@ -903,7 +903,7 @@ def test_relations_are_extracted(folder, tmp_path, capsys):
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
     header, *predictions = outputs[0].splitlines()
-    assert header == "prediction\tp(Is-Wet(e1,e2))\tp(Is-Wet(e2,e1))\tp(Other)"
+    assert header == "prediction\tp(Is-Wet(e1,e2))\tp(Is-Wet(e2,e1))\tp(Other)\ttext"
     right = [line.split("\t")[0] == label for line, (_, label) in zip(predictions, new, strict=True)]
     assert sum(right) > 20  # half of them have the most frequent relation
     (tmp_path / "new.txt").write_text("the <e1>king\n")
@@ -948,9 +948,9 @@ def test_choices_are_made(folder, tmp_path, capsys):
         predicted = [row["prediction"] for row in csv.DictReader(file, delimiter="\t")]
     assert bert_command(["predict", str(run), str(dev)]) == 0
     header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert header == ["prediction", "probabilities"]
+    assert header == ["prediction", "probabilities", "choice", "context"]
     assert [line[0] for line in lines] == predicted
-    for (_, probabilities), example in zip(lines, make_choices(30, 2), strict=True):
+    for (_, probabilities, _, _), example in zip(lines, make_choices(30, 2), strict=True):
         numbers = list(map(float, probabilities.split(",")))
         assert len(numbers) == len(example["choices"])
         assert sum(numbers) == pytest.approx(1, abs=1e-5)
@@ -991,8 +991,8 @@ def test_summaries_are_extracted(folder, tmp_path, capsys):
     for most, given in ((1, []), (2, ["--summary-sentences", "2"])):
         assert bert_command(["predict", str(run), str(dev), *given]) == 0
         header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-        assert header == ["prediction", "summary", "probabilities"]
-        for (numbers, summary, probabilities), document in zip(lines, make_documents(20, 2), strict=True):
+        assert header == ["prediction", "summary", "probabilities", "text"]
+        for (numbers, summary, probabilities, _), document in zip(lines, make_documents(20, 2), strict=True):
             numbers = list(map(int, numbers.split(",")))
             assert 1 <= len(numbers) <= most
             assert summary == " ".join(document["sentences"][number] for number in numbers)
