@@ -55,7 +55,7 @@ def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], 
         summary |= measured if start == "pretrained" or not settings.compare else {"random_start": measured}
         below = [name for name, report in chosen.items() if below_baseline(report)]
         if below:
-            names = ", ".join(name or "the run itself" for name in below)
-            log(f"Note: of the {start} start, {len(below)} of {len(chosen)} are not above the baseline: {names}.")
+            names = ", ".join(parts_of(settings)[name].output for name in below)
+            log(f"Note: {len(below)} of {len(chosen)} runs from a {start} start did not beat the baseline: {names}.")
     own = reports.get("", {})
     write_json(Path(settings.output) / "report.json", own | summary)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bert.tasks.page import Section, shown
+from bert.tasks.page import WIDE, Section, shown
 
 LONGEST_TEXT = 1_200  # letters of a text on the page
 AROUND = 150  # letters shown on each side of a mark in a longer text
@@ -31,7 +31,7 @@ class Mistake(NamedTuple):
 def worst(heading: str, mistakes: Iterable[Mistake]) -> Section:
     """A section with mistakes, one after the other."""
     items = "".join(map(_item, mistakes))
-    return Section(heading, f'<ol class="mistakes">\n{items}</ol>' if items else "<p>There are none.</p>", wide=True)
+    return Section(heading, f'<ol class="mistakes">\n{items}</ol>' if items else "<p>There are none.</p>", WIDE)
 
 
 def marked(text: str, marks: Iterable[Mark] = ()) -> str:

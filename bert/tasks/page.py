@@ -14,6 +14,7 @@ LONGEST_NAME = 28  # letters of a label in a picture
 LONGEST_CELL = 1_000  # letters of a cell
 MOST_ROWS = 200  # of a table
 WORST_SHOWN = 20  # mistakes on the page
+WIDE, TALL = "wide", "tall"  # shapes of sections
 MOST_NAMES = 100  # labels that a picture names; more names would overlap
 # Browsers show nothing for a control character. Here it has a picture. Tabs and ends of lines stay.
 _VISIBLE = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n\r"}
@@ -48,15 +49,16 @@ img { display: block; max-width: 100%; height: auto; background: #fff; border-ra
 .true { color: var(--true); } .predicted { color: var(--predicted); } .right { color: var(--right); }
 .texts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.4rem 1.5rem; }
 .texts p { margin: 0; }
-mark { background: none; color: inherit; border-bottom: 0.15rem solid var(--quiet); }
+mark, mark.true, mark.predicted, mark.right { color: var(--ink); }
+mark { background: none; border-bottom: 0.15rem solid var(--quiet); }
 mark.true { background: var(--true-card); border-bottom: 0.2rem solid var(--true); }
 mark.predicted { background: var(--predicted-card); border-bottom: 0.2rem dashed var(--predicted); }
 mark.true.predicted { border-bottom: 0.2rem double var(--predicted); }
 mark.right { background: var(--right-card); border-bottom: 0.2rem solid var(--right); }
-small { margin: 0 0.2rem; font-weight: 600; } .quiet { color: var(--quiet); }
+small { margin: 0 0.2rem; font-weight: 600; }
 :focus-visible { outline: 0.2rem solid var(--true); outline-offset: 0.2rem; }
 @media (min-width: 70rem) { main, .mistakes { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-auto-flow: dense; }
-  .wide { grid-column: 1 / -1; } }
+  .wide { grid-column: 1 / -1; } .tall { grid-row: span 2; } }
 @media print { main, .mistakes { display: block; } section { margin-bottom: 1.5rem; } .scroll { overflow: visible; }
   body { max-width: none; padding: 0; font-size: 0.8rem; } .mistakes > li { margin-bottom: 0.6rem; }
   .mistakes > li, tr, img { break-inside: avoid; } h2 { break-after: avoid; } * { print-color-adjust: exact; } }
@@ -68,7 +70,7 @@ class Section(NamedTuple):
 
     heading: str
     content: str  # HTML
-    wide: bool = False  # whether it takes both columns of a wide screen
+    shape: str = ""  # on a wide screen: WIDE takes both columns, TALL two rows of one
 
 
 def page(title: str, sections: Iterable[Section], verdict: str = "", warning: str | None = None) -> str:
@@ -88,7 +90,7 @@ def page(title: str, sections: Iterable[Section], verdict: str = "", warning: st
 
 
 def _section(section: Section) -> str:
-    opening = '<section class="wide">' if section.wide else "<section>"
+    opening = f'<section class="{section.shape}">' if section.shape else "<section>"
     return f"{opening}<h2>{shown(section.heading)}</h2>\n{section.content}</section>\n"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from bert.files.reading import read_bytes
 from bert.files.tables import tsv_line
 from bert.files.whole import write_atomically
-from bert.tasks.page import Section, page, picture, table
+from bert.tasks.page import TALL, WIDE, Section, page, picture, table
 
 LARGEST_PICTURE = 1 << 26  # bytes
 LONGEST_VALUE, MOST_VALUES = 200, 20  # of the settings on the page
@@ -48,12 +48,12 @@ def write_report(
     sections = [Section("Measures", _measures(evaluations, metadata.get("baseline", {})))]
     if (run / "curves.png").exists():
         content = read_bytes(run / "curves.png", LARGEST_PICTURE)
-        sections.append(Section("Curves", picture(content, "losses and accuracies by step")))
+        sections.append(Section("Curves", picture(content, "losses and accuracies by step"), TALL))
     for name, evaluation in evaluations.items():
         for section in itertools.starmap(Section, evaluation.sections):
             sections.append(section._replace(heading=f"{section.heading} ({name})"))
     shown = [(name, _in_a_cell(value)) for name, value in metadata.items() if name != "baseline"]
-    sections.append(Section("The run", table(["", ""], shown), wide=True))
+    sections.append(Section("The run", table(["", ""], shown), WIDE))
     write_atomically(run / "predictions.tsv", "".join(_predictions(evaluations)))
     write_atomically(run / "report.html", page(title, sections, verdict, warning))
     write_json(run / "report.json", report)
