@@ -34,6 +34,11 @@ def test_fractions_have_four_digits():
     assert "<td>0.3333</td><td>7</td><td>5e-05</td>" in table(["a", "b", "c"], [[1 / 3, 7, 5e-5]])
 
 
+def test_control_characters_are_seen_and_other_scripts_run_their_own_way():
+    cells = table([], [["a\x00\x1b\x7f\x85", "\u202eabc", "plain"]])
+    assert '<td dir="auto">a\u2400\u241b\u2421\ufffd</td><td dir="auto">\u202eabc</td><td>plain</td>' in cells
+
+
 def test_a_page_asks_for_nothing_from_elsewhere():
     drawn = draw_confusion_matrix(np.array([[3, 1], [0, 2]]), ["no", "yes"])
     assert drawn.startswith(b"\x89PNG")
