@@ -37,7 +37,7 @@ from bert.training.settings import refuse_other_run, save_settings
 from bert.training.state_schema import COUNT, NUMBER, REMEDY, indices
 from data.prefetch import prefetch
 from finetuning.best import Best
-from finetuning.messages import below_baseline, compared, describe, next_commands, verdict
+from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
 from finetuning.reading import Reading, fingerprint, read_task
 from finetuning.settings import FinetuningSettings, read_settings
 from finetuning.several_runs import parts_of, summarize
@@ -217,7 +217,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
     if not run.processes.is_main_process:
         return metadata
     measured = {name: evaluation.metrics for name, evaluation in evaluations.items()} | metadata
-    warning = below_baseline(measured)
+    warning = nothing_learned(measured, evaluations["dev"].only_prediction)
     if warning:
         run.log(f"Note: {warning}")
     title = f"Fine-tuning on {metadata['task']}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bert.tasks.baseline import is_above
+from bert.tasks.baseline import in_quotes, is_above
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.schedule import Schedule
@@ -72,23 +72,28 @@ def verdict(report: Mapping[str, Any]) -> str:
     return " ".join([*parts, best])
 
 
-def below_baseline(report: Mapping[str, Any]) -> str | None:
-    """The sentence for a run whose best model is not above its baseline on the dev set. None: it is, or has none.
+def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> str | None:
+    """The sentence for a run whose best model is no better than a guess. None: it is better, or has no baseline.
 
     Args:
         report: what ``report.json`` holds.
+        only_prediction: what the model predicts for every dev example. It may be luckier than the baseline, if the dev
+            set has another most frequent label than the training set.
     """
     if "baseline" not in report:
         return None
     metric, baseline = report["metric"], report["baseline"]
     value, guess = report["dev"][metric], baseline["dev"][metric]
-    if is_above(value, guess):
+    beside = f"the baseline's {guess:.4f} ({baseline['name']})"
+    if not is_above(value, guess):
+        reason = f"its best {metric} on dev, {value:.4f}, is {'below' if value < guess else 'not above'} {beside}"
+    elif only_prediction is not None and value != 1:
+        reason = f"it predicts {in_quotes(only_prediction)} everywhere ({metric} {value:.4f} on dev, beside {beside})"
+    else:
         return None
     return (
-        f"This model has learned nothing of use: its best {metric} on dev, {value:.4f}, is "
-        f"{'below' if value < guess else 'not above'} the baseline's {guess:.4f} ({baseline['name']}). "
-        f"Try a lower --learning-rate (it was {report['learning_rate']:g}), or more --epochs (they were "
-        f"{report['epochs']:.3g})."
+        f"This model has learned nothing of use: {reason}. Try a lower --learning-rate (it was "
+        f"{report['learning_rate']:g}), or more --epochs (they were {report['epochs']:.3g})."
     )
 
 

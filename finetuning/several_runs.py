@@ -7,7 +7,7 @@ from typing import Any
 
 from bert.tasks.report import write_json
 from bert.training.script import Log
-from finetuning.messages import below_baseline, compared, in_words
+from finetuning.messages import compared, in_words
 from finetuning.settings import FinetuningSettings
 
 
@@ -53,9 +53,11 @@ def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], 
                 elif settings.compare:
                     log(f"{start} start, {name}: {in_words_of_mean}")
         summary |= measured if start == "pretrained" or not settings.compare else {"random_start": measured}
-        below = [name for name, report in chosen.items() if below_baseline(report)]
-        if below:
-            names = ", ".join(parts_of(settings)[name].output for name in below)
-            log(f"Note: {len(below)} of {len(chosen)} runs from a {start} start did not beat the baseline: {names}.")
-    own = reports.get("", {})
+        failed = [parts_of(settings)[name].output for name, report in chosen.items() if "warning" in report]
+        if failed:
+            log(
+                f"Note: {len(failed)} of {len(chosen)} runs from a {start} start learned nothing of use: "
+                f"{', '.join(failed)}."
+            )
+    own = reports.get("", {})  # with --compare the run itself is the one from the checkpoint
     write_json(Path(settings.output) / "report.json", own | summary)

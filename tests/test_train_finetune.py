@@ -141,6 +141,7 @@ def test_the_report_is_one_page_with_curves_matrix_and_mistakes(finished):
     for part in ("Confusion matrix (dev)", "Most confidently wrong (dev)", "By class (dev)", "weighted avg"):
         assert part in page
     assert page.count("data:image/png;base64,") == 2
+    assert "On 60 dev examples the model has accuracy" in page
 
 
 def test_the_log_has_training_dev_and_the_pace(finished):
@@ -148,6 +149,32 @@ def test_the_log_has_training_dev_and_the_pace(finished):
     assert any("classification_loss" in line and "tokens_per_second" in line for line in log)
     assert sum("dev_macro_f1" in line and "heldout_classification_loss" in line for line in log) == 8
     assert not list(finished.rglob("*.tmp"))
+
+
+def test_the_baseline_stands_in_the_log_the_report_and_on_the_console(folder, given, tmp_path, capsys):
+    dry, counts = [label == "dry" for _, label in make_rows(60, 2)], [label for _, label in make_rows(160, 1)]
+    share = sum(dry) / 60 if counts.count("dry") >= 80 else 1 - sum(dry) / 60
+    assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--learning-rate", 5) == 0
+    said = capsys.readouterr().out
+    assert f"without reading a text: dev accuracy {share:.4f}, macro_f1" in said
+    assert f"(baseline {share:.4f}), macro_f1" in said
+    report = report_of(tmp_path / "run")
+    assert report["baseline"]["dev"]["accuracy"] == pytest.approx(share)
+    at_start = [line for line in read_log(tmp_path / "run" / "log.jsonl") if "majority_accuracy" in line]
+    assert [(line["step"], line["majority_accuracy"]) for line in at_start] == [(0, pytest.approx(share))]
+    assert {name.removeprefix("majority_") for name in at_start[0]} - {"step"} == report["dev"].keys()
+    # Such a learning rate ruins the model, and the run ends with the sentence.
+    assert report["warning"].startswith("This model has learned nothing of use: ")
+    assert f"Note: {report['warning']}" in said
+    assert "Try a lower --learning-rate (it was 5)" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_predictions_stand_beside_their_texts_or_alone(finished, given, tmp_path):
+    with open(finished / "predictions.tsv", newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file, delimiter="\t")] == [text for text, _ in make_rows(60, 2)]
+    assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--max-steps", 1, "--no-text") == 0
+    first = (tmp_path / "run" / "predictions.tsv").read_text().splitlines()[0]
+    assert first.split("\t") == ["set", "line", "label", "prediction", "p(dry)", "p(wet)"]
 
 
 def test_the_command_line_predicts_what_the_run_predicted_without_labels_in_order(finished, tmp_path, capsys):

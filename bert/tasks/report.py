@@ -13,6 +13,7 @@ from bert.files.whole import write_atomically
 from bert.tasks.page import TALL, WIDE, Section, page, picture, table
 
 LARGEST_PICTURE = 1 << 26  # bytes
+FEW = 10  # so few predictions may well be the same by chance
 LONGEST_VALUE, MOST_VALUES = 200, 20  # of the settings on the page
 
 
@@ -25,6 +26,15 @@ class Evaluation:
     header: Sequence[str] = ()  # of predictions.tsv
     rows: Sequence[Sequence[Any]] = ()  # of predictions.tsv
     sections: Sequence[tuple] = ()  # of the page: ``Section``s, or (heading, HTML)
+
+    @property
+    def only_prediction(self) -> str | None:
+        """What is predicted in every row, if it is one and the same. None: predictions differ, or there are few."""
+        if "prediction" not in self.header or len(self.rows) < FEW:
+            return None
+        place = list(self.header).index("prediction")
+        found = {str(row[place]) for row in self.rows}
+        return found.pop() if len(found) == 1 else None
 
 
 def write_report(
@@ -41,10 +51,10 @@ def write_report(
         metadata: of the run, plain data. Under "baseline" it may have the baseline's metrics of each set.
         evaluations: by the name of the set, "dev" and "test".
         verdict: what came out, in sentences; the page opens with it.
-        warning: what is wrong with it.
+        warning: what is wrong with it; it stands in ``report.json`` as well.
     """
     report: dict[str, Any] = {name: evaluation.metrics for name, evaluation in evaluations.items()}
-    report |= metadata
+    report |= ({} if warning is None else {"warning": warning}) | dict(metadata)
     sections = [Section("Measures", _measures(evaluations, metadata.get("baseline", {})))]
     if (run / "curves.png").exists():
         content = read_bytes(run / "curves.png", LARGEST_PICTURE)

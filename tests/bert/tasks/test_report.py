@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from bert.tasks.page import table
 from bert.tasks.report import Evaluation, write_report
 
@@ -40,7 +42,7 @@ def test_the_page_opens_with_the_verdict_and_ends_with_the_settings(tmp_path):
     facts = {"seed": 3, "baseline": {"name": "always 'b'", "dev": {"accuracy": 0.5}, "test": {"accuracy": 0.25}}}
     (tmp_path / "curves.png").write_bytes(b"\x89PNG")
     report = write_report(tmp_path, "A run", facts, EVALUATIONS, "It is <b>good</b>.", "But not very.")
-    assert report["baseline"] == facts["baseline"]
+    assert (report["baseline"], report["warning"]) == (facts["baseline"], "But not very.")
     page = (tmp_path / "report.html").read_text()
     parts = [
         "<h1>A run",
@@ -73,3 +75,12 @@ def test_the_page_stays_small_whatever_the_labels(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert len(page) < 300_000
     assert "And 4,800 more rows." in page
+
+
+@pytest.mark.parametrize(("predicted", "only"), [
+    (["a"] * 12, "a"), (["a"] * 11 + ["b"], None), ([0] * 12, "0"), (["a"] * 9, None), ([], None),
+])  # fmt: skip
+def test_a_prediction_that_is_always_the_same_is_known(predicted, only):
+    rows = [[line, "a", each] for line, each in enumerate(predicted)]
+    assert Evaluation({}, header=["line", "label", "prediction"], rows=rows).only_prediction == only
+    assert Evaluation({}, header=["line", "label", "guess"], rows=rows).only_prediction is None

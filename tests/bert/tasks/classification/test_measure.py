@@ -61,3 +61,13 @@ def test_the_report_has_its_parts_in_full_alone():
     brief = measured(labels, probabilities, SINGLE, in_full=False)
     assert brief.metrics == measured(labels, probabilities, SINGLE).metrics
     assert (brief.rows, brief.sections) == ((), ())
+
+
+def test_a_pair_is_laid_out_as_two_texts_and_each_class_has_its_row():
+    examples = [Example(1, "first <b>", "second", "king"), Example(2, "third", "fourth", "bird")]
+    scores = [LabelScores(np.zeros(3), np.array(row, np.float32)) for row in ([0.9, 0.1, 0], [0.8, 0.1, 0.1])]
+    _, mistakes, by_class = measure_labels(examples, scores, LABELS, OPTIONS, True).sections
+    assert '<p dir="auto"><bdi>first &lt;b&gt;</bdi></p><p dir="auto"><bdi>second</bdi></p>' in mistakes.content
+    assert "third" not in mistakes.content
+    assert "<td>bird</td><td>0.5000</td><td>1.0000</td><td>0.6667</td><td>1</td>" in by_class.content
+    assert "<td>macro avg</td><td>0.1667</td><td>0.3333</td><td>0.2222</td><td></td>" in by_class.content

@@ -117,3 +117,17 @@ def test_tags_are_counted_word_by_word():
     assert count_tags([["A", "B"], ["A"]], [["A", "A"], ["C"]]) == {
         "A": Counts(2, 2, 1), "B": Counts(1, 0, 0), "C": Counts(0, 1, 0),
     }  # fmt: skip
+
+
+def test_the_page_marks_right_missed_and_wrong_entities_and_other_tags_if_they_are_wrong():
+    sentence = TaggedSentence(1, ("Ann", "saw", "New", "York", "<now>"), ("B-P", "O", "B-L", "I-L", "O"))
+    page = measured([sentence], [[1, 0, 3, 0, 1]], ["O", "B-P", "I-P", "B-L", "I-L"]).sections[0].content
+    assert '<mark class="right">Ann</mark><small class="right">P</small> saw ' in page
+    assert '<mark class="true predicted">New</mark><small class="predicted">predicted L</small>' in page
+    assert '<mark class="true"> York</mark><small class="true">true L</small> ' in page
+    assert '<mark class="predicted">&lt;now&gt;</mark><small class="predicted">predicted P</small>' in page
+    page = measured([TaggedSentence(4, ("a", "b"), ("DET", "NOUN"))], [[0, 0]], ["DET", "NOUN"]).sections[0].content
+    assert (
+        'a <mark class="true predicted">b</mark><small class="true">true NOUN</small>'
+        '<small class="predicted">predicted DET</small>'
+    ) in page
