@@ -37,7 +37,7 @@ from bert.training.settings import refuse_other_run, save_settings
 from bert.training.state_schema import COUNT, NUMBER, REMEDY, indices
 from data.prefetch import prefetch
 from finetuning.best import Best
-from finetuning.messages import describe, in_words, next_commands
+from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
 from finetuning.reading import Reading, fingerprint, read_task
 from finetuning.settings import FinetuningSettings, read_settings
 from finetuning.several_runs import parts_of, summarize
@@ -115,6 +115,8 @@ def finetune_once(
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
             reporter.record(**run.metadata)
+            if task.baseline:
+                reporter.record(**{f"majority_{name}": value for name, value in task.baselines["dev"].items()})
 
         def evaluate() -> str | None:
             """Measures on the validation set, and saves the model if it is the best so far."""
@@ -127,7 +129,8 @@ def finetune_once(
             is_best, best = processes.broadcast(lambda: (best.update(value, run.progress.step, epoch), best))
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
-            reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
+            in_words = compared(evaluation.metrics, task.baselines.get("dev"), reading.metric)
+            reporter.log(f"step {run.progress.step:,}, dev: {in_words}")
             reporter.draw_curves()
             if is_best:
                 checkpoint()  # before the model: from this state a resumed run can write it again
@@ -162,7 +165,7 @@ def finetune_once(
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
-    return ended, report_best(settings, run, reading, best)
+    return ended, report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch)
 
 
 def resume(run: Run) -> Best:
@@ -184,7 +187,7 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     return {"columns": reading.columns._asdict()} | options
 
 
-def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: Best) -> dict[str, Any]:
+def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float) -> dict[str, Any]:
     """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
     run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
@@ -194,13 +197,16 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
             for name in ("dev", "test")
             if name in task.sets
         }
+    baseline = {"baseline": {"name": task.baseline.name, **task.baselines}} if task.baseline else {}
     for name, evaluation in evaluations.items():
-        run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
+        in_words = compared(evaluation.metrics, task.baselines.get(name), reading.metric)
+        run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words}")
     config: Any = run.model.config
-    metadata = {
+    metadata = baseline | {
         "task": settings.task or settings.train or "built-in", "checkpoint": settings.checkpoint,
         "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
         "metric": reading.metric, "best_step": best.step, "best_epoch": best.epoch, "steps": run.progress.step,
+        "epochs": round(epochs, 2),
         "training_seconds": round(run.progress.seconds, 1), "labels": list(task.labels),
         "examples": {name: len(part.examples) for name, part in task.sets.items()},
         "too_long": {name: part.too_long for name, part in task.sets.items()},
@@ -210,7 +216,12 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
     }  # fmt: skip
     if not run.processes.is_main_process:
         return metadata
-    return write_report(run.directory, f"Fine-tuning on {metadata['task']}", metadata, evaluations)
+    measured = {name: evaluation.metrics for name, evaluation in evaluations.items()} | metadata
+    warning = nothing_learned(measured, evaluations["dev"].only_prediction)
+    if warning:
+        run.log(f"Note: {warning}")
+    title = f"Fine-tuning on {metadata['task']}"
+    return write_report(run.directory, title, metadata, evaluations, verdict(measured), warning)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--summary-sentences", type=positive, metavar="N", help="most sentences of a summary")
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
+    predict.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
     predict.set_defaults(function=run_predict)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
     embed.add_argument("run", help="a directory with a checkpoint")
@@ -122,7 +123,9 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reading_given(given: argparse.Namespace) -> dict[str, Any]:
     """The reading settings; None for each that was not given."""
-    names = "text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold"
+    names = (
+        "text text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold"
+    )
     return {name: getattr(given, name, None) for name in names.split()}
 
 

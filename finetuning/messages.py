@@ -1,17 +1,29 @@
 """The sentences that a fine-tuning run tells its user."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bert.tasks.baseline import in_quotes, is_above
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from finetuning.settings import FinetuningSettings, kind_of
 
 
-def in_words(metrics: dict[str, float]) -> str:
+def in_words(metrics: Mapping[str, float]) -> str:
     """Metrics in a line."""
     return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def compared(metrics: Mapping[str, float], baseline: Mapping[str, float] | None, metric: str) -> str:
+    """Metrics in a line. The baseline's stands beside the metric that selects the epoch.
+
+    >>> compared({"accuracy": 0.9, "macro_f1": 0.85}, {"accuracy": 0.52, "macro_f1": 0.34}, "accuracy")
+    'accuracy 0.9000 (baseline 0.5200), macro_f1 0.8500'
+    """
+    beside = {} if baseline is None else {metric: f" (baseline {baseline[metric]:.4f})"}
+    return ", ".join(in_words({name: value}) + beside.get(name, "") for name, value in metrics.items())
 
 
 def describe(
@@ -32,7 +44,57 @@ def describe(
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.",
         f"Device: {run.description}.",
+        *guess_in_words(task),
     ]
+
+
+def guess_in_words(task: Task) -> list[str]:
+    """The baseline and its metrics on the dev set, as a line. Without a baseline there is none."""
+    if task.baseline is None:
+        return []
+    return [f"Guess:  {task.baseline.name}, without reading a text: dev {in_words(task.baselines['dev'])}."]
+
+
+def verdict(report: Mapping[str, Any]) -> str:
+    """What came out, for the top of the page.
+
+    Args:
+        report: what ``report.json`` holds.
+    """
+    metric, baseline = report["metric"], report.get("baseline")
+    parts = []
+    for name in ("dev", "test"):
+        if name in report:
+            beside = f"; the baseline ({baseline['name']}) has {baseline[name][metric]:.4f}" if baseline else ""
+            count = report["examples"][name]
+            parts.append(f"On {count:,} {name} examples the model has {metric} {report[name][metric]:.4f}{beside}.")
+    best = f"It is the model after epoch {report['best_epoch']:.3g} of {report['epochs']:.3g}, the best on dev."
+    return " ".join([*parts, best])
+
+
+def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> str | None:
+    """The sentence for a run whose best model is no better than a guess. None: it is better, or has no baseline.
+
+    Args:
+        report: what ``report.json`` holds.
+        only_prediction: what the model predicts for every dev example. It may be luckier than the baseline, if the dev
+            set has another most frequent label than the training set.
+    """
+    if "baseline" not in report:
+        return None
+    metric, baseline = report["metric"], report["baseline"]
+    value, guess = report["dev"][metric], baseline["dev"][metric]
+    beside = f"the baseline's {guess:.4f} ({baseline['name']})"
+    if not is_above(value, guess):
+        reason = f"its best {metric} on dev, {value:.4f}, is {'below' if value < guess else 'not above'} {beside}"
+    elif only_prediction is not None and value != 1:
+        reason = f"it predicts {in_quotes(only_prediction)} everywhere ({metric} {value:.4f} on dev, beside {beside})"
+    else:
+        return None
+    return (
+        f"This model has learned nothing of use: {reason}. Try a lower --learning-rate (it was "
+        f"{report['learning_rate']:g}), or more --epochs (they were {report['epochs']:.3g})."
+    )
 
 
 def next_commands(settings: FinetuningSettings) -> list[str]:

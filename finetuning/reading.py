@@ -58,6 +58,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
         read_class_weights(settings.class_weights),
         settings.summary_sentences,
         settings.null_threshold if "null_threshold" in kind.flags else None,
+        settings.text,
     )
     task = kind.task(kind, sets, labels, tokenizer, options)
     for name, part in task.sets.items():

@@ -44,6 +44,7 @@ class FinetuningSettings(TrainingSettings):
     long_texts: str = "head"
     null_threshold: float = 0.0
     summary_sentences: int = SUMMARY_SENTENCES
+    text: bool = True
     class_weights: list[str] | None = None
     fresh: list[str] | None = None
     random_start: bool = False
@@ -61,6 +62,7 @@ class FinetuningSettings(TrainingSettings):
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE - {"batch_size", "max_length"} | {
         "workers",
         "early_stopping",
+        "text",
     }
     OWN_FLAG: ClassVar[str] = "random_start"
 
@@ -141,6 +143,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--null-threshold", type=flags.finite, metavar="X", help="how far 'no answer' must lead, for spans (0)"
     )
     add_number(task, "--summary-sentences", flags.positive, f"of a summary, at most ({SUMMARY_SENTENCES})")
+    add_switch(task, "--text", "texts beside the predictions in predictions.tsv (they are)")
     add_number(task, "--workers", flags.workers, "processes that tokenize (1)")
 
     start = parser.add_argument_group("the start")

@@ -7,7 +7,7 @@ from typing import Any
 
 from bert.tasks.report import write_json
 from bert.training.script import Log
-from finetuning.messages import in_words
+from finetuning.messages import compared, in_words
 from finetuning.settings import FinetuningSettings
 
 
@@ -33,22 +33,31 @@ def parts_of(settings: FinetuningSettings) -> dict[str, FinetuningSettings]:
 
 def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], log: Log) -> None:
     """Writes means and standard deviations over seeds to the ``report.json`` of the whole run."""
-    summary: dict[str, Any] = {"runs": list(reports)}
+    first = next(iter(reports.values()))
+    metric, baseline = first.get("metric", ""), first.get("baseline", {})  # all runs have the same examples
+    summary: dict[str, Any] = {"runs": list(reports)} | ({"baseline": baseline} if baseline else {})
     for start in ("pretrained", "random"):
-        chosen = [report for report in reports.values() if report["start"] == start]
+        chosen = {name: report for name, report in reports.items() if report["start"] == start}
         if not chosen:
             continue
         measured = {}
         for name in ("dev", "test"):
-            if name in chosen[0]:
-                values = {metric: [report[name][metric] for report in chosen] for metric in chosen[0][name]}
-                measured[name] = {metric: statistics.mean(each) for metric, each in values.items()}
+            if name in first:
+                values = {each: [report[name][each] for report in chosen.values()] for each in first[name]}
+                measured[name] = {each: statistics.mean(of_seeds) for each, of_seeds in values.items()}
+                in_words_of_mean = compared(measured[name], baseline.get(name), metric)
                 if len(chosen) > 1:
-                    measured[f"{name}_spread"] = {metric: statistics.stdev(each) for metric, each in values.items()}
-                    log(f"{start} start, {name}, mean of {len(chosen)} seeds: {in_words(measured[name])}")
+                    measured[f"{name}_spread"] = {each: statistics.stdev(of_seeds) for each, of_seeds in values.items()}
+                    log(f"{start} start, {name}, mean of {len(chosen)} seeds: {in_words_of_mean}")
                     log(f"    standard deviation: {in_words(measured[f'{name}_spread'])}")
                 elif settings.compare:
-                    log(f"{start} start, {name}: {in_words(measured[name])}")
+                    log(f"{start} start, {name}: {in_words_of_mean}")
         summary |= measured if start == "pretrained" or not settings.compare else {"random_start": measured}
-    own = reports.get("", {})
+        failed = [parts_of(settings)[name].output for name, report in chosen.items() if "warning" in report]
+        if failed:
+            log(
+                f"Note: {len(failed)} of {len(chosen)} runs from a {start} start learned nothing of use: "
+                f"{', '.join(failed)}."
+            )
+    own = reports.get("", {})  # with --compare the run itself is the one from the checkpoint
     write_json(Path(settings.output) / "report.json", own | summary)

@@ -21,6 +21,7 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.state_reading import newest_state
 from pretraining.new_vectors import with_new_vectors
+from pretraining.phases import phases_of
 from pretraining.settings import PretrainingSettings
 from pretraining.sinusoids import start_positions_as_sinusoids
 
@@ -50,9 +51,10 @@ def find_config(settings: PretrainingSettings, run: Path) -> BertConfig:
         _check_parts(settings, settings.checkpoint)
     else:
         config = _config_of_state(run)
-    if settings.max_length > config.max_position_embeddings:
+    longest = max(phase.max_length for phase in phases_of(settings.phases, settings.max_length))
+    if longest > config.max_position_embeddings:
         raise InputError(
-            f"--max-length {settings.max_length} is above the {config.max_position_embeddings} positions that "
+            f"--max-length {longest} is above the {config.max_position_embeddings} positions that "
             f"{settings.checkpoint} has embeddings for (max_position_embeddings); use at most that"
         )
     if settings.nsp and config.type_vocab_size < 2:

@@ -141,6 +141,7 @@ def test_the_report_is_one_page_with_curves_matrix_and_mistakes(finished):
     for part in ("Confusion matrix (dev)", "Most confidently wrong (dev)", "By class (dev)", "weighted avg"):
         assert part in page
     assert page.count("data:image/png;base64,") == 2
+    assert "On 60 dev examples the model has accuracy" in page
 
 
 def test_the_log_has_training_dev_and_the_pace(finished):
@@ -148,6 +149,32 @@ def test_the_log_has_training_dev_and_the_pace(finished):
     assert any("classification_loss" in line and "tokens_per_second" in line for line in log)
     assert sum("dev_macro_f1" in line and "heldout_classification_loss" in line for line in log) == 8
     assert not list(finished.rglob("*.tmp"))
+
+
+def test_the_baseline_stands_in_the_log_the_report_and_on_the_console(folder, given, tmp_path, capsys):
+    dry, counts = [label == "dry" for _, label in make_rows(60, 2)], [label for _, label in make_rows(160, 1)]
+    share = sum(dry) / 60 if counts.count("dry") >= 80 else 1 - sum(dry) / 60
+    assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--learning-rate", 5) == 0
+    said = capsys.readouterr().out
+    assert f"without reading a text: dev accuracy {share:.4f}, macro_f1" in said
+    assert f"(baseline {share:.4f}), macro_f1" in said
+    report = report_of(tmp_path / "run")
+    assert report["baseline"]["dev"]["accuracy"] == pytest.approx(share)
+    at_start = [line for line in read_log(tmp_path / "run" / "log.jsonl") if "majority_accuracy" in line]
+    assert [(line["step"], line["majority_accuracy"]) for line in at_start] == [(0, pytest.approx(share))]
+    assert {name.removeprefix("majority_") for name in at_start[0]} - {"step"} == report["dev"].keys()
+    # Such a learning rate ruins the model, and the run ends with the sentence.
+    assert report["warning"].startswith("This model has learned nothing of use: ")
+    assert f"Note: {report['warning']}" in said
+    assert "Try a lower --learning-rate (it was 5)" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_predictions_stand_beside_their_texts_or_alone(finished, given, tmp_path):
+    with open(finished / "predictions.tsv", newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file, delimiter="\t")] == [text for text, _ in make_rows(60, 2)]
+    assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--max-steps", 1, "--no-text") == 0
+    first = (tmp_path / "run" / "predictions.tsv").read_text().splitlines()[0]
+    assert first.split("\t") == ["set", "line", "label", "prediction", "p(dry)", "p(wet)"]
 
 
 def test_the_command_line_predicts_what_the_run_predicted_without_labels_in_order(finished, tmp_path, capsys):
@@ -161,7 +188,7 @@ def test_the_command_line_predicts_what_the_run_predicted_without_labels_in_orde
         capsys.readouterr()
         assert bert_command(["predict", str(finished), str(path)]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert lines[0] == "prediction\tp(dry)\tp(wet)"
+        assert lines[0] == "prediction\tp(dry)\tp(wet)\ttext"
         assert [line.split("\t")[0] for line in lines[1:]] == expected
     assert bert_command(["predict", str(finished), str(plain), "--output", str(tmp_path / "out.tsv")]) == 0
     assert (tmp_path / "out.tsv").read_text().splitlines() == lines
@@ -239,7 +266,7 @@ def test_columns_of_0_and_1_become_labels_in_their_order_and_bad_rows_are_left_o
     assert finetune("--output", run, "--resume", "--max-steps", 6) == 0
     assert bert_command(["predict", str(run), str(table), "--output", str(tmp_path / "predicted.tsv")]) == 0
     predicted = (tmp_path / "predicted.tsv").read_text().splitlines()
-    assert predicted[0].split("\t") == ["prediction", "p(wet)", "p(never)", "p(article)"]
+    assert predicted[0].split("\t") == ["prediction", "p(wet)", "p(never)", "p(article)", "text"]
     assert len(predicted) == 1 + 62  # all rows, the two also: predicting needs no label
 
 
@@ -837,7 +864,7 @@ def test_questions_are_answered(folder, tmp_path, capsys):
     capsys.readouterr()
     assert bert_command(["predict", str(run), str(tmp_path / "more.jsonl")]) == 0
     header, *answers = capsys.readouterr().out.splitlines()
-    assert header == "prediction\tscore\tnull score"
+    assert header == "prediction\tscore\tnull score\tquestion"
     cells = [answer.split("\t") for answer in answers]
     assert all(cell[0] in line["context"] for cell, line in zip(cells, lines, strict=True))
     assert all((cell[0] == "") == (float(cell[2]) > float(cell[1])) for cell in cells)
@@ -903,7 +930,7 @@ def test_relations_are_extracted(folder, tmp_path, capsys):
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
     header, *predictions = outputs[0].splitlines()
-    assert header == "prediction\tp(Is-Wet(e1,e2))\tp(Is-Wet(e2,e1))\tp(Other)"
+    assert header == "prediction\tp(Is-Wet(e1,e2))\tp(Is-Wet(e2,e1))\tp(Other)\ttext"
     right = [line.split("\t")[0] == label for line, (_, label) in zip(predictions, new, strict=True)]
     assert sum(right) > 20  # half of them have the most frequent relation
     (tmp_path / "new.txt").write_text("the <e1>king\n")
@@ -948,9 +975,9 @@ def test_choices_are_made(folder, tmp_path, capsys):
         predicted = [row["prediction"] for row in csv.DictReader(file, delimiter="\t")]
     assert bert_command(["predict", str(run), str(dev)]) == 0
     header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert header == ["prediction", "probabilities"]
+    assert header == ["prediction", "probabilities", "choice", "context"]
     assert [line[0] for line in lines] == predicted
-    for (_, probabilities), example in zip(lines, make_choices(30, 2), strict=True):
+    for (_, probabilities, _, _), example in zip(lines, make_choices(30, 2), strict=True):
         numbers = list(map(float, probabilities.split(",")))
         assert len(numbers) == len(example["choices"])
         assert sum(numbers) == pytest.approx(1, abs=1e-5)
@@ -991,8 +1018,8 @@ def test_summaries_are_extracted(folder, tmp_path, capsys):
     for most, given in ((1, []), (2, ["--summary-sentences", "2"])):
         assert bert_command(["predict", str(run), str(dev), *given]) == 0
         header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-        assert header == ["prediction", "summary", "probabilities"]
-        for (numbers, summary, probabilities), document in zip(lines, make_documents(20, 2), strict=True):
+        assert header == ["prediction", "summary", "probabilities", "text"]
+        for (numbers, summary, probabilities, _), document in zip(lines, make_documents(20, 2), strict=True):
             numbers = list(map(int, numbers.split(",")))
             assert 1 <= len(numbers) <= most
             assert summary == " ".join(document["sentences"][number] for number in numbers)

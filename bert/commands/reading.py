@@ -74,6 +74,7 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: 
         "long_texts": saved.get("long_texts", "head"),
         "summary_sentences": saved.get("summary_sentences", SUMMARY_SENTENCES),
         "null_threshold": saved.get("null_threshold"),
+        "text": True,
         "fitting_tags": saved.get("fitting_tags", False),
     }
     values |= {name: given[name] for name in values if given.get(name) is not None}

@@ -13,33 +13,33 @@ from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.summaries import BertForExtractiveSummarization
 from bert.heads.tagging import BertForTokenClassification
 from bert.tasks.choices.inputs import choice_inputs
-from bert.tasks.choices.measure import measure_choices
+from bert.tasks.choices.measure import baseline_of_choices, measure_choices
 from bert.tasks.choices.predict import choice_rows, predict_choices
 from bert.tasks.choices.read import read_choices
 from bert.tasks.choices.task import ChoiceTask
 from bert.tasks.classification.inputs import text_inputs
-from bert.tasks.classification.measure import measure_labels
+from bert.tasks.classification.measure import baseline_of_labels, measure_labels
 from bert.tasks.classification.predict import label_rows, predict_labels
 from bert.tasks.classification.read import MULTI, REGRESSION, find_labels, hold_out, read_examples
 from bert.tasks.classification.task import ClassificationTask, MultiLabelTask, RegressionTask
 from bert.tasks.options import Columns
 from bert.tasks.relations.inputs import marked_inputs
-from bert.tasks.relations.measure import measure_relations
+from bert.tasks.relations.measure import baseline_of_relations, measure_relations
 from bert.tasks.relations.predict import predict_relations, relation_rows
 from bert.tasks.relations.read import find_relations, read_marked_texts
 from bert.tasks.relations.task import RelationTask
 from bert.tasks.spans.inputs import question_inputs
-from bert.tasks.spans.measure import measure_answers
+from bert.tasks.spans.measure import baseline_of_answers, measure_answers
 from bert.tasks.spans.predict import answer_rows, predict_answers
 from bert.tasks.spans.read import hold_out_articles, is_squad, read_questions
 from bert.tasks.spans.task import SpanTask
 from bert.tasks.summaries.inputs import document_inputs
-from bert.tasks.summaries.measure import measure_summaries
+from bert.tasks.summaries.measure import baseline_of_summaries, measure_summaries
 from bert.tasks.summaries.predict import predict_sentences, summary_rows
 from bert.tasks.summaries.read import read_documents
 from bert.tasks.summaries.task import SummaryTask
 from bert.tasks.tagging.inputs import sentence_inputs
-from bert.tasks.tagging.measure import ENTITY_METRICS, measure_tags, metrics_of_tags
+from bert.tasks.tagging.measure import ENTITY_METRICS, baseline_of_tags, measure_tags, metrics_of_tags
 from bert.tasks.tagging.predict import predict_tags, tag_rows
 from bert.tasks.tagging.read import find_tags, read_sentences, settle_tags
 from bert.tasks.tagging.task import TaggingTask
@@ -63,27 +63,30 @@ KINDS: dict[str, Kind] = {
     "single-label": _classification(
         read=read_examples,
         measure=measure_labels,
+        baseline=baseline_of_labels,
         task=ClassificationTask,
         find_labels=find_labels,
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
-        flags=TRAINING_COLUMNS | {"class_weights", "workers"},
+        flags=TRAINING_COLUMNS | {"class_weights", "workers", "text"},
     ),
     "multi-label": _classification(
         read=partial(read_examples, problem_type=MULTI),
         measure=partial(measure_labels, problem_type=MULTI),
+        baseline=partial(baseline_of_labels, problem_type=MULTI),
         task=MultiLabelTask,
         find_labels=partial(find_labels, problem_type=MULTI),
         metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
-        flags=TRAINING_COLUMNS | {"label_separator", "class_weights", "workers"},
+        flags=TRAINING_COLUMNS | {"label_separator", "class_weights", "workers", "text"},
     ),
     "regression": _classification(
         read=partial(read_examples, problem_type=REGRESSION),
         measure=partial(measure_labels, problem_type=REGRESSION),
+        baseline=partial(baseline_of_labels, problem_type=REGRESSION),
         task=RegressionTask,
         find_labels=partial(find_labels, problem_type=REGRESSION),
         metrics=("pearson", "spearman"),
-        flags=TRAINING_COLUMNS | {"workers"},
+        flags=TRAINING_COLUMNS | {"workers", "text"},
     ),
     "tagging": Kind(
         read=read_sentences,
@@ -92,13 +95,14 @@ KINDS: dict[str, Kind] = {
         predict=predict_tags,
         rows=tag_rows,
         measure=measure_tags,
+        baseline=baseline_of_tags,
         task=TaggingTask,
         find_labels=find_tags,
         hold_out=hold_out,
         settle=settle_tags,
         metrics=ENTITY_METRICS,
         metrics_of_labels=metrics_of_tags,
-        flags=TAG_COLUMNS,
+        flags=TAG_COLUMNS | {"text"},
         column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"} | {"word_column"},
         long_text_handling=IN_WINDOWS,
         predict_file="FILE.txt",
@@ -110,10 +114,11 @@ KINDS: dict[str, Kind] = {
         predict=predict_answers,
         rows=answer_rows,
         measure=measure_answers,
+        baseline=baseline_of_answers,
         task=SpanTask,
         hold_out=hold_out_articles,
         metrics=("f1", "exact_match"),
-        flags=frozenset({"null_threshold", "bad_rows"}),
+        flags=frozenset({"null_threshold", "bad_rows", "text"}),
         column_flags=lambda path: frozenset() if is_squad(path) else TEXT_COLUMNS,
         long_text_handling=IN_WINDOWS,
         max_length=384,  # google-research/bert run_squad.py
@@ -127,11 +132,12 @@ KINDS: dict[str, Kind] = {
         predict=predict_relations,
         rows=relation_rows,
         measure=measure_relations,
+        baseline=baseline_of_relations,
         task=RelationTask,
         find_labels=find_relations,
         hold_out=hold_out,
         metrics=("macro_f1", "accuracy"),
-        flags=frozenset({"bad_rows"}),
+        flags=frozenset({"bad_rows", "text"}),
         long_text_handling="lose what is farthest from both entities",
         predict_file="FILE.txt",
     ),
@@ -142,10 +148,11 @@ KINDS: dict[str, Kind] = {
         predict=predict_choices,
         rows=choice_rows,
         measure=measure_choices,
+        baseline=baseline_of_choices,
         task=ChoiceTask,
         hold_out=hold_out,
         metrics=("accuracy",),
-        flags=frozenset({"bad_rows"}),
+        flags=frozenset({"bad_rows", "text"}),
         has_two_segments=True,
         predict_file="FILE.jsonl",
     ),
@@ -156,10 +163,11 @@ KINDS: dict[str, Kind] = {
         predict=predict_sentences,
         rows=summary_rows,
         measure=measure_summaries,
+        baseline=baseline_of_summaries,
         task=SummaryTask,
         hold_out=hold_out,
         metrics=("rouge1", "rouge2", "rougeL", "rougeLsum"),
-        flags=frozenset({"summary_sentences", "bad_rows"}),
+        flags=frozenset({"summary_sentences", "bad_rows", "text"}),
         long_text_handling=f"{IN_WINDOWS} of whole sentences, in which a still longer sentence loses its end",
         max_length=512,  # Liu 2019, section 3.2
         has_two_segments=True,

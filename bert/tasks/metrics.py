@@ -85,8 +85,10 @@ def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's correlation coefficient of two rows of numbers."""
+    """Pearson's correlation coefficient of two rows of numbers. If one of them is constant, it is 0."""
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if x.min() == x.max() or y.min() == y.max():  # rounding in the mean would leave something of them
+        return 0.0
     x, y = x - x.mean(), y - y.mean()
     scale = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / scale) if scale > 0 else 0.0

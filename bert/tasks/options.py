@@ -35,4 +35,5 @@ class Options:
     class_weights: str | dict[str, float] | None = None  # "balanced", or a weight for each label
     summary_sentences: int = SUMMARY_SENTENCES  # the most sentences of a summary
     null_threshold: float | None = None  # how far "no answer" must lead; None: every question has an answer
+    text: bool = True  # whether the texts stand beside their predictions in a file
     fitting_tags: bool = False  # whether tags mark entities, and predicted ones must fit together as BIO has it

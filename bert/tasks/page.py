@@ -4,44 +4,120 @@ import base64
 import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bert.tasks.metrics import Counts
 
 LONGEST_NAME = 28  # letters of a label in a picture
-WORST_SHOWN = 20  # mistakes in a table
+LONGEST_CELL = 1_000  # letters of a cell
+MOST_ROWS = 200  # of a table
+WORST_SHOWN = 20  # mistakes on the page
+WIDE, TALL = "wide", "tall"  # shapes of sections
 MOST_NAMES = 100  # labels that a picture names; more names would overlap
+# Browsers show nothing for a control character. Here it has a picture. Tabs and ends of lines stay.
+_VISIBLE = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n\r"}
+_VISIBLE |= {127: "\u2421"} | dict.fromkeys(range(128, 160), "\ufffd")
 
+# Pictures are dark on white, so they have a white frame on a dark screen. On paper the page is light.
 _STYLE = """
-body { font-family: system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.4; }
-table { border-collapse: collapse; } th, td { padding: 0.2rem 0.7rem; text-align: left; vertical-align: top; }
-tr { border-bottom: 1px solid #ddd; } img { max-width: 100%; } pre { overflow-x: auto; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c2128; --quiet: #59636e; --line: #d1d9e0; --card: #f6f8fa;
+  --right: #1a7f37; --right-card: #d2f4db; --true: #0757ba; --true-card: #dcebff; --predicted: #9a4600;
+  --predicted-card: #ffe5c7; --warning: #a40e26; }
+@media screen and (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e2e8ee; --quiet: #9da7b1;
+  --line: #3d444d; --card: #171d25; --right: #56d374; --right-card: #123a1e; --true: #79b8ff; --true-card: #10325c;
+  --predicted: #ffb066; --predicted-card: #4d2a06; --warning: #ff7b86; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 110rem; padding: 1rem clamp(1rem, 3vw, 3rem) 4rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin: 0 0 0.6rem; }
+.verdict { font-size: 1.25rem; max-width: 60rem; overflow-wrap: anywhere; }
+.warning { border-left: 0.3rem solid var(--warning); padding-left: 0.8rem; max-width: 60rem; overflow-wrap: anywhere; }
+main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 2rem 3rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; overflow-wrap: break-word; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: start; vertical-align: top; }
+tr { border-bottom: 1px solid var(--line); }
+img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: 0.4rem; }
+.mistakes { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin: 0; padding: 0; list-style: none; }
+.mistakes > li { padding: 0.7rem 1rem; border: 1px solid var(--line); border-radius: 0.4rem; background: var(--card);
+  overflow-wrap: anywhere; }
+.facts { display: flex; flex-wrap: wrap; gap: 0 1.2rem; margin: 0 0 0.4rem; }
+.facts div { display: flex; gap: 0.4rem; } .facts dt { color: var(--quiet); flex: none; } .facts dd { margin: 0; }
+.facts .true, .facts .predicted { font-weight: 600; }
+.true { color: var(--true); } .predicted { color: var(--predicted); } .right { color: var(--right); }
+.texts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.4rem 1.5rem; }
+.texts p { margin: 0; }
+mark, mark.true, mark.predicted, mark.right { color: var(--ink); }
+mark { background: none; border-bottom: 0.15rem solid var(--quiet); }
+mark.true { background: var(--true-card); border-bottom: 0.2rem solid var(--true); }
+mark.predicted { background: var(--predicted-card); border-bottom: 0.2rem dashed var(--predicted); }
+mark.true.predicted { border-bottom: 0.2rem double var(--predicted); }
+mark.right { background: var(--right-card); border-bottom: 0.2rem solid var(--right); }
+small { margin: 0 0.2rem; font-weight: 600; }
+:focus-visible { outline: 0.2rem solid var(--true); outline-offset: 0.2rem; }
+@media (min-width: 70rem) { main, .mistakes { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-auto-flow: dense; }
+  .wide { grid-column: 1 / -1; } .tall { grid-row: span 2; } }
+@media print { main, .mistakes { display: block; } section { margin-bottom: 1.5rem; } .scroll { overflow: visible; }
+  body { max-width: none; padding: 0; font-size: 0.8rem; } .mistakes > li { margin-bottom: 0.6rem; }
+  .mistakes > li, tr, img { break-inside: avoid; } h2 { break-after: avoid; } * { print-color-adjust: exact; } }
 """
 
 
-def page(title: str, sections: Iterable[tuple[str, str]]) -> str:
-    """An HTML page of (heading, HTML) sections."""
-    body = "".join(f"<h2>{html.escape(heading)}</h2>\n{content}\n" for heading, content in sections)
-    title = html.escape(title)
+class Section(NamedTuple):
+    """A part of a page."""
+
+    heading: str
+    content: str  # HTML
+    shape: str = ""  # on a wide screen: WIDE takes both columns, TALL two rows of one
+
+
+def page(title: str, sections: Iterable[Section], verdict: str = "", warning: str | None = None) -> str:
+    """An HTML page. It opens with the verdict, and with a warning if there is one.
+
+    Args:
+        verdict, warning: plain sentences.
+    """
+    opening = f'<p class="verdict">{shown(verdict)}</p>\n' if verdict else ""
+    opening += f'<p class="warning" role="note">{shown(warning)}</p>\n' if warning else ""
+    body = "".join(map(_section, sections))
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n{body}</body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{shown(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
+        f"<body><h1>{shown(title)}</h1>\n{opening}<main>\n{body}</main></body></html>\n"
     )
 
 
+def _section(section: Section) -> str:
+    opening = f'<section class="{section.shape}">' if section.shape else "<section>"
+    return f"{opening}<h2>{shown(section.heading)}</h2>\n{section.content}</section>\n"
+
+
+def shown(text: object, most: int = LONGEST_CELL) -> str:
+    """A value as HTML that only shows it: no part of it is markup, and control characters can be seen."""
+    words = str(text)
+    return html.escape(f"{words[:most]}…" if len(words) > most else words).translate(_VISIBLE)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """An HTML table. Fractions have four digits; the very small ones have a power of ten."""
+    """An HTML table. Fractions have four digits; the very small ones have a power of ten.
+
+    It has the first 200 rows, and says how many are left out. A narrow screen scrolls it, also with the keyboard.
+    """
 
     def cell(value: Any, kind: str = "td") -> str:
         if isinstance(value, float):
             value = f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"
-        return f"<{kind}>{html.escape(str(value))}</{kind}>"
+        direction = ' dir="auto"' if isinstance(value, str) and not value.isascii() else ""
+        return f"<{kind}{direction}>{shown(value)}</{kind}>"
 
-    lines = ["".join(cell(name, "th") for name in header)]
-    lines += ["".join(map(cell, row)) for row in rows]
-    return "<table>" + "".join(f"<tr>{line}</tr>\n" for line in lines) + "</table>"
+    lines = ["".join(cell(name, "th") for name in header)] if any(header) else []
+    rows = list(rows)
+    lines += ["".join(map(cell, row)) for row in rows[:MOST_ROWS]]
+    more = f"<p>And {len(rows) - MOST_ROWS:,} more rows.</p>" if len(rows) > MOST_ROWS else ""
+    inside = "".join(f"<tr>{line}</tr>\n" for line in lines)
+    return f'<div class="scroll" role="region" aria-label="table" tabindex="0"><table>{inside}</table></div>{more}'
 
 
 def counts_table(of: str, counts: Mapping[str, Counts]) -> str:
@@ -52,11 +128,6 @@ def counts_table(of: str, counts: Mapping[str, Counts]) -> str:
     """
     rows = ([name, each.precision, each.recall, each.f1, each.true, each.predicted] for name, each in counts.items())
     return table([of, "precision", "recall", "F1", "true", "predicted"], rows)
-
-
-def preformatted(text: str) -> str:
-    """Text as it is, in letters of one width."""
-    return f"<pre>{html.escape(text)}</pre>"
 
 
 def picture(content: bytes, description: str) -> str:

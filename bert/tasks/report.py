@@ -1,5 +1,6 @@
 """The report of a fine-tuning run: ``report.json``, ``report.html`` and ``predictions.tsv``."""
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,11 @@ from typing import Any
 from bert.files.reading import read_bytes
 from bert.files.tables import tsv_line
 from bert.files.whole import write_atomically
-from bert.tasks.page import page, picture, table
+from bert.tasks.page import TALL, WIDE, Section, page, picture, table
 
 LARGEST_PICTURE = 1 << 26  # bytes
+FEW = 10  # so few predictions may well be the same by chance
+LONGEST_VALUE, MOST_VALUES = 200, 20  # of the settings on the page
 
 
 @dataclass(frozen=True)
@@ -22,31 +25,47 @@ class Evaluation:
     losses: dict[str, float] = field(default_factory=dict)  # mean losses and accuracies, named as in the log
     header: Sequence[str] = ()  # of predictions.tsv
     rows: Sequence[Sequence[Any]] = ()  # of predictions.tsv
-    sections: Sequence[tuple[str, str]] = ()  # (heading, HTML) of the page
+    sections: Sequence[tuple] = ()  # of the page: ``Section``s, or (heading, HTML)
+
+    @property
+    def only_prediction(self) -> str | None:
+        """What is predicted in every row, if it is one and the same. None: predictions differ, or there are few."""
+        if "prediction" not in self.header or len(self.rows) < FEW:
+            return None
+        place = list(self.header).index("prediction")
+        found = {str(row[place]) for row in self.rows}
+        return found.pop() if len(found) == 1 else None
 
 
 def write_report(
-    run: Path, title: str, metadata: Mapping[str, Any], evaluations: Mapping[str, Evaluation]
+    run: Path,
+    title: str,
+    metadata: Mapping[str, Any],
+    evaluations: Mapping[str, Evaluation],
+    verdict: str = "",
+    warning: str | None = None,
 ) -> dict[str, Any]:
     """Writes the three files. Returns the object in ``report.json``: the metrics of each set, and the metadata.
 
     Args:
-        metadata: of the run, plain data.
+        metadata: of the run, plain data. Under "baseline" it may have the baseline's metrics of each set.
         evaluations: by the name of the set, "dev" and "test".
+        verdict: what came out, in sentences; the page opens with it.
+        warning: what is wrong with it; it stands in ``report.json`` as well.
     """
     report: dict[str, Any] = {name: evaluation.metrics for name, evaluation in evaluations.items()}
-    report |= metadata
-    names = list(dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics))
-    rows = [[name, *(each.metrics.get(name, "") for each in evaluations.values())] for name in names]
-    shown = [(name, _in_a_cell(value)) for name, value in metadata.items()]
-    sections = [("Measures", table(["", *evaluations], rows)), ("The run", table(["", ""], shown))]
+    report |= ({} if warning is None else {"warning": warning}) | dict(metadata)
+    sections = [Section("Measures", _measures(evaluations, metadata.get("baseline", {})))]
     if (run / "curves.png").exists():
         content = read_bytes(run / "curves.png", LARGEST_PICTURE)
-        sections.append(("Curves", picture(content, "losses and accuracies by step")))
+        sections.append(Section("Curves", picture(content, "losses and accuracies by step"), TALL))
     for name, evaluation in evaluations.items():
-        sections += [(f"{heading} ({name})", content) for heading, content in evaluation.sections]
+        for section in itertools.starmap(Section, evaluation.sections):
+            sections.append(section._replace(heading=f"{section.heading} ({name})"))
+    shown = [(name, _in_a_cell(value)) for name, value in metadata.items() if name != "baseline"]
+    sections.append(Section("The run", table(["", ""], shown), WIDE))
     write_atomically(run / "predictions.tsv", "".join(_predictions(evaluations)))
-    write_atomically(run / "report.html", page(title, sections))
+    write_atomically(run / "report.html", page(title, sections, verdict, warning))
     write_json(run / "report.json", report)
     return report
 
@@ -56,13 +75,29 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
+def _measures(evaluations: Mapping[str, Evaluation], baseline: Mapping[str, Any]) -> str:
+    """A table of each metric on each set, with the baseline beside it."""
+    header, columns = [""], []
+    for name, evaluation in evaluations.items():
+        header.append(name)
+        columns.append(evaluation.metrics)
+        if baseline:
+            header.append(f"baseline ({name})")
+            columns.append(baseline[name])
+    names = dict.fromkeys(metric for column in columns for metric in column)
+    return table(header, [[metric, *(column.get(metric, "") for column in columns)] for metric in names])
+
+
 def _in_a_cell(value: Any) -> Any:
-    """A value for the page. Of a list it shows the first twenty items."""
+    """A value for the page. Of a list it shows the first items, and of a long text the beginning."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_in_a_cell(part)}" for name, part in value.items())
     if isinstance(value, list):
-        return ", ".join(map(str, value[:20])) + (f" and {len(value) - 20:,} more" if len(value) > 20 else "")
-    return f"{value:,}" if type(value) is int else value
+        first = ", ".join(str(_in_a_cell(each)) for each in value[:MOST_VALUES])
+        return first + (f" and {len(value) - MOST_VALUES:,} more" if len(value) > MOST_VALUES else "")
+    if type(value) is int:
+        return f"{value:,}"
+    return f"{value[:LONGEST_VALUE]}…" if isinstance(value, str) and len(value) > LONGEST_VALUE else value
 
 
 def _predictions(evaluations: Mapping[str, Evaluation]) -> Iterable[str]:

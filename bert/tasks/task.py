@@ -7,6 +7,7 @@ kind with the examples of a run: its training batches, and how a model does on a
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss
+from bert.tasks.baseline import Baseline
 from bert.tasks.options import Columns, Options
 from bert.tasks.report import Evaluation
 from bert.tasks.windows import Inputs, Window, WindowsOfEach, batch_of
@@ -42,6 +44,8 @@ class Kind:
     task: Callable[..., "Task"]  # makes a task of this kind from the examples of a run
     metrics: tuple[str, ...]  # the first one selects the best epoch unless --metric names another
     metrics_of_two_labels: tuple[str, ...] = ()  # further metrics of a task with two labels
+    # (training examples, labels, options) -> a guess that reads no text, to compare a model with; None: there is none
+    baseline: Callable[[Sequence[Any], Sequence[str], Options], Baseline] | None = None
     # labels -> the metrics, if they depend on the labels
     metrics_of_labels: Callable[[Sequence[str]], tuple[str, ...]] | None = None
     # (examples, source) -> the labels in the order of the model's outputs; None: the kind has no labels
@@ -62,7 +66,7 @@ class Kind:
     def predict_flags(self, path: str | Path) -> frozenset[str]:
         """The flags of ``bert predict`` that this kind heeds for a file."""
         heeded = {"max_length"} if self.long_text_handling else {"max_length", "long_texts"}
-        return self.column_flags(path) | heeded | self.flags & {"null_threshold", "summary_sentences"}
+        return self.column_flags(path) | heeded | self.flags & {"null_threshold", "summary_sentences", "text"}
 
 
 class TaskSet(NamedTuple):
@@ -169,6 +173,24 @@ class Task(ABC):
     def segments(self) -> int:
         """The number of segments in the training rows: 2 for pairs."""
         return 1 + max(int(window.token_type_ids.max()) for row in self.rows for window in row.windows)
+
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """What to compare a model with, learned from the training labels."""
+        learn = self.kind.baseline
+        return None if learn is None else learn(self.sets["train"].examples, self.labels, self.options)
+
+    @cached_property
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """The metrics of the baseline on "dev" and perhaps "test". Without a baseline it is empty."""
+        if self.baseline is None:
+            return {}
+        measured = {}
+        for name, (examples, *_) in self.sets.items():
+            if name != "train":
+                guesses = list(map(self.baseline.guess, examples))
+                measured[name] = self.kind.measure(examples, guesses, self.labels, self.options, False).metrics
+        return measured
 
     def evaluate(
         self, model: nn.Module, name: str, precision: Precision, processes: Processes, in_full: bool = False

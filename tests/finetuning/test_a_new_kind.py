@@ -78,7 +78,13 @@ def rows(model, predictions, options):
     return ([example.text, "+" if logit > 0 else "-"] for example, logit in predictions)
 """,
     "measure": """
+from bert.tasks.baseline import Baseline
 from bert.tasks.report import Evaluation
+
+
+def baseline(examples, labels, options):
+    most_have_one = 2 * sum(example.has_river for example in examples) > len(examples)
+    return Baseline("always a river" if most_have_one else "never a river", lambda example: float(most_have_one))
 
 
 def measure(examples, predictions, labels, options, in_full):
@@ -115,7 +121,8 @@ def rivers(tmp_path, monkeypatch):
     )
     row = Kind(
         read=read.read, inputs=inputs.inputs, head=head.BertForRivers, predict=predict.predict, rows=predict.rows,
-        measure=measure.measure, task=task.RiverTask, hold_out=hold_out, metrics=("accuracy",),
+        measure=measure.measure, baseline=measure.baseline, task=task.RiverTask, hold_out=hold_out,
+        metrics=("accuracy",),
     )  # fmt: skip
     monkeypatch.setitem(KINDS, "rivers", row)
     yield monkeypatch
@@ -134,7 +141,9 @@ def test_a_folder_a_head_and_a_row_are_a_kind_and_without_them_it_is_gone(rivers
     train += ["--epochs", 6, "--batch-size", 16, "--max-length", 16, "--learning-rate", 3e-3, "--device", "cpu"]
     train, run = [*map(str, train), "--precision", "fp32"], tmp_path / "run"
     assert train_finetune.main([*train, "--output", str(run)]) == 0
-    assert json.loads((run / "report.json").read_text())["dev"]["accuracy"] > 0.9
+    report = json.loads((run / "report.json").read_text())
+    assert report["dev"]["accuracy"] > 0.9 > report["baseline"]["dev"]["accuracy"] >= 0.5
+    assert report["baseline"]["name"] == "never a river"
     assert len((run / "predictions.tsv").read_text().splitlines()) == 1 + len(texts) // 10
 
     (tmp_path / "new.txt").write_text("The river moves.\nA king waits.\n")

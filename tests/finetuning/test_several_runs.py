@@ -50,3 +50,20 @@ def test_the_summary_has_mean_and_spread_of_each_start(tmp_path):
     assert summary["dev_spread"]["accuracy"] == pytest.approx(0.1 * 2**0.5)
     assert summary["random_start"]["dev"]["accuracy"] == pytest.approx(0.1)
     assert said[0] == "pretrained start, dev, mean of 2 seeds: accuracy 0.6000"
+
+
+def test_the_summary_has_the_baseline_and_names_the_runs_that_learned_nothing(tmp_path):
+    baseline = {"name": "always 'a'", "dev": {"accuracy": 0.5}}
+
+    def report(start, accuracy, **warning):
+        facts = {"start": start, "dev": {"accuracy": accuracy}, "metric": "accuracy", "baseline": baseline}
+        return facts | warning
+
+    reports = {"seed-3": report("pretrained", 0.6), "seed-4": report("pretrained", 0.5, warning="It is bad."),
+               "random-start/seed-3": report("random", 0.7), "random-start/seed-4": report("random", 0.6)}  # fmt: skip
+    said = []
+    summarize(settings(tmp_path, compare=True, seeds=2), reports, said.append)
+    assert json.loads((tmp_path / "report.json").read_text())["baseline"] == baseline
+    assert said[0] == "pretrained start, dev, mean of 2 seeds: accuracy 0.5500 (baseline 0.5000)"
+    notes = [line for line in said if line.startswith("Note")]
+    assert notes == [f"Note: 1 of 2 runs from a pretrained start learned nothing of use: {tmp_path}/seed-4."]

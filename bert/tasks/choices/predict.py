@@ -36,7 +36,8 @@ def choice_rows(
     model: BertForMultipleChoice, predictions: Iterable[tuple[Choices, np.ndarray]], options: Options
 ) -> Iterator[Sequence[Any]]:
     """The header, then a row for each example."""
-    yield ["prediction", "probabilities"]
-    for _, logits in predictions:
-        probabilities = probabilities_of(logits)
-        yield [int(logits.argmax()), ",".join(f"{probability:.6f}" for probability in probabilities)]
+    yield ["prediction", "probabilities", *(["choice", "context"] if options.text else [])]
+    for example, logits in predictions:
+        guess, probabilities = int(logits.argmax()), probabilities_of(logits)
+        texts = [example.choices[guess], example.context] if options.text else []
+        yield [guess, ",".join(f"{probability:.6f}" for probability in probabilities), *texts]

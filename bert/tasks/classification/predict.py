@@ -34,9 +34,19 @@ def label_rows(
     model: BertForSequenceClassification, predictions: Iterable[tuple[Example, LabelScores]], options: Options
 ) -> Iterator[Sequence[Any]]:
     """The header, then a row for each text."""
-    yield prediction_header(model.labels, model.problem_type)
-    for _, scores in predictions:
-        yield prediction_row(scores.probabilities, model.labels, model.problem_type, options.separator)
+    for index, (example, scores) in enumerate(predictions):
+        beside = texts_of(example, options)
+        if index == 0:
+            yield [*prediction_header(model.labels, model.problem_type), *beside]
+        row = prediction_row(scores.probabilities, model.labels, model.problem_type, options.separator)
+        yield [*row, *beside.values()]
+
+
+def texts_of(example: Example, options: Options) -> dict[str, str]:
+    """The text, or both of a pair, by the names of their columns. None if predictions stand alone."""
+    if not options.text:
+        return {}
+    return {"text": example.first} | ({} if example.second is None else {"text_pair": example.second})
 
 
 def label_in_words(

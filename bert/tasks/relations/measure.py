@@ -10,17 +10,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bert.tasks.classification.measure import worst_mistakes
+from bert.tasks.baseline import Baseline
+from bert.tasks.classification.measure import baseline_of_classes, worst_mistakes
 from bert.tasks.classification.predict import LabelScores, prediction_header, prediction_row
 from bert.tasks.classification.read import SINGLE
 from bert.tasks.metrics import Counts, confusion_matrix
+from bert.tasks.mistakes import Mark, Mistake, marked, worst
 from bert.tasks.options import Options
-from bert.tasks.page import WORST_SHOWN, counts_table, draw_confusion_matrix, picture, table
+from bert.tasks.page import WORST_SHOWN, Section, counts_table, draw_confusion_matrix, picture
+from bert.tasks.relations.predict import with_tags
 from bert.tasks.relations.read import MarkedText
 from bert.tasks.report import Evaluation
 
 OTHER = "Other"
 _DIRECTIONS = ("(e1,e2)", "(e2,e1)")
+
+
+def baseline_of_relations(texts: Sequence[MarkedText], labels: Sequence[str], options: Options) -> Baseline:
+    """The most frequent relation of the training texts."""
+    return baseline_of_classes(np.array([labels.index(str(text.label)) for text in texts]), labels)
 
 
 def measure_relations(
@@ -39,19 +47,25 @@ def measure_relations(
     if not in_full:
         return Evaluation(metrics)
     drawn = draw_confusion_matrix(confusion_matrix(truth, guesses, len(labels)), labels)
-    worst = [
-        [f"{wrongness:.3f}", texts[index].line, texts[index].label, labels[guesses[index]],
-         with_tags(texts[index])[:1_000]]
+    mistakes = [
+        Mistake(
+            {"line": texts[index].line, "confidence": wrongness, "true": texts[index].label,
+             "predicted": labels[guesses[index]]},
+            [marked(texts[index].text, [Mark(*texts[index].first, "", "e1"), Mark(*texts[index].second, "", "e2")])],
+        )
         for index, wrongness in worst_mistakes(truth, probabilities, SINGLE, WORST_SHOWN)
     ]  # fmt: skip
     return Evaluation(
         metrics,
-        header=["line", "label", *prediction_header(labels)],
-        rows=[[text.line, text.label, *prediction_row(row, labels)] for text, row in zip(texts, probabilities)],
+        header=["line", "label", *prediction_header(labels), *(["text"] if options.text else [])],
+        rows=[
+            [text.line, text.label, *prediction_row(row, labels), *([with_tags(text)] if options.text else [])]
+            for text, row in zip(texts, probabilities)
+        ],
         sections=[
-            ("Relations in both directions", counts_table("relation", counts)),
-            ("Confusion matrix", picture(drawn, "confusion matrix")),
-            ("Most confidently wrong", table(["confidence", "line", "label", "prediction", "text"], worst)),
+            Section("Confusion matrix", picture(drawn, "confusion matrix")),
+            worst("Most confidently wrong", mistakes),
+            Section("Relations in both directions", counts_table("relation", counts)),
         ],
     )
 
@@ -86,15 +100,3 @@ def official_macro_f1(counts: dict[str, Counts]) -> float:
     """The mean F1 of the relations in the truth, without Other. If there are none it is 0."""
     scores = [each.f1 for name, each in counts.items() if name != OTHER and each.true]
     return sum(scores) / len(scores) if scores else 0.0
-
-
-def with_tags(marked: MarkedText) -> str:
-    """The text with <e1>...</e1> and <e2>...</e2> in it again."""
-    tags = []
-    for name, (start, end) in (("e1", marked.first), ("e2", marked.second)):
-        # At one place ends come before starts, and the longer entity is the outer one (as in ``marked_input``).
-        tags += [(start, True, -end, f"<{name}>"), (end, False, -start, f"</{name}>")]
-    text = marked.text
-    for place, *_, tag in sorted(tags, reverse=True):
-        text = text[:place] + tag + text[place:]
-    return text

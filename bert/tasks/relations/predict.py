@@ -25,6 +25,18 @@ def relation_rows(
     model: BertForRelationExtraction, predictions: Iterable[tuple[MarkedText, LabelScores]], options: Options
 ) -> Iterator[Sequence[Any]]:
     """The header, then a row for each text."""
-    yield prediction_header(model.labels)
-    for _, scores in predictions:
-        yield prediction_row(scores.probabilities, model.labels)
+    yield [*prediction_header(model.labels), *(["text"] if options.text else [])]
+    for text, scores in predictions:
+        yield [*prediction_row(scores.probabilities, model.labels), *([with_tags(text)] if options.text else [])]
+
+
+def with_tags(marked: MarkedText) -> str:
+    """The text with <e1>...</e1> and <e2>...</e2> in it again."""
+    tags = []
+    for name, (start, end) in (("e1", marked.first), ("e2", marked.second)):
+        # At one place ends come before starts, and the longer entity is the outer one (as in ``marked_input``).
+        tags += [(start, True, -end, f"<{name}>"), (end, False, -start, f"</{name}>")]
+    text = marked.text
+    for place, *_, tag in sorted(tags, reverse=True):
+        text = text[:place] + tag + text[place:]
+    return text

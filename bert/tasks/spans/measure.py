@@ -1,18 +1,28 @@
 """Exact match and F1 of answers, as the official scripts of SQuAD 1.1 and 2.0 count them."""
 
+import math
 import re
 import statistics
 import string
 from collections import Counter
 from collections.abc import Sequence
 
+from bert.tasks.baseline import Baseline
+from bert.tasks.mistakes import PREDICTED, TRUE, Mark, Mistake, marked, worst
 from bert.tasks.options import Options
-from bert.tasks.page import WORST_SHOWN, table
+from bert.tasks.page import WORST_SHOWN
 from bert.tasks.report import Evaluation
 from bert.tasks.spans.predict import Answer, answer_in_words
 from bert.tasks.spans.read import Question
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def baseline_of_answers(questions: Sequence[Question], labels: Sequence[str], options: Options) -> Baseline:
+    """That there is no answer. If each training question has one: the whole context."""
+    if options.null_threshold is not None:
+        return Baseline("always 'no answer'", lambda question: Answer(0, 0, score=0.0, null_score=math.inf))
+    return Baseline("always the whole context", lambda question: Answer(0, len(question.context), 0.0, 0.0))
 
 
 def measure_answers(
@@ -32,20 +42,31 @@ def measure_answers(
         (index for index, overlap in enumerate(overlaps) if overlap == 0),
         key=lambda index: -_confidence(answers[index], threshold),
     )[:WORST_SHOWN]
-    shown = [
-        [answers[index].score, questions[index].question, " | ".join(right[index]), predicted[index],
-         questions[index].context[:500]]
-        for index in wrong
-    ]  # fmt: skip
     return Evaluation(
         metrics,
-        header=["id", "answers", "prediction", "score", "null score", "f1"],
+        header=["id", "answers", "prediction", "score", "null score", "f1", *(["question"] if options.text else [])],
         rows=[
-            [question.id, " | ".join(texts), text, answer.score, answer.null_score, overlap]
+            [question.id, " | ".join(texts), text, answer.score, answer.null_score, overlap,
+             *([question.question] if options.text else [])]
             for question, texts, text, answer, overlap in zip(questions, right, predicted, answers, overlaps)
         ],
-        sections=[("Most confidently wrong", table(["score", "question", "answers", "prediction", "context"], shown))],
-    )
+        sections=[
+            worst("Most confidently wrong", [_mistake(questions[i], answers[i], predicted[i]) for i in wrong])
+        ],
+    )  # fmt: skip
+
+
+def _mistake(question: Question, answer: Answer, predicted: str) -> Mistake:
+    """The question above its context, in which the answers and the prediction are marked."""
+    right = dict.fromkeys(question.answers)
+    marks = [Mark(start, start + len(text), TRUE, "true") for text, start in right]
+    marks += [Mark(answer.start, answer.end, PREDICTED, "predicted")] if predicted else []
+    return Mistake(
+        {"question": question.question, "score": answer.score, "id": question.id or "",
+         "true": " | ".join(dict.fromkeys(text for text, _ in right)) or "no answer",
+         "predicted": predicted or "no answer"},
+        [marked(question.context, marks)],
+    )  # fmt: skip
 
 
 def normalized(answer: str) -> str:

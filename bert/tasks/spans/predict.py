@@ -98,11 +98,11 @@ def answer_rows(
     model: BertForQuestionAnswering, predictions: Iterable[tuple[Question, Answer]], options: Options
 ) -> Iterator[Sequence[Any]]:
     """The header, then a row for each question; with its id, if questions have ids."""
-    header = ["prediction", "score", "null score"]
+    header = ["prediction", "score", "null score", *(["question"] if options.text else [])]
     for index, (question, answer) in enumerate(predictions):
         has_id = question.id is not None
         if index == 0:
             yield ["id", *header] if has_id else header
         text = answer_in_words(question.context, answer, options.null_threshold)
-        row = [text, answer.score, answer.null_score]
+        row = [text, answer.score, answer.null_score, *([question.question] if options.text else [])]
         yield [question.id, *row] if has_id else row

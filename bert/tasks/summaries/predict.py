@@ -52,9 +52,11 @@ def summary_rows(
     model: BertForExtractiveSummarization, predictions: Iterable[tuple[Document, np.ndarray]], options: Options
 ) -> Iterator[Sequence[Any]]:
     """The header, then a row for each document."""
-    yield ["prediction", "summary", "probabilities"]
+    yield ["prediction", "summary", "probabilities", *(["text"] if options.text else [])]
     for document, logits in predictions:
         chosen = select_sentences(document.sentences, logits, options.summary_sentences)
         summary = " ".join(document.sentences[index] for index in chosen)
         probabilities = torch.from_numpy(logits).sigmoid().tolist()
-        yield [",".join(map(str, chosen)), summary, ",".join(f"{probability:.6f}" for probability in probabilities)]
+        of_each = ",".join(f"{probability:.6f}" for probability in probabilities)
+        text = [" ".join(document.sentences)] if options.text else []
+        yield [",".join(map(str, chosen)), summary, of_each, *text]

@@ -58,9 +58,10 @@ def best_tags(words: Sequence[int], logits: np.ndarray, sequences: TagSequences 
 def tag_rows(
     model: BertForTokenClassification, predictions: Iterable[tuple[TaggedSentence, WordTags]], options: Options
 ) -> Iterator[Sequence[Any]]:
-    """A row for each word, and an empty one after each sentence."""
+    """A row for each word, and an empty one after each sentence. Without texts a row has the tag alone."""
     for sentence, predicted in predictions:
-        yield from zip(sentence.words, tags_of_words(len(sentence.words), predicted, model.labels))
+        tags = tags_of_words(len(sentence.words), predicted, model.labels)
+        yield from zip(sentence.words, tags) if options.text else zip(tags)
         yield ()
 
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +16,17 @@ from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.tagging import BertForTokenClassification
+from bert.tasks.choices.read import Choices
+from bert.tasks.classification.predict import LabelScores
+from bert.tasks.classification.read import Example
+from bert.tasks.kinds import KINDS
+from bert.tasks.options import Options
+from bert.tasks.relations.read import MarkedText
+from bert.tasks.spans.predict import Answer
+from bert.tasks.spans.read import Question
+from bert.tasks.summaries.read import Document
+from bert.tasks.tagging.predict import WordTags
+from bert.tasks.tagging.sentence import TaggedSentence
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 
@@ -144,7 +157,7 @@ def test_a_published_question_answerer_reads_the_columns_question_and_context(tm
     table.write_text("context\tquestion\nb c\ta\n")
     predict_file(tmp_path / "run", table, output, {})
     header, row = output.getvalue().decode().splitlines()
-    assert header.split("\t") == ["prediction", "score", "null score"]
+    assert header.split("\t") == ["prediction", "score", "null score", "question"]
     assert row.split("\t")[0] in ("b", "c", "b c")
     table.write_text("text\tquestion\nb c\ta\n")
     with pytest.raises(InputError, match=r"has no column 'context': .* name one of them: --text-pair-column"):
@@ -162,4 +175,56 @@ def test_nothing_is_predicted_for_a_file_with_bad_rows(tmp_path):
     output = io.BytesIO()
     with pytest.raises(InputError, match=r"2 rows are bad \(line 2: the text is 7.*; line 3: has no key 'text'"):
         predict_file(tmp_path / "run", tmp_path / "a.jsonl", output, {})
-    assert output.getvalue() == b"prediction\tp(x)\tp(y)\n"  # the header; with --output not even a file
+    assert output.getvalue() == b""
+
+
+# ---- the texts beside the predictions ----
+
+
+def cells(kind, examples, predicted, text, labels=("A", "B")):
+    """The lines that a kind writes for predictions, with their texts or without."""
+    model = SimpleNamespace(labels=list(labels), problem_type="single_label_classification")
+    return [list(row) for row in KINDS[kind].rows(model, zip(examples, predicted), Options(16, text=text))]
+
+
+SCORES = LabelScores(np.array([0.0, 0.0]), np.array([0.25, 0.75]))
+BESIDE = {  # of each kind: an example, its prediction, and the last columns
+    "single-label": (Example(1, "one", None, None), SCORES, {"text": "one"}),
+    "multi-label": (Example(1, "one", "two", None), SCORES, {"text": "one", "text_pair": "two"}),
+    "relations": (MarkedText(1, "a b", (2, 3), (0, 1), None), SCORES, {"text": "<e2>a</e2> <e1>b</e1>"}),
+    "spans": (Question(0, "7", "Who?", "Rio won.", ()), Answer(0, 3, 2.0, 1.0), {"question": "Who?"}),
+    "choices": (Choices(1, "c", ("x", "y"), None), np.array([0.0, 1.0]), {"choice": "y", "context": "c"}),
+    "summary": (Document(1, ("One.", "Two."), (), ()), np.array([0.0, 1.0]), {"text": "One. Two."}),
+}
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+def test_the_texts_are_the_last_columns_and_the_others_stay_as_they_were(kind):
+    example, prediction, texts = BESIDE[kind]
+    header, *rows = cells(kind, [example] * 2, [prediction] * 2, text=True)
+    assert header[-len(texts) :] == list(texts)
+    assert [row[-len(texts) :] for row in rows] == [list(texts.values())] * 2
+    assert cells(kind, [example] * 2, [prediction] * 2, text=False) == [row[: -len(texts)] for row in [header, *rows]]
+
+
+def test_a_taggers_words_are_its_texts():
+    sentence, tags = TaggedSentence(1, ("Rio", "won"), ()), WordTags([0, 1], np.zeros((2, 2)), [1, 0])
+    assert cells("tagging", [sentence], [tags], True, ["O", "B-X"]) == [["Rio", "B-X"], ["won", "O"], []]
+    assert cells("tagging", [sentence], [tags], False, ["O", "B-X"]) == [["B-X"], ["O"], []]
+
+
+def test_a_text_stays_in_its_cell_and_is_left_out_on_request(tmp_path):
+    torch.manual_seed(0)
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
+    model = BertForSequenceClassification(BertConfig(8, 12, 1, 2, 12, max_position_embeddings=16), labels=["x", "y"])
+    save_checkpoint(tmp_path / "run", model, tokenizer)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "a\tb\n c\r\u2028a"}) + "\n")
+    header, row = predicted(tmp_path / "run", tmp_path / "a.jsonl").splitlines()
+    assert header.split("\t") == ["prediction", "p(x)", "p(y)", "text"]
+    assert row.split("\t")[3:] == ["a b c a"]
+    bare = predicted(tmp_path / "run", tmp_path / "a.jsonl", text=False).splitlines()
+    assert bare == ["\t".join(line.split("\t")[:3]) for line in (header, row)]
+
+
+def test_each_kind_heeds_the_flag():
+    assert [name for name, kind in KINDS.items() if "text" not in kind.predict_flags("a.jsonl")] == []

@@ -95,3 +95,10 @@ def test_weighted_f1_of_several_labels_weighs_each_by_how_often_it_is_true():
     f1 = [2 * 2 / (3 + 2), 2 * 1 / (1 + 2)]
     assert metrics["weighted_f1"] == pytest.approx((3 * f1[0] + 1 * f1[1]) / 4)
     assert metrics["macro_f1"] == pytest.approx(sum(f1) / 2)
+
+
+@pytest.mark.parametrize("constant", [2.7148, 1 / 3, 1e9 + 0.1])
+def test_nothing_correlates_with_a_constant(constant):
+    numbers = np.random.default_rng(0).normal(size=1_379)
+    for a, b in ((numbers, np.full(1_379, constant)), (np.full(1_379, constant), numbers)):
+        assert correlation(a, b) == 0.0

@@ -16,6 +16,6 @@ def test_the_highest_score_is_the_choice_and_the_surest_mistake_is_shown_first()
     assert [row[:3] for row in found.rows] == [[7, 1, 1], [8, 1, 0], [9, 1, 0], [10, 1, 1]]
     assert found.rows[1][3] == pytest.approx(np.exp(2) / (np.exp(2) + 2))
     assert [row[4] for row in found.rows] == ["two", "one", "one", "two"]
-    ((_, page),) = found.sections
+    ((_, page, _),) = found.sections
     assert page.index("context 2") < page.index("context 1")
     assert "context 0" not in page and "context 3" not in page

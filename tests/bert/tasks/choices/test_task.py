@@ -45,8 +45,9 @@ def test_evaluation_leaves_the_model_in_the_mode_it_was_in(task, model):
 def test_predictions_are_choices_that_there_are(task, model):
     evaluation = task.evaluate(model, "dev", FULL, ALONE, in_full=True)
     for row, example in zip(evaluation.rows, examples(), strict=True):
-        line, label, guess, probability, choice = row
+        line, label, guess, probability, choice, context = row
         assert (line, label, choice) == (example.line, example.label, example.choices[guess])
+        assert context == example.context
         assert 1 / len(example.choices) <= probability <= 1
     assert {len(example.choices) for example in examples()} == {2, 3, 4}
     right = sum(row[1] == row[2] for row in evaluation.rows) / len(evaluation.rows)

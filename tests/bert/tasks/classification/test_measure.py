@@ -21,9 +21,10 @@ def measured(labels, probabilities, problem_type, names=LABELS, in_full=True):
 def test_the_most_probable_label_is_the_prediction():
     found = measured(["king", "bird", "stone"], [[0.2, 0.5, 0.3], [0.4, 0.35, 0.25], [0.7, 0.2, 0.1]], SINGLE)
     assert found.metrics["accuracy"] == pytest.approx(2 / 3)
-    assert found.header == ["line", "label", "prediction", "p(bird)", "p(king)", "p(stone)"]
+    assert found.header == ["line", "label", "prediction", "p(bird)", "p(king)", "p(stone)", "text"]
     assert [row[:3] for row in found.rows] == [[10, "king", "king"], [11, "bird", "bird"], [12, "stone", "bird"]]
-    assert found.rows[0][3:] == pytest.approx([0.2, 0.5, 0.3])
+    assert found.rows[0][3:6] == pytest.approx([0.2, 0.5, 0.3])
+    assert found.rows[0][6:] == ["text 0"]
 
 
 def test_of_several_labels_those_above_a_half_are_predicted():
@@ -54,9 +55,19 @@ def test_the_worst_mistakes_are_the_most_confident_ones_and_no_right_one_is_amon
 
 def test_the_report_has_its_parts_in_full_alone():
     labels, probabilities = ["king", "bird"], [[0.2, 0.5, 0.3], [0.4, 0.35, 0.25]]
-    assert [heading for heading, _ in measured(labels, probabilities, SINGLE).sections] == [
-        "Confusion matrix", "By class", "Most confidently wrong",
+    assert [section.heading for section in measured(labels, probabilities, SINGLE).sections] == [
+        "Confusion matrix", "Most confidently wrong", "By class",
     ]  # fmt: skip
     brief = measured(labels, probabilities, SINGLE, in_full=False)
     assert brief.metrics == measured(labels, probabilities, SINGLE).metrics
     assert (brief.rows, brief.sections) == ((), ())
+
+
+def test_a_pair_is_laid_out_as_two_texts_and_each_class_has_its_row():
+    examples = [Example(1, "first <b>", "second", "king"), Example(2, "third", "fourth", "bird")]
+    scores = [LabelScores(np.zeros(3), np.array(row, np.float32)) for row in ([0.9, 0.1, 0], [0.8, 0.1, 0.1])]
+    _, mistakes, by_class = measure_labels(examples, scores, LABELS, OPTIONS, True).sections
+    assert '<p dir="auto"><bdi>first &lt;b&gt;</bdi></p><p dir="auto"><bdi>second</bdi></p>' in mistakes.content
+    assert "third" not in mistakes.content
+    assert "<td>bird</td><td>0.5000</td><td>1.0000</td><td>0.6667</td><td>1</td>" in by_class.content
+    assert "<td>macro avg</td><td>0.1667</td><td>0.3333</td><td>0.2222</td><td></td>" in by_class.content

@@ -96,8 +96,24 @@ def test_a_set_is_measured_by_the_means_and_shows_the_most_confident_of_the_whol
         ["right", "cat", "cat"], ["half", "old mat", "old"], ["wrong", "mat", "cat"], ["surely wrong", "sat", "cat"],
         ["none", "", ""],
     ]  # fmt: skip
-    ((_, page),) = found.sections
+    ((_, page, _),) = found.sections
     assert "q0" not in page and "q1" not in page and "q4" not in page
     assert page.index("q3") < page.index("q2")
     without = measure_answers(questions, answers, (), Options(16), False)  # every question has an answer
     assert without.metrics["exact_match"] == 1 / 5
+
+
+def test_the_page_marks_the_answers_and_the_prediction_in_the_context():
+    context = "the cat sat on the <old> mat"
+    question = Question(0, "7", "Where?", context, (("<old> mat", 19), ("mat", 25), ("mat", 25)))
+    (section,) = measure_answers([question], [Answer(4, 7, 3.0, 1.0)], (), Options(16), True).sections
+    assert 'the <mark class="predicted">cat</mark><small class="predicted">predicted</small> sat' in section.content
+    assert '<mark class="true">&lt;old&gt; </mark><mark class="true">mat</mark><small class="true">true</small>' in (
+        section.content
+    )
+    assert '<dd class="true"><bdi>&lt;old&gt; mat | mat</bdi></dd>' in section.content
+    unanswered = question._replace(answers=())
+    (section,) = measure_answers(
+        [unanswered], [Answer(4, 7, 3.0, 1.0)], (), Options(16, null_threshold=0.0), True
+    ).sections
+    assert '<dd class="true"><bdi>no answer</bdi></dd>' in section.content

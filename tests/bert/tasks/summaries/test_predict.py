@@ -51,10 +51,10 @@ def test_each_sentence_gets_the_probability_that_its_document_gives_it_alone(mon
     options = Options(24, summary_sentences=2)
     found = predictions(KINDS["summary"], model, TOKENIZER, documents, options, "here")
     header, *rows = summary_rows(model, found, options)
-    assert header == ["prediction", "summary", "probabilities"]
+    assert header == ["prediction", "summary", "probabilities", "text"]
     predicted = [
         ([int(number) for number in chosen.split(",")], summary, [float(number) for number in probabilities.split(",")])
-        for chosen, summary, probabilities in rows
+        for chosen, summary, probabilities, _ in rows
     ]
     for document, (chosen, summary, probabilities) in zip(documents, predicted, strict=True):
         expected = {}

@@ -53,7 +53,7 @@ def test_rouge_is_that_of_the_sentences_predicted(task, model):
         summary = [document.sentences[number] for number in numbers]
         scores = [rouge_n(summary, document.reference, 1), rouge_n(summary, document.reference, 2)]
         scores += [rouge_l(summary, document.reference), rouge_l_sum(summary, document.reference)]
-        assert row[3:] == [*scores, " ".join(summary)]
+        assert row[3:] == [*scores, " ".join(summary), " ".join(document.sentences)]
         sums = {name: total + score for (name, total), score in zip(sums.items(), scores)}
     assert evaluation.metrics == pytest.approx({name: total / len(evaluation.rows) for name, total in sums.items()})
     assert 0 < evaluation.metrics["rouge1"] < 1

@@ -43,8 +43,8 @@ def test_a_word_without_a_piece_is_outside_and_the_sentence_with_most_mistakes_i
         [3, "one", "B-A", "B-A"], [4, "\u200b", "I-A", "O"], [5, "two", "O", "O"], [8, "three", "B-A", "O"],
         [9, "four", "I-A", "O"], [12, "five", "O", "O"], [13, "six", "B-A", "B-A"],
     ]  # fmt: skip
-    page = dict(found.sections)["Most mistakes"]
-    assert page.index("three [B-A, not O]") < page.index("one")
+    page = found.sections[0].content
+    assert page.index('<mark class="true">three four</mark><small class="true">true A</small>') < page.index("one")
     assert "five" not in page
 
 
@@ -89,7 +89,7 @@ def test_tags_that_mark_no_entities_have_accuracy_and_the_mean_f1_of_the_tags():
     assert result.metrics["accuracy"] == 0.5
     assert result.metrics["macro_f1"] == pytest.approx((1 + 1 / 2 + 0) / 3)  # of DET, NOUN and VERB
     assert result.rows[-1] == [7, "d", "NOUN", "_"]  # a word without a piece has no tag
-    assert [heading for heading, _ in result.sections] == ["Words by tag", "Most mistakes"]
+    assert [section.heading for section in result.sections] == ["Most mistakes", "Words by tag"]
 
 
 def test_entities_have_their_scores_and_a_word_without_a_piece_is_outside():
@@ -97,7 +97,7 @@ def test_entities_have_their_scores_and_a_word_without_a_piece_is_outside():
     result = measured([TaggedSentence(1, ("a", "b", "c"), ("B-X", "I-X", "O"))], [[1, 2, None]], labels)
     assert tuple(result.metrics) == metrics_of_tags(labels) == ("f1", "precision", "recall", "accuracy")
     assert set(result.metrics.values()) == {1.0}
-    assert [heading for heading, _ in result.sections] == ["Entities by type", "Most mistakes"]
+    assert [section.heading for section in result.sections] == ["Most mistakes", "Entities by type"]
 
 
 @pytest.mark.peers
@@ -117,3 +117,17 @@ def test_tags_are_counted_word_by_word():
     assert count_tags([["A", "B"], ["A"]], [["A", "A"], ["C"]]) == {
         "A": Counts(2, 2, 1), "B": Counts(1, 0, 0), "C": Counts(0, 1, 0),
     }  # fmt: skip
+
+
+def test_the_page_marks_right_missed_and_wrong_entities_and_other_tags_if_they_are_wrong():
+    sentence = TaggedSentence(1, ("Ann", "saw", "New", "York", "<now>"), ("B-P", "O", "B-L", "I-L", "O"))
+    page = measured([sentence], [[1, 0, 3, 0, 1]], ["O", "B-P", "I-P", "B-L", "I-L"]).sections[0].content
+    assert '<mark class="right">Ann</mark><small class="right">P</small> saw ' in page
+    assert '<mark class="true predicted">New</mark><small class="predicted">predicted L</small>' in page
+    assert '<mark class="true"> York</mark><small class="true">true L</small> ' in page
+    assert '<mark class="predicted">&lt;now&gt;</mark><small class="predicted">predicted P</small>' in page
+    page = measured([TaggedSentence(4, ("a", "b"), ("DET", "NOUN"))], [[0, 0]], ["DET", "NOUN"]).sections[0].content
+    assert (
+        'a <mark class="true predicted">b</mark><small class="true">true NOUN</small>'
+        '<small class="predicted">predicted DET</small>'
+    ) in page
