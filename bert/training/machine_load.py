@@ -8,11 +8,12 @@ differ in length, and a run that begins beside another program has never seen it
 """
 
 import contextlib
-import glob
 import os
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+PROC = Path("/proc")
 
 
 class Load(NamedTuple):
@@ -61,9 +62,9 @@ def _reading() -> _Reading:
 def _waited() -> dict[str, float]:
     """The seconds that each thread of this process waited for a core, since its start."""
     threads = {}
-    for path in glob.glob("/proc/self/task/*/schedstat"):
+    for path in (PROC / "self" / "task").glob("*/schedstat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            threads[path] = int(Path(path).read_text().split()[1]) / 1e9
+            threads[path.parent.name] = int(path.read_text().split()[1]) / 1e9
     if not threads:
         raise OSError("no thread of this process has a file schedstat")
     return threads
@@ -72,6 +73,6 @@ def _waited() -> dict[str, float]:
 def _idle() -> float:
     """The seconds that the cores of this process were idle, since the machine's start."""
     cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
-    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+    lines = [line.split() for line in (PROC / "stat").read_text().splitlines()]
     idle = sum(int(fields[4]) + int(fields[5]) for fields in lines if fields[0] in cores)  # also if it waits for a disk
     return idle / os.sysconf("SC_CLK_TCK")
