@@ -35,6 +35,7 @@ from bert.training.schedule import make_schedule
 from bert.training.script import Log, how_to_go_on, lock, make_log, run_script
 from bert.training.settings import refuse_other_run, save_settings
 from bert.training.state_schema import COUNT, NUMBER, REMEDY, indices
+from bert.training.threads import threads_restored
 from data.prefetch import prefetch
 from finetuning.best import Best
 from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
@@ -59,7 +60,8 @@ def finetune(settings: FinetuningSettings, processes: Processes) -> int:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
     with lock(settings.output, processes):
         for name, part in parts.items():
-            with lock(part.output, processes) if name else nullcontext():  # it can be resumed alone
+            # A part can be resumed alone.
+            with lock(part.output, processes) if name else nullcontext(), threads_restored():
                 ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, log)
             if reports[name] is None:
                 log(*how_to_go_on("train_finetune.py", settings.output))

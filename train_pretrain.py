@@ -33,6 +33,7 @@ from bert.training.schedule import Schedule, make_schedule
 from bert.training.script import lock, make_log, run_script
 from bert.training.settings import save_settings
 from bert.training.state_schema import COUNT, indices
+from bert.training.threads import threads_restored
 from data.corpus.tokenized import open_corpus
 from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches
@@ -57,7 +58,7 @@ def pretrain_or_plan(settings: PretrainingSettings, processes: Processes) -> int
     """Trains, or plans if the flags say so, and returns the exit code."""
     if settings.plan is not None:
         return plan(settings, processes)
-    with lock(settings.output, processes):
+    with lock(settings.output, processes), threads_restored():
         return pretrain(settings, processes)
 
 

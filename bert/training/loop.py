@@ -88,8 +88,9 @@ def train(
         run: its progress is kept up to date.
         updates: endless; the first is the one after ``run.progress.position``.
         report: takes the means since the last report, every report_every updates. They include tokens_per_second, and
-            waiting_for_data: the share of the time that was spent waiting for the next update. If the schedule is
-            fitted to the time, they include planned_steps: the newest estimate of max_steps.
+            waiting_for_data: the share of the time that was spent waiting for the next update. On a CPU they include
+            threads, their number now. If the schedule is fitted to the time, they include planned_steps: the newest
+            estimate of max_steps.
         evaluate: called every eval_every updates. A string ends the run, for example "stopped early". All processes
             must return the same.
         checkpoint: called every checkpoint_every updates, and at the end, whatever ended the run.
@@ -120,6 +121,7 @@ def train(
     def note_time() -> None:
         progress.seconds = seconds_before + time.perf_counter() - started
 
+    threads = run.threads()
     with run.training(), _requests_to_stop() as stop_requested:
         for update in wait.of(updates):
             if progress.step >= schedule.max_steps:
@@ -139,7 +141,8 @@ def train(
             learning_rate = schedule.learning_rate_at(progress.step)
             for group in run.optimizer.param_groups:
                 group["lr"] = learning_rate * group.get("learning_rate_factor", 1.0)
-            loss = training_step(run, update.micro_batches, agreed.counts, totals, schedule.max_gradient_norm)
+            with threads.update(progress.step, agreed.tokens):
+                loss = training_step(run, update.micro_batches, agreed.counts, totals, schedule.max_gradient_norm)
             finite_loss.read()  # of the update before: meanwhile a GPU works on this one
             progress.step += 1
             progress.tokens += agreed.tokens
@@ -153,6 +156,8 @@ def train(
                 seconds = time.perf_counter() - reported
                 note_time()
                 speed = {"tokens_per_second": tokens / seconds, "waiting_for_data": wait.seconds / seconds}
+                if processes.device.type == "cpu":
+                    speed["threads"] = torch.get_num_threads()
                 planned = {} if fitting is None else fitting.planned
                 report(means | {"learning_rate": learning_rate} | speed | planned)
                 processes.on_all(lambda: check_scale(run.scaler, progress.step))

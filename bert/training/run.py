@@ -37,6 +37,7 @@ from bert.training.sharding import all_weights, gathered, is_sharded, load_all_w
 from bert.training.state import generator_state, restore_generator_state, save_state
 from bert.training.state_reading import load_tensors, newest_state
 from bert.training.state_schema import check_metadata
+from bert.training.threads import Threads
 
 
 class Trainable(Protocol):
@@ -80,6 +81,14 @@ class Run:
     def decisions(self) -> Decisions:
         """What the run decided by the clock, before it was resumed and since."""
         return Decisions(self.directory / "training_state" / "decisions.json", self.processes)
+
+    def threads(self) -> Threads:
+        """Chooses the number of threads from this update on: of one process on a CPU.
+
+        ``torch.compile`` makes code for a number of threads, and would make it anew. So that number is left alone.
+        """
+        chooses = self.processes.device.type == "cpu" and self.processes.world_size == 1 and not self.compiles
+        return Threads(self.decisions if chooses else None, self.progress.step, self.log)
 
     @property
     def metadata(self) -> dict[str, Any]:

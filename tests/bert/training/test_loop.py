@@ -35,6 +35,11 @@ SCHEDULE = Schedule(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a run writes its decisions into its directory
+
+
 class Classifier(nn.Module):
     """The smallest model that the loop can train: rows of numbers into three classes, with dropout."""
 
