@@ -6,6 +6,7 @@ A column of P, a lambda and a row of Q are a triplet. Triplets of little importa
 A loss keeps P and Q nearly orthogonal, so that triplets say different things.
 """
 
+import inspect
 import types
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -143,7 +144,8 @@ def _losses(model: nn.Module, batch: Batch) -> dict[str, Loss]:
 
 def _label_counts(model: nn.Module, batch: Batch) -> dict[str, int]:
     """The label counts of the model's class, and 1 for the loss of orthogonality."""
-    counts = type(model).label_counts.__get__(model)(batch)  # pyright: ignore
+    of_class = inspect.getattr_static(type(model), "label_counts")  # a function, or a static method
+    counts = of_class.__get__(model)(batch)
     if hasattr(model, "adaptation"):
         counts[LOSS] = 1
     return counts
