@@ -76,6 +76,7 @@ class AdaptedModel(nn.Module):
         if not task or "." in task or task in self.tasks or hasattr(self.tasks, task):
             raise InputError(f"the task is called {task!r}; a name that no other task has, without dots, was expected")
         trained = set(adaptation_of(model).trained)
+        model.to(next(self.body.parameters()).device)
         ours = dict(self.body.named_parameters(prefix="bert"))
         theirs = {name: each for name, each in model.named_parameters() if name.startswith("bert.")}
         frozen = {name: parameter for name, parameter in theirs.items() if name not in trained}
