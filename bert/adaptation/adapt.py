@@ -60,7 +60,8 @@ def adapt(model: nn.Module, method: Method, also: Iterable[str] = ()) -> None:
         also: parts of the body that are trained whole, by name.
 
     Raises:
-        InputError: if the model is adapted already, has no such part, or does not fit the method.
+        InputError: if the model is adapted already, has no such part, or does not fit the method. Then it stays as it
+            is.
     """
     if hasattr(model, "adaptation"):
         raise InputError(
@@ -69,11 +70,17 @@ def adapt(model: nn.Module, method: Method, also: Iterable[str] = ()) -> None:
     parts, also = dict(model.named_modules()), tuple(also)
     if unknown := [part for part in also if not part.startswith("bert.") or part not in parts]:
         raise InputError(f"{unknown[0]!r} is no part of the model's body; a name such as bert.pooler was expected")
+    before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith("bert."))
     for part in also:
         parts[part].requires_grad_()
-    method.wrap(model)
+    try:
+        method.wrap(model)
+    except InputError:
+        for parameter, required in before:
+            parameter.requires_grad_(required)
+        raise
     model.train(model.training)  # new modules start in training mode
     trained = tuple(name for name, parameter in model.named_parameters() if parameter.requires_grad)
     model.adaptation = Adaptation(method, also, trained)  # pyright: ignore

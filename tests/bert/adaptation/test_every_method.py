@@ -82,6 +82,21 @@ def test_updates_leave_the_frozen_body_as_it_was_to_the_byte(method):
 
 
 @each_method
+def test_it_learns_a_batch(method):
+    model, batch = make_model().train(), ragged(HEADS["sequence"][1])
+    adapt(model, method)
+    optimizer = torch.optim.Adam([each for each in model.parameters() if each.requires_grad], lr=0.02)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        by_name = model.losses(batch)
+        sum(loss.sum for loss in by_name.values()).backward()
+        optimizer.step()
+        losses.append(by_name["classification"].sum.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@each_method
 @each_head
 def test_kernels_and_recomputation_give_what_the_plain_forms_give(method, head):
     model, batch = adapted(method, head).train(), ragged(HEADS[head][1])

@@ -56,4 +56,6 @@ def test_a_prefix_as_long_as_the_longest_text_is_refused_and_nothing_is_wrapped(
     with pytest.raises(InputError, match="a prefix of 29 leaves no room beside it: the model has 29 positions"):
         adapt(model, Prefix(29))
     assert logits_of(model).equal(before)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert not hasattr(model, "adaptation")
     adapt(make_model(), Prefix(28))
