@@ -54,7 +54,7 @@ class Budget:
             )
 
     def at(self, step: int) -> int:
-        """b(t), the total rank after update ``step``, from 1. Source: equation 12, rounded down as in loralib.
+        """b(t), the total rank after update ``step``, from 1. Source: section 3.3, rounded down as in loralib.
 
         >>> [Budget(90, 60, 2, 3, 10, every=1).at(step) for step in range(1, 11)]
         [90, 90, 75, 66, 61, 60, 60, 60, 60, 60]
@@ -136,7 +136,7 @@ class Allocator:
             self._cut(budget.at(step), was_made)
 
     def _cut(self, total_rank: int, was_made: Tensor) -> None:
-        """Sets the lambdas to 0 of all triplets but the ``total_rank`` most important ones. Source: equation 8."""
+        """Sets the lambdas to 0 of all triplets but the ``total_rank`` most important ones. Source: section 3.2."""
         scores = [self._scores(name) for name in self.matrices]
         best = torch.cat(scores).argsort(descending=True, stable=True)[:total_rank]
         is_kept = torch.zeros(sum(map(len, scores)), dtype=torch.bool, device=best.device).index_fill(0, best, True)
@@ -145,7 +145,7 @@ class Allocator:
             each.masked_fill_((~its_kept & was_made)[:, None], 0.0)
 
     def _scores(self, name: str) -> Tensor:
-        """(rank,) the importance of each triplet of a matrix. Source: equations 9 and 13.
+        """(rank,) the importance of each triplet of a matrix. Source: section 3.2.
 
         That of its lambda, and the means over its row of Q and its column of P.
         """
@@ -157,7 +157,7 @@ class Allocator:
 
 
 def _update(averages: Averages, parameter: Tensor, was_made: Tensor) -> None:
-    """One update of the averages, in place. Source: equations 10 to 12 of the paper's section 3.2."""
+    """One update of the averages, in place. Source: section 3.2."""
     importance, uncertainty = averages
     sensitivity = (parameter * cast(Tensor, parameter.grad)).abs()
     new_importance = AVERAGING * importance + (1 - AVERAGING) * sensitivity
