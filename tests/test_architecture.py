@@ -26,6 +26,9 @@ MAY_IMPORT = {
     "bert.model": {"bert.config", "bert.activations", "bert.fast"},
     "bert.heads": {"bert.errors", "bert.config", "bert.activations", "bert.model", "bert.fast"},
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
+    "bert.adaptation": {
+        "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
+    },
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",
     },

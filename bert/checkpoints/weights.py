@@ -23,19 +23,24 @@ _OTHER_FRAMEWORKS = {
 Reader = Callable[[Path], dict[str, Tensor]]
 
 
-def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
-    """Writes ``model.safetensors``. Its metadata hold the SHA-256 of the weights, which ``read_weights`` checks.
+def write_weights(
+    directory: Path, weights: dict[str, Tensor], name: str = "model.safetensors", more: dict[str, str] | None = None
+) -> None:
+    """Writes a file of weights. Its metadata hold the SHA-256 of the weights, which ``read_weights`` checks.
 
     The same weights are the same bytes. The library writes metadata in a random order, so we put them in ours.
+
+    Args:
+        more: further metadata.
     """
     from safetensors.torch import save
 
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-    metadata = {"format": "pt", "sha256": _digest(weights)}  # transformers asks for "format"
+    metadata = {"format": "pt", "sha256": digest(weights)} | (more or {})  # transformers asks for "format"
     content = save(weights, metadata)
     end = 8 + int.from_bytes(content[:8], "little")  # of the header, which is JSON, padded with spaces
     header = json.loads(content[8:end]) | {"__metadata__": metadata}
-    with atomic_file(directory / "model.safetensors") as file:
+    with atomic_file(directory / name) as file:
         file.write(content[:8] + json.dumps(header, separators=(",", ":")).encode().ljust(end - 8))
         file.write(memoryview(content)[end:])
 
@@ -43,7 +48,7 @@ def write_weights(directory: Path, weights: dict[str, Tensor]) -> None:
 def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
     """The path of a directory's weights, and these by name. Raises an InputError if they are damaged or missing."""
     check_is_directory(directory)
-    for name, read in (("model.safetensors", _read_safetensors), ("pytorch_model.bin", read_pytorch_bin)):
+    for name, read in (("model.safetensors", read_safetensors), ("pytorch_model.bin", read_pytorch_bin)):
         path, index = directory / name, directory / f"{name}.index.json"
         if path.exists():
             return path, read(path)
@@ -78,7 +83,8 @@ def as_float32(weight: Tensor, source: str) -> Tensor:
     return weight
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, by name. Raises an InputError if it is damaged or missing."""
     from safetensors import SafetensorError, safe_open
 
     require_file(path)
@@ -88,7 +94,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: is damaged ({error}); copy or train it again") from error
-    if "sha256" in metadata and metadata["sha256"] != _digest(weights):
+    if "sha256" in metadata and metadata["sha256"] != digest(weights):
         raise InputError(f"{path}: is damaged (its weights do not have the checksum in it); copy or train it again")
     return weights
 
@@ -123,9 +129,10 @@ def _read_parts(index: Path, read: Reader) -> dict[str, Tensor]:
     return weights
 
 
-def _digest(weights: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def digest(weights: dict[str, Tensor]) -> str:
+    """The SHA-256 of the names and the bytes of weights on the CPU."""
+    hashed = hashlib.sha256()
     for name in sorted(weights):
-        digest.update(name.encode("utf-8"))
-        digest.update(weights[name].reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        hashed.update(name.encode("utf-8"))
+        hashed.update(weights[name].reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
