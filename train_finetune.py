@@ -91,7 +91,7 @@ def finetune_once(
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, task, log)).to(processes.device)
-    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint}
+    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
     run = assemble(settings, model, processes, log, identity)
@@ -106,6 +106,8 @@ def finetune_once(
         by_length=not task.labels_per_item,
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
+    if settings.zero_shot:
+        schedule = replace(schedule, max_steps=0)
 
     processes.broadcast(lambda: save_settings(Path(whole_settings.output), whole_settings))
     if settings.output != whole_settings.output:
@@ -181,6 +183,8 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     """What ``python -m bert predict`` needs beside the model (``bert.commands.reading``)."""
     names = ("max_length", "long_texts", "summary_sentences", "null_threshold", "fitting_tags")
     options = {name: getattr(reading.task.options, name) for name in names}
+    if (patterns := reading.task.options.patterns) is not None:
+        options |= {"patterns": patterns.texts, "words": patterns.words}
     return {"columns": reading.columns._asdict()} | options
 
 

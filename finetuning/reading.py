@@ -8,6 +8,8 @@ from typing import Any
 
 from bert.errors import InputError
 from bert.tasks.classification.class_weights import read_class_weights
+from bert.tasks.cloze.patterns import read_patterns
+from bert.tasks.cloze.task import ClozeTask
 from bert.tasks.kinds import IN_WINDOWS
 from bert.tasks.options import Columns, Options
 from bert.tasks.task import Kind, Task
@@ -17,6 +19,7 @@ from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
 from finetuning.known_tasks import KnownTask, find_file, find_test_file, known_task
 from finetuning.settings import FinetuningSettings, kind_of
+from finetuning.unlabelled import read_beside
 
 Sets = dict[str, tuple[str, list[Any]]]  # "train", "dev" and perhaps "test": (source, examples)
 
@@ -42,7 +45,10 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
     sets = read_sets(settings, kind, known, columns, log)
     # Labels are found before examples are held out. One of them may have a label that no other has.
     source, examples = sets["train"]
+    patterns = None if settings.patterns is None else read_patterns(settings.patterns)
     labels = None if kind.find_labels is None else kind.find_labels(examples, source)
+    if patterns is not None:
+        labels = list(patterns.words)  # also one that no training example has
     if labels is not None and not isinstance(columns.label, str):
         labels = list(columns.label)  # also one that no training example has
     if "dev" not in sets:
@@ -58,6 +64,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
         read_class_weights(settings.class_weights),
         settings.summary_sentences,
         settings.null_threshold if "null_threshold" in kind.flags else None,
+        patterns=patterns,
+        masked_lm_weight=settings.masked_lm_weight,
     )
     task = kind.task(kind, sets, labels, tokenizer, options)
     for name, part in task.sets.items():
@@ -68,6 +76,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
                 f"Note: {part.too_long:,} of the {len(part.examples):,} {name} texts are longer than "
                 f"{settings.max_length} tokens and {kind.long_text_handling or fate}; see {flags}."
             )
+    if isinstance(task, ClozeTask):
+        log(*read_beside(task, settings, columns))
     return Reading(task, metric, kind.predict_columns or columns)
 
 
@@ -107,6 +117,8 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         if settings.data is not None and (test := find_test_file(settings.data, known)):
             files["test"] = test
     files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
+    if settings.zero_shot:  # no update reads the training examples
+        files |= {"train": files["dev"]} if "dev" in files else {"dev": files["train"]} if "train" in files else {}
     if files:
         if "train" not in files:
             raise InputError("--train names the training examples' file; or name a --task and its --data")

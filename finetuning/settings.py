@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
-from bert.tasks.options import BAD_ROWS, LONG_TEXTS, SUMMARY_SENTENCES
+from bert.tasks.options import BAD_ROWS, LONG_TEXTS, MASKED_LM_WEIGHT, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
 from bert.training import flags
 from bert.training import settings as shared
@@ -40,6 +40,10 @@ class FinetuningSettings(TrainingSettings):
     word_column: str | None = None
     tag_column: str | None = None
     problem: str | None = None
+    patterns: str | None = None
+    zero_shot: bool = False
+    unlabelled: str | None = None
+    masked_lm_weight: float = MASKED_LM_WEIGHT
     metric: str | None = None
     long_texts: str = "head"
     null_threshold: float = 0.0
@@ -78,7 +82,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     defaults = FinetuningSettings()
-    if not given.keys() & {"task", "data", "train", "resume"}:
+    if not given.keys() & {"task", "data", "train", "zero_shot", "resume"}:
         for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
@@ -86,6 +90,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
+    check_cloze_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -107,6 +112,19 @@ def check_flags(given: Set[str], kind: Kind) -> None:
         raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
     if "long_texts" in given and kind.long_text_handling is not None:
         raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
+
+
+def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:
+    """Checks the flags about cloze questions. Raises InputError if one is missing, or two contradict each other."""
+    if settings.problem == "cloze" and settings.patterns is None:
+        raise InputError("--problem cloze needs patterns: name their file, --patterns FILE.toml (docs/few_labels.md)")
+    if "masked_lm_weight" in given and settings.unlabelled is None:
+        raise InputError("--masked-lm-weight is about unlabelled texts: name their file as well, --unlabelled FILE")
+    if settings.zero_shot:
+        for name in sorted(given & {"max_steps", "epochs", "unlabelled", "early_stopping", "reinitialize_layers"}):
+            raise InputError(
+                f"--zero-shot trains nothing, so --{name.replace('_', '-')} is idle; leave one of them out"
+            )
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -135,6 +153,12 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--class-weights", nargs="+", action="extend", metavar="W",
         help="'balanced', or LABEL=WEIGHT for each label (one that begins with '-': --class-weights=-1=2)",
     )  # fmt: skip
+    task.add_argument("--patterns", metavar="FILE", help="for cloze: a TOML file of patterns and each label's words")
+    add_switch(task, "--zero-shot", "for cloze: no training, the checkpoint is measured as it is")
+    task.add_argument("--unlabelled", metavar="FILE", help="for cloze: texts whose masked tokens are predicted besides")
+    add_number(
+        task, "--masked-lm-weight", flags.probability, f"of the unlabelled texts' part in the loss ({MASKED_LM_WEIGHT})"
+    )
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(

@@ -8,6 +8,7 @@ from functools import partial
 
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
+from bert.heads.cloze import BertForCloze
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.summaries import BertForExtractiveSummarization
@@ -22,6 +23,9 @@ from bert.tasks.classification.measure import measure_labels
 from bert.tasks.classification.predict import label_rows, predict_labels
 from bert.tasks.classification.read import MULTI, REGRESSION, find_labels, hold_out, read_examples
 from bert.tasks.classification.task import ClassificationTask, MultiLabelTask, RegressionTask
+from bert.tasks.cloze.inputs import cloze_inputs
+from bert.tasks.cloze.predict import cloze_rows, predict_clozes
+from bert.tasks.cloze.task import ClozeTask
 from bert.tasks.options import Columns
 from bert.tasks.relations.inputs import marked_inputs
 from bert.tasks.relations.measure import measure_relations
@@ -84,6 +88,20 @@ KINDS: dict[str, Kind] = {
         find_labels=partial(find_labels, problem_type=REGRESSION),
         metrics=("pearson", "spearman"),
         flags=TRAINING_COLUMNS | {"workers"},
+    ),
+    "cloze": Kind(
+        read=read_examples,
+        inputs=cloze_inputs,
+        head=BertForCloze,
+        predict=predict_clozes,
+        rows=cloze_rows,
+        measure=measure_labels,
+        task=ClozeTask,
+        hold_out=hold_out,
+        metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
+        metrics_of_two_labels=("f1",),
+        flags=TRAINING_COLUMNS | {"patterns", "zero_shot", "unlabelled", "masked_lm_weight", "workers"},
+        column_flags=lambda path: TEXT_COLUMNS,
     ),
     "tagging": Kind(
         read=read_sentences,
