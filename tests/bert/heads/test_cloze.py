@@ -22,8 +22,8 @@ def make_batch(words, masked_labels=None):
     """Four texts of seven tokens. The blank is at the second and third one, or at the second alone."""
     masks = words["words"].shape[1]
     rows = np.random.default_rng(5).integers(5, 101, (4, 7))
-    unlabelled = [] if masked_labels is None else [[20, 23]]
-    selected = [7 * row + 1 + mask for row in range(4) for mask in range(masks)] + sum(unlabelled, [])
+    unlabelled = [] if masked_labels is None else [20, 23]
+    selected = [7 * row + 1 + mask for row in range(4) for mask in range(masks)] + unlabelled
     labels = {"labels": np.array([0, 1, 1, 0]), "blanks": np.arange(4 * masks).reshape(4, masks), **words}
     if masked_labels is not None:
         labels["masked_labels"] = np.array([-100] * 4 * masks + masked_labels)
