@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bert.errors import InputError
 from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.read import read_examples
 from bert.tasks.cloze.task import ClozeTask, MaskedWindow
@@ -47,6 +48,8 @@ def masked_texts(task: ClozeTask, path: str, columns: Columns, seed: int) -> lis
     examples = list(read_examples(path, columns, labelled=False))
     windows = [window for parts in text_inputs(task.tokenizer, examples, task.options).windows for window in parts]
     shown = [window for window in windows if not task.tokenizer.special_token_ids.issuperset(window.input_ids.tolist())]
+    if not shown:
+        raise InputError(f"{path}: holds no text with a token of the vocabulary; unlabelled texts were expected")
     masked = []
     for start in range(0, len(shown), TEXTS_AT_A_TIME):
         masked += mask_windows(task.tokenizer, shown[start : start + TEXTS_AT_A_TIME], start, seed)
