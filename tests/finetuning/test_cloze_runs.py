@@ -211,7 +211,7 @@ def test_misuse_is_one_sentence_and_leaves_nothing(given, folder, tmp_path, caps
     assert "--masked-lm-weight is about unlabelled texts" in error("--masked-lm-weight", 0.1)
     assert "--zero-shot trains nothing, so --epochs is idle" in error("--zero-shot")
     assert "--class-weights: it would change nothing" in error("--class-weights", "balanced")
-    assert "unlabelled.csv: cannot be read" in error("--unlabelled", tmp_path / "unlabelled.csv")
+    assert "unlabelled.csv: no such file" in error("--unlabelled", tmp_path / "unlabelled.csv")
     without = [flag for flag in given if flag not in ("--patterns", folder / "short.toml")]
     assert "--problem cloze needs patterns" in error_of(capsys, *without, *other)
     assert "--patterns: it would change nothing" in error("--problem", "single-label")
