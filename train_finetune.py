@@ -53,7 +53,7 @@ def finetune(settings: FinetuningSettings, processes: Processes) -> int:
     """Reads the task once and trains on it: once, from several seeds, or from a random start besides."""
     log = make_log(processes)
     tokenizer = processes.on_all(lambda: find_tokenizer(settings))
-    reading = processes.on_all(lambda: read_task(settings, tokenizer, log))
+    reading = processes.on_all(lambda: read_task(settings, tokenizer, log, processes.device))
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
@@ -202,7 +202,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words(evaluation.metrics)}")
     config: Any = run.model.config
     metadata = {
-        "task": settings.task or settings.train or "built-in", "checkpoint": settings.checkpoint,
+        "task": settings.task or settings.train or settings.dev or "built-in", "checkpoint": settings.checkpoint,
         "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
         "metric": reading.metric, "best_step": best.step, "best_epoch": best.epoch, "steps": run.progress.step,
         "training_seconds": round(run.progress.seconds, 1), "labels": list(task.labels),

@@ -50,7 +50,7 @@ SENTIMENT = {
 QUESTIONS = {
     "library": {
         "patterns": ["[MASK]: {text}", "{text} ([MASK])"],
-        "words": {"numpy": ["numpy"], "python": ["python"], "torch": ["torch"]},
+        "words": {"numpy": ["numpy"], "python": ["python"], "torch": ["torch"], "language reference": ["statement"]},
     },
     "sst2": SENTIMENT,
     "imdb": SENTIMENT,
@@ -166,7 +166,7 @@ def finetune(trial: Trial, folder: Path) -> tuple[float, int, int]:
 
 def write_patterns(path: Path, task: str) -> None:
     """The patterns of a task as a TOML file. JSON's texts and lists are TOML's too."""
-    words = "".join(f"{label} = {json.dumps(words)}\n" for label, words in QUESTIONS[task]["words"].items())
+    words = "".join(f"{json.dumps(label)} = {json.dumps(words)}\n" for label, words in QUESTIONS[task]["words"].items())
     path.write_text(f"patterns = {json.dumps(QUESTIONS[task]['patterns'])}\n[words]\n{words}", encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from bert.errors import InputError
 from bert.tasks.classification.inputs import text_inputs
-from bert.tasks.classification.read import read_examples
+from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.cloze.task import ClozeTask, MaskedWindow
 from bert.tasks.cloze.verbalizer import words_in_pieces
 from bert.tasks.options import Columns
@@ -37,15 +37,20 @@ def read_beside(task: ClozeTask, settings: FinetuningSettings, columns: Columns)
     return notes
 
 
+def read_unlabelled(path: str, columns: Columns) -> list[Example]:
+    """The texts or pairs of a file, without labels. A plain text has one in each line."""
+    if ".txt" in path.lower():
+        columns = columns._replace(text="text", text_pair=None)
+    return list(read_examples(path, columns, labelled=False))
+
+
 def masked_texts(task: ClozeTask, path: str, columns: Columns, seed: int) -> list[MaskedWindow]:
     """The texts of a file with masked tokens, drawn once. A text without a token is left out.
 
     Raises:
         InputError: if the file cannot be read, or has no text.
     """
-    if ".txt" in path.lower():
-        columns = columns._replace(text="text", text_pair=None)
-    examples = list(read_examples(path, columns, labelled=False))
+    examples = read_unlabelled(path, columns)
     windows = [window for parts in text_inputs(task.tokenizer, examples, task.options).windows for window in parts]
     shown = [window for window in windows if not task.tokenizer.special_token_ids.issuperset(window.input_ids.tolist())]
     if not shown:

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     },
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.checkpoints", "bert.model", "bert.tokenization", "bert.training",
-        "bert.tasks", "data",
+        "bert.tasks", "bert.commands", "data",
     },
     "pretraining": {
         "bert.errors", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",

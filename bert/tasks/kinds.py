@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
         find_labels=find_labels,
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
-        flags=TRAINING_COLUMNS | {"class_weights", "workers"},
+        flags=TRAINING_COLUMNS | {"class_weights", "workers", "unlabelled", "distil_from", "temperature"},
     ),
     "multi-label": _classification(
         read=partial(read_examples, problem_type=MULTI),
