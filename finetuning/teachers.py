@@ -15,9 +15,8 @@ from bert.checkpoints.weights import required_file
 from bert.commands.predict import kind_of_run
 from bert.commands.reading import reading_of
 from bert.errors import InputError
-from bert.heads.classification import BertForSequenceClassification
-from bert.heads.cloze import BertForCloze
 from bert.tasks.classification.read import SINGLE, Example
+from bert.tasks.kinds import KINDS
 from bert.tasks.prediction import predictions
 
 
@@ -49,7 +48,8 @@ def read_teachers(given: Sequence[str]) -> list[Teacher]:
         raise InputError(f"--distil-from {' '.join(given)}: weights from 0 were expected, and one of them above 0")
     teachers = []
     for run, weight in parts:
-        labels = checkpoint_labels(run, BertForCloze) or checkpoint_labels(run, BertForSequenceClassification)
+        found = (checkpoint_labels(run, KINDS[name].head) for name in ("cloze", "single-label"))
+        labels = next(filter(None, found), None)
         if labels is None:
             raise InputError(f"--distil-from {run}: is no run that predicts classes; name cloze or single-label runs")
         if teachers and set(labels) != set(teachers[0].labels):

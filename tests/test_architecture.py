@@ -44,8 +44,8 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.workers", "bert.files", "bert.model", "bert.heads", "bert.tokenization",
     },
     "finetuning": {
-        "bert.errors", "bert.randomness", "bert.checkpoints", "bert.model", "bert.tokenization", "bert.training",
-        "bert.tasks", "bert.commands", "data",
+        "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
+        "bert.training", "bert.tasks", "bert.commands", "data",
     },
     "pretraining": {
         "bert.errors", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
