@@ -48,6 +48,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         InputError: if a file or a flag does not fit the task.
     """
     kind = kind_of(settings.problem, settings.task)
+    if "patterns" in kind.flags and settings.patterns is None:
+        raise InputError("--problem cloze needs patterns: name their file, --patterns FILE.toml (docs/few_labels.md)")
     known = known_task(settings.task, settings.data) if settings.task else None
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, log)

@@ -33,6 +33,7 @@ from tests.test_train_finetune import (
 )
 
 SHORT = 'patterns = ["{text} it was [MASK].", "[MASK] . {text}"]\n[words]\nwet = ["wet", "damp"]\ndry = ["dry"]\n'
+LONG_RUN = ["--epochs", 15, "--eval-every", 60, "--report-every", 60]  # a prediction takes several passes
 LONG = SHORT.replace('"damp"', '"damps"')
 
 
@@ -95,7 +96,7 @@ def test_a_few_labels_are_learned_and_predict_works_from_the_run_alone(folder, g
 
 def test_words_of_several_pieces_are_learned_and_named(given, folder, tmp_path, capsys):
     run = tmp_path / "run"
-    assert finetune(*given, "--patterns", folder / "long.toml", "--epochs", 15, "--output", run) == 0
+    assert finetune(*given, "--patterns", folder / "long.toml", *LONG_RUN, "--output", run) == 0
     assert "Note: of the words, damps (damp ##s) are of several pieces" in capsys.readouterr().out
     assert report_of(run)["dev"]["accuracy"] > 0.8
     assert bert_command(["predict", str(run), str(folder / "dev.tsv"), "--device", "cpu"]) == 0
@@ -213,6 +214,6 @@ def test_misuse_is_one_sentence_and_leaves_nothing(given, folder, tmp_path, caps
     assert "--class-weights: it would change nothing" in error("--class-weights", "balanced")
     assert "unlabelled.csv: no such file" in error("--unlabelled", tmp_path / "unlabelled.csv")
     without = [flag for flag in given if flag not in ("--patterns", folder / "short.toml")]
-    assert "cloze questions need patterns, and there are none" in error_of(capsys, *without, *other)
+    assert "--problem cloze needs patterns" in error_of(capsys, *without, *other)
     assert "--patterns: it would change nothing" in error("--problem", "single-label")
     assert not (tmp_path / "other").exists()

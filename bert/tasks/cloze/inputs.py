@@ -40,7 +40,9 @@ def cloze_inputs(tokenizer: Tokenizer, examples: Sequence[Example], options: Opt
     """
     patterns, pairs = options.patterns, examples[0].second is not None
     if patterns is None:
-        raise InputError("cloze questions need patterns, and there are none: name their file, --patterns FILE.toml")
+        raise InputError(
+            "cloze questions need patterns, and the run has none in its task.json; train it with --patterns"
+        )
     if pairs != are_of_pairs(patterns):
         found = f"pairs, and its patterns have no {PAIR}" if pairs else f"single texts, and its patterns have {PAIR}"
         raise InputError(f"{patterns.source}: {source or 'the file'} has {found}; see --text-pair-column")

@@ -92,5 +92,5 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(InputError, match=r"p.toml: pattern 2 takes 6 tokens, and --max-length 6 leaves no room"):
         inputs(["{text} [MASK]", "{text} near the [MASK] ."], [single], 6)
     assert inputs(["{text} [MASK]", "{text} near the [MASK] ."], [single], 7)
-    with pytest.raises(InputError, match=r"--patterns FILE.toml"):
+    with pytest.raises(InputError, match="the run has none"):
         cloze_inputs(TOKENIZER, [single], Options(20))
