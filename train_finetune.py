@@ -130,7 +130,8 @@ def finetune_once(
             measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             reporter.log(f"step {run.progress.step:,}, dev: {in_words(evaluation.metrics)}")
-            reporter.draw_curves()
+            if run.progress.step > 0:  # zero-shot has no curve
+                reporter.draw_curves()
             if is_best:
                 checkpoint()  # before the model: from this state a resumed run can write it again
                 save_best()
