@@ -33,7 +33,7 @@ from tests.test_train_finetune import (
 )
 
 SHORT = 'patterns = ["{text} it was [MASK].", "[MASK] . {text}"]\n[words]\nwet = ["wet", "damp"]\ndry = ["dry"]\n'
-LONG_RUN = ["--epochs", 15, "--eval-every", 60, "--report-every", 60]  # a prediction takes several passes
+LONG_RUN = ["--eval-every", 60, "--checkpoint-every", 60, "--report-every", 60]  # evaluating takes the most time
 LONG = SHORT.replace('"damp"', '"damps"')
 
 
@@ -75,7 +75,7 @@ def predictions_of(run) -> list[str]:
 def test_a_few_labels_are_learned_and_predict_works_from_the_run_alone(folder, given, tmp_path, capsys):
     patterns, run = tmp_path / "p.toml", tmp_path / "run"
     patterns.write_text(SHORT)
-    assert finetune(*given, "--patterns", patterns, "--epochs", 8, "--output", run) == 0
+    assert finetune(*given, "--patterns", patterns, *LONG_RUN, "--epochs", 8, "--output", run) == 0
     patterns.unlink()
     report = report_of(run)
     assert report["dev"]["accuracy"] > 0.9
@@ -96,7 +96,7 @@ def test_a_few_labels_are_learned_and_predict_works_from_the_run_alone(folder, g
 
 def test_words_of_several_pieces_are_learned_and_named(given, folder, tmp_path, capsys):
     run = tmp_path / "run"
-    assert finetune(*given, "--patterns", folder / "long.toml", *LONG_RUN, "--output", run) == 0
+    assert finetune(*given, "--patterns", folder / "long.toml", *LONG_RUN, "--epochs", 15, "--output", run) == 0
     assert "Note: of the words, damps (damp ##s) are of several pieces" in capsys.readouterr().out
     assert report_of(run)["dev"]["accuracy"] > 0.8
     assert bert_command(["predict", str(run), str(folder / "dev.tsv"), "--device", "cpu"]) == 0
