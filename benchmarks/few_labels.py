@@ -34,6 +34,7 @@ from benchmarks.finetuning import add_rows, read_rows
 from benchmarks.tokenization import in_a_process_of_its_own
 from bert.checkpoints.directory import load_checkpoint, load_config
 from bert.checkpoints.vocabulary import load_tokenizer
+from bert.checkpoints.weights import read_weights
 from bert.commands.embed import embed
 from bert.files.tables import tsv_line
 from bert.model.bert import BertModel
@@ -159,9 +160,9 @@ def finetune(trial: Trial, folder: Path) -> tuple[float, int, int]:
     if status != 0:
         raise RuntimeError(f"train_finetune.py ended with {status}; what it said is above")
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    weights = run / "model.safetensors"
-    trained = 0 if trial.method == "zero-shot" else weights.stat().st_size // 4
-    return report["dev"]["accuracy"], trained, weights.stat().st_size
+    path, weights = read_weights(run)
+    trained = 0 if trial.method == "zero-shot" else sum(weight.numel() for weight in weights.values())
+    return report["dev"]["accuracy"], trained, path.stat().st_size
 
 
 def write_patterns(path: Path, task: str) -> None:
