@@ -54,7 +54,7 @@ def finetune(settings: FinetuningSettings, processes: Processes) -> int:
     """Reads the task once and trains on it: once, from several seeds, or from a random start besides."""
     log = make_log(processes)
     tokenizer = processes.on_all(lambda: find_tokenizer(settings))
-    reading = processes.on_all(lambda: read_task(settings, tokenizer, log))
+    reading = processes.on_all(lambda: read_task(settings, tokenizer, log, processes.device))
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
@@ -93,7 +93,7 @@ def finetune_once(
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, task, log)).to(processes.device)
-    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint}
+    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
     run = assemble(settings, model, processes, log, identity)
@@ -108,6 +108,8 @@ def finetune_once(
         by_length=not task.labels_per_item,
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
+    if settings.zero_shot:
+        schedule = replace(schedule, max_steps=0)
 
     processes.broadcast(lambda: save_settings(Path(whole_settings.output), whole_settings))
     if settings.output != whole_settings.output:
@@ -133,7 +135,8 @@ def finetune_once(
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             in_words = compared(evaluation.metrics, task.baselines.get("dev"), reading.metric)
             reporter.log(f"step {run.progress.step:,}, dev: {in_words}")
-            reporter.draw_curves()
+            if run.progress.step > 0:  # zero-shot has no curve
+                reporter.draw_curves()
             if is_best:
                 checkpoint()  # before the model: from this state a resumed run can write it again
                 save_best()
@@ -186,6 +189,8 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     """What ``python -m bert predict`` needs beside the model (``bert.commands.reading``)."""
     names = ("max_length", "long_texts", "summary_sentences", "null_threshold", "fitting_tags")
     options = {name: getattr(reading.task.options, name) for name in names}
+    if (patterns := reading.task.options.patterns) is not None:
+        options |= {"patterns": patterns.texts, "words": patterns.words}
     return {"columns": reading.columns._asdict()} | options
 
 
@@ -205,7 +210,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words}")
     config: Any = run.model.config
     metadata = baseline | {
-        "task": settings.task or settings.train or "built-in", "checkpoint": settings.checkpoint,
+        "task": settings.task or settings.train or settings.dev or "built-in", "checkpoint": settings.checkpoint,
         "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
         "metric": reading.metric, "best_step": best.step, "best_epoch": best.epoch, "steps": run.progress.step,
         "epochs": round(epochs, 2),

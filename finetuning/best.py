@@ -18,7 +18,7 @@ class Best:
 
         A finished run that is resumed evaluates a second time after the same step. That does not count.
         """
-        if step == self.last_step:
+        if step == self.last_step and self.value is not None:
             return False
         self.last_step = step
         if self.value is not None and not value > self.value:

@@ -6,8 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from bert.errors import InputError
 from bert.tasks.classification.class_weights import read_class_weights
+from bert.tasks.classification.distillation import DistilledTask
+from bert.tasks.cloze.patterns import read_patterns
+from bert.tasks.cloze.task import ClozeTask
 from bert.tasks.kinds import IN_WINDOWS
 from bert.tasks.options import Columns, Options
 from bert.tasks.task import Kind, Task
@@ -17,7 +22,10 @@ from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
 from finetuning.known_tasks import KnownTask, find_file, find_test_file, known_task
 from finetuning.settings import FinetuningSettings, kind_of
+from finetuning.teachers import read_teachers, teacher_logits
+from finetuning.unlabelled import read_beside, read_unlabelled
 
+CPU = torch.device("cpu")
 Sets = dict[str, tuple[str, list[Any]]]  # "train", "dev" and perhaps "test": (source, examples)
 
 
@@ -30,19 +38,27 @@ class Reading:
     columns: Columns  # of the files that the model will predict for
 
 
-def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> Reading:
+def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, device: torch.device = CPU) -> Reading:
     """Reads the examples of the task, and makes the model's inputs of them.
+
+    Args:
+        device: on which teachers label texts.
 
     Raises:
         InputError: if a file or a flag does not fit the task.
     """
     kind = kind_of(settings.problem, settings.task)
+    if "patterns" in kind.flags and settings.patterns is None:
+        raise InputError("--problem cloze needs patterns: name their file, --patterns FILE.toml (docs/few_labels.md)")
     known = known_task(settings.task, settings.data) if settings.task else None
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, log)
     # Labels are found before examples are held out. One of them may have a label that no other has.
-    source, examples = sets["train"]
+    source, examples = sets["train" if settings.distil_from is None else "dev"]
+    patterns = None if settings.patterns is None else read_patterns(settings.patterns)
     labels = None if kind.find_labels is None else kind.find_labels(examples, source)
+    if patterns is not None:
+        labels = list(patterns.words)  # also one that no training example has
     if labels is not None and not isinstance(columns.label, str):
         labels = list(columns.label)  # also one that no training example has
     if "dev" not in sets:
@@ -59,8 +75,17 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
         settings.summary_sentences,
         settings.null_threshold if "null_threshold" in kind.flags else None,
         settings.text,
+        patterns=patterns,
+        masked_lm_weight=settings.masked_lm_weight,
     )
-    task = kind.task(kind, sets, labels, tokenizer, options)
+    if settings.distil_from is None:
+        task = kind.task(kind, sets, labels, tokenizer, options)
+    else:
+        teachers = read_teachers(settings.distil_from)
+        logits = teacher_logits(teachers, sets["train"][1], settings.unlabelled or "", device)
+        identity = {"teachers": [(teacher.weights, teacher.share) for teacher in teachers]}
+        task = DistilledTask(kind, sets, teachers[0].labels, tokenizer, options, logits, settings.temperature, identity)
+        log(f"{len(teachers)} teachers have labelled {len(logits):,} texts.")
     for name, part in task.sets.items():
         if part.too_long:
             fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
@@ -69,6 +94,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log) -> R
                 f"Note: {part.too_long:,} of the {len(part.examples):,} {name} texts are longer than "
                 f"{settings.max_length} tokens and {kind.long_text_handling or fate}; see {flags}."
             )
+    if isinstance(task, ClozeTask):
+        log(*read_beside(task, settings, columns))
     return Reading(task, metric, kind.predict_columns or columns)
 
 
@@ -108,12 +135,20 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         if settings.data is not None and (test := find_test_file(settings.data, known)):
             files["test"] = test
     files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
+    if settings.distil_from is not None:
+        files.pop("train", None)
+        if "dev" not in files:
+            raise InputError("--distil-from needs labelled texts that select the best epoch: --dev FILE")
+    if settings.zero_shot:  # no update reads the training examples
+        files |= {"train": files["dev"]} if "dev" in files else {"dev": files["train"]} if "train" in files else {}
     if files:
-        if "train" not in files:
+        if "train" not in files and settings.distil_from is None:
             raise InputError("--train names the training examples' file; or name a --task and its --data")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             sets = {name: (str(path), list(kind.read(path, columns, True))) for name, path in files.items()}
+            if settings.distil_from is not None and settings.unlabelled is not None:
+                sets["train"] = (settings.unlabelled, read_unlabelled(settings.unlabelled, columns))
             sets = kind.settle(sets)
         for warning in caught:
             log(f"Note: {warning.message}.")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
-from bert.tasks.options import BAD_ROWS, LONG_TEXTS, SUMMARY_SENTENCES
+from bert.tasks.options import BAD_ROWS, LONG_TEXTS, MASKED_LM_WEIGHT, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
 from bert.training import flags
 from bert.training import settings as shared
@@ -40,6 +40,12 @@ class FinetuningSettings(TrainingSettings):
     word_column: str | None = None
     tag_column: str | None = None
     problem: str | None = None
+    patterns: str | None = None
+    zero_shot: bool = False
+    unlabelled: str | None = None
+    masked_lm_weight: float = MASKED_LM_WEIGHT
+    distil_from: list[str] | None = None
+    temperature: float = 2.0
     metric: str | None = None
     long_texts: str = "head"
     null_threshold: float = 0.0
@@ -80,7 +86,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     defaults = FinetuningSettings()
-    if not given.keys() & {"task", "data", "train", "resume"}:
+    if not given.keys() & {"task", "data", "train", "zero_shot", "distil_from", "resume"}:
         for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
@@ -88,6 +94,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
+    check_cloze_flags(given.keys(), settings)
+    check_distillation_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -109,6 +117,33 @@ def check_flags(given: Set[str], kind: Kind) -> None:
         raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
     if "long_texts" in given and kind.long_text_handling is not None:
         raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
+
+
+def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:
+    """Checks the flags about cloze questions. Raises InputError if one has no use, or two contradict each other."""
+    if "masked_lm_weight" in given and settings.unlabelled is None:
+        raise InputError("--masked-lm-weight is about unlabelled texts: name their file as well, --unlabelled FILE")
+    if settings.zero_shot:
+        for name in sorted(given & {"max_steps", "epochs", "unlabelled", "early_stopping", "reinitialize_layers"}):
+            raise InputError(
+                f"--zero-shot trains nothing, so --{name.replace('_', '-')} is idle; leave one of them out"
+            )
+
+
+def check_distillation_flags(given: Set[str], settings: FinetuningSettings) -> None:
+    """Checks the flags about teachers. Raises InputError if one is missing, or two contradict each other."""
+    if settings.distil_from is None:
+        if "temperature" in given:
+            raise InputError("--temperature is about teachers: name their runs as well, --distil-from RUN")
+        if settings.unlabelled is not None and settings.problem != "cloze":
+            raise InputError("--unlabelled texts need --problem cloze, or teachers that label them: --distil-from RUN")
+        return
+    if settings.unlabelled is None or (settings.dev is None and settings.task is None):
+        raise InputError("--distil-from needs texts for the teachers, --unlabelled FILE, and labelled ones, --dev FILE")
+    for name in sorted(given & {"train", "class_weights"}):
+        raise InputError(
+            f"--distil-from learns from the --unlabelled texts alone; leave --{name.replace('_', '-')} out"
+        )
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -137,6 +172,20 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--class-weights", nargs="+", action="extend", metavar="W",
         help="'balanced', or LABEL=WEIGHT for each label (one that begins with '-': --class-weights=-1=2)",
     )  # fmt: skip
+    task.add_argument("--patterns", metavar="FILE", help="for cloze: a TOML file of patterns and each label's words")
+    add_switch(task, "--zero-shot", "for cloze: no training, the checkpoint is measured as it is")
+    task.add_argument("--unlabelled", metavar="FILE", help="for cloze: texts whose masked tokens are predicted besides")
+    add_number(
+        task, "--masked-lm-weight", flags.probability, f"of the unlabelled texts' part in the loss ({MASKED_LM_WEIGHT})"
+    )
+    task.add_argument(
+        "--distil-from",
+        nargs="+",
+        action="extend",
+        metavar="RUN",
+        help="learn what these runs predict for the --unlabelled texts; RUN=WEIGHT weighs them (1)",
+    )
+    add_number(task, "--temperature", flags.above_zero, "by which the scores of teachers and pupil are divided (2)")
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(

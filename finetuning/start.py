@@ -57,21 +57,24 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     if settings.random_start:
         return task.kind.head(config, **task.model_arguments)
     fresh = {"head": task.head_name, "pooler": "bert.pooler"}
-    asked = [fresh[name] for name in settings.fresh or ()]
+    asked = [fresh[name] or "" for name in settings.fresh or ()]
+    if "" in asked:
+        raise InputError("--fresh head: this task has no head of its own, but pretraining's; leave it out")
     found = checkpoint_labels(checkpoint, task.kind.head)
-    if found is not None and task.head_name not in asked and found != tuple(task.labels):
+    if found is not None and task.head_name not in (None, *asked) and found != tuple(task.labels):
         raise InputError(
             f"{checkpoint}: its head was trained on {len(found)} labels ({', '.join(found[:20])}), and the task has "
             f"{len(task.labels)} ({', '.join(task.labels[:20])}); to begin with an untrained head: --fresh head"
         )
     # The head of another kind of task is never taken over, even if its shape fits.
-    untrained = asked if is_checkpoint_of(checkpoint, task.kind.head) else [task.head_name, *asked]
+    takes_head = task.head_name is None or is_checkpoint_of(checkpoint, task.kind.head)
+    untrained = asked if takes_head else [task.head_name, *asked]
     model: Any = load_checkpoint(checkpoint, task.kind.head, untrained, config, **task.model_arguments)
     if "pooler" in (settings.fresh or ()) and model.bert.pooler is None:
         raise InputError("--fresh pooler: the model of this task has no pooler; leave it out")
     for name in untrained:
         initialize_weights(model.get_submodule(name), config)
     reinitialize_top_layers(model.bert, settings.reinitialize_layers)
-    if found is not None and task.head_name not in asked:
+    if found is not None and task.head_name not in (None, *asked):
         log(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
     return model

@@ -47,16 +47,19 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.workers", "bert.files", "bert.model", "bert.heads", "bert.tokenization",
     },
     "finetuning": {
-        "bert.errors", "bert.randomness", "bert.checkpoints", "bert.model", "bert.tokenization", "bert.training",
-        "bert.tasks", "data",
+        "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
+        "bert.training", "bert.tasks", "bert.commands", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
         "bert.training", "bert.commands", "data",
     },
 }  # fmt: skip
-# Between the kinds of tasks: all may read tables of texts, and relations are labels of texts too.
-KINDS_MAY_IMPORT = {"relations": {"classification"}, "spans": {"classification"}, "tagging": {"classification"}}
+# Between the kinds of tasks: all may read tables of texts; relations and clozes are labels of texts too.
+KINDS_MAY_IMPORT = {
+    "relations": {"classification"}, "spans": {"classification"}, "tagging": {"classification"},
+    "cloze": {"classification"},
+}  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
 }  # fmt: skip
@@ -99,7 +102,7 @@ def test_a_file_imports_only_from_rooms_below_its_own(path):
 def test_a_kind_of_task_knows_no_other_kind_and_what_they_share_knows_none():
     folder = ROOT / "bert/tasks"
     kinds = {path.name for path in folder.iterdir() if (path / "task.py").exists()}
-    assert kinds == {"classification", "tagging", "spans", "relations", "choices", "summaries"}
+    assert kinds == {"classification", "tagging", "spans", "relations", "choices", "summaries", "cloze"}
     for path in sorted(folder.rglob("*.py")):
         if path != folder / "kinds.py":
             own = path.parent.name

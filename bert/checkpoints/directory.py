@@ -189,7 +189,10 @@ def _misfits(weights: dict[str, Tensor], expected: dict[str, Tensor], fresh: tup
     if missing and not unexpected + misshapen and all(_is_in(name, ("bert.pooler", "pooler")) for name in missing):
         advice = "; its task had no pooler: fine-tune it with a newly initialized one (--fresh pooler)"
     elif any(_is_in(name, ("masked_language_model",)) for name in missing):
-        advice = "; no pretraining saved it, or not with its heads: name a checkpoint of pretraining"
+        advice = (
+            "; no pretraining saved it, or not with its heads: name a checkpoint of pretraining, or pretrain this one "
+            "further: train_pretrain.py --checkpoint DIR --fresh mlm"
+        )
     elif problems and not unexpected and all(_is_in(name, KNOWN_HEADS) for name in missing + misshapen):
         advice = "; fine-tune it for this task, with a newly initialized head, or name a checkpoint that was"
     return "; weights ".join(problems) + advice

@@ -9,6 +9,7 @@ from bert.checkpoints.directory import load_config
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.schema import Rule, Schema, check, is_count, is_number
+from bert.tasks.cloze.patterns import patterns_of
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES, Columns, Options
 from bert.tokenization.encoding import room_for_pieces
 
@@ -81,7 +82,10 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: 
     if values["max_length"] > longest:
         raise InputError(f"--max-length {values['max_length']}: the model in {run} reads at most {longest} tokens")
     room_for_pieces(values["max_length"], is_pair=columns.text_pair is not None)  # or there is none
-    return Reading(columns, Options(separator=columns.separator, **values), trained_on_pairs)
+    patterns = None
+    if "patterns" in saved or "words" in saved:
+        patterns = patterns_of({name: saved[name] for name in ("patterns", "words") if name in saved}, str(file))
+    return Reading(columns, Options(separator=columns.separator, patterns=patterns, **values), trained_on_pairs)
 
 
 def check_segments(run: str | Path, are_pairs: bool) -> None:

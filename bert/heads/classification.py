@@ -10,7 +10,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.heads.labels import label_names
-from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, squared_error
+from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, distillation, squared_error
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 
 # Hugging Face's names, as in ``config.json``.
@@ -43,6 +43,7 @@ class BertForSequenceClassification(nn.Module):
         labels: the labels' names, in the order of the outputs.
         class_weights: (labels,) how much each class weighs in the loss (see ``bert.heads.loss``). Predictions do not
             need it, so no checkpoint has it.
+        temperature: by which scores are divided when the model learns from a teacher's (see ``bert.heads.loss``).
 
     Raises:
         InputError: if the labels do not fit the problem.
@@ -57,6 +58,7 @@ class BertForSequenceClassification(nn.Module):
         problem_type: str = "single_label_classification",
         labels: Sequence[str] | None = None,
         class_weights: Tensor | None = None,
+        temperature: float = 1.0,
     ):
         super().__init__()
         self.labels = label_names(num_labels, labels)
@@ -66,6 +68,7 @@ class BertForSequenceClassification(nn.Module):
             raise InputError(f"a regression has a single output, and {len(self.labels)} labels were named")
         self.config = config
         self.problem_type = problem_type
+        self.temperature = temperature
         self.bert = BertModel(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, len(self.labels))
@@ -92,11 +95,16 @@ class BertForSequenceClassification(nn.Module):
         return {"classification": function(logits, labels, self.class_weights)}
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
-        """The loss of a batch, whose "labels" are as ``loss`` takes them."""
-        return self.loss(self(**batch.inputs).logits, batch.labels["labels"])
+        """The loss of a batch, with "labels" as ``loss`` takes them, or "teacher_logits" (batch, labels)."""
+        logits = self(**batch.inputs).logits
+        if "teacher_logits" in batch.labels:
+            return {"distillation": distillation(logits, batch.labels["teacher_logits"], self.temperature)}
+        return self.loss(logits, batch.labels["labels"])
 
     def label_counts(self, batch: Batch) -> dict[str, int]:
         """How many labels the loss of ``batch`` will count, known before the forward pass."""
+        if "teacher_logits" in batch.labels:
+            return {"distillation": len(batch.labels["teacher_logits"])}
         name = "regression" if self.problem_type == "regression" else "classification"
         return {name: batch.labels["labels"].numel()}
 

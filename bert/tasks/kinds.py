@@ -8,6 +8,7 @@ from functools import partial
 
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
+from bert.heads.cloze import BertForCloze
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.summaries import BertForExtractiveSummarization
@@ -22,6 +23,9 @@ from bert.tasks.classification.measure import baseline_of_labels, measure_labels
 from bert.tasks.classification.predict import label_rows, predict_labels
 from bert.tasks.classification.read import MULTI, REGRESSION, find_labels, hold_out, read_examples
 from bert.tasks.classification.task import ClassificationTask, MultiLabelTask, RegressionTask
+from bert.tasks.cloze.inputs import cloze_inputs
+from bert.tasks.cloze.predict import cloze_rows, predict_clozes
+from bert.tasks.cloze.task import ClozeTask
 from bert.tasks.options import Columns
 from bert.tasks.relations.inputs import marked_inputs
 from bert.tasks.relations.measure import baseline_of_relations, measure_relations
@@ -68,7 +72,7 @@ KINDS: dict[str, Kind] = {
         find_labels=find_labels,
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
-        flags=TRAINING_COLUMNS | {"class_weights", "workers", "text"},
+        flags=TRAINING_COLUMNS | {"class_weights", "workers", "text", "unlabelled", "distil_from", "temperature"},
     ),
     "multi-label": _classification(
         read=partial(read_examples, problem_type=MULTI),
@@ -87,6 +91,21 @@ KINDS: dict[str, Kind] = {
         find_labels=partial(find_labels, problem_type=REGRESSION),
         metrics=("pearson", "spearman"),
         flags=TRAINING_COLUMNS | {"workers", "text"},
+    ),
+    "cloze": Kind(
+        read=read_examples,
+        inputs=cloze_inputs,
+        head=BertForCloze,
+        predict=predict_clozes,
+        rows=cloze_rows,
+        measure=measure_labels,
+        baseline=baseline_of_labels,
+        task=ClozeTask,
+        hold_out=hold_out,
+        metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
+        metrics_of_two_labels=("f1",),
+        flags=TRAINING_COLUMNS | {"patterns", "zero_shot", "unlabelled", "masked_lm_weight", "workers", "text"},
+        column_flags=lambda path: TEXT_COLUMNS,
     ),
     "tagging": Kind(
         read=read_sentences,

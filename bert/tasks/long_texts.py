@@ -48,11 +48,11 @@ def fit_texts(
     ids = tokenizer.encode_batch([*firsts, *(seconds or ())], processes)
     pairs = [(first, None) for first in ids] if seconds is None else list(zip(ids, ids[len(firsts) :]))
     too_long = sum(len(first) + len(second or ()) > room for first, second in pairs)
-    windows = [[text_window(tokenizer, *part) for part in _parts(*pair, room, long_texts)] for pair in pairs]
+    windows = [[text_window(tokenizer, *part) for part in parts_within(*pair, room, long_texts)] for pair in pairs]
     return Inputs(windows, too_long)
 
 
-def _parts(first: Ids, second: Ids | None, room: int, long_texts: str) -> list[tuple[Ids, Ids | None]]:
+def parts_within(first: Ids, second: Ids | None, room: int, long_texts: str) -> list[tuple[Ids, Ids | None]]:
     """The (first, second) of each window; the two together have at most ``room`` pieces."""
     if len(first) + len(second or ()) <= room:
         return [(first, second)]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 LONG_TEXTS = ("head", "tail", "head+tail", "windows")  # see long_texts.py
 BAD_ROWS = ("stop", "skip")  # see bert/files/bad_rows.py
+MASKED_LM_WEIGHT = 1e-4  # Schick and Schütze 2021, section 4.1
 SUMMARY_SENTENCES = 3  # Liu 2019, section 3.3
 
 
@@ -24,6 +25,14 @@ class Columns(NamedTuple):
     is_table: bool | None = None  # whether a tagger's file is a table of texts, not of words; None: the file shows it
 
 
+class Patterns(NamedTuple):
+    """Patterns with a blank, and the words of each label (``bert/tasks/cloze/patterns.py``)."""
+
+    source: str  # their file, for messages
+    texts: tuple[str, ...]  # such as "{text} It was [MASK]."
+    words: dict[str, tuple[str, ...]]  # by label
+
+
 @dataclass(frozen=True)
 class Options:
     """The options of all kinds of tasks; each kind heeds some of them."""
@@ -37,3 +46,5 @@ class Options:
     null_threshold: float | None = None  # how far "no answer" must lead; None: every question has an answer
     text: bool = True  # whether the texts stand beside their predictions in a file
     fitting_tags: bool = False  # whether tags mark entities, and predicted ones must fit together as BIO has it
+    patterns: Patterns | None = None  # of cloze questions
+    masked_lm_weight: float = MASKED_LM_WEIGHT  # of unlabelled texts' loss beside theirs

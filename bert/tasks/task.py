@@ -96,7 +96,7 @@ class Task(ABC):
         InputError: if a label is not in ``labels``, or an example makes no input.
     """
 
-    head_name = "classifier"  # the part of the model that starts untrained
+    head_name: str | None = "classifier"  # the part of the model that starts untrained; None: the checkpoint has all
     labels_per_item = False  # whether a window has a label for each of its items, not one label
 
     def __init__(
@@ -137,6 +137,11 @@ class Task(ABC):
     def model_arguments(self) -> dict[str, Any]:
         """What the model's constructor takes besides the configuration."""
         return {"labels": self.labels} if self.labels else {}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What else decides the training, by name, as plain data: with another one, a run is another run."""
+        return {}
 
     def make_rows(self, part: TaskSet) -> Iterator[Row]:
         """The training rows of a set: its windows, each with the target of its example."""

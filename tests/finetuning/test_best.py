@@ -36,3 +36,10 @@ def test_it_comes_back_from_plain_data():
     best = Best()
     best.update(0.5, 1, 1.0)
     assert Best(**vars(best)) == best
+
+
+def test_an_evaluation_before_the_first_update_counts_once():
+    best = Best()
+    assert best.update(0.5, 0, 0.0)
+    assert not best.update(0.6, 0, 0.0)
+    assert (best.value, best.step) == (0.5, 0)

@@ -6,18 +6,25 @@ from bert.errors import InputError
 from bert.tasks.kinds import KINDS
 from finetuning.settings import check_flags, read_settings
 
+OF_TEXTS = ("single-label", "multi-label", "regression", "cloze")
 HEEDED_BY = {
     "class_weights": ("single-label", "multi-label"),
     "label_separator": ("multi-label",),
-    "label_column": ("single-label", "multi-label", "regression"),
-    "text_column": ("single-label", "multi-label", "regression"),
-    "text_pair_column": ("single-label", "multi-label", "regression"),
-    "header": ("single-label", "multi-label", "regression"),
-    "workers": ("single-label", "multi-label", "regression"),
-    "long_texts": ("single-label", "multi-label", "regression", "choices"),
+    "label_column": OF_TEXTS,
+    "text_column": OF_TEXTS,
+    "text_pair_column": OF_TEXTS,
+    "header": OF_TEXTS,
+    "workers": OF_TEXTS,
+    "long_texts": (*OF_TEXTS, "choices"),
+    "patterns": ("cloze",),
+    "zero_shot": ("cloze",),
+    "masked_lm_weight": ("cloze",),
+    "unlabelled": ("cloze", "single-label"),
+    "distil_from": ("single-label",),
+    "temperature": ("single-label",),
     "null_threshold": ("spans",),
     "summary_sentences": ("summary",),
-    "bad_rows": ("single-label", "multi-label", "regression", "spans", "relations", "choices", "summary"),
+    "bad_rows": (*OF_TEXTS, "spans", "relations", "choices", "summary"),
 }
 
 

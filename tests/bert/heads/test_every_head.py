@@ -1,6 +1,7 @@
 """Every head: sequences end to end have the losses and gradients of the plain forms, and on a GPU those of the CPU."""
 
 import contextlib
+import functools
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from bert.config import BertConfig
 from bert.heads.batch import Batch
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
+from bert.heads.cloze import BertForCloze
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
@@ -45,6 +47,29 @@ HEADS = {
     "summary": (
         BertForExtractiveSummarization,
         INPUTS | {"sentence_positions": FLAT, "labels": torch.arange(10) % 2.0},
+    ),
+    "cloze": (
+        functools.partial(BertForCloze, masked_lm_weight=0.3),
+        INPUTS
+        | {
+            "masked_positions": FLAT,
+            "labels": LABELS,
+            "blanks": 2 * torch.arange(5)[:, None],
+            "words": torch.tensor([[17], [3], [29]]),
+            "label_of_word": torch.tensor([1, 0, 1]),
+            "masked_labels": torch.tensor([-100, 8] * 4 + [-100, -100]),
+        },
+    ),
+    "cloze of long words": (  # wrong labels, even with noise: beyond its margin a right one has no loss
+        BertForCloze,
+        INPUTS
+        | {
+            "masked_positions": FLAT,
+            "labels": torch.tensor([1, 0, 0, 0, 0]),
+            "blanks": torch.arange(10).view(5, 2),
+            "words": torch.tensor([[17, 4], [3, 9], [29, 3]]),
+            "label_of_word": torch.tensor([1, 0, 1]),
+        },
     ),
     "choices": (BertForMultipleChoice, CHOICES | {"labels": torch.tensor([1, 0])}),
 }
@@ -98,6 +123,8 @@ def test_in_which_order_sequences_stand_does_not_matter(head):
         name: values.unflatten(0, (rows, -1)).flip(0).flatten(0, 1) if len(values) == 2 * rows else values.flip(0)
         for name, values in padded.items()
     }
+    if "blanks" in turned:  # which of the selected tokens, and these are turned
+        turned["blanks"] = padded["blanks"]
     for name in ("masked_positions", "word_positions", "sentence_positions"):
         if name in turned:
             turned[name] = turned[name] % 23 + STARTS.repeat_interleave(2)

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from bert.heads.loss import IGNORE_INDEX, binary_cross_entropy, cross_entropy, squared_error
+from bert.heads.loss import IGNORE_INDEX, binary_cross_entropy, cross_entropy, distillation, squared_error
 
 
 def test_it_adds_up_negative_log_likelihoods_and_counts():
@@ -81,3 +81,29 @@ def test_a_yes_is_guessed_if_it_is_more_probable_than_a_no():
     logits = torch.tensor([0.01, -0.01, 0.3, -0.3])
     assert binary_cross_entropy(logits, torch.tensor([1.0, 0.0, 0.0, 1.0])).correct == 2
     assert binary_cross_entropy(logits, torch.tensor([1.0, 0.0, 1.0, 0.0])).correct == 4
+
+
+def test_distillation_is_the_divergence_of_the_teachers_probabilities_times_the_temperature_squared():
+    generator = torch.Generator().manual_seed(1)
+    student, teacher = (torch.randn(5, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    for temperature in (1.0, 2.0, 5.0):
+        p, q = ((scores / temperature).softmax(dim=-1) for scores in (teacher, student))
+        expected = temperature**2 * (p * (p / q).log()).sum()
+        loss = distillation(student, teacher, temperature)
+        assert math.isclose(loss.sum.item(), expected.item(), rel_tol=1e-4)
+        assert loss.count == 5
+    assert math.isclose(distillation(teacher + 7, teacher, 2.0).sum.item(), 0, abs_tol=1e-5)  # a shift says nothing
+    assert distillation(teacher, teacher, 2.0).correct == 5
+
+
+def test_with_a_sharp_teacher_distillation_moves_the_weights_as_labels_do():
+    labels = torch.tensor([0, 2, 1])
+    gradients = []
+    for loss in (
+        lambda logits: cross_entropy(logits, labels),
+        lambda logits: distillation(logits, 1e4 * torch.nn.functional.one_hot(labels), 1.0),
+    ):
+        logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(2), requires_grad=True)
+        loss(logits).sum.backward()
+        gradients.append(logits.grad)
+    torch.testing.assert_close(*gradients)

@@ -12,6 +12,7 @@ import torch
 
 from bert.tasks.batches import TaskBatches
 from bert.tasks.classification.read import Example
+from bert.tasks.cloze.patterns import patterns_of
 from bert.tasks.kinds import KINDS
 from bert.training.loop import training_step
 from bert.training.optimizer import make_optimizer
@@ -29,6 +30,7 @@ from tests.bert.training.test_loop import run_of
 from tests.conftest import make_documents
 from tests.recorded import draw_alike
 
+CLOZE = {"patterns": ["{text} near the [MASK].", "[MASK] . {text}"], "words": {"wet": ["ship", "song"], "dry": "road"}}
 UPDATES, BATCH_SIZE, PEAK = 60, 8, 5e-3
 
 
@@ -57,6 +59,9 @@ TASKS = {
     ),
     "regression": lambda: make_task(
         "regression", labelled(lambda text: len(text) / 50), ["score"], max_length=16, long_texts="tail"
+    ),
+    "cloze": lambda: make_task(
+        "cloze", labelled(of_one), ["wet", "dry"], max_length=20, long_texts="tail", patterns=patterns_of(CLOZE, "c"),
     ),
     "tagging": lambda: make_task(
         "tagging", {"train": ("a", sentences(1)), "dev": ("b", sentences(2))}, TAGS, max_length=8
@@ -121,6 +126,16 @@ RECORDED: dict[str, dict[str, float]] = {
         "pearson": 0.00503,
         "spearman": 0.02003,
         "mean_squared_error": 0.13087,
+    },
+    "cloze": {
+        "training_loss": 0.44485,
+        "dev_cloze_loss": 0.31524,
+        "dev_cloze_accuracy": 0.90000,
+        "accuracy": 0.90000,
+        "macro_f1": 0.89989,
+        "weighted_f1": 0.89989,
+        "matthews": 0.80178,
+        "f1": 0.90323,
     },
     "tagging": {
         "training_loss": 0.13198,

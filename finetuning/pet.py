@@ -1,0 +1,217 @@
+"""PET and iPET: cloze models teach each other, and at the end a classifier.
+
+    python -m finetuning.pet --patterns sentiment.toml --train few.tsv --unlabelled reviews.txt --dev dev.tsv \\
+        --checkpoint runs/pretrain --output runs/pet
+
+    zero-shot/pattern-1           measures each pattern on the labelled texts before training: its weight
+    generation-1/pattern-1/seed-0 a cloze model for each pattern and seed
+    generation-2/...              iPET: the same, on more texts, which a quarter of the earlier models has labelled
+    classifier                    learns the weighted mean of the last generation's scores
+
+Each is a run of ``train_finetune.py``, in a process of its own. The same command goes on after an interruption. Runs
+that are finished are not run again, and one that was interrupted is resumed. Further flags go to all of these runs.
+
+Source: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
+Inference", sections 3.3, 3.4 and 4.1.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bert.checkpoints.weights import read_weights
+from bert.errors import InputError
+from bert.files.json_objects import read_json_object
+from bert.files.terminal import orderly, print_line
+from bert.files.whole import write_atomically
+from bert.tasks.cloze.patterns import read_patterns
+from bert.tasks.options import Patterns
+from bert.tasks.report import write_json
+from bert.training.flags import positive
+from bert.training.script import explain_failure
+from finetuning.generations import write_generation
+from finetuning.messages import in_words
+
+SCRIPT = Path(__file__).parents[1] / "train_finetune.py"
+# The recipe of section 4.1, but for lengths and steps that depend on the task.
+RECIPE = ["--learning-rate", "1e-5", "--max-length", "256"]
+
+
+class Interrupted(Exception):
+    """A run was interrupted, or failed and has said why.
+
+    Args:
+        code: its exit code.
+    """
+
+    def __init__(self, code: int):
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Pet:
+    """The command's flags, and those of all runs."""
+
+    patterns: str
+    train: str
+    unlabelled: str
+    dev: str
+    checkpoint: str
+    output: str
+    seeds: int
+    generations: int
+    steps: int
+    distil_steps: int
+    others: tuple[str, ...]
+
+    def place(self, *names: str) -> Path:
+        """A folder or a file in the output."""
+        return Path(self.output, *names)
+
+
+def main(command_line: list[str] | None = None) -> int:
+    """Runs the command. Returns its exit code: 0, 2 for bad input, or that of the run that ended early."""
+    parser = make_parser()
+    given, others = parser.parse_known_args(command_line)
+    with orderly():
+        try:
+            run_pet(Pet(**vars(given), others=tuple(others)))
+        except Interrupted as ended:
+            return ended.code
+        except BaseException as error:
+            return explain_failure("finetuning.pet", error)
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command's own flags."""
+    parser = argparse.ArgumentParser(
+        "python -m finetuning.pet", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )  # fmt: skip
+    for name, text in (
+        ("patterns", "a TOML file of patterns and each label's words"), ("train", "the labelled texts"),
+        ("unlabelled", "the texts that models label"), ("dev", "labelled texts to measure each run on"),
+    ):  # fmt: skip
+        parser.add_argument(f"--{name}", required=True, metavar="FILE", help=text)
+    parser.add_argument("--checkpoint", default="runs/pretrain", metavar="DIR", help="(%(default)s)")
+    parser.add_argument("--output", default="runs/pet", metavar="DIR", help="the directory of all runs (%(default)s)")
+    number = partial(parser.add_argument, type=positive, metavar="N")
+    number("--seeds", default=3, help="models of each pattern (%(default)s)")
+    number("--generations", default=1, help="1 is PET; iPET has 3 (%(default)s)")
+    number("--steps", default=250, help="of each cloze model (%(default)s)")
+    number("--distil-steps", default=5_000, help="of the classifier (%(default)s)")
+    return parser
+
+
+def run_pet(pet: Pet) -> None:
+    """All runs, in order, and the report."""
+    patterns = read_patterns(pet.patterns)
+    keep_settings(pet, patterns)
+    alone = {f"pattern-{number}": text for number, text in enumerate(patterns.texts, start=1)}
+    for name, text in alone.items():
+        write_atomically(pet.place("patterns", f"{name}.toml"), in_toml(text, patterns))
+    weights = {}
+    for name in alone:
+        before = finetune(pet, pet.place("zero-shot", name), [*cloze(pet, name), "--zero-shot", "--dev", pet.train])
+        weights[name] = before["dev"]["accuracy"]
+    if not any(weights.values()):
+        weights = dict.fromkeys(weights, 1.0)
+    models = [f"{name}/seed-{seed}" for name in alone for seed in range(pet.seeds)]
+    report: dict[str, Any] = {"accuracy before training": weights}
+    for generation in range(1, pet.generations + 1):
+        folder = f"generation-{generation}"
+        trains = {model: Path(pet.train) for model in models}
+        if generation > 1:
+            teachers = {model: (pet.place(f"generation-{generation - 1}", model), weights[model.split("/")[0]])
+                        for model in models}  # fmt: skip
+            trains = write_generation(
+                pet.place(folder, "labelled"), generation, teachers, pet.train, pet.unlabelled, list(patterns.words),
+                pet.others,
+            )  # fmt: skip
+        report[folder] = {}
+        for model in models:
+            name, seed = model.split("/seed-")
+            flags = [*cloze(pet, name), "--train", str(trains[model]), "--dev", pet.dev, "--seed", seed]
+            flags += ["--unlabelled", pet.unlabelled, "--batch-size", "4", "--max-steps", str(pet.steps)]
+            report[folder][model] = finetune(pet, pet.place(folder, model), flags)["dev"]
+    last = [f"{pet.place(folder, model)}={weights[model.split('/')[0]]}" for model in models]
+    flags = ["--distil-from", *last, "--unlabelled", pet.unlabelled, "--dev", pet.dev, "--batch-size", "16"]
+    flags += ["--max-steps", str(pet.distil_steps), *([] if has_pooler(pet.checkpoint) else ["--fresh", "pooler"])]
+    report["classifier"] = finetune(pet, pet.place("classifier"), flags)["dev"]
+    write_json(pet.place("report.json"), report)
+    for model, measured in report[folder].items():
+        print_line(f"{folder}/{model}: {in_words(measured)}")
+    print_line(f"classifier: {in_words(report['classifier'])}")
+
+
+def keep_settings(pet: Pet, patterns: Patterns) -> None:
+    """Writes the settings, or compares them with those of the runs that are there.
+
+    Raises:
+        InputError: if these were begun with other settings.
+    """
+    path = pet.place("pet.json")
+    settings = json.loads(json.dumps(vars(pet) | {"patterns": patterns.texts, "words": patterns.words}))
+    if path.exists():
+        before = read_json_object(path)
+        for name in settings:
+            # More generations go on from those that are there.
+            if name not in ("output", "generations") and before.get(name) != settings[name]:
+                raise InputError(
+                    f"{pet.output} was begun with other {name}: {before.get(name)}; give the same, or name another "
+                    f"--output"
+                )
+        if before.get("generations") != pet.generations and pet.place("classifier").exists():
+            raise InputError(f"{pet.output} has a classifier already; for more --generations name another --output")
+    write_json(path, settings)
+
+
+def cloze(pet: Pet, pattern: str) -> list[str]:
+    """The flags of a cloze run of one pattern."""
+    return ["--problem", "cloze", "--patterns", str(pet.place("patterns", f"{pattern}.toml"))]
+
+
+def in_toml(pattern: str, patterns: Patterns) -> str:
+    """One of the patterns as a file, with all words. A text in JSON is one in TOML too."""
+    quoted = partial(json.dumps, ensure_ascii=False)
+    words = [f"{quoted(label)} = {quoted(words)}" for label, words in patterns.words.items()]
+    return "\n".join([f"patterns = {quoted(pattern)}", "[words]", *words, ""])
+
+
+def finetune(pet: Pet, run: Path, flags: Sequence[str]) -> dict[str, Any]:
+    """The report of a run of ``train_finetune.py``, which is begun, resumed, or finished already."""
+    report = run / "report.json"
+    if not report.exists():
+        begin = [*RECIPE, *pet.others, *flags, "--checkpoint", pet.checkpoint]
+        line = ["--resume"] if (run / "arguments.json").exists() else begin
+        print_line(f"\n{run}: {'goes on' if line == ['--resume'] else 'begins'}")
+        code = start([*line, "--output", str(run)])
+        if code or not report.exists():
+            raise Interrupted(code or 130)
+    return read_json_object(report)
+
+
+def start(command_line: list[str]) -> int:
+    """Runs ``train_finetune.py``, and returns its exit code."""
+    with subprocess.Popen([sys.executable, str(SCRIPT), *command_line]) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the run has got the signal too, and saves its state first
+            return process.wait()
+
+
+def has_pooler(checkpoint: str) -> bool:
+    """Whether a checkpoint has a pooler, which a classifier needs."""
+    _, weights = read_weights(Path(checkpoint))
+    return any("pooler" in name for name in weights)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

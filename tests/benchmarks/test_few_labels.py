@@ -1,0 +1,63 @@
+"""The benchmark of few labels: fair draws, and a table from a small run of each method."""
+
+import json
+from collections import Counter
+
+import pytest
+import torch
+
+from benchmarks import few_labels
+from bert.checkpoints.directory import save_checkpoint
+from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
+from bert.tasks.classification.read import Example
+from bert.tasks.cloze.patterns import read_patterns
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from tests.conftest import WORDS
+from tests.test_train_finetune import make_rows, write_tsv
+
+
+def test_each_label_has_its_share_and_no_text_is_in_two_sets():
+    training = [Example(line, f"text {line}", None, str(line % 3)) for line in range(300)]
+    measured = [Example(line, f"other {line}", None, "0") for line in range(50)]
+    few, unlabelled, test = few_labels.draw(training, measured, 30, seed=1)
+    assert Counter(example.label for example in few) == {"0": 10, "1": 10, "2": 10}
+    assert not set(few) & set(unlabelled)
+    assert len(few) + len(unlabelled) == 300
+    assert set(test) == set(measured)
+    again, other = (few_labels.draw(training, measured, 30, seed)[0] for seed in (1, 2))
+    assert few == again
+    assert few != other
+
+
+@pytest.mark.parametrize("task", few_labels.QUESTIONS)
+def test_the_patterns_of_each_task_are_a_patterns_file(task, tmp_path):
+    few_labels.write_patterns(tmp_path / "p.toml", task)
+    assert list(read_patterns(tmp_path / "p.toml").words) == list(few_labels.QUESTIONS[task]["words"])
+
+
+def test_each_method_has_a_line_and_finished_trials_are_kept(tmp_path, monkeypatch, capsys):
+    torch.manual_seed(5)
+    words = "it was terrible bad great good all in just . , !".split()
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *WORDS])
+    config = BertConfig(tokenizer.vocab_size, 24, 1, 2, 32, max_position_embeddings=40, initializer_range=0.2)
+    save_checkpoint(tmp_path / "checkpoint", BertForPreTraining(config), tokenizer)
+    folder = tmp_path / "glue" / "SST-2"
+    folder.mkdir(parents=True)
+    for name, seed in (("train", 1), ("dev", 2)):
+        rows = [(text, int(label == "wet")) for text, label in make_rows(60, seed)]
+        write_tsv(folder / f"{name}.tsv", rows, ("sentence", "label"))
+    monkeypatch.setenv("BERT_DATA", str(tmp_path))
+    monkeypatch.setattr(few_labels, "in_a_process_of_its_own", lambda function, trial: function(trial))
+    flags = ["--task", "sst2", "--checkpoint", tmp_path / "checkpoint", "--labelled", 8, "--seeds", 2, "--max-steps", 2,
+             "--max-length", 24, "--json", tmp_path / "rows.json"]  # fmt: skip
+    few_labels.main(list(map(str, flags)))
+    lines = capsys.readouterr().out.splitlines()[-5:]
+    assert [line[:26].strip() for line in lines] == list(few_labels.METHODS)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert len(rows) == 1 + 4 * 2
+    assert all(0 <= row["accuracy"] <= 1 for row in rows)
+    assert {row["trained_parameters"] for row in rows if row["method"] == "logistic regression"} == {25}
+    monkeypatch.setattr(few_labels, "in_a_process_of_its_own", None)
+    few_labels.main(list(map(str, flags)))
+    assert capsys.readouterr().out.splitlines()[-5:] == lines

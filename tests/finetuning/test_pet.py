@@ -1,0 +1,94 @@
+"""PET as one command: its runs, its report, and that it goes on where it was."""
+
+import json
+
+import pytest
+
+import train_finetune
+from bert.checkpoints.directory import load_checkpoint
+from bert.heads.classification import BertForSequenceClassification
+from bert.tasks.cloze.patterns import patterns_of, read_patterns
+from finetuning import pet
+from tests.finetuning.test_cloze_runs import folder  # noqa: F401 (a fixture)
+from tests.test_train_finetune import make_rows, write_tsv
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The runs that are begun or resumed, in this process."""
+    runs = []
+
+    def start(command_line):
+        runs.append((command_line[-1], command_line[0] == "--resume"))
+        return train_finetune.main(command_line)
+
+    monkeypatch.setattr(pet, "start", start)
+    return runs
+
+
+@pytest.fixture
+def flags(folder, tmp_path):  # noqa: F811
+    write_tsv(tmp_path / "few.tsv", make_rows(12, 1))
+    (tmp_path / "u.txt").write_text("".join(f"{text}\n" for text, _ in make_rows(80, 3)))
+    files = {"--patterns": folder / "short.toml", "--train": tmp_path / "few.tsv", "--unlabelled": tmp_path / "u.txt"}
+    files |= {"--dev": folder / "dev.tsv", "--checkpoint": folder / "checkpoint", "--output": tmp_path / "pet"}
+    own = ["--seeds", 1, "--steps", 3, "--distil-steps", 3]
+    others = ["--learning-rate", 3e-3, "--max-length", 16, "--precision", "fp32", "--device", "cpu"]
+    return [str(part) for flag, file in files.items() for part in (flag, file)] + list(map(str, [*own, *others]))
+
+
+def test_ipet_is_one_command_and_goes_on_where_it_was(flags, begun, tmp_path, capsys):
+    flags += ["--generations", "2"]
+    output = tmp_path / "pet"
+    assert pet.main(flags) == 0
+    names = [run.removeprefix(f"{output}/") for run, _ in begun]
+    assert names == [
+        "zero-shot/pattern-1", "zero-shot/pattern-2",
+        "generation-1/pattern-1/seed-0", "generation-1/pattern-2/seed-0",
+        "generation-2/pattern-1/seed-0", "generation-2/pattern-2/seed-0",
+        "classifier",
+    ]  # fmt: skip
+    report = json.loads((output / "report.json").read_text())
+    classifier = json.loads((output / "classifier" / "report.json").read_text())
+    assert report["classifier"] == classifier["dev"]
+    assert report["accuracy before training"].keys() == {"pattern-1", "pattern-2"}
+    assert report["generation-2"].keys() == {"pattern-1/seed-0", "pattern-2/seed-0"}
+    assert load_checkpoint(output / "classifier", BertForSequenceClassification).labels == ("wet", "dry")
+    weights = report["accuracy before training"]
+    taught_by = json.loads((output / "classifier" / "arguments.json").read_text())["distil_from"]
+    assert taught_by == [f"{output}/generation-2/{name}/seed-0={weights[name]}" for name in weights]
+    first = [line for line in (output / "generation-2/labelled/pattern-1-seed-0.jsonl").read_text().splitlines()]
+    assert first[:12] == [json.dumps({"text": text, "label": label}) for text, label in make_rows(12, 1)]
+    assert 12 < len(first) <= 60
+
+    begun.clear()
+    assert pet.main(flags) == 0
+    assert begun == []  # all are finished
+    (output / "classifier" / "report.json").unlink()
+    assert pet.main(flags) == 0
+    assert begun == [(f"{output}/classifier", True)]
+    assert json.loads((output / "report.json").read_text()) == report
+    capsys.readouterr()
+    assert pet.main([*flags, "--steps", "4"]) == 2
+    assert "was begun with other steps: 3; give the same, or name another --output" in capsys.readouterr().err
+
+
+def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path, capsys):
+    assert pet.main([*flags, "--max-length", "3"]) == 2
+    assert "leaves no room for a text" in capsys.readouterr().err
+    assert len(begun) == 1
+    assert not (tmp_path / "pet" / "report.json").exists()
+    assert pet.main([*flags, "--patterns", "nowhere.toml", "--output", str(tmp_path / "other")]) == 2
+    assert "nowhere.toml: cannot be read" in capsys.readouterr().err
+
+
+def test_each_run_is_a_process_of_its_own(tmp_path, capfd):
+    assert pet.start(["--nothing"]) == 2
+    assert "train_finetune.py: error: unrecognized arguments: --nothing" in capfd.readouterr().err
+
+
+def test_a_single_pattern_is_written_as_it_was_read(tmp_path):
+    text = '{text} It was "[MASK]" \\ über 中\t.'
+    patterns = patterns_of({"patterns": text, "words": {"neg ative": ["schlecht"], "1.0": ["gut", "größe"]}}, "p")
+    (tmp_path / "p.toml").write_text(pet.in_toml(text, patterns), encoding="utf-8")
+    assert read_patterns(tmp_path / "p.toml")[1:] == patterns[1:]
