@@ -15,6 +15,7 @@ from bert.checkpoints.weights import required_file
 from bert.commands.predict import kind_of_run
 from bert.commands.reading import reading_of
 from bert.errors import InputError
+from bert.files.reading import open_to_read
 from bert.tasks.classification.read import SINGLE, Example
 from bert.tasks.kinds import KINDS
 from bert.tasks.prediction import predictions
@@ -57,7 +58,7 @@ def read_teachers(given: Sequence[str]) -> list[Teacher]:
                 f"--distil-from: {run} predicts {', '.join(labels)}, and {teachers[0].run} predicts "
                 f"{', '.join(teachers[0].labels)}; name teachers of the same labels"
             )
-        with open(required_file(Path(run), "model.safetensors"), "rb") as file:
+        with open_to_read(required_file(Path(run), "model.safetensors")) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         teachers.append(Teacher(run, weight / total, labels, digest))
     return teachers

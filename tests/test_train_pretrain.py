@@ -28,7 +28,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import Reporter, read_log
 from bert.training.run import Run
 from bert.training.state_reading import newest_state
-from pretraining import planning
+from pretraining import held_out, planning
 from pretraining.reading import find_tokenizer
 from pretraining.settings import PretrainingSettings
 from tests.conftest import make_documents, waiting_for_a_signal, weights_of
@@ -448,13 +448,13 @@ def test_a_run_of_phases_that_is_stopped_twice_at_a_boundary_begins_one_pass_the
 
 def test_an_evaluation_has_the_length_of_its_phase(finished, tmp_path, monkeypatch):
     corpus, _ = finished
-    lengths, measure = [], train_pretrain.mean_losses
+    lengths, measure = [], held_out.mean_losses
 
     def note(model, batches, *arguments):
         lengths.append(max(int(batch.sequences.lengths.max()) for batch in batches))
         return measure(model, batches, *arguments)
 
-    monkeypatch.setattr(train_pretrain, "mean_losses", note)
+    monkeypatch.setattr(held_out, "mean_losses", note)
     flags = [*NO_LENGTH, "--phases", "16:4,40:4", "--eval-every", 4]
     assert pretrain("--corpus", corpus, "--output", tmp_path / "run", *flags) == 0
     assert lengths[0] <= 16 < lengths[1] <= 40
@@ -475,8 +475,8 @@ def interrupt_at(monkeypatch, step):
     """The run ends as if it were killed, when it reports at a step or after it."""
     report = Reporter.report
 
-    def report_or_die(reporter, means):
-        report(reporter, means)
+    def report_or_die(reporter, *measured):
+        report(reporter, *measured)
         if reporter.progress.step >= step:
             raise KeyboardInterrupt
 

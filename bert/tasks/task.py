@@ -181,9 +181,9 @@ class Task(ABC):
 
     @cached_property
     def baseline(self) -> Baseline | None:
-        """What to compare a model with, learned from the training labels."""
-        learn = self.kind.baseline
-        return None if learn is None else learn(self.sets["train"].examples, self.labels, self.options)
+        """What to compare a model with, learned from the training labels. None if there is nothing to learn from."""
+        learn, examples = self.kind.baseline, self.sets["train"].examples
+        return learn(examples, self.labels, self.options) if learn and examples else None
 
     @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:

@@ -86,7 +86,7 @@ def test_a_few_labels_are_learned_and_predict_works_from_the_run_alone(folder, g
     capsys.readouterr()
     assert bert_command(["predict", str(run), str(folder / "dev.tsv"), "--device", "cpu"]) == 0
     header, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert header == ["prediction", "p(wet)", "p(dry)"]
+    assert header == ["prediction", "p(wet)", "p(dry)", "text"]
     assert [line[0] for line in lines] == predictions_of(run)
     task["words"]["wet"] = "[SEP]"
     (run / "task.json").write_text(json.dumps(task))

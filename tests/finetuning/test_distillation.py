@@ -31,7 +31,7 @@ def teachers(folder, given, tmp_path_factory):  # noqa: F811
 def predicted(run, path, capsys) -> dict[str, np.ndarray]:
     """The logarithm of each label's probability, as predict has it."""
     capsys.readouterr()
-    assert bert_command(["predict", str(run), str(path), "--device", "cpu"]) == 0
+    assert bert_command(["predict", str(run), str(path), "--device", "cpu", "--no-text"]) == 0
     header, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     columns = np.array([list(map(float, row[1:])) for row in rows])
     return {name: np.log(columns[:, number]) for number, name in enumerate(header[1:])}

@@ -214,6 +214,6 @@ def test_each_join_tells_how_many_pieces_there_are_and_will_be():
     words = Counter({"hugs": 3, "hug": 5, "bun": 4, "pun": 7})
     alphabet = choose_alphabet(words, 100, 2)
     told = []
-    pieces = join_pairs(words, alphabet, len(alphabet) + 3, 2, lambda *each: told.append(each))
+    pieces = join_pairs(words, alphabet, len(alphabet) + 3, 2, reached=lambda *each: told.append(each))
     assert told == [(len(alphabet) + joined, len(alphabet) + 3) for joined in (1, 2, 3)]
     assert pieces == join_pairs(words, alphabet, len(alphabet) + 3, 2)

@@ -38,6 +38,7 @@ SCHEDULE = Schedule(
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a run writes its decisions into its directory
+    Path("nowhere").mkdir()
 
 
 class Classifier(nn.Module):

@@ -112,6 +112,7 @@ def test_a_row_has_the_label_and_each_probability():
     model = make_model()
     scores = predict(model, PATTERNS, SHORT)
     header, *rows = cloze_rows(model, zip(EXAMPLES, scores), Options(40))
-    assert header == ["prediction", "p(few)", "p(many)", "p(none)"]
+    assert header == ["prediction", "p(few)", "p(many)", "p(none)", "text"]
     assert [row[0] for row in rows] == [["few", "many", "none"][each.logits.argmax()] for each in scores]
-    assert rows[0][1:] == pytest.approx(scores[0].probabilities.tolist())
+    assert rows[0][1:4] == pytest.approx(scores[0].probabilities.tolist())
+    assert [row[4] for row in rows] == [each.first for each in EXAMPLES]
