@@ -51,7 +51,7 @@ def test_a_link_to_a_file_is_read_as_the_file(tmp_path):
 
 
 def test_a_program_reads_through_this_door_alone():
-    """Or, after ``require_file``, with a library. Two are no input: Python's own sources, and Linux' counts in /proc."""
+    """Or, after ``require_file``, with a library. No input are Python's own sources, and Linux' counts in /proc."""
     readers = r"\.read_text\(|\.read_bytes\(|(?<![\w.])open\((?!.*\"(a|ab|w|wb)\")|np\.(load|fromfile)\("
     allowed = {
         "bert/files/whole.py",
