@@ -107,7 +107,7 @@ def test_it_ends_in_time_with_a_rate_of_zero_and_without_a_jump(name, tmp_path):
     run = Simulation(tmp_path, schedule_of(), update, **evaluations).run()
     assert abs(run.late) < 0.05, run.late
     assert run.rates[-1] < 0.02
-    assert max(run.rates) > 0.8
+    assert max(run.rates) > 0.6
     peak = run.rates.index(max(run.rates))
     falls = [before - after for before, after in pairwise(run.rates[peak + 1 :])]
     assert min(falls) > 0  # it falls at every update, and by little
@@ -129,7 +129,16 @@ def test_a_run_at_a_constant_speed_has_the_schedule_of_its_updates(tmp_path):
     run = Simulation(tmp_path, schedule_of(), lambda step, now: 0.1).run()
     steps = run.progress.step
     assert steps == pytest.approx(6000, rel=0.01)
-    expected = [linear_schedule(step, 1.0, 1_000, steps) for step in range(steps)]
+    expected = [min((step + 1) / 1_000, 1 - step / steps) for step in range(steps)]
+    differences = [abs(rate - other) for rate, other in zip(run.rates, expected)]
+    assert sum(differences) / steps < 0.01
+
+
+def test_a_long_run_at_a_constant_speed_has_the_papers_schedule(tmp_path):
+    run = Simulation(tmp_path, schedule_of(), lambda step, now: 0.05).run()
+    steps = run.progress.step
+    assert steps == pytest.approx(12_000, rel=0.01)
+    expected = [linear_schedule(step, 1.0, steps // 10, steps) for step in range(steps)]
     differences = [abs(rate - other) for rate, other in zip(run.rates, expected)]
     assert sum(differences) / steps < 0.01
 
@@ -142,8 +151,8 @@ def test_a_tenth_of_the_run_warms_up_or_as_many_updates_as_the_averages_need_or_
         return rates.index(max(rates))
 
     assert updates_until_the_peak(0.01) == pytest.approx(6_000, abs=100)  # of 60,000
-    assert updates_until_the_peak(0.1) == 999  # of 6,000
-    assert updates_until_the_peak(1.0) == pytest.approx(150, abs=6)  # of 600
+    assert updates_until_the_peak(0.1) == pytest.approx(857, abs=10)  # of 6,000: 857 / 1,000 is 1 - 857 / 6,000
+    assert updates_until_the_peak(1.0) == pytest.approx(200, abs=10)  # of 600: 200 / 300 is 1 - 200 / 600
     assert updates_until_the_peak(most_warmup_steps=200) == pytest.approx(200, abs=2)
     assert updates_until_the_peak(warmup_steps=77) == 76
     assert updates_until_the_peak(warmup_steps=0) == 0
