@@ -51,7 +51,7 @@ class PretrainingSettings(TrainingSettings):
     shards: str | None = None
     workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
     max_minutes: float | None = None
-    schedule_to: int | None = None  # updates; 0: max_steps or epochs. If it is said, max_minutes are of a session
+    schedule_to: int | None = None  # updates; 0: to the run's end. If it is named, max_minutes limit a session alone
     phases: str | None = None
     eval_every: int = 1_000
     eval_examples: int = 1_000
