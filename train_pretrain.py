@@ -125,8 +125,9 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
 
         def report(means: dict[str, float]) -> None:
-            beside = by_guessing(training.random_pairs) if settings.nsp else {}
-            reporter.report(means | {"max_length": max_length()}, beside)
+            length = max_length()
+            beside = by_guessing(by_length[length].random_pairs) if settings.nsp else {}
+            reporter.report(means | {"max_length": length}, beside)
 
         if run.progress.step == 0 and settings.checkpoint is not None:
             evaluate()  # what the checkpoint is worth on this corpus before it is trained
@@ -139,7 +140,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     with run.evaluation():
         if processes.is_main_process:
             fill_in_blanks(model, tokenizer, corpus, log)
-    log(*next_commands(settings, ended))
+    log(*next_commands(settings, ended, run.progress.step))
     return 130 if ended == "interrupted" else 0
 
 

@@ -62,8 +62,8 @@ def warn_of_random_pairs(share: float, corpus: TokenizedCorpus, max_length: int)
         return ""
     sentences = len(corpus.sentence_starts) - 1
     return (
-        f"Note: {share:.1%} of the sentence pairs are random, for want of a next sentence: a document has "
-        f"{sentences / corpus.number_of_documents:.1f} sentences on average, a sentence "
+        f"Note: {share:.1%} of the sentence pairs are random, since often no next sentence exists or fits: a document "
+        f"has {sentences / corpus.number_of_documents:.1f} sentences on average, a sentence "
         f"{len(corpus.tokens) / sentences:.0f} tokens, and an input {max_length}. Always guessing 'random' is right as "
         "often, so next-sentence prediction learns little. Write one sentence per line and blank lines between "
         "documents only, use --document-per-line if each line is a document, use a larger --max-length, or train "
@@ -99,13 +99,13 @@ def fill_in_blanks(
             return
 
 
-def next_commands(settings: PretrainingSettings, ended: str) -> list[str]:
-    """The commands that the user may want next, as lines."""
+def next_commands(settings: PretrainingSettings, ended: str, step: int) -> list[str]:
+    """The commands that the user may want next, as lines, of a run that ended after ``step`` updates."""
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)
     end = settings.schedule_to
-    if end and end > (settings.max_steps or end):
+    if end and step < end:
         return ["", f"The schedule goes on to step {end:,}: python train_pretrain.py --output {run} --resume "
                     f"--max-steps {end}"]  # fmt: skip
     sentence = "This function returns the [MASK] of the list." if settings.corpus is None else "This is a [MASK]."

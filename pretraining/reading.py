@@ -72,8 +72,8 @@ def tokenizer_of_checkpoint(settings: PretrainingSettings, run: Path, log: Log) 
         pieces = learn_pieces(tokenizer, sentences, count)
     if len(pieces) < count:
         log(
-            f"Note: the training documents give {len(pieces):,} pieces to add, not {count:,}: no other words that the "
-            f"vocabulary cuts into pieces share two of them."
+            f"Note: the training documents give {len(pieces):,} pieces to add, not {count:,}: no other two pieces of a "
+            f"word stand side by side more than once."
         )
     larger = add_pieces(tokenizer, pieces)
     if pieces:

@@ -51,7 +51,7 @@ class PretrainingSettings(TrainingSettings):
     shards: str | None = None
     workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
     max_minutes: float | None = None
-    schedule_to: int | None = None  # updates; 0: max_steps or epochs. If it is said, max_minutes are of a session
+    schedule_to: int | None = None  # updates; 0: to the run's end. If it is named, max_minutes limit a session alone
     phases: str | None = None
     eval_every: int = 1_000
     eval_examples: int = 1_000
@@ -63,6 +63,10 @@ class PretrainingSettings(TrainingSettings):
     }  # fmt: skip
     OLDER_RUNS: ClassVar[dict[str, Any]] = {"schedule_to": 0}
     OWN_FLAG: ClassVar[str] = "nsp"
+
+    def flag_of(self, max_length: int) -> str:
+        """The flag that names this length of sequences, for a message."""
+        return f"--phases {self.phases}: {max_length}" if self.phases else f"--max-length {max_length}"
 
     def cleared_by(self, later: dict[str, Any]) -> set[str]:
         """The settings that flags given later replace, besides their own.
@@ -160,11 +164,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     if settings.shards is not None:
         shared.refuse_file(Path(settings.shards))
     for max_length, _, _ in phases_of(settings.phases, settings.max_length):
-        check_max_length(max_length)
+        check_max_length(max_length, settings.flag_of(max_length))
         longest = BertConfig().max_position_embeddings
         if settings.checkpoint is None and max_length > longest:
             raise InputError(
-                f"--max-length {max_length} is above the {longest} positions that BERT has embeddings for "
+                f"{settings.flag_of(max_length)} is above the {longest} positions that BERT has embeddings for "
                 f"(max_position_embeddings); use at most {longest}"
             )
     _check_limits(settings, given)
@@ -202,6 +206,10 @@ def _check_limits(settings: PretrainingSettings, given: dict[str, Any]) -> None:
                     f"are, and where the learning rate is 0; leave one of the two out, or give other --phases"
                 )
     steps, end = settings.max_steps, settings.schedule_to
+    if end == 0 and not (steps or settings.epochs or settings.phases):
+        raise InputError(
+            "--schedule-to 0: the run then ends with --max-steps or --epochs; name one of them, or another number"
+        )
     if steps and end and steps > end:
         raise InputError(
             f"--max-steps {steps} is above --schedule-to {end}, after which the learning rate is 0; name a larger "

@@ -54,7 +54,7 @@ def find_config(settings: PretrainingSettings, run: Path) -> BertConfig:
     longest = max(phase.max_length for phase in phases_of(settings.phases, settings.max_length))
     if longest > config.max_position_embeddings:
         raise InputError(
-            f"--max-length {longest} is above the {config.max_position_embeddings} positions that "
+            f"{settings.flag_of(longest)} is above the {config.max_position_embeddings} positions that "
             f"{settings.checkpoint} has embeddings for (max_position_embeddings); use at most that"
         )
     if settings.nsp and config.type_vocab_size < 2:

@@ -28,6 +28,8 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.training.reporting import Reporter, read_log
 from bert.training.run import Run
 from bert.training.state_reading import newest_state
+from data.corpus.tokenized import open_corpus
+from data.pretraining.batches import PretrainingBatches
 from pretraining import held_out, planning
 from pretraining.reading import find_tokenizer
 from pretraining.settings import PretrainingSettings
@@ -376,15 +378,6 @@ def test_a_second_phase_goes_on_with_longer_sequences(corpus, tmp_path, capsys):
 # ---- how long a run is ----
 
 
-def resumed_from(run, step, copy) -> Path:
-    """A copy of a finished run that knows nothing of what came after one of its checkpoints, but for its decisions."""
-    shutil.copytree(run, copy)
-    for state in copy.glob("training_state/step-*"):
-        if int(state.name.split("-")[1]) > step:
-            shutil.rmtree(state)
-    return copy
-
-
 PHASES = ["--phases", "16:20,32:10", "--precision", "fp32"]
 
 
@@ -416,6 +409,11 @@ def test_a_run_of_phases_says_so_and_logs_the_length_of_its_sequences(phased):
     reports = [line for line in read_log(phased / "log.jsonl") if "max_length" in line]
     assert [line["max_length"] for line in reports] == [16] * 10 + [32] * 5
     assert reports[-1]["learning_rate"] == pytest.approx(1e-3 / 30)
+    shares = [PretrainingBatches(open_corpus(phased / "shards"), load_tokenizer(phased), 8, length, 0).random_pairs
+              for length in (16, 32)]  # fmt: skip
+    assert f"{shares[0]:.1%}" != f"{shares[1]:.1%}"
+    for step, share in zip((20, 22), shares):
+        assert re.search(f"step {step} of 30: .* right, {share:.1%} by always guessing 'random'\\)", printed)
 
 
 @pytest.mark.parametrize("stop", [13, 20, 24])
@@ -543,6 +541,8 @@ def test_more_minutes_for_a_finished_run_raise_its_rate_and_it_says_so(finished,
     assert pretrain("--output", run, "--resume", "--max-minutes", 0.1) == 0
     assert re.search(r"jumps from .* up to 4\.\d+e-04", capsys.readouterr().out)
     assert read_log(run / "log.jsonl")[-1]["step"] == pytest.approx(2 * steps, rel=0.2)
+    message = error_of(capsys, "--output", run, "--resume", "--schedule-to", 0)
+    assert "--schedule-to 0: the run then ends with --max-steps or --epochs" in message
 
 
 def test_a_longer_run_says_that_its_rate_jumps_and_a_schedule_for_all_of_it_does_not(finished, tmp_path, capsys):
@@ -714,8 +714,9 @@ def test_flags_that_do_not_go_together_are_refused_before_anything_is_read(finis
     for phases in ("", "16", "16:", "16:0", "a:3", "16:3,", "16:3:4", "16:-1", "16 3"):
         assert "is no list of lengths with updates" in error_of(capsys, *new, "--phases", phases)
     assert "are above" in error_of(capsys, *new, "--phases", "16:2000000000,24:2000000000")
-    assert "512 positions" in error_of(capsys, *new, "--phases", "16:3,513:3")
-    assert "leave room for text" in error_of(capsys, *new, "--phases", "16:3,7:3")
+    message = error_of(capsys, *new, "--phases", "16:3,513:3")
+    assert "--phases 16:3,513:3: 513 is above the 512 positions" in message
+    assert "--phases 16:3,7:3: 7: an input has two or three" in error_of(capsys, *new, "--phases", "16:3,7:3")
     assert "--max-steps 9 is above --schedule-to 8" in error_of(capsys, *new, "--max-steps", 9, "--schedule-to", 8)
     assert "--max-minutes" in error_of(capsys, *new, "--max-minutes", 0)
     assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ from pathlib import Path
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.schema import Rule, check, is_count
-from bert.files.whole import write_atomically, writing_failed
+from bert.files.whole import sweep, write_atomically, writing_failed
 from bert.training.distributed import Processes
 
 REMEDY = "put back a copy of the file, or remove it: the run then goes on by the clock, but not bit for bit"
@@ -72,6 +72,7 @@ class Decisions:
         self._processes.broadcast(self._write)
 
     def _read(self) -> dict[str, list[tuple[int, int]]]:
+        sweep(self._file.parent, [self._file.name])  # of a run that was killed while it wrote one
         if not self._file.exists():
             return {}
         values = read_json_object(self._file)

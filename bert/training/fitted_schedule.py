@@ -81,7 +81,8 @@ def make_fitted_schedule(
     plain = make_schedule(replace(settings, max_steps=LARGEST) if unlimited else settings, updates_per_epoch)
     left_open = settings.warmup_steps is None
     warmup = {"warmup_steps": most_warmup_steps, "warmup_share": WARMUP_SHARE} if left_open else {}
-    return FittedSchedule(**vars(plain) | warmup, seconds=60 * minutes, limit=plain.max_steps)
+    seconds = min(60 * minutes, LARGEST)  # 68 years: any number of minutes is allowed
+    return FittedSchedule(**vars(plain) | warmup, seconds=seconds, limit=plain.max_steps)
 
 
 class Fitting:
@@ -104,7 +105,8 @@ class Fitting:
         self._recent: deque[float] = deque(maxlen=RECENT)  # seconds of the newest updates
         self._landing: int | None = None
         since = self._lay(progress)
-        self.lands = any(step >= since for step, _ in decisions.made("landing", progress.step))
+        # Only if its update is made. Else the schedule is still to be laid to it, in before_update.
+        self.lands = any(since <= step < progress.step for step, _ in decisions.made("landing", progress.step))
 
     def _lay(self, progress: Progress) -> int:
         """Lays the schedule from where the run stands. Returns the update since which the time has been what it is."""

@@ -1,7 +1,7 @@
 """What other programs do to this one: how long its threads waited for a core, and how many cores are idle.
 
-Linux counts both all the time, so that to look costs nothing and disturbs nothing. A speed could not tell: updates
-differ in length, and a run that begins beside another program has never seen its own speed alone.
+Linux counts both all the time, so looking costs nothing. The speed could not tell: updates differ in length, and a run
+that begins beside another program has never seen its own speed alone.
 
     /proc/self/task/*/schedstat     for each thread: nanoseconds on a core, then nanoseconds ready and without a core
     /proc/stat                      for each core: hundredths of a second at this and that, the idle ones fourth

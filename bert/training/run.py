@@ -83,7 +83,7 @@ class Run:
         return Decisions(self.directory / "training_state" / "decisions.json", self.processes)
 
     def threads(self) -> Threads:
-        """Chooses the number of threads from this update on: of one process on a CPU.
+        """The number of threads from this update on. The load decides it if one process trains on a CPU.
 
         ``torch.compile`` makes code for a number of threads, and would make it anew. So that number is left alone.
         """

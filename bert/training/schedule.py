@@ -100,7 +100,7 @@ def warn_of_jump(before: Leg | None, now: Schedule, step: int) -> str:
         before: the leg of the schedule until now; None: unknown.
         step: the update that the run goes on with.
     """
-    if before is None or step == 0 or before.fraction(step) <= WARMUP_SHARE:
+    if before is None or before == now.leg or step == 0 or before.fraction(step) <= WARMUP_SHARE:
         return ""
     last, following = now.learning_rate * (1 - before.fraction(step - 1)), now.learning_rate_at(step)
     if following <= last * (1 + 1e-6):

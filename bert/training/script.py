@@ -1,7 +1,6 @@
 """A script around a run: from the command line to an exit code."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -81,16 +80,8 @@ def explain_failure(script: str, error: BaseException) -> int:
 
 
 def make_log(processes: Processes) -> Log:
-    """Prints lines for the user, above the progress bar if there is one. Only the main process prints."""
-
-    def log(*lines: str) -> None:
-        from tqdm import tqdm
-
-        if processes.is_main_process:
-            with tqdm.external_write_mode(file=sys.stdout):
-                print_line(*lines)
-
-    return log
+    """The function that prints lines for the user. In all but the main process it prints nothing."""
+    return print_line if processes.is_main_process else (lambda *lines: None)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,12 @@
 
 A small model's update is thousands of operations of some ten microseconds. Each operation is divided among the threads,
 and ends with its slowest thread. If another program keeps a core busy, one thread waits for that core, often for
-milliseconds, and all others wait for that thread. Two threads on two cores fell from 35,000 tokens/s to 2,000 so. One
+milliseconds, and all others wait for that thread. So two threads on two cores fell from 35,000 tokens/s to 2,000. One
 thread had 20,000 all the while.
 
-So a run looks at the machine's load every two seconds. If its threads wait for cores, it tries fewer threads, a number
-after the other for half a second each. If cores are idle, it tries more. The fastest number is kept. On a machine that
-is free nothing is tried.
+So a run looks at the machine's load every two seconds. If its threads wait for cores, it tries fewer threads: one
+number after another, half a second each. If cores are idle, it tries more. It keeps the fastest number. On a free
+machine it tries nothing.
 
 The number of threads decides how sums are rounded, and so it belongs to the run. Each change, trials included, is a
 decision of the run (``decisions.py``), which a resumed run takes over: the resume is bit for bit.
@@ -79,7 +79,7 @@ class Threads:
         number = until_now[-1][1] if until_now else self._most
         to_come = {number, *(each for at, each in made if at > step)}
         if to_come != {self._most} if self._is_fixed else max(to_come) > self._most:
-            why = f"OMP_NUM_THREADS is {self._most}" if self._is_fixed else f"there are {self._most} cores"
+            why = f"OMP_NUM_THREADS is {self._most}" if self._is_fixed else f"this machine has {self._most}"
             self._log(
                 f"Note: the run had {in_words(max(to_come - {self._most}))}, and now {why}: results will differ in the "
                 f"last bits from a run that was not stopped."
@@ -116,7 +116,8 @@ class Choice:
 
     def note(self, tokens: int, seconds: float) -> None:
         """An update had so many tokens and took so long."""
-        self._updates.append((tokens, seconds))
+        if self._numbers:
+            self._updates.append((tokens, seconds))
 
     def decide(self) -> int | None:
         """The number of threads from the next update on; None: as before."""

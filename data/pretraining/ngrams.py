@@ -6,9 +6,8 @@
               [blank]                 down to the frequency of each piece alone
 
 Why in the middle: a pretrained model reads both sides as well. On film reviews two pieces before the blank alone give
-21 % right, and two on each side 37 %. A context is what the model sees. No training document holds a ``[MASK]``, so
-a context with one was never counted, and shorter
-contexts decide.
+21 % right, and two on each side 37 %. A context is what the model sees. No training document holds a ``[MASK]``. So a
+context with one was never counted, and shorter contexts decide.
 
 Weights: Witten & Bell 1991, "The zero-frequency problem", method C. A context was seen n times, with t different pieces
 in its blank. It leaves the share t / (n + t) to the shorter contexts. Here these are two, and get half of it each.

@@ -41,12 +41,12 @@ Documents = TrainingDocuments | HeldOutDocuments
 Name = tuple[int, int]  # seed and epoch: the first parts of the names of all random numbers
 
 
-def check_max_length(max_length: int) -> None:
-    """Raises an InputError if inputs of this length have no room for text."""
+def check_max_length(max_length: int, flag: str | None = None) -> None:
+    """Raises an InputError, which names the flag, if inputs of this length have no room for text."""
     if max_length < SHORTEST_MAX_LENGTH:
         raise InputError(
-            f"--max-length {max_length}: an input has two or three special tokens, and {SHORTEST_MAX_LENGTH} positions "
-            "are the fewest that leave room for text; name a larger one"
+            f"{flag or f'--max-length {max_length}'}: an input has two or three special tokens, and "
+            f"{SHORTEST_MAX_LENGTH} positions are the fewest that leave room for text; name a larger one"
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.corpus.tokenized import TokenizedCorpus
-from pretraining.messages import how_long, warn_of_random_pairs
+from pretraining.messages import how_long, next_commands, warn_of_random_pairs
 from pretraining.settings import PretrainingSettings
 from train_pretrain import schedule_of
 
@@ -19,6 +19,14 @@ def test_a_note_names_the_share_of_random_pairs_its_cause_and_the_remedies_above
     assert "a document has 1.5 sentences on average, a sentence 10 tokens, and an input 24" in note
     for remedy in ("--document-per-line", "--max-length", "--no-nsp"):
         assert remedy in note
+
+
+@pytest.mark.parametrize("limit", [{"max_steps": 20}, {"max_steps": None, "epochs": 2}])
+def test_a_run_that_ends_before_its_schedule_names_the_command_that_goes_on(limit):
+    settings = replace(PretrainingSettings(), schedule_to=30, **limit)
+    assert next_commands(settings, "finished", 20)[1].endswith("--resume --max-steps 30")
+    assert "fill-mask" in next_commands(settings, "finished", 30)[2]
+    assert "fill-mask" in next_commands(replace(settings, schedule_to=None), "finished", 20)[2]
 
 
 @pytest.mark.parametrize(("flags", "words"), [

@@ -42,6 +42,12 @@ def test_a_decision_is_on_the_disk_before_it_takes_effect(tmp_path):
     assert (tmp_path / "decisions.json").read_text() == '{"max_steps": [[7, 400]]}\n'
 
 
+def test_what_a_killed_run_left_half_written_goes(tmp_path):
+    (tmp_path / ".decisions.json.abcd_123.tmp").write_text('{"max_')
+    Decisions(tmp_path / "decisions.json", ALONE)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_decisions_that_other_flags_make_void_are_forgotten(tmp_path):
     decisions = Decisions(tmp_path / "decisions.json", ALONE)
     for step in (1, 2, 4):

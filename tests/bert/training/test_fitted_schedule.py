@@ -1,6 +1,7 @@
 """A schedule that is fitted to the time ends there with a learning rate of 0, whatever the machine does."""
 
 import random
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -168,6 +169,13 @@ def test_updates_or_epochs_that_are_fewer_end_the_run_and_the_schedule_fits_them
         assert run.rates[350] == pytest.approx(0.5)
 
 
+def test_a_time_that_never_ends_is_left_to_the_updates(tmp_path):
+    run = Simulation(tmp_path, schedule_of(1e308, max_steps=700), lambda step, now: 0.1).run()
+    assert run.progress.step == 700
+    assert run.rates[-1] == pytest.approx(1 / 700)
+    Decisions(tmp_path / "decisions.json", ALONE)  # can be read again
+
+
 def test_the_speed_is_of_the_newest_updates_and_a_stall_is_none(tmp_path):
     run = Simulation(tmp_path, schedule_of(), stall(0.1, 60)).run(until=1000)
     assert run.fitting.schedule.max_steps == pytest.approx(5400, rel=0.01)
@@ -195,6 +203,16 @@ def test_a_resumed_run_has_the_rates_of_the_run_in_one_bit_for_bit_and_without_i
     (tmp_path / "decisions.json").unlink()
     alone = Simulation(tmp_path, schedule_of(), jitter(0.2), progress=replace(checkpoint)).run()
     assert start.rates + alone.rates != whole.rates
+
+
+def test_a_run_that_goes_on_at_its_very_last_decision_lands_as_the_run_in_one(tmp_path):
+    whole = Simulation(tmp_path, schedule_of(), jitter(0.1)).run()
+    ((stop, _),) = whole.decisions.made("landing", LARGEST)
+    (tmp_path / "again").mkdir()
+    start = Simulation(tmp_path / "again", schedule_of(), jitter(0.1)).run(until=stop)
+    shutil.copy(tmp_path / "decisions.json", tmp_path / "again")
+    resumed = Simulation(tmp_path / "again", schedule_of(), jitter(0.2), progress=start.progress).run()
+    assert start.rates + resumed.rates == whole.rates
 
 
 def test_a_killed_run_goes_on_by_the_clock_after_its_last_decision(tmp_path):

@@ -98,5 +98,7 @@ def test_a_rate_that_warms_up_or_goes_on_falling_is_no_jump():
     before, same = Leg(0, 0.0, 100), schedule_of(max_steps=100, learning_rate=1.0)
     assert not any(warn_of_jump(before, same, step) for step in range(101))
     assert warn_of_jump(before, schedule_of(max_steps=200), 5) == ""  # still warming up
+    long = schedule_of(max_steps=100, warmup_steps=90)
+    assert not any(warn_of_jump(before, long, step) for step in range(101))  # it resumes while it warms up
     assert warn_of_jump(before, schedule_of(max_steps=80), 50) == ""
     assert warn_of_jump(None, schedule_of(max_steps=200), 50) == ""  # a state of an older version

@@ -144,6 +144,7 @@ def test_if_the_load_cannot_be_known_nothing_changes():
     choice = Choice(2, 2, None, print)
     choice.note(TOKENS, 1e3)
     assert [choice.decide() for _ in range(100)] == [None] * 100
+    assert not choice._updates  # nor is anything kept, in a run of a million updates
 
 
 # ---- the numbers of a run ----
@@ -210,7 +211,7 @@ def test_a_run_of_before_there_were_decisions_goes_on_with_all(tmp_path, numbers
 
 @pytest.mark.parametrize(
     ("environment", "cores", "why"),
-    [({"OMP_NUM_THREADS": "2"}, 2, "OMP_NUM_THREADS is 2"), ({}, 2, "there are 2 cores")],
+    [({"OMP_NUM_THREADS": "2"}, 2, "OMP_NUM_THREADS is 2"), ({}, 2, "this machine has 2")],
 )
 def test_the_users_number_and_the_number_of_cores_count_more_and_a_note_says_so(
     environment, cores, why, tmp_path, numbers, monkeypatch
