@@ -216,5 +216,6 @@ def test_misuse_is_one_sentence_and_leaves_nothing(given, folder, tmp_path, caps
     assert "unlabelled.csv: no such file" in error("--unlabelled", tmp_path / "unlabelled.csv")
     without = [flag for flag in given if flag not in ("--patterns", folder / "short.toml")]
     assert "--problem cloze needs patterns" in error_of(capsys, *without, *other)
-    assert "--patterns: it would change nothing" in error("--problem", "single-label")
+    message = error("--problem", "single-label")
+    assert "--patterns: it would change nothing in this kind of task; leave it out, or give --problem cloze" in message
     assert not (tmp_path / "other").exists()
