@@ -114,10 +114,10 @@ def check_flags(given: Set[str], kind: Kind) -> None:
     """Checks that a kind heeds the flags that were given. Raises InputError if only other kinds heed one of them."""
     of_some_kinds = frozenset[str]().union(*(other.flags for other in KINDS.values()))
     for name in sorted(given & of_some_kinds - kind.flags):
-        heeding = " or ".join(problem for problem, other in KINDS.items() if name in other.flags)
+        heeding = ", ".join(problem for problem, other in KINDS.items() if name in other.flags)
         raise InputError(
-            f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out, or give --problem "
-            f"{heeding}"
+            f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out, or give a "
+            f"--problem that heeds it: {heeding}"
         )
     if "long_texts" in given and kind.long_text_handling is not None:
         raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
