@@ -142,6 +142,8 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         if "dev" not in files:
             raise InputError("--distil-from needs labelled texts that select the best epoch: --dev FILE")
     if settings.zero_shot:  # no update reads the training examples
+        if settings.train is not None and "dev" in files:
+            log("Note: --zero-shot trains nothing, so the --train file is not read.")
         files |= {"train": files["dev"]} if "dev" in files else {"dev": files["train"]} if "train" in files else {}
     if files:
         if "train" not in files and settings.distil_from is None:

@@ -125,6 +125,7 @@ def test_zero_shot_measures_the_checkpoint_as_it_is(given, folder, tmp_path, cap
     for name, files in (("both", ["--train", folder / "train.tsv"]), ("test", ["--test", folder / "dev.tsv"])):
         assert finetune(*zero_shot, *files, "--output", tmp_path / name) == 0
         assert report_of(tmp_path / name)["dev"] == report["dev"]
+        assert ("so the --train file is not read" in capsys.readouterr().out) == (name == "both")
     only = [flag for flag in zero_shot if flag not in ("--dev", folder / "dev.tsv")]
     assert finetune(*only, "--train", folder / "dev.tsv", "--output", tmp_path / "only") == 0
     assert report_of(tmp_path / "only")["dev"] == report["dev"]
