@@ -94,6 +94,13 @@ def test_misuse_is_one_sentence(teachers, folder, tmp_path, capsys):  # noqa: F8
     assert "nowhere: no such directory" in error(*flags, "--distil-from", tmp_path / "nowhere")
     assert "weights from 0 were expected" in error("--distil-from", f"{teachers[0]}=-1", *flags[2:])
     assert "--distil-from: it would change nothing" in error(*flags, "--problem", "regression")
+    shutil.copytree(teachers[1], tmp_path / "pairs")
+    task = json.loads((teachers[1] / "task.json").read_text())
+    task["columns"]["text_pair"] = "second"
+    (tmp_path / "pairs" / "task.json").write_text(json.dumps(task))
+    message = error("--distil-from", tmp_path / "pairs", *flags[2:])
+    assert "u.txt: holds single texts, and the teacher" in message
+    assert "was trained on pairs" in message
     assert not (tmp_path / "other").exists()
 
 
