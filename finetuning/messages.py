@@ -69,7 +69,7 @@ def verdict(report: Mapping[str, Any]) -> str:
             count = report["examples"][name]
             parts.append(f"On {count:,} {name} examples the model has {metric} {report[name][metric]:.4f}{beside}.")
     best = f"It is the model after epoch {report['best_epoch']:.3g} of {report['epochs']:.3g}, the best on dev."
-    return " ".join([*parts, best])
+    return " ".join([*parts, best if report["steps"] else "Nothing was trained: it is the checkpoint as it was."])
 
 
 def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> str | None:

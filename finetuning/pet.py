@@ -9,7 +9,8 @@
     classifier                    learns the weighted mean of the last generation's scores
 
 Each is a run of ``train_finetune.py``, in a process of its own. The same command goes on after an interruption. Runs
-that are finished are not run again, and one that was interrupted is resumed. Further flags go to all of these runs.
+that are finished are not run again, and one that was interrupted is resumed. Further flags go to all of these runs, so
+each run must know them.
 
 Source: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
 Inference", sections 3.3, 3.4 and 4.1.
@@ -17,6 +18,7 @@ Inference", sections 3.3, 3.4 and 4.1.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -117,22 +119,21 @@ def run_pet(pet: Pet) -> None:
     alone = {f"pattern-{number}": text for number, text in enumerate(patterns.texts, start=1)}
     for name, text in alone.items():
         write_atomically(pet.place("patterns", f"{name}.toml"), in_toml(text, patterns))
-    weights = {}
+    accuracies = {}
     for name in alone:
         before = finetune(pet, pet.place("zero-shot", name), [*cloze(pet, name), "--zero-shot", "--dev", pet.train])
-        weights[name] = before["dev"]["accuracy"]
-    if not any(weights.values()):
-        weights = dict.fromkeys(weights, 1.0)
-    models = [f"{name}/seed-{seed}" for name in alone for seed in range(pet.seeds)]
-    report: dict[str, Any] = {"accuracy before training": weights}
+        accuracies[name] = before["dev"]["accuracy"]
+    weights = accuracies if any(accuracies.values()) else dict.fromkeys(accuracies, 1.0)
+    models = {f"{name}/seed-{seed}": weight for name, weight in weights.items() for seed in range(pet.seeds)}
+    report: dict[str, Any] = {"accuracy before training": accuracies}
     for generation in range(1, pet.generations + 1):
         folder = f"generation-{generation}"
         trains = {model: Path(pet.train) for model in models}
         if generation > 1:
-            teachers = {model: (pet.place(f"generation-{generation - 1}", model), weights[model.split("/")[0]])
-                        for model in models}  # fmt: skip
+            last = f"generation-{generation - 1}"
+            earlier = {model: (pet.place(last, model), weight) for model, weight in models.items()}
             trains = write_generation(
-                pet.place(folder, "labelled"), generation, teachers, pet.train, pet.unlabelled, list(patterns.words),
+                pet.place(folder, "labelled"), generation, earlier, pet.train, pet.unlabelled, list(patterns.words),
                 pet.others,
             )  # fmt: skip
         report[folder] = {}
@@ -141,8 +142,8 @@ def run_pet(pet: Pet) -> None:
             flags = [*cloze(pet, name), "--train", str(trains[model]), "--dev", pet.dev, "--seed", seed]
             flags += ["--unlabelled", pet.unlabelled, "--batch-size", "4", "--max-steps", str(pet.steps)]
             report[folder][model] = finetune(pet, pet.place(folder, model), flags)["dev"]
-    last = [f"{pet.place(folder, model)}={weights[model.split('/')[0]]}" for model in models]
-    flags = ["--distil-from", *last, "--unlabelled", pet.unlabelled, "--dev", pet.dev, "--batch-size", "16"]
+    teachers = [f"{pet.place(folder, model)}={weight}" for model, weight in models.items()]
+    flags = ["--distil-from", *teachers, "--unlabelled", pet.unlabelled, "--dev", pet.dev, "--batch-size", "16"]
     flags += ["--max-steps", str(pet.distil_steps), *([] if has_pooler(pet.checkpoint) else ["--fresh", "pooler"])]
     report["classifier"] = finetune(pet, pet.place("classifier"), flags)["dev"]
     write_json(pet.place("report.json"), report)
@@ -154,18 +155,24 @@ def run_pet(pet: Pet) -> None:
 def keep_settings(pet: Pet, patterns: Patterns) -> None:
     """Writes the settings, or compares them with those of the runs that are there.
 
+    A command that was refused has begun no run, so it may be given again with other settings.
+
     Raises:
-        InputError: if these were begun with other settings.
+        InputError: if a file is missing, or if runs were begun with other settings.
     """
+    for file in (pet.train, pet.unlabelled, pet.dev):
+        if not os.path.exists(file):  # else it would be missed when the first runs are over
+            raise InputError(f"{file}: no such file; labelled, unlabelled and dev texts were expected")
     path = pet.place("pet.json")
     settings = json.loads(json.dumps(vars(pet) | {"patterns": patterns.texts, "words": patterns.words}))
-    if path.exists():
+    if path.exists() and any(pet.place("zero-shot").glob("*/arguments.json")):
         before = read_json_object(path)
         for name in settings:
             # More generations go on from those that are there.
             if name not in ("output", "generations") and before.get(name) != settings[name]:
+                what = "further flags" if name == "others" else name.replace("_", "-")
                 raise InputError(
-                    f"{pet.output} was begun with other {name}: {before.get(name)}; give the same, or name another "
+                    f"{pet.output} was begun with other {what}: {before.get(name)}; give the same, or name another "
                     f"--output"
                 )
         if before.get("generations") != pet.generations and pet.place("classifier").exists():

@@ -54,12 +54,15 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
     columns = columns_of(settings, known)
     sets = read_sets(settings, kind, known, columns, log)
     # Labels are found before examples are held out. One of them may have a label that no other has.
-    source, examples = sets["train" if settings.distil_from is None else "dev"]
+    source, examples = sets["train"]
     patterns = None if settings.patterns is None else read_patterns(settings.patterns)
-    labels = None if kind.find_labels is None else kind.find_labels(examples, source)
-    if patterns is not None:
+    teachers = [] if settings.distil_from is None else read_teachers(settings.distil_from)
+    labels = None if kind.find_labels is None or teachers else kind.find_labels(examples, source)
+    if teachers:
+        labels = list(teachers[0].labels)  # the texts have none
+    elif patterns is not None:
         labels = list(patterns.words)  # also one that no training example has
-    if labels is not None and not isinstance(columns.label, str):
+    elif labels is not None and not isinstance(columns.label, str):
         labels = list(columns.label)  # also one that no training example has
     if "dev" not in sets:
         training, dev = kind.hold_out(examples)
@@ -78,14 +81,13 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         patterns=patterns,
         masked_lm_weight=settings.masked_lm_weight,
     )
-    if settings.distil_from is None:
-        task = kind.task(kind, sets, labels, tokenizer, options)
-    else:
-        teachers = read_teachers(settings.distil_from)
-        logits = teacher_logits(teachers, sets["train"][1], settings.unlabelled or "", device)
+    if teachers:
+        logits = teacher_logits(teachers, examples, source, device)
         identity = {"teachers": [(teacher.weights, teacher.share) for teacher in teachers]}
-        task = DistilledTask(kind, sets, teachers[0].labels, tokenizer, options, logits, settings.temperature, identity)
-        log(f"{len(teachers)} teachers have labelled {len(logits):,} texts.")
+        task = DistilledTask(kind, sets, labels, tokenizer, options, logits, settings.temperature, identity)
+        log(f"Teachers: {len(teachers)}. They have labelled {len(logits):,} texts.")
+    else:
+        task = kind.task(kind, sets, labels, tokenizer, options)
     for name, part in task.sets.items():
         if part.too_long:
             fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
@@ -140,6 +142,8 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         if "dev" not in files:
             raise InputError("--distil-from needs labelled texts that select the best epoch: --dev FILE")
     if settings.zero_shot:  # no update reads the training examples
+        if settings.train is not None and "dev" in files:
+            log("Note: --zero-shot trains nothing, so the --train file is not read.")
         files |= {"train": files["dev"]} if "dev" in files else {"dev": files["train"]} if "train" in files else {}
     if files:
         if "train" not in files and settings.distil_from is None:

@@ -114,7 +114,11 @@ def check_flags(given: Set[str], kind: Kind) -> None:
     """Checks that a kind heeds the flags that were given. Raises InputError if only other kinds heed one of them."""
     of_some_kinds = frozenset[str]().union(*(other.flags for other in KINDS.values()))
     for name in sorted(given & of_some_kinds - kind.flags):
-        raise InputError(f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out")
+        heeding = ", ".join(problem for problem, other in KINDS.items() if name in other.flags)
+        raise InputError(
+            f"--{name.replace('_', '-')}: it would change nothing in this kind of task; leave it out, or give a "
+            f"--problem that heeds it: {heeding}"
+        )
     if "long_texts" in given and kind.long_text_handling is not None:
         raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
 
@@ -174,7 +178,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )  # fmt: skip
     task.add_argument("--patterns", metavar="FILE", help="for cloze: a TOML file of patterns and each label's words")
     add_switch(task, "--zero-shot", "for cloze: no training, the checkpoint is measured as it is")
-    task.add_argument("--unlabelled", metavar="FILE", help="for cloze: texts whose masked tokens are predicted besides")
+    task.add_argument(
+        "--unlabelled", metavar="FILE",
+        help="for cloze: texts whose masked tokens are predicted besides; with --distil-from: the texts to learn from",
+    )  # fmt: skip
     add_number(
         task, "--masked-lm-weight", flags.probability, f"of the unlabelled texts' part in the loss ({MASKED_LM_WEIGHT})"
     )

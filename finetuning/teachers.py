@@ -13,7 +13,7 @@ from bert.checkpoints.directory import checkpoint_labels, load_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.checkpoints.weights import required_file
 from bert.commands.predict import kind_of_run
-from bert.commands.reading import reading_of
+from bert.commands.reading import check_segments, reading_of
 from bert.errors import InputError
 from bert.files.reading import open_to_read
 from bert.tasks.classification.read import SINGLE, Example
@@ -67,11 +67,22 @@ def read_teachers(given: Sequence[str]) -> list[Teacher]:
 def teacher_logits(
     teachers: Sequence[Teacher], examples: Sequence[Example], source: str, device: torch.device
 ) -> np.ndarray:
-    """(texts, labels) float32: the mean of the teachers' scores, by their shares. The first one's labels order it."""
+    """(texts, labels) float32: the mean of the teachers' scores, by their shares. The first one's labels order it.
+
+    Raises:
+        InputError: if a teacher cannot read these texts, or gives a text several labels or a number.
+    """
     mean: Any = 0
+    are_pairs = examples[0].second is not None
     for teacher in teachers:
         kind = kind_of_run(teacher.run)
-        options = reading_of(teacher.run, source, {}).options
+        _, options, trained_on_pairs = reading_of(teacher.run, source, {})
+        if trained_on_pairs and not are_pairs:
+            raise InputError(
+                f"{source}: holds single texts, and the teacher {teacher.run} was trained on pairs; give pairs "
+                f"(--text-pair-column)"
+            )
+        check_segments(teacher.run, are_pairs)
         model: Any = load_checkpoint(teacher.run, kind.head).to(device)
         if getattr(model, "problem_type", SINGLE) != SINGLE:
             raise InputError(f"--distil-from {teacher.run}: predicts no single label; name cloze or single-label runs")

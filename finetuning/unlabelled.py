@@ -3,6 +3,7 @@
 import numpy as np
 
 from bert.errors import InputError
+from bert.files.tables import table_format
 from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.cloze.task import ClozeTask, MaskedWindow
@@ -39,7 +40,7 @@ def read_beside(task: ClozeTask, settings: FinetuningSettings, columns: Columns)
 
 def read_unlabelled(path: str, columns: Columns) -> list[Example]:
     """The texts or pairs of a file, without labels. A plain text has one in each line."""
-    if ".txt" in path.lower():
+    if table_format(path) == "txt":
         columns = columns._replace(text="text", text_pair=None)
     return list(read_examples(path, columns, labelled=False))
 

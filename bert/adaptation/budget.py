@@ -6,7 +6,7 @@
          |              '---------------------
          0       ti          T - tf          T    updates
 
-The training loop calls ``after_step`` once per update. There is nothing else to call.
+A training loop calls ``after_step`` once per update. There is nothing else to call.
 """
 
 from dataclasses import dataclass

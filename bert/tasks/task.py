@@ -225,11 +225,13 @@ def in_shares(
     """The result of ``compute`` for each input, in order, the same in every process.
 
     Args:
-        compute: gives one result for each input. It may leave ``model`` in evaluation mode.
+        compute: gives one result for each input, of which there is one at least. It may leave ``model`` in evaluation
+            mode.
     """
     was_training = model.training
+    share = inputs[processes.rank :: processes.world_size]  # of more processes than inputs, the last ones have none
     with precision.autocast():
-        mine = compute(inputs[processes.rank :: processes.world_size])
+        mine = compute(share) if share else []
     model.train(was_training)
     results: list[Any] = [None] * len(inputs)
     for rank, share in enumerate(processes.gather(mine)):

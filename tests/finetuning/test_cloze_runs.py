@@ -1,10 +1,9 @@
-"""Cloze questions as their user runs them: zero-shot, trained, beside unlabelled texts, killed, resumed, misused."""
+"""Cloze questions as their user runs them: zero-shot, trained, beside unlabelled texts, stopped, resumed, misused."""
 
 import csv
 import json
-import signal
+import shutil
 import subprocess
-import time
 
 import pytest
 import torch
@@ -19,7 +18,7 @@ from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
-from tests.conftest import WORDS, waiting_for_a_signal
+from tests.conftest import WORDS
 from tests.test_train_finetune import (
     SMALL_RUN,
     command,
@@ -125,6 +124,7 @@ def test_zero_shot_measures_the_checkpoint_as_it_is(given, folder, tmp_path, cap
     for name, files in (("both", ["--train", folder / "train.tsv"]), ("test", ["--test", folder / "dev.tsv"])):
         assert finetune(*zero_shot, *files, "--output", tmp_path / name) == 0
         assert report_of(tmp_path / name)["dev"] == report["dev"]
+        assert ("so the --train file is not read" in capsys.readouterr().out) == (name == "both")
     only = [flag for flag in zero_shot if flag not in ("--dev", folder / "dev.tsv")]
     assert finetune(*only, "--train", folder / "dev.tsv", "--output", tmp_path / "only") == 0
     assert report_of(tmp_path / "only")["dev"] == report["dev"]
@@ -159,18 +159,21 @@ def test_micro_batches_and_processes_change_nothing_but_rounding(given, folder, 
     assert not all(torch.allclose(weight, others[2][name], rtol=1e-4, atol=2e-5) for name, weight in whole.items())
 
 
-def test_a_killed_run_goes_on_bit_for_bit(given, folder, tmp_path):
-    arguments = [*given, "--dropout", 0.1, "--epochs", 2, "--checkpoint-every", 7, "--unlabelled",
-                 folder / "unlabelled.txt"]  # fmt: skip
-    expected, run = tmp_path / "whole", tmp_path / "interrupted"
+def without_the_end_of(run, copy):
+    """Copies a run as it was at its checkpoint before the last one, when it had no model yet."""
+    shutil.copytree(run, copy)
+    shutil.rmtree(newest_state(copy / "training_state")[0])
+    for name in ("model.safetensors", "report.json"):
+        (copy / name).unlink()
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(given, folder, tmp_path):
+    rarely = ["--checkpoint-every", 20, "--eval-every", 100]  # an epoch has 15 updates
+    arguments = [*given, *rarely, "--dropout", 0.1, "--epochs", 2, "--unlabelled", folder / "unlabelled.txt"]
+    expected, run = tmp_path / "whole", tmp_path / "stopped"
     assert finetune(*arguments, "--output", expected) == 0
-    line = waiting_for_a_signal(command(*arguments, "--output", run))
-    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
-        while not list(run.glob("training_state/step-*")) and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(120) == -signal.SIGKILL
-    assert newest_state(run / "training_state")[1]["progress"]["step"] == 7
+    without_the_end_of(expected, run)
+    assert newest_state(run / "training_state")[1]["progress"]["step"] == 20
     assert finetune("--output", run, "--resume") == 0
     assert same_bytes(expected, run)
     assert report_of(expected)["dev"] == report_of(run)["dev"]
@@ -216,5 +219,7 @@ def test_misuse_is_one_sentence_and_leaves_nothing(given, folder, tmp_path, caps
     assert "unlabelled.csv: no such file" in error("--unlabelled", tmp_path / "unlabelled.csv")
     without = [flag for flag in given if flag not in ("--patterns", folder / "short.toml")]
     assert "--problem cloze needs patterns" in error_of(capsys, *without, *other)
-    assert "--patterns: it would change nothing" in error("--problem", "single-label")
+    message = error("--problem", "single-label")
+    assert "--patterns: it would change nothing in this kind of task" in message
+    assert message.endswith("leave it out, or give a --problem that heeds it: cloze")
     assert not (tmp_path / "other").exists()

@@ -1,6 +1,7 @@
 """A classifier that learns from other runs: the teachers' mean, a whole run, and its misuse."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.tasks.classification.read import Example
 from finetuning.teachers import read_teachers, teacher_logits
-from tests.finetuning.test_cloze_runs import folder, given  # noqa: F401 (fixtures)
+from tests.finetuning.test_cloze_runs import folder, given, without_the_end_of  # noqa: F401 (fixtures)
 from tests.test_train_finetune import SMALL_RUN, error_of, finetune, make_rows, report_of, same_bytes
 
 CPU = torch.device("cpu")
@@ -62,8 +63,10 @@ def test_a_classifier_learns_what_its_teachers_know(teachers, folder, tmp_path):
     assert "distillation_loss" in (run / "log.jsonl").read_text()
     # Another teacher makes another run, and the same one goes on bit for bit.
     short, cut = tmp_path / "short", tmp_path / "cut"
-    assert finetune(*flags, "--output", short, "--max-steps", 20) == 0
-    assert finetune(*flags, "--output", cut, "--max-steps", 20, "--checkpoint-every", 10) == 0
+    rarely = ["--checkpoint-every", 10, "--eval-every", 100]
+    assert finetune(*flags, *rarely, "--output", short, "--max-steps", 20) == 0
+    without_the_end_of(short, cut)
+    assert finetune("--output", cut, "--resume") == 0
     assert same_bytes(short, cut)
     other = json.loads((cut / "arguments.json").read_text()) | {"distil_from": [str(teachers[1])]}
     (cut / "arguments.json").write_text(json.dumps(other))
@@ -86,11 +89,22 @@ def test_misuse_is_one_sentence(teachers, folder, tmp_path, capsys):  # noqa: F8
     assert "nowhere: no such directory" in error(*flags, "--distil-from", tmp_path / "nowhere")
     assert "weights from 0 were expected" in error("--distil-from", f"{teachers[0]}=-1", *flags[2:])
     assert "--distil-from: it would change nothing" in error(*flags, "--problem", "regression")
+    shutil.copytree(teachers[1], tmp_path / "pairs")
+    task = json.loads((teachers[1] / "task.json").read_text())
+    task["columns"]["text_pair"] = "second"
+    (tmp_path / "pairs" / "task.json").write_text(json.dumps(task))
+    message = error("--distil-from", tmp_path / "pairs", *flags[2:])
+    assert "u.txt: holds single texts, and the teacher" in message
+    assert "was trained on pairs" in message
     assert not (tmp_path / "other").exists()
 
 
-def test_teachers_of_other_labels_are_refused(teachers, given, folder, tmp_path):  # noqa: F811
+def test_the_labels_are_the_teachers_whatever_the_dev_set_has(teachers, given, folder, tmp_path, capsys):  # noqa: F811
     (tmp_path / "p.toml").write_text((folder / "short.toml").read_text() + 'icy = ["stone"]\n')
-    assert finetune(*given, "--patterns", tmp_path / "p.toml", "--max-steps", 1, "--output", tmp_path / "third") == 0
+    third = tmp_path / "third"
+    assert finetune(*given, "--patterns", tmp_path / "p.toml", "--max-steps", 1, "--output", third) == 0
     with pytest.raises(InputError, match=r"third predicts wet, dry, icy, and .*cloze predicts wet, dry"):
-        read_teachers([str(teachers[0]), str(tmp_path / "third")])
+        read_teachers([str(teachers[0]), str(third)])
+    flags = ["--distil-from", third, "--unlabelled", folder / "unlabelled.txt", "--dev", folder / "dev.tsv"]
+    flags += ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "other"]
+    assert "--metric f1: of this task, accuracy, macro_f1" in error_of(capsys, *flags, "--metric", "f1")

@@ -9,7 +9,8 @@ from finetuning.messages import compared, nothing_learned, verdict
 REPORT = {
     "dev": {"accuracy": 0.86, "f1": 0.5}, "test": {"accuracy": 0.8, "f1": 0.4}, "metric": "accuracy",
     "baseline": {"name": "always 'a'", "dev": {"accuracy": 0.535, "f1": 0.0}, "test": {"accuracy": 0.5, "f1": 0.0}},
-    "examples": {"train": 9, "dev": 1_000, "test": 20}, "best_epoch": 2.0, "epochs": 4.0, "learning_rate": 5.0,
+    "examples": {"train": 9, "dev": 1_000, "test": 20}, "best_epoch": 2.0, "epochs": 4.0,
+    "steps": 60, "learning_rate": 5.0,
 }  # fmt: skip
 
 
@@ -27,6 +28,7 @@ def test_the_verdict_has_the_metric_the_baseline_the_examples_and_the_epoch():
     )
     without = {name: value for name, value in REPORT.items() if name not in ("baseline", "test")}
     assert verdict(without).startswith("On 1,000 dev examples the model has accuracy 0.8600. It is")
+    assert verdict(without | {"steps": 0}).endswith("0.8600. Nothing was trained: it is the checkpoint as it was.")
 
 
 @pytest.mark.parametrize(("value", "words"), [(0.5, "below"), (0.535, "not above"), (math.nan, "not above")])

@@ -69,8 +69,11 @@ def test_ipet_is_one_command_and_goes_on_where_it_was(flags, begun, tmp_path, ca
     assert begun == [(f"{output}/classifier", True)]
     assert json.loads((output / "report.json").read_text()) == report
     capsys.readouterr()
-    assert pet.main([*flags, "--steps", "4"]) == 2
-    assert "was begun with other steps: 3; give the same, or name another --output" in capsys.readouterr().err
+    for flag, found in (("--steps", "steps: 3"), ("--batch-size", "further flags: ['--learning-rate', ")):
+        assert pet.main([*flags, flag, "4"]) == 2
+        error = capsys.readouterr().err
+        assert f"was begun with other {found}" in error
+        assert "; give the same, or name another --output" in error
 
 
 def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path, capsys):
@@ -78,8 +81,17 @@ def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path,
     assert "leaves no room for a text" in capsys.readouterr().err
     assert len(begun) == 1
     assert not (tmp_path / "pet" / "report.json").exists()
-    assert pet.main([*flags, "--patterns", "nowhere.toml", "--output", str(tmp_path / "other")]) == 2
-    assert "nowhere.toml: cannot be read" in capsys.readouterr().err
+    for flag in ("--patterns", "--dev"):
+        assert pet.main([*flags, flag, "nowhere.toml", "--output", str(tmp_path / "other")]) == 2
+        assert "nowhere.toml: " in capsys.readouterr().err
+    assert len(begun) == 1
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_refused_command_can_be_given_again_with_other_flags(flags, begun, monkeypatch):
+    assert pet.main([*flags, "--max-length", "3"]) == 2
+    monkeypatch.setattr(pet, "start", lambda command_line: 130)  # Ctrl-C
+    assert pet.main(flags) == 130
 
 
 def test_each_run_is_a_process_of_its_own(tmp_path, capfd):

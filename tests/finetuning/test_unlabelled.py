@@ -57,6 +57,8 @@ def test_texts_without_a_token_are_left_out_and_a_file_of_nothing_else_is_refuse
 
 
 def test_a_table_is_read_by_its_columns_and_needs_no_labels(task, tmp_path):
-    (tmp_path / "u.tsv").write_text("id\tbody\n1\ta king waits\n2\tthe river\n")
-    masked = masked_texts(task, str(tmp_path / "u.tsv"), Columns(text="body"), seed=1)
+    folder = tmp_path / "as.txt"  # a folder's name says nothing
+    folder.mkdir()
+    (folder / "u.tsv").write_text("id\tbody\n1\ta king waits\n2\tthe river\n")
+    masked = masked_texts(task, str(folder / "u.tsv"), Columns(text="body"), seed=1)
     assert [len(window) for window in masked] == [5, 4]

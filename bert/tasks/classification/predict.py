@@ -43,7 +43,7 @@ def label_rows(
 
 
 def texts_of(example: Example, options: Options) -> dict[str, str]:
-    """The text, or both of a pair, by the names of their columns. None if predictions stand alone."""
+    """The text, or both of a pair, by the names of their columns. Empty if predictions stand alone."""
     if not options.text:
         return {}
     return {"text": example.first} | ({} if example.second is None else {"text_pair": example.second})

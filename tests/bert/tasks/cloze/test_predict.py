@@ -87,10 +87,6 @@ def test_scores_are_those_of_transformers_logits_gathered_by_hand(words, is_long
     np.testing.assert_allclose(found, by_hand(score, PATTERNS, words, is_long), rtol=1e-4, atol=1e-4)
 
 
-def test_a_process_without_examples_predicts_nothing():
-    assert predict_clozes(make_model(), [], Options(40)) == []
-
-
 def test_probabilities_are_their_softmax():
     for words in (SHORT, LONG):
         for scores in predict(make_model(), PATTERNS, words):
