@@ -327,14 +327,22 @@ def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_who
     assert newest_state(tmp_path / "run" / "training_state")[1]["progress"]["step"] % 5 == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_run_goes_on_bit_for_bit(finished, tmp_path, number):
-    corpus, _ = finished
-    long_run = [*SMALL_RUN, "--max-steps", 40, "--accumulate", 2, "--checkpoint-every", 3, "--report-every", 1]
-    expected, run = tmp_path / "whole", tmp_path / "interrupted"
-    assert pretrain("--corpus", corpus, "--output", expected, *long_run) == 0
+LONG_RUN = [*SMALL_RUN, "--max-steps", 40, "--accumulate", 2, "--checkpoint-every", 3, "--report-every", 1]
 
-    line = waiting_for_a_signal(command("--corpus", corpus, "--output", run, *long_run))
+
+@pytest.fixture(scope="module")
+def uninterrupted(finished, tmp_path_factory):
+    """A run that nobody stops, once for all signals."""
+    run = tmp_path_factory.mktemp("uninterrupted") / "run"
+    assert pretrain("--corpus", finished[0], "--output", run, *LONG_RUN) == 0
+    return run
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_goes_on_bit_for_bit(finished, uninterrupted, tmp_path, number):
+    corpus, _ = finished
+    expected, run = uninterrupted, tmp_path / "interrupted"
+    line = waiting_for_a_signal(command("--corpus", corpus, "--output", run, *LONG_RUN))
     with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
         while not list(run.glob("training_state/step-*")) and process.poll() is None:
             time.sleep(0.01)
