@@ -12,6 +12,8 @@ from bert.checkpoints.directory import load_checkpoint
 from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.tasks.classification.read import Example
+from bert.training import state
+from bert.training.state_reading import newest_state
 from finetuning.teachers import read_teachers, teacher_logits
 from tests.finetuning.test_cloze_runs import folder, given, without_the_end_of  # noqa: F401 (fixtures)
 from tests.test_train_finetune import SMALL_RUN, error_of, finetune, make_rows, report_of, same_bytes
@@ -48,7 +50,8 @@ def test_scores_are_the_weighted_mean_of_what_the_teachers_predict(teachers, tmp
     np.testing.assert_allclose(found[:, 0] - found[:, 1], distance["p(wet)"] - distance["p(dry)"], rtol=0.02, atol=0.02)
 
 
-def test_a_classifier_learns_what_its_teachers_know(teachers, folder, tmp_path):  # noqa: F811
+def test_a_classifier_learns_what_its_teachers_know(teachers, folder, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(state, "KEPT", 9)
     (tmp_path / "u.txt").write_text("".join(f"{text}\n" for text, _ in make_rows(120, 7)))
     flags = ["--distil-from", *teachers, "--unlabelled", tmp_path / "u.txt", "--dev", folder / "dev.tsv"]
     flags += ["--checkpoint", folder / "checkpoint", *SMALL_RUN, "--epochs", 8]
@@ -66,6 +69,7 @@ def test_a_classifier_learns_what_its_teachers_know(teachers, folder, tmp_path):
     rarely = ["--checkpoint-every", 10, "--eval-every", 100]
     assert finetune(*flags, *rarely, "--output", short, "--max-steps", 20) == 0
     without_the_end_of(short, cut)
+    assert newest_state(cut / "training_state")[1]["progress"]["step"] == 10
     assert finetune("--output", cut, "--resume") == 0
     assert same_bytes(short, cut)
     other = json.loads((cut / "arguments.json").read_text()) | {"distil_from": [str(teachers[1])]}
