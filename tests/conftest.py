@@ -1,5 +1,6 @@
 """Settings and a corpus that all tests share."""
 
+import importlib.util
 import os
 import random
 import signal
@@ -42,6 +43,14 @@ Run.save = save_and_wait
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without requirements-dev.txt, tests that compare with another implementation are skipped."""
+    if any(importlib.util.find_spec(peer) is None for peer in ("transformers", "tokenizers", "peft")):
+        for item in items:
+            if item.get_closest_marker("peers"):
+                item.add_marker(pytest.mark.skip(reason="needs requirements-dev.txt"))
 
 
 def waiting_for_a_signal(command: list[str]) -> list[str]:
