@@ -1,1 +1,1 @@
-"""Adapts a BERT with few trained parameters: each method wraps a model from outside, and the body stays frozen."""
+"""Adapts a BERT with few trained parameters. Each method wraps a model from outside; the body stays frozen."""

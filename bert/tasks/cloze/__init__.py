@@ -1,1 +1,1 @@
-"""A class of a text, as the word that fills a blank: cloze questions, for few labels or none."""
+"""Cloze questions: the word that fills a blank is the class of a text. For few labels or none."""
