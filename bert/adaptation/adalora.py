@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from bert.adaptation.adapt import adaptation_of
 from bert.adaptation.checks import check_alpha, check_count, check_dropout
-from bert.adaptation.matrices import ALL, PlainLinear, WrappedLinear, check_targets, wrap_matrices
+from bert.adaptation.matrices import ALL, MergeableLinear, PlainLinear, check_targets, wrap_matrices
 from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss
@@ -72,7 +72,7 @@ class AdaLora:
         model.label_counts = types.MethodType(_label_counts, model)  # pyright: ignore
 
 
-class AdaLoraLinear(WrappedLinear):
+class AdaLoraLinear(MergeableLinear):
     """A dense layer with a low-rank product in the form of a singular value decomposition, which is 0 at first.
 
     Source: Zhang et al. 2023, section 3.1. As in its code (``loralib/adalora.py``) and peft, P and Q start with the

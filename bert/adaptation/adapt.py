@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from torch import nn
 
-from bert.adaptation.matrices import WrappedLinear
+from bert.adaptation.matrices import MergeableLinear
 from bert.errors import InputError
 
 
@@ -115,7 +115,7 @@ def merge(model: nn.Module) -> Merged:
         raise InputError(
             f"an adapter of {adaptation.method.name} cannot be merged into the body's weights; keep it beside the body"
         )
-    wrapped = {name: module for name, module in model.named_modules() if isinstance(module, WrappedLinear)}
+    wrapped = {name: module for name, module in model.named_modules() if isinstance(module, MergeableLinear)}
     for name, module in wrapped.items():
         model.set_submodule(name, module.merged().train(module.training))
     del model.adaptation

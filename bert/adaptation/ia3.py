@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from bert.adaptation.matrices import PlainLinear, WrappedLinear, check_targets, wrap_matrices
+from bert.adaptation.matrices import MergeableLinear, PlainLinear, check_targets, wrap_matrices
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class IA3:
         wrap_matrices(model, self.inputs_of, lambda base: ScaledLinear(base, scales_input=True))
 
 
-class ScaledLinear(WrappedLinear):
+class ScaledLinear(MergeableLinear):
     """A dense layer whose input or output is multiplied by a vector, which is 1 at first.
 
     Source: Liu et al. 2022, section 3.3.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bert.adaptation.checks import check_alpha, check_count, check_dropout
-from bert.adaptation.matrices import PlainLinear, WrappedLinear, check_targets, wrap_matrices
+from bert.adaptation.matrices import MergeableLinear, PlainLinear, check_targets, wrap_matrices
 from bert.model.dropout import Dropout
 
 
@@ -43,7 +43,7 @@ class Lora:
         wrap_matrices(model, self.targets, lambda base: LoraLinear(base, self))
 
 
-class LoraLinear(WrappedLinear):
+class LoraLinear(MergeableLinear):
     """A dense layer with a low-rank product beside it, which is 0 at first.
 
     Source: Hu et al. 2021, equation 3. The paper says that A starts Gaussian. Its code (microsoft/LoRA, ``layers.py``)

@@ -1,5 +1,6 @@
 """The six matrices of an encoder layer, around which most methods wrap something."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
@@ -29,9 +30,13 @@ class WrappedLinear(nn.Linear):
         self.in_features, self.out_features = base.in_features, base.out_features
         self.weight, self.bias = base.weight, base.bias
 
+
+class MergeableLinear(WrappedLinear, ABC):
+    """A wrapped dense layer of which a plain one can be made."""
+
+    @abstractmethod
     def merged(self) -> nn.Linear:
         """A plain dense layer that computes the same."""
-        raise NotImplementedError
 
 
 class PlainLinear(nn.Linear):
