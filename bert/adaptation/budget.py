@@ -6,7 +6,7 @@
          |              '---------------------
          0       ti          T - tf          T    updates
 
-A training loop calls ``after_step`` once per update. There is nothing else to call.
+The allocator is a companion of a run (``bert.training.companion``): the training loop calls it.
 """
 
 from dataclasses import dataclass
@@ -114,26 +114,28 @@ class Allocator:
             for average, tensor in averages._asdict().items()
         }
 
-    def budget(self, max_steps: int) -> Budget:
-        """The budget of a run of ``max_steps`` updates. Raises an InputError if that is too short."""
-        return Budget.of(self.settings, len(self.matrices), max_steps)
+    def begin(self, max_steps: int) -> None:
+        """Lays the budget over a run of ``max_steps`` updates. Raises an InputError if that is too short."""
+        self.budget = Budget.of(self.settings, len(self.matrices), max_steps)
+
+    def before_step(self) -> None:
+        """Nothing: gradients stay as they are."""
 
     @torch.no_grad()
-    def after_step(self, step: int, max_steps: int) -> None:
+    def after_step(self, step: int) -> None:
         """Updates the averages, and cuts triplets if it is time.
 
         Call it when the optimizer has made update ``step`` (from 1), once however many micro-batches that had, before
         the gradients are set to zero. They must be unscaled. In fp16 GradScaler skips an update whose gradients
         overflow, and then this does nothing either.
         """
-        budget = self.budget(max_steps)
         gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
         was_made = torch.stack([gradient.isfinite().all() for gradient in gradients]).all()  # (): it stays there
         for name, module in self.matrices.items():
             for part in ("lora_A", "lora_E", "lora_B"):
                 _update(self.averages[f"{name}.{part}"], getattr(module, part), was_made)
-        if budget.is_cut_at(step):
-            self._cut(budget.at(step), was_made)
+        if self.budget.is_cut_at(step):
+            self._cut(self.budget.at(step), was_made)
 
     def _cut(self, total_rank: int, was_made: Tensor) -> None:
         """Sets the lambdas to 0 of all triplets but the ``total_rank`` most important ones. Source: section 3.2."""

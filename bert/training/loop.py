@@ -69,9 +69,13 @@ def training_step(
         totals.add(by_name)
         total += loss.detach()
     scaler.unscale_(optimizer)
+    for companion in run.companions:
+        companion.before_step()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     gradient_norm = whole(nn.utils.clip_grad_norm_(parameters, max_gradient_norm))
     scaler.step(optimizer)
+    for companion in run.companions:
+        companion.after_step(run.progress.step + 1)
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
     # In fp16 a gradient overflows now and then. The scaler skips such an update, and that is no failure.
@@ -122,6 +126,8 @@ def train(
         progress.seconds = seconds_before + time.perf_counter() - started
 
     threads = run.threads()
+    for companion in run.companions:
+        companion.begin(schedule.max_steps)
     with run.training(), _requests_to_stop() as stop_requested:
         for update in wait.of(updates):
             if progress.step >= schedule.max_steps:

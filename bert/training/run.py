@@ -22,6 +22,7 @@ from bert.errors import InputError
 from bert.files.schema import Schema
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss
+from bert.training.companion import Companion
 from bert.training.compilation import compiled_parts, eager
 from bert.training.decisions import Decisions
 from bert.training.distributed import Processes
@@ -64,6 +65,7 @@ class Run:
     scaler: torch.amp.GradScaler  # of the loss, for fp16
     compiles: bool = False
     recomputes: bool = False
+    companions: tuple[Companion, ...] = ()  # what acts beside the optimizer
     progress: Progress = field(default_factory=Progress)
 
     @property
@@ -232,11 +234,17 @@ class Run:
         return metadata
 
     def _tensors(self) -> tuple[dict[str, Any], Any]:
-        """The weights and the optimizer's state by names of parameters, sharded as they are, and its groups."""
+        """The weights, the optimizer's state by names of parameters, both sharded as they are, and its groups."""
         from torch.distributed.checkpoint.state_dict import get_state_dict
 
         model, optimizer = get_state_dict(self.model, self.optimizer)
-        return {"model": model, "optimizer": optimizer["state"]}, optimizer["param_groups"]
+        tensors = {"model": model, "optimizer": optimizer["state"]}
+        companions = {
+            str(number): dict(companion.tensors)
+            for number, companion in enumerate(self.companions)
+            if companion.tensors
+        }
+        return tensors | ({"companions": companions} if companions else {}), optimizer["param_groups"]
 
 
 class Losses(nn.Module):

@@ -27,6 +27,7 @@ class Training:
         self.model, self.max_steps = make_model().train(), max_steps
         adapt(self.model, settings)
         self.allocator, self.step = Allocator(self.model), 0
+        self.allocator.begin(max_steps)
         self.optimizer = make_optimizer("bert-adamw", self.model, 1e-2)
 
     def update(self, batches=(BATCH,), scale=1.0):
@@ -38,7 +39,7 @@ class Training:
         if not skipped:
             self.optimizer.step()
         self.step += 1
-        self.allocator.after_step(self.step, self.max_steps)
+        self.allocator.after_step(self.step)
         self.optimizer.zero_grad()
 
     @property
@@ -60,7 +61,7 @@ def test_the_total_rank_follows_the_schedule_and_ends_at_the_target():
         training.update()
         left = 1 - (step - 4) / (20 - 4 - 6)
         expected.append(90 if step <= 4 else 36 if step >= 14 else int(36 + (90 - 36) * left**3))
-        assert training.rank == expected[-1] == training.allocator.budget(20).at(step)
+        assert training.rank == expected[-1] == training.allocator.budget.at(step)
     assert training.rank == 2 * MATRICES
     assert len(set(expected)) > 8
     assert len(set(ranks(training.model).values())) > 1  # dealt out, not cut evenly
@@ -69,7 +70,7 @@ def test_the_total_rank_follows_the_schedule_and_ends_at_the_target():
 def test_without_the_call_nothing_is_cut():
     """The control: what happens in peft if nobody calls update_and_allocate."""
     training = Training()
-    training.allocator.after_step = lambda step, max_steps: None
+    training.allocator.after_step = lambda step: None
     for _ in range(20):
         training.update()
     assert training.rank == 5 * MATRICES
@@ -81,7 +82,7 @@ def test_between_cuts_lambdas_learn_on_and_may_come_back():
     for _ in range(20):
         training.update()
         found.append(training.rank)
-    budget = training.allocator.budget(20)
+    budget = training.allocator.budget
     assert [step for step in range(1, 21) if budget.is_cut_at(step)] == [8, 12, *range(14, 21)]
     assert [found[step - 1] for step in (8, 12, 14, 20)] == [budget.at(step) for step in (8, 12, 14, 20)]
     assert found[8] == found[9] == 90
@@ -124,7 +125,7 @@ def test_importance_is_what_numpy_computes():
             for part in ("lora_A", "lora_E", "lora_B"):
                 if other is not module:
                     getattr(other, part).grad = torch.zeros_like(getattr(other, part))
-        training.allocator.after_step(step, 20)
+        training.allocator.after_step(step)
         found = training.allocator._scores("bert.encoder.layers.1.attention.key").numpy()
         np.testing.assert_allclose(found, scores, rtol=1e-4)
         module.lora_E += 0.1
@@ -172,7 +173,7 @@ def test_several_micro_batches_are_one_update():
     for _ in range(8):
         one.update()
         two.update(batches=(BATCH, BATCH))
-    assert one.rank == two.rank == one.allocator.budget(20).at(8)
+    assert one.rank == two.rank == one.allocator.budget.at(8)
     for name, average in one.allocator.tensors.items():
         torch.testing.assert_close(two.allocator.tensors[name], average, rtol=1e-3, atol=1e-7)
 
@@ -190,7 +191,7 @@ def test_an_update_that_gradient_scaling_skipped_changes_nothing():
     training.finish(skipped=True)
     assert_same(training.numbers(), before)
     training.update()
-    assert training.rank == training.allocator.budget(20).at(8)
+    assert training.rank == training.allocator.budget.at(8)
 
 
 def test_a_matrix_of_rank_0_is_saved_and_loaded(tmp_path):
