@@ -11,6 +11,7 @@ from bert.files.json_objects import read_json_object
 MODEL_TYPE = "encoder-decoder"
 # Hugging Face's names of the target's special pieces, and ours.
 _PIECES = {"decoder_start_token_id": "start_id", "eos_token_id": "end_id", "pad_token_id": "padding_id"}
+_OF_A_DECODER = ("is_decoder", "add_cross_attention")
 
 
 @dataclass(frozen=True)
@@ -68,21 +69,19 @@ class EncoderDecoderConfig:
                 f"expected {MODEL_TYPE!r}"
             )
         parts = {}
-        for name, is_decoder in (("encoder", False), ("decoder", True)):
-            part = values.get(name)
-            if not isinstance(part, dict):
-                raise InputError(f"{source}: {name} is {str(part)[:80]}; an object with a BERT's sizes was expected")
-            for key in ("is_decoder", "add_cross_attention") if is_decoder else ():
-                if part.get(key) is not True:
-                    raise InputError(f"{source}: the decoder's {key} is {part.get(key)!r}; expected True")
-                part = {other: value for other, value in part.items() if other != key}
-            parts[name] = BertConfig.from_dict(part, f"{source}: {name}")
+        for name in ("encoder", "decoder"):
+            if not isinstance(values.get(name), dict):
+                raise InputError(
+                    f"{source}: {name} is {str(values.get(name))[:80]}; an object with a BERT's sizes was expected"
+                )
+            parts[name] = BertConfig.from_dict(
+                {key: value for key, value in values[name].items() if name == "encoder" or key not in _OF_A_DECODER},
+                f"{source}: {name}",
+            )
+        for key in _OF_A_DECODER:
+            if values["decoder"].get(key) is not True:
+                raise InputError(f"{source}: the decoder's {key} is {values['decoder'].get(key)!r}; expected True")
         pieces = {ours: values.get(theirs) for theirs, ours in _PIECES.items()}
-        # Some configurations name these pieces in the decoder's part alone.
-        inner = {"decoder_start_token_id": "bos_token_id"}
-        for theirs, ours in _PIECES.items():
-            if pieces[ours] is None:
-                pieces[ours] = values["decoder"].get(inner.get(theirs, theirs))
         known: dict[str, Any] = parts | pieces
         try:
             return cls(**known, shared=values.get("tie_encoder_decoder", False))
