@@ -176,7 +176,7 @@ def _shared(weights: dict[str, Tensor], model: nn.Module, source: str) -> dict[s
     weights = dict(weights)
     for names in names_of.values():
         found = [name for name in names if name in weights]
-        if different := [name for name in found if not weights[name].equal(weights[found[0]])]:
+        if different := [name for name in found[1:] if not weights[name].equal(weights[found[0]])]:
             raise InputError(
                 f"{source}: {found[0]} and {different[0]} differ, but config.json says that they are one weight "
                 f"(tie_encoder_decoder); set that to false there, or train it again"

@@ -42,6 +42,9 @@ class EncoderDecoderConfig:
                     f"{theirs} is {value!r}: the number of a piece of the target's vocabulary was expected, "
                     f"from 0 to {vocabulary - 1}"
                 )
+        pieces = self.start_id, self.end_id, self.padding_id
+        if len(set(pieces)) < len(pieces):
+            raise InputError(f"of {', '.join(_PIECES)} two are one piece: {pieces}; three pieces were expected")
         if type(self.shared) is not bool:
             raise InputError(f"tie_encoder_decoder is {self.shared!r}: true or false was expected")
         for field in fields(BertConfig):

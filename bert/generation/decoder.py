@@ -35,6 +35,8 @@ class DecoderLayer(EncoderLayer):
     Generation Tasks", section 3.
     """
 
+    is_causal = True  # its own attention
+
     def __init__(self, config: BertConfig):
         super().__init__(config)
         self.cross_attention = MultiHeadAttention(config)
