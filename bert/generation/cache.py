@@ -39,13 +39,13 @@ class Cache:
 
     Args:
         memory: of each layer the keys and the values of the sources, (sources, heads, seq, dim).
-        is_source: (sources, seq) bool, False at padding.
+        is_source: (sources, seq) bool, False at padding. None: there is no padding.
     """
 
-    def __init__(self, memory: list[tuple[Tensor, Tensor]], is_source: Tensor):
+    def __init__(self, memory: list[tuple[Tensor, Tensor]], is_source: Tensor | None):
         self.position = 0  # of the piece that the next step reads
         self._memory, self._is_source = memory, is_source
-        self._groups = list(range(len(is_source)))
+        self._groups = list(range(len(memory[0][0])))
         self._written: Tensor | None = None  # (2 * layers, rows, heads, capacity, dim)
 
     def __len__(self) -> int:
@@ -71,7 +71,8 @@ class Cache:
             return query
         keys, values = self._memory[layer]
         query = rearrange(query, "(groups rows) heads dim -> groups heads rows dim", groups=len(keys))
-        attended = attend(query, keys, values, rearrange(self._is_source, "groups seq -> groups 1 1 seq"))
+        mask = None if self._is_source is None else rearrange(self._is_source, "groups seq -> groups 1 1 seq")
+        attended = attend(query, keys, values, mask)
         return rearrange(attended, "groups heads rows dim -> (groups rows) heads dim")
 
     def reorder(self, rows: Tensor) -> None:
@@ -98,10 +99,10 @@ class Cache:
         each = len(groups) // max(len(kept), 1)
         if groups != [group for group in kept for _ in range(each)]:
             kept, each = groups, 1
-        if kept != list(range(len(self._is_source))):
+        if kept != list(range(len(self._memory[0][0]))):
             indices = torch.tensor(kept, dtype=torch.int64, device=device)
             self._memory = [(keys[indices], values[indices]) for keys, values in self._memory]
-            self._is_source = self._is_source[indices]
+            self._is_source = None if self._is_source is None else self._is_source[indices]
         self._groups = [group for group in range(len(kept)) for _ in range(each)]
 
     def _grow(self, key: Tensor) -> None:

@@ -9,6 +9,7 @@ what comes next    ein Hund [SEP]         each position predicts the piece after
 
 from typing import cast
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -135,7 +136,9 @@ class Decoder(nn.Module):
                 for each in (cross.key, cross.value)
             )
             keys_and_values.append((key.contiguous(), value.contiguous()))
-        return Cache(keys_and_values, padding.pad(memory.states.new_ones(len(memory.states))) > 0)
+        is_full = len(padding.indices) == padding.batch * padding.seq
+        is_source = None if is_full else padding.pad(torch.ones_like(padding.indices)) > 0
+        return Cache(keys_and_values, is_source)
 
     def step(self, pieces: Tensor, cache: Cache) -> Tensor:
         """The newest piece of each row, (rows,) int64 -> the scores of the next one, (rows, vocab_size).

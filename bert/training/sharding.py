@@ -7,6 +7,7 @@ released after it. Its gradients are summed, and each process keeps its share. T
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,4 +94,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def _layers(model: nn.Module) -> list[Any]:
-    return [module for module in model.modules() if isinstance(module, EncoderLayer)]
+    """The layers that have their weights for themselves. Weights of two layers are shared out with the whole model."""
+    layers = [module for module in model.modules() if isinstance(module, EncoderLayer)]
+    owners = Counter(id(parameter) for layer in layers for parameter in layer.parameters())
+    return [layer for layer in layers if all(owners[id(parameter)] == 1 for parameter in layer.parameters())]

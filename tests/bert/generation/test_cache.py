@@ -50,6 +50,18 @@ def test_rows_may_be_repeated_before_the_first_step_and_their_sources_are_kept_o
     torch.testing.assert_close(logits, expected.repeat_interleave(3, dim=0), rtol=1e-5, atol=1e-5)
 
 
+@torch.no_grad()
+def test_sources_without_padding_need_no_mask():
+    model = random_model()
+    cache = model.start(model.encode(SOURCES))
+    assert cache._is_source is None
+    rows = torch.tensor([3, 0, 0, 1, 2])
+    cache.reorder(rows)
+    logits = model.step(torch.full((5,), 2), cache)
+    expected = model(SOURCES[rows], torch.full((5, 1), 2)).logits[:, 0]
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_order_matters():
     model = random_model()
     cache = model.start(model.encode(SOURCES, SOURCE_MASK))

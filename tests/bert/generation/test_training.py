@@ -7,7 +7,8 @@ from torch._dynamo.testing import CompileCounter
 from bert.generation.batch import generation_batch
 from bert.training.compilation import compiled_parts
 from bert.training.recomputation import recomputed_layers
-from tests.bert.generation.models import SOURCE_LENGTHS, SOURCES, TARGET_LENGTHS, TARGETS, random_model
+from bert.training.sharding import _layers
+from tests.bert.generation.models import SHARED, SOURCE_LENGTHS, SOURCES, TARGET_LENGTHS, TARGETS, random_model
 
 
 def batch(rows):
@@ -41,6 +42,10 @@ def test_recomputed_layers_compute_the_same():
     with recomputed_layers(model):
         assert all("forward" in vars(layer) for layer in model.decoder.layers)
         torch.testing.assert_close(loss_and_gradients(model), expected)
+
+
+def test_layers_that_share_their_weights_are_sharded_with_the_model_and_others_each():
+    assert len(_layers(random_model())) == 5 and _layers(random_model(SHARED)) == []
 
 
 def test_in_16_bits_loss_and_steps_are_near_those_in_32():
