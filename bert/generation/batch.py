@@ -6,6 +6,7 @@ and predicts         ein   Hund  [SEP]
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,4 +32,4 @@ def generation_batch(
     read = [target[:-1] for target in targets]
     target = Batch.of(read, [np.zeros_like(row) for row in read])
     labels = np.concatenate([target[1:] for target in targets], dtype=np.int64)
-    return Batch.of(sources, token_types, target=target, labels=labels)
+    return replace(Batch.of(sources, token_types, labels=labels), target=target)

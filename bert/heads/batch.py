@@ -42,7 +42,6 @@ class Batch:
         token_types: Sequence[np.ndarray],
         selected: Sequence[int] | np.ndarray | None = None,
         choices: Sequence[int] | None = None,
-        target: "Batch | None" = None,
         **labels: np.ndarray,
     ) -> "Batch":
         """The batch of sequences given one by one.
@@ -51,7 +50,6 @@ class Batch:
             rows, token_types: the ids and token types of each sequence, (seq,) integers.
             selected: see ``Batch``.
             choices: how many choices each example has.
-            target: see ``Batch``.
         """
         return cls(
             torch.from_numpy(np.concatenate(rows, dtype=np.int64)),
@@ -60,7 +58,6 @@ class Batch:
             None if selected is None else torch.from_numpy(np.asarray(selected, np.int64)),
             None if choices is None else sequences_of(choices),
             {name: torch.from_numpy(values) for name, values in labels.items()},
-            target,
         )
 
     @property
