@@ -62,6 +62,7 @@ KINDS_MAY_IMPORT = {
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
+    "sacrebleu",
 }  # fmt: skip
 
 FOLDERS = ("bert", "data", "finetuning", "pretraining")
