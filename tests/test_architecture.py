@@ -29,6 +29,9 @@ MAY_IMPORT = {
     "bert.adaptation": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
     },
+    "bert.generation": {
+        "bert.errors", "bert.randomness", "bert.config", "bert.tokenization", "bert.model", "bert.heads", "bert.fast",
+    },
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",
     },

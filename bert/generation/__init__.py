@@ -1,0 +1,1 @@
+"""An encoder and a decoder: outputs in words of their own, such as translations and summaries."""
