@@ -30,7 +30,8 @@ MAY_IMPORT = {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
     },
     "bert.generation": {
-        "bert.errors", "bert.randomness", "bert.config", "bert.tokenization", "bert.model", "bert.heads", "bert.fast",
+        "bert.errors", "bert.randomness", "bert.files", "bert.config", "bert.tokenization", "bert.model", "bert.heads",
+        "bert.checkpoints",
     },
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",

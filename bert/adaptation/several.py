@@ -42,9 +42,9 @@ class MixedBatch:
     parts: Mapping[str, Batch]
 
     @property
-    def input_ids(self) -> Tensor:
-        """(tokens,) of all parts, one after another."""
-        return torch.cat([part.input_ids for part in self.parts.values()])
+    def tokens(self) -> int:
+        """How many tokens all parts have."""
+        return sum(part.tokens for part in self.parts.values())
 
     def to(self, device: torch.device) -> "MixedBatch":
         """The batch on a device."""

@@ -7,11 +7,12 @@ import inspect
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from bert.checkpoints.encoder_decoder import from_encoder_decoder, to_encoder_decoder_name
 from bert.checkpoints.huggingface import (
     UNTIED_DECODER,
     from_huggingface,
@@ -53,13 +54,12 @@ def save_checkpoint(
         InputError: if the disk is full or the directory cannot be written to.
     """
     directory = Path(directory)
-    has_head = not isinstance(model, BertModel)
+    sizes = cast(Any, model.config).to_dict()
     weights = {
-        to_huggingface_name(name) if has_head else to_huggingface_name(f"bert.{name}").removeprefix("bert."): weight
+        _name_in_file(name, model, has_decoder="decoder" in sizes): weight
         for name, weight in (model.state_dict() if weights is None else weights).items()
     }
-    sizes = cast(BertConfig, model.config).to_dict()
-    config = {"architectures": [type(model).__name__], "model_type": "bert", **sizes}
+    config = {"architectures": [_architecture(type(model))], "model_type": "bert", **sizes}
     labels = getattr(model, "labels", None)
     if labels is not None:
         config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
@@ -72,7 +72,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    directory: str | Path, model_class: type[Model], fresh: Iterable[str] = (), config: BertConfig | None = None,
+    directory: str | Path, model_class: type[Model], fresh: Iterable[str] = (), config: Any = None,
     **model_arguments,
 ) -> Model:  # fmt: skip
     """Loads a model from one of our runs or a Hugging Face BERT directory: float32, on the CPU, in eval mode.
@@ -82,7 +82,8 @@ def load_checkpoint(
         model_class: BertModel or a class with a head.
         fresh: parts, by our names, that are newly initialized if the checkpoint lacks them or their shape differs.
             Examples: ``("classifier",)`` to fine-tune, ``("bert.pooler",)``.
-        config: the same sizes, but perhaps another dropout. None: the checkpoint's own.
+        config: the same sizes, but perhaps another dropout. None: the checkpoint's own. It is a BertConfig, or the
+            ``config_class`` of the model's class.
         model_arguments: further arguments of the model's constructor. Labels and their problem type come from the
             checkpoint unless they are given.
 
@@ -91,11 +92,12 @@ def load_checkpoint(
             message names each.
     """
     directory, fresh = Path(directory), tuple(fresh)
-    config = config or load_config(directory)
+    config_class = getattr(model_class, "config_class", BertConfig)
+    config = config or config_class.from_json_file(required_file(directory, "config.json"))
     if not model_arguments.keys() & {"labels", "num_labels"}:
         model_arguments = _saved_labels(directory, model_class) | model_arguments
     path, weights = read_weights(directory)
-    weights = from_huggingface(weights, source=str(path))
+    weights = _under_our_names(weights, str(path))
     if model_class is BertModel:
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
     if config.num_hidden_layers > len(weights):  # a damaged configuration must not build a million layers
@@ -111,6 +113,7 @@ def load_checkpoint(
             f"{model_class.__name__} has no place for it; this checkpoint can be fine-tuned and can embed texts, and "
             f"pretraining can go on from it with a new head (train_pretrain.py --checkpoint {directory} --fresh mlm)"
         )
+    weights = _shared(weights, model, str(path))
     weights = _fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts are newly initialized
@@ -121,7 +124,7 @@ def load_checkpoint(
 def parts_of_checkpoint(directory: str | Path) -> set[str]:
     """Which of the parts that a model may lack a checkpoint has, by our names: ``KNOWN_HEADS``."""
     path, weights = read_weights(Path(directory))
-    names = from_huggingface(weights, source=str(path))
+    names = _under_our_names(weights, str(path))
     return {part for part in KNOWN_HEADS if any(_is_in(name, (part,)) for name in names)}
 
 
@@ -133,7 +136,7 @@ def load_config(directory: str | Path) -> BertConfig:
 def is_checkpoint_of(directory: str | Path, model_class: type[nn.Module]) -> bool:
     """Whether a checkpoint was saved as a model of this class."""
     architectures = read_json_object(required_file(Path(directory), "config.json")).get("architectures")
-    return isinstance(architectures, list) and model_class.__name__ in architectures
+    return isinstance(architectures, list) and _architecture(model_class) in architectures
 
 
 def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tuple[str, ...] | None:
@@ -142,6 +145,44 @@ def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tu
         return None
     labels = _saved_labels(Path(directory), model_class).get("labels")
     return None if labels is None else tuple(labels)
+
+
+def _architecture(model_class: type[nn.Module]) -> str:
+    """What ``config.json`` calls a class: its name, unless transformers has another for it."""
+    return getattr(model_class, "architecture", model_class.__name__)
+
+
+def _name_in_file(name: str, model: nn.Module, has_decoder: bool) -> str:
+    if has_decoder:
+        return to_encoder_decoder_name(name)
+    if isinstance(model, BertModel):
+        return to_huggingface_name(f"bert.{name}").removeprefix("bert.")
+    return to_huggingface_name(name)
+
+
+def _under_our_names(weights: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    has_decoder = any(name.startswith("decoder.") for name in weights)
+    return from_encoder_decoder(weights, source) if has_decoder else from_huggingface(weights, source)
+
+
+def _shared(weights: dict[str, Tensor], model: nn.Module, source: str) -> dict[str, Tensor]:
+    """The weights under every name that a parameter of the model has. A file may have one of the names, or all.
+
+    Raises an InputError if the weights under two names differ.
+    """
+    names_of: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names_of.setdefault(id(parameter), []).append(name)
+    weights = dict(weights)
+    for names in names_of.values():
+        found = [name for name in names if name in weights]
+        if different := [name for name in found[1:] if not weights[name].equal(weights[found[0]])]:
+            raise InputError(
+                f"{source}: {found[0]} and {different[0]} differ, but config.json says that they are one weight "
+                f"(tie_encoder_decoder); set that to false there, or train it again"
+            )
+        weights |= {name: weights[found[0]] for name in names if found}
+    return weights
 
 
 def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:

@@ -17,6 +17,11 @@ _LAYER_PARTS = [
     ("attention.value", "attention.self.value"),
     ("attention.output", "attention.output.dense"),
     ("attention_norm", "attention.output.LayerNorm"),
+    ("cross_attention.query", "crossattention.self.query"),  # in decoders
+    ("cross_attention.key", "crossattention.self.key"),
+    ("cross_attention.value", "crossattention.self.value"),
+    ("cross_attention.output", "crossattention.output.dense"),
+    ("cross_attention_norm", "crossattention.output.LayerNorm"),
     ("feed_forward.intermediate", "intermediate.dense"),
     ("feed_forward.output", "output.dense"),
     ("feed_forward_norm", "output.LayerNorm"),

@@ -36,6 +36,10 @@ def write_weights(
     from safetensors.torch import save
 
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    owners = {weight.data_ptr(): owner for owner, weight in reversed(weights.items())}
+    weights = {  # a weight with two names is in the file twice
+        each: weight if owners[weight.data_ptr()] == each else weight.clone() for each, weight in weights.items()
+    }
     metadata = {"format": "pt", "sha256": digest(weights)} | (more or {})  # transformers asks for "format"
     content = save(weights, metadata)
     end = 8 + int.from_bytes(content[:8], "little")  # of the header, which is JSON, padded with spaces

@@ -1,1 +1,1 @@
-"""An encoder and a decoder: outputs in words of their own, such as translations and summaries."""
+"""Text from text: BERT's encoder, a decoder beside it, and how the decoder writes."""

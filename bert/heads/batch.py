@@ -24,6 +24,7 @@ class Batch:
             reads the pooled [CLS] alone selects no token.
         choices: in multiple choice, which sequences are the choices of one example.
         labels: what the loss takes besides, by name.
+        target: in generation, what the decoder reads: a sequence for each sequence here.
     """
 
     input_ids: Tensor
@@ -32,6 +33,7 @@ class Batch:
     selected: Tensor | None = None
     choices: Sequences | None = None
     labels: dict[str, Tensor] = field(default_factory=dict)
+    target: "Batch | None" = None
 
     @classmethod
     def of(
@@ -40,6 +42,7 @@ class Batch:
         token_types: Sequence[np.ndarray],
         selected: Sequence[int] | np.ndarray | None = None,
         choices: Sequence[int] | None = None,
+        target: "Batch | None" = None,
         **labels: np.ndarray,
     ) -> "Batch":
         """The batch of sequences given one by one.
@@ -48,6 +51,7 @@ class Batch:
             rows, token_types: the ids and token types of each sequence, (seq,) integers.
             selected: see ``Batch``.
             choices: how many choices each example has.
+            target: see ``Batch``.
         """
         return cls(
             torch.from_numpy(np.concatenate(rows, dtype=np.int64)),
@@ -56,7 +60,13 @@ class Batch:
             None if selected is None else torch.from_numpy(np.asarray(selected, np.int64)),
             None if choices is None else sequences_of(choices),
             {name: torch.from_numpy(values) for name, values in labels.items()},
+            target,
         )
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens a model computes for this batch."""
+        return len(self.input_ids) + (0 if self.target is None else self.target.tokens)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -67,6 +77,9 @@ class Batch:
             "sequences": self.sequences,
             "selected": self.selected,
         }
+        if self.target is not None:
+            del inputs["selected"]  # the decoder may look at every token
+            inputs |= {"decoder_input_ids": self.target.input_ids, "decoder_sequences": self.target.sequences}
         return inputs if self.choices is None else inputs | {"choices": self.choices}
 
     def to(self, device: torch.device) -> "Batch":
@@ -87,6 +100,7 @@ class Batch:
             None if self.selected is None else move(self.selected),
             None if self.choices is None else move_all(self.choices),
             {name: move(values) for name, values in self.labels.items()},
+            None if self.target is None else self.target.to(device),
         )
 
 

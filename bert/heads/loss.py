@@ -71,6 +71,31 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
     return cross_entropy(F.linear(states, word_embeddings, bias), labels)
 
 
+def smooth_labels(
+    loss: Loss, states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor, label_smoothing: float
+) -> Loss:
+    """The loss of ``vocabulary_cross_entropy``, if a share of each label's probability goes to all pieces alike.
+
+    With scores z, a label y and V pieces, the smoothed cross-entropy is
+
+        -(1 - s) log p[y]  -  s / V sum(log p)  =  -log p[y]  +  s (z[y] - mean(z))
+
+    The mean score is the state's product with the mean piece, so this needs no second table of scores. Source: Szegedy
+    et al. 2016, "Rethinking the Inception Architecture", section 7; Vaswani et al. 2017, section 5.4 (s = 0.1).
+
+    Args:
+        loss, states, word_embeddings, bias, labels: what ``vocabulary_cross_entropy`` gave and took.
+        label_smoothing: s, from 0 to below 1.
+    """
+    if not label_smoothing:
+        return loss
+    has_label = labels != IGNORE_INDEX
+    pieces = labels.where(has_label, 0)
+    difference = word_embeddings.float()[pieces] - word_embeddings.float().mean(dim=0)  # (count, hidden_size)
+    surplus = (states.float() * difference).sum(dim=-1) + bias.float()[pieces] - bias.float().mean()
+    return loss._replace(sum=loss.sum + label_smoothing * (surplus * has_label).sum())
+
+
 def binary_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Loss:
     """The negative log-likelihood of yes-or-no labels under sigmoid(``logits``), added up, in float32.
 

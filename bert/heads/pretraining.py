@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from bert.activations import activation
 from bert.config import BertConfig
 from bert.heads.batch import Batch
-from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy, vocabulary_cross_entropy
+from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy, smooth_labels, vocabulary_cross_entropy
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 
 
@@ -32,13 +32,16 @@ class MaskedLanguageModelHead(nn.Module):
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
-    def forward(self, states: Tensor, word_embeddings: Tensor, labels: Tensor | None = None) -> Tensor | Loss:
+    def forward(
+        self, states: Tensor, word_embeddings: Tensor, labels: Tensor | None = None, label_smoothing: float = 0.0
+    ) -> Tensor | Loss:
         """The scores, or with labels their loss.
 
         Args:
             states: (..., hidden_size), the last states of tokens.
             word_embeddings: (vocab_size, hidden_size)
             labels: (...) the pieces behind the tokens, or IGNORE_INDEX.
+            label_smoothing: see ``smooth_labels``.
 
         Returns:
             (..., vocab_size), or the loss.
@@ -46,7 +49,8 @@ class MaskedLanguageModelHead(nn.Module):
         states = self.layer_norm(self.activation(self.dense(states)))
         if labels is None:
             return F.linear(states, word_embeddings, self.bias)
-        return vocabulary_cross_entropy(states, word_embeddings, self.bias, labels)
+        loss = vocabulary_cross_entropy(states, word_embeddings, self.bias, labels)
+        return smooth_labels(loss, states, word_embeddings, self.bias, labels, label_smoothing)
 
 
 class NextSentenceHead(nn.Module):

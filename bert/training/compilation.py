@@ -96,7 +96,8 @@ def _prepare(layer: Any, inputs: tuple) -> tuple:
     attention, device = layer.attention, states.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
     query = states.new_empty(0, attention.query.out_features // attention.num_attention_heads, dtype=dtype)
-    if takes_varlen(query, attention.dropout_probability, causal=False):
+    is_causal = getattr(layer, "is_causal", False)  # a decoder's layer
+    if takes_varlen(query, attention.dropout_probability, is_causal):
         return states, to_states, _rounded_up(from_sequences), _rounded_up(to_sequences), *others
     _ = from_sequences.padding, to_sequences.padding
     return inputs

@@ -238,7 +238,7 @@ def _agree(run: Run, update: Update, stop_requests: dict[str, bool]) -> _Agreed:
     counts = [run.trainable.label_counts(batch) for batch in update.micro_batches]
     names = list(counts[0])
     mine = [sum(count[name] for count in counts) for name in names]
-    mine.append(sum(len(batch.input_ids) for batch in update.micro_batches))
+    mine.append(sum(batch.tokens for batch in update.micro_batches))
     mine += stop_requests.values()
     everyones = run.processes.sum(torch.tensor(mine, dtype=torch.int64)).tolist()
     asked = zip(stop_requests, everyones[len(names) + 1 :], strict=True)

@@ -89,7 +89,7 @@ def test_a_mixed_batch_has_the_losses_of_each_task_and_trains_that_task_alone():
     assert list(losses) == ["sst2/classification", "ner/tagging", "ner/orthogonality"]
     expected = alone("ner").train().losses(TAGS)["tagging"].sum
     torch.testing.assert_close(losses["ner/tagging"].sum, expected)
-    assert len(mixed.input_ids) == len(BATCH.input_ids) + len(TAGS.input_ids)
+    assert mixed.tokens == len(BATCH.input_ids) + len(TAGS.input_ids)
     sum(loss.sum for loss in losses.values()).backward()
     for task in METHODS:
         trained = [parameter for parameter in tasks.use(task).parameters() if parameter.requires_grad]

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from bert.checkpoints.directory import load_checkpoint
 from bert.generation.constraints import SpecialPieces
 from bert.generation.decoding import Decoding
 from bert.generation.generate import generate
+from bert.generation.model import BertForConditionalGeneration
 
 pytestmark = pytest.mark.peers
 
@@ -92,6 +94,20 @@ def test_beams_are_theirs_without_a_length_penalty(model, sources, beams):
     assert outputs == theirs(model, sources, num_beams=beams, length_penalty=0.0)
     assert max(map(len, outputs)) < LONGEST  # at the maximum theirs cuts an output off, and ours writes [SEP]
     assert outputs != ours(model, sources)  # the control: beams find other outputs
+
+
+def test_our_model_of_their_directory_writes_what_theirs_writes(model, sources, tmp_path):
+    model.config.decoder_start_token_id, model.config.eos_token_id, model.config.pad_token_id = CLS, SEP, PAD
+    model.save_pretrained(tmp_path)
+    loaded = load_checkpoint(tmp_path, BertForConditionalGeneration)
+    decodings = [Decoding(max_length=LONGEST), Decoding(max_length=LONGEST, beams=4, length_penalty=0.0)]
+    greedy, beams = (
+        [output.ids for output in generate(loaded, **sources, pieces=SPECIAL, decoding=decoding)]
+        for decoding in decodings
+    )
+    assert greedy == theirs(model, sources)
+    assert beams == theirs(model, sources, num_beams=4, length_penalty=0.0)
+    assert greedy != beams
 
 
 @pytest.mark.parametrize("beams", [2, 4])

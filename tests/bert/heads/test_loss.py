@@ -2,9 +2,19 @@
 
 import math
 
+import pytest
 import torch
+from torch.nn import functional as F
 
-from bert.heads.loss import IGNORE_INDEX, binary_cross_entropy, cross_entropy, distillation, squared_error
+from bert.heads.loss import (
+    IGNORE_INDEX,
+    binary_cross_entropy,
+    cross_entropy,
+    distillation,
+    smooth_labels,
+    squared_error,
+    vocabulary_cross_entropy,
+)
 
 
 def test_it_adds_up_negative_log_likelihoods_and_counts():
@@ -54,6 +64,31 @@ def test_a_class_weighs_in_the_sum_as_its_weight_says_and_in_the_count_as_one():
     loss = cross_entropy(logits, labels, weights)
     torch.testing.assert_close(loss.sum, 2 * each[0] + each[1] + each[2] + 0.5 * each[3])
     assert loss.count == 4
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_smoothed_labels_are_pytorchs_without_a_table_of_scores_and_count_as_before(smoothing):
+    generator = torch.Generator().manual_seed(1)
+    states, embeddings, bias = (torch.randn(*size, generator=generator) for size in ((7, 5), (11, 5), (11,)))
+    labels = torch.tensor([0, 10, IGNORE_INDEX, 3, 3, IGNORE_INDEX, 7])
+    inputs = [each.requires_grad_() for each in (states, embeddings, bias)]
+    loss = vocabulary_cross_entropy(*inputs, labels)
+    smoothed = smooth_labels(loss, *inputs, labels, smoothing)
+    expected = F.cross_entropy(
+        F.linear(*inputs), labels, ignore_index=IGNORE_INDEX, label_smoothing=smoothing, reduction="sum"
+    )
+    torch.testing.assert_close(smoothed.sum, expected)
+    torch.testing.assert_close(torch.autograd.grad(smoothed.sum, inputs), torch.autograd.grad(expected, inputs))
+    assert smoothed.count == 5 and smoothed.correct == loss.correct
+
+
+def test_smoothed_labels_are_added_up_in_float32():
+    states, embeddings, bias = torch.randn(500, 5).bfloat16(), torch.randn(11, 5).bfloat16(), torch.randn(11)
+    labels = torch.randint(11, (500,))
+    nothing = cross_entropy(torch.zeros(500, 11), labels)
+    ours = smooth_labels(nothing, states, embeddings, bias, labels, 0.5).sum
+    expected = smooth_labels(nothing, states.float(), embeddings.float(), bias, labels, 0.5).sum
+    torch.testing.assert_close(ours, expected)
 
 
 def test_each_yes_or_no_is_a_label():
