@@ -17,6 +17,8 @@ _HOME = {
     "BertForMultipleChoice": "bert.heads.choices",
     "BertForRelationExtraction": "bert.heads.relations",
     "BertForExtractiveSummarization": "bert.heads.summaries",
+    "BertForConditionalGeneration": "bert.generation.model",
+    "EncoderDecoderConfig": "bert.generation.config",
     "WordPieceTokenizer": "bert.tokenization.wordpiece",
     "SentencePieceTokenizer": "bert.tokenization.sentencepiece.tokenizer",
     "train_wordpiece": "bert.tokenization.wordpiece_trainer",

@@ -38,6 +38,9 @@ class GenerationOutput:
 class BertForConditionalGeneration(nn.Module):
     """BERT's encoder, and a decoder whose layers attend to the encoder's last states.
 
+    If their hidden sizes differ, a dense layer (``bridge``) turns the encoder's states into the decoder's size. The
+    paper has one size; transformers has this layer too.
+
     Source: Rothe et al. 2020, "Leveraging Pre-trained Checkpoints for Sequence Generation Tasks", section 3.
 
     Args:

@@ -11,8 +11,6 @@ from bert.generation.batch import generation_batch
 from bert.generation.config import EncoderDecoderConfig
 from bert.generation.model import BertForConditionalGeneration
 from bert.heads.loss import IGNORE_INDEX
-from bert.training.compilation import COMPILED
-from bert.training.recomputation import recomputed_layers
 from tests.bert.generation.models import (
     CONFIG,
     SHARED,
@@ -90,16 +88,6 @@ def test_shared_weights_are_counted_once_and_cross_attention_is_the_decoders_own
     encoder = sum(parameter.numel() for parameter in apart.bert.parameters())
     total, of_shared = (sum(each.numel() for each in model.parameters()) for model in (apart, model))
     assert of_shared == total - encoder
-
-
-def test_what_training_does_to_encoder_layers_it_does_to_decoder_layers():
-    model = random_model()
-    assert all(isinstance(layer, COMPILED) for layer in model.decoder.layers)
-    (expected,) = model.losses(batch()).values()
-    with recomputed_layers(model):
-        (loss,) = model.losses(batch()).values()
-        recomputed = gradients(model, loss.sum)
-    torch.testing.assert_close(recomputed, gradients(model, expected.sum))
 
 
 def test_a_smoothing_that_is_no_share_is_refused():
