@@ -30,7 +30,8 @@ MAY_IMPORT = {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
     },
     "bert.generation": {
-        "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.checkpoints",
+        "bert.errors", "bert.randomness", "bert.files", "bert.config", "bert.tokenization", "bert.model", "bert.heads",
+        "bert.checkpoints",
     },
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",
@@ -65,6 +66,7 @@ KINDS_MAY_IMPORT = {
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
+    "sacrebleu",
 }  # fmt: skip
 
 FOLDERS = ("bert", "data", "finetuning", "pretraining")

@@ -1,10 +1,13 @@
 """The metrics that the literature reports, as fractions of one."""
 
+import math
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
 EMPTY_CLASS: Any = 0.0  # the F1 of a class that is neither true nor predicted; the type: scikit-learn says str
+_LARGEST_EXPONENT = math.log(sys.float_info.max)
 
 
 class Counts(NamedTuple):
@@ -82,6 +85,24 @@ def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
         "spearman": correlation(ranks(truth), ranks(predicted)),
         "mean_squared_error": float(np.mean((np.float64(truth) - predicted) ** 2)),
     }
+
+
+def next_piece_metrics(loss: float, right: int, count: int) -> dict[str, float]:
+    """How well a model foretells each piece of the true texts, from the pieces before it.
+
+    Args:
+        loss: the sum of -log P over the pieces, without label smoothing.
+        right: for how many pieces the most probable one was the true one.
+        count: of the pieces, ``[SEP]`` included.
+
+    Returns:
+        perplexity: exp(loss / count). Between how many pieces, equally probable, the model seems to choose. Only models
+            with the same vocabulary can be compared.
+        token_accuracy: right / count.
+    """
+    mean = loss / count
+    perplexity = math.exp(mean) if mean < _LARGEST_EXPONENT else math.inf
+    return {"perplexity": perplexity, "token_accuracy": right / count}
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -10,9 +10,9 @@ from bert.tasks.mistakes import PREDICTED, RIGHT, TRUE, Mark, Mistake, marked, w
 from bert.tasks.options import Options
 from bert.tasks.page import WORST_SHOWN
 from bert.tasks.report import Evaluation
+from bert.tasks.rouge import rouge_scores
 from bert.tasks.summaries.predict import select_sentences
 from bert.tasks.summaries.read import Document
-from bert.tasks.summaries.rouge import rouge_l, rouge_l_sum, rouge_n
 
 
 def baseline_of_summaries(documents: Sequence[Document], labels: Sequence[str], options: Options) -> Baseline:
@@ -34,7 +34,10 @@ def measure_summaries(
         select_sentences(document.sentences, logits, options.summary_sentences)
         for document, logits in zip(documents, predictions)
     ]
-    rouge = list(map(_rouge, documents, chosen))
+    rouge = [
+        rouge_scores([document.sentences[index] for index in indices], document.reference)
+        for document, indices in zip(documents, chosen)
+    ]
     metrics = {name: statistics.mean(each[name] for each in rouge) for name in rouge[0]}
     if not in_full:
         return Evaluation(metrics)
@@ -67,16 +70,6 @@ def _mistake(document: Document, chosen: Sequence[int], rouge_2: float) -> Mista
     return Mistake(
         facts, [marked("Reference: " + " ".join(document.reference)), marked(" ".join(document.sentences), marks)]
     )
-
-
-def _rouge(document: Document, indices: Sequence[int]) -> dict[str, float]:
-    summary = [document.sentences[index] for index in indices]
-    return {
-        "rouge1": rouge_n(summary, document.reference, 1),
-        "rouge2": rouge_n(summary, document.reference, 2),
-        "rougeL": rouge_l(summary, document.reference),
-        "rougeLsum": rouge_l_sum(summary, document.reference),
-    }
 
 
 def _listed(indices: Sequence[int]) -> str:

@@ -9,8 +9,8 @@ import torch
 from bert.heads.summaries import BertForExtractiveSummarization
 from bert.tasks.options import SUMMARY_SENTENCES, Options
 from bert.tasks.prediction import window_scores
+from bert.tasks.rouge import ngrams, words
 from bert.tasks.summaries.read import Document
-from bert.tasks.summaries.rouge import ngrams, words
 from bert.tasks.windows import WindowsOfEach
 
 

@@ -10,6 +10,7 @@ from bert.tasks.metrics import (
     confusion_matrix,
     correlation,
     multi_label_metrics,
+    next_piece_metrics,
     ranks,
     regression_metrics,
 )
@@ -102,3 +103,12 @@ def test_nothing_correlates_with_a_constant(constant):
     numbers = np.random.default_rng(0).normal(size=1_379)
     for a, b in ((numbers, np.full(1_379, constant)), (np.full(1_379, constant), numbers)):
         assert correlation(a, b) == 0.0
+
+
+def test_a_model_that_guesses_evenly_is_as_perplexed_as_it_has_pieces():
+    metrics = next_piece_metrics(loss=12 * math.log(50), right=3, count=12)
+    assert metrics == pytest.approx({"perplexity": 50, "token_accuracy": 0.25})
+
+
+def test_a_perplexity_beyond_all_numbers_is_infinite():
+    assert next_piece_metrics(loss=9e3, right=0, count=9)["perplexity"] == math.inf

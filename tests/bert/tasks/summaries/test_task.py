@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from bert.heads.summaries import BertForExtractiveSummarization
+from bert.tasks.rouge import rouge_l, rouge_l_sum, rouge_n
 from bert.tasks.summaries.read import Document
-from bert.tasks.summaries.rouge import rouge_l, rouge_l_sum, rouge_n
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, losses_of_head, make_task
 from tests.conftest import make_documents
 

@@ -28,6 +28,20 @@ def ngrams(sequence: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(sequence[start : start + n]) for start in range(len(sequence) - n + 1)]
 
 
+def rouge_scores(summary: Sequence[str], reference: Sequence[str]) -> dict[str, float]:
+    """All measures, by the names of Google's ``rouge_score``.
+
+    Args:
+        summary, reference: sentences.
+    """
+    return {
+        "rouge1": rouge_n(summary, reference, 1),
+        "rouge2": rouge_n(summary, reference, 2),
+        "rougeL": rouge_l(summary, reference),
+        "rougeLsum": rouge_l_sum(summary, reference),
+    }
+
+
 def rouge_n(summary: Sequence[str], reference: Sequence[str], n: int) -> float:
     """The F1 of the n-grams that both have (section 2). An n-gram may cross the end of a sentence, as in the ROUGE
     package.

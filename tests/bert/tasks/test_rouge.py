@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from bert.tasks.summaries.rouge import common_positions, ngrams, rouge_l, rouge_l_sum, rouge_n, words
+from bert.tasks.rouge import common_positions, ngrams, rouge_l, rouge_l_sum, rouge_n, rouge_scores, words
 
 
 def f1(common, found, expected):
@@ -108,8 +108,7 @@ def test_every_measure_agrees_with_rouge_score_by_its_name():
     for _ in range(200):
         summary, reference = random_sentences(generator, most=4), random_sentences(generator, most=4)
         theirs = {name: each.fmeasure for name, each in scorer.score("\n".join(reference), "\n".join(summary)).items()}
-        ours = {"rouge1": rouge_n(summary, reference, 1), "rouge2": rouge_n(summary, reference, 2),
-                "rougeL": rouge_l(summary, reference), "rougeLsum": rouge_l_sum(summary, reference)}  # fmt: skip
+        ours = rouge_scores(summary, reference)
         assert ours == pytest.approx(theirs)
         differ += ours["rougeL"] != pytest.approx(ours["rougeLsum"])
     assert differ > 50  # the control: the two are not the same measure
