@@ -13,11 +13,17 @@ from bert.training import flags
 from bert.training import settings as shared
 from bert.training.flags import add_number, add_switch
 from bert.training.settings import TrainingSettings
+from finetuning.adaptation_flags import (
+    METHODS,
+    AdaptationSettings,
+    add_adaptation_arguments,
+    check_adaptation_flags,
+)
 from finetuning.known_tasks import KNOWN_TASKS
 
 
 @dataclass(frozen=True)
-class FinetuningSettings(TrainingSettings):
+class FinetuningSettings(AdaptationSettings, TrainingSettings):
     """The settings of a fine-tuning run, one for each flag.
 
     The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
@@ -90,12 +96,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
+    if method := given.get("adapt"):
+        defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)
+    check_adaptation_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -209,6 +218,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
     add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
+
+    add_adaptation_arguments(parser)
 
     training = flags.add_training_arguments(parser)
     add_number(

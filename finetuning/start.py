@@ -14,6 +14,7 @@ from bert.tasks.task import Task
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
+from finetuning.adapting import adapt_to
 from finetuning.settings import FinetuningSettings
 
 
@@ -33,7 +34,10 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:
 
 
 def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
-    """The checkpoint's encoder with the task's head. The head starts untrained unless the checkpoint has it."""
+    """The checkpoint's encoder with the task's head, adapted if the settings say so.
+
+    The head starts untrained unless the checkpoint has it.
+    """
     checkpoint = settings.checkpoint
     config = load_config(checkpoint)
     if settings.dropout is not None:
@@ -77,4 +81,5 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     reinitialize_top_layers(model.bert, settings.reinitialize_layers)
     if found is not None and task.head_name not in (None, *asked):
         log(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
+    adapt_to(settings, model, log)
     return model
