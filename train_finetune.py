@@ -226,7 +226,8 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         "too_long": {name: part.too_long for name, part in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
         "dropout": config.hidden_dropout_prob,
-        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata, **adaptation_in_report(run.model, model),
+        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata,
+        **adaptation_in_report(run.model, model),
     }  # fmt: skip
     if not run.processes.is_main_process:
         return metadata

@@ -1,8 +1,9 @@
 """The flags of ``--adapt``: which method heeds which of them, and with which learning rate it begins."""
 
 import argparse
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bert.adaptation.adalora import AdaLora
@@ -41,7 +42,7 @@ class Row(NamedTuple):
 
     method: type
     learning_rate: float  # few new parameters need larger ones than a whole model
-    fields: dict[str, str] = {}  # the flags that it heeds, and the field that each one sets
+    fields: Mapping[str, str] = MappingProxyType({})  # the flags that it heeds, and the field that each one sets
 
 
 METHODS = {
@@ -111,7 +112,9 @@ def check_adaptation_flags(given: Set[str], settings: Any) -> None:
             f"AdaLoRA only lowers ranks: give a higher --rank"
         )
     if settings.adapt == "prefix" and settings.compile:
-        raise InputError("--compile does not work with --adapt prefix, which changes lengths inside a layer; leave it out")
+        raise InputError(
+            "--compile does not work with --adapt prefix, which changes lengths inside a layer; leave it out"
+        )
     if settings.adapt == "adalora" and settings.shard:
         raise InputError(
             "--shard does not work with --adapt adalora, which compares the ranks of all matrices after each update; "
