@@ -111,6 +111,10 @@ def check_adaptation_flags(given: Set[str], settings: Any) -> None:
             f"--target-rank {settings.target_rank} is above --rank {settings.rank}, with which each matrix starts; "
             f"AdaLoRA only lowers ranks: give a higher --rank"
         )
+    try:
+        method_of(settings)
+    except InputError as error:
+        raise InputError(f"--adapt {settings.adapt}: {error}") from None
     if settings.adapt == "prefix" and settings.compile:
         raise InputError(
             "--compile does not work with --adapt prefix, which changes lengths inside a layer; leave it out"

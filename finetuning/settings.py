@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bert.errors import InputError
+from bert.heads.pooling import POOLS
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
 from bert.tasks.options import BAD_ROWS, LONG_TEXTS, MASKED_LM_WEIGHT, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
@@ -58,6 +59,7 @@ class FinetuningSettings(AdaptationSettings, TrainingSettings):
     summary_sentences: int = SUMMARY_SENTENCES
     text: bool = True
     class_weights: list[str] | None = None
+    pool: str = "cls"
     fresh: list[str] | None = None
     random_start: bool = False
     compare: bool = False
@@ -202,6 +204,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="learn what these runs predict for the --unlabelled texts; RUN=WEIGHT weighs them (1)",
     )
     add_number(task, "--temperature", flags.above_zero, "by which the scores of teachers and pupil are divided (2)")
+    task.add_argument(
+        "--pool", choices=POOLS, help="what a classifier reads: the pooled [CLS], or the mean of all tokens (cls)"
+    )
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(

@@ -11,10 +11,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from bert.__main__ import main as bert_command
 from bert.adaptation.adapt import adapt
 from bert.adaptation.bitfit import HeadAlone
-from bert.adaptation.files import body_checksums, load_adapted
+from bert.adaptation.files import body_checksums, load_adapted, load_adapter
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.tagging import BertForTokenClassification
@@ -244,6 +246,33 @@ def test_a_checkpoint_without_a_pooler_gets_one_that_is_saved(given, folder, tmp
     load_adapted(tmp_path / "tagger", tmp_path / "run", BertForSequenceClassification)
 
 
+def test_a_classifier_reads_the_mean_if_asked_to_and_its_files_say_so(given, folder, tmp_path, capsys):
+    whole, adapted = tmp_path / "whole", tmp_path / "adapted"
+    assert finetune(*given, "--pool", "mean", "--output", whole) == 0
+    config = json.loads((whole / "config.json").read_text())
+    assert config["classifier_pooling"] == "mean"
+    assert bert_command(["predict", str(whole), str(folder / "dev.tsv"), "--device", "cpu"]) == 0
+    predicted = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[-20:]]
+    with open(whole / "predictions.tsv", newline="") as file:
+        assert predicted == [row["prediction"] for row in csv.DictReader(file, delimiter="\t")]
+    # Its head goes on over means alone. Over a pooler another one begins.
+    on = [*given, "--checkpoint", whole, "--max-steps", 1]
+    assert finetune(*on, "--pool", "mean", "--output", tmp_path / "on") == 0
+    assert "it goes on from there" in capsys.readouterr().out
+    assert finetune(*on, "--fresh", "pooler", "--output", tmp_path / "other") == 0
+    assert "it goes on from there" not in capsys.readouterr().out
+    assert finetune(*given, "--pool", "mean", "--adapt", "head", "--output", adapted) == 0
+    model = load_adapted(folder / "checkpoint", adapted, BertForSequenceClassification)
+    assert model.pool == "mean"
+    over_cls = load_checkpoint(
+        folder / "checkpoint", BertForSequenceClassification, ["classifier"], labels=model.labels
+    )
+    with pytest.raises(InputError, match="its head reads pool='mean', and the model's pool='cls'"):
+        load_adapter(adapted, over_cls)
+    assert finetune(*given, "--pool", "mean", "--fresh", "pooler", "--output", tmp_path / "none") == 2
+    assert "has no pooler" in capsys.readouterr().err
+
+
 def test_several_seeds_are_several_adapters(given, tmp_path):
     assert finetune(*given, "--adapt", "bitfit", "--seeds", 2, "--output", tmp_path / "run") == 0
     one, other = (adapter_of(tmp_path / "run" / f"seed-{seed}") for seed in range(2))
@@ -256,6 +285,7 @@ def test_misuse_is_one_sentence_and_leaves_nothing(given, tmp_path, capsys):
         "--bottleneck is heeded by --adapt houlsby or --adapt pfeiffer": ["--adapt", "ia3", "--bottleneck", 4],
         "--targets is heeded by --adapt lora alone": ["--adapt", "adalora", "--targets", "all"],
         "0 is not at least 1": ["--adapt", "lora", "--rank", 0],
+        "--adapt pfeiffer: size is 2147483647": ["--adapt", "pfeiffer", "--bottleneck", 2**31 - 1],
         "a rank of 25 is more than any matrix": ["--adapt", "lora", "--rank", 25],
         "--target-rank 9 is above --rank 6": ["--adapt", "adalora", "--rank", 6, "--target-rank", 9],
         "a prefix of 40 leaves no room": ["--adapt", "prefix", "--prefix-length", 40],
