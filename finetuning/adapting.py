@@ -111,7 +111,8 @@ def adaptation_in_report(model: nn.Module, best: nn.Module) -> dict[str, Any]:
         return trained
     method: Any = adapted.method
     its_ranks = {"ranks": ranks(best)} if isinstance(method, AdaLora) else {}
-    return {"adaptation": {"method": method.name} | asdict(method)} | trained | its_ranks
+    its_fields = {name: list(value) if type(value) is tuple else value for name, value in asdict(method).items()}
+    return {"adaptation": {"method": method.name} | its_fields} | trained | its_ranks
 
 
 def budget_note(report: dict[str, Any]) -> str | None:
