@@ -132,7 +132,7 @@ def add_adaptation_arguments(parser: argparse.ArgumentParser) -> None:
     rates = ", ".join(f"{name} {row.learning_rate:g}" for name, row in METHODS.items())
     adaptation.add_argument(
         "--adapt", choices=tuple(METHODS),
-        help=f"the method; the run saves the adapter and the head alone (learning rates: {rates})",
+        help=f"the method; the run saves the adapter and the head alone; its optimizer is adamw, at {rates}",
     )  # fmt: skip
     add_number(adaptation, "--rank", flags.positive, "LoRA's rank (8), or AdaLoRA's at the start (12)")
     add_number(adaptation, "--alpha", flags.above_zero, "by which LoRA and AdaLoRA scale, over the rank (16)")

@@ -99,7 +99,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
     if method := given.get("adapt"):
-        defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, compare=False)
+        # Its learning rates are torch's AdamW's. BERT's, without bias correction, makes steps several times as large.
+        defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, optimizer="adamw", compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)

@@ -42,6 +42,9 @@ def test_each_method_has_its_learning_rate_unless_one_is_given(tmp_path, monkeyp
     assert read_settings(["--train", "a.tsv"]).learning_rate == 5e-5
     assert read_settings(["--train", "a.tsv", "--adapt", "bitfit"]).learning_rate == 2e-3
     assert read_settings(["--train", "a.tsv", "--adapt", "bitfit", "--learning-rate", "1e-4"]).learning_rate == 1e-4
+    assert read_settings(["--train", "a.tsv", "--adapt", "lora"]).optimizer == "adamw"
+    assert read_settings(["--train", "a.tsv", "--adapt", "lora", "--optimizer", "bert-adamw"]).optimizer == "bert-adamw"
+    assert read_settings(["--train", "a.tsv"]).optimizer == "bert-adamw"
     built_in = read_settings(["--adapt", "ia3"])  # a random body is not compared with: it would stay random
     assert (built_in.learning_rate, built_in.compare, built_in.epochs) == (1e-2, False, 4)
 
