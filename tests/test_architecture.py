@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
     "bert.adaptation": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
+        "bert.tokenization",
     },
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",
@@ -37,8 +38,10 @@ MAY_IMPORT = {
     },
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
+        "bert.adaptation",
     },
     "bert.__main__": {
+        "bert.adaptation",
         "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
         "bert.tasks", "bert.commands",
     },
@@ -48,7 +51,7 @@ MAY_IMPORT = {
     },
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
-        "bert.training", "bert.tasks", "bert.commands", "data",
+        "bert.training", "bert.tasks", "bert.commands", "bert.adaptation", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
