@@ -85,7 +85,9 @@ def test_another_body_is_refused(body, tmp_path):
 def test_the_head_of_another_class_is_refused_before_the_body_is_read(body, tmp_path):
     run = write_run(tmp_path / "run", body, Lora(3))
     (body / "model.safetensors").unlink()
-    with pytest.raises(InputError, match=r"adapter of a BertForSequenceClassification, and BertForTokenClass.* was exp"):
+    with pytest.raises(
+        InputError, match=r"adapter of a BertForSequenceClassification, and BertForTokenClass.* was exp"
+    ):
         load_model(run, BertForTokenClassification)
 
 
