@@ -79,6 +79,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         settings.null_threshold if "null_threshold" in kind.flags else None,
         settings.text,
         patterns=patterns,
+        pool=settings.pool,
         masked_lm_weight=settings.masked_lm_weight,
     )
     if teachers:

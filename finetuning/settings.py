@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bert.errors import InputError
+from bert.heads.pooling import POOLS
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
 from bert.tasks.options import BAD_ROWS, LONG_TEXTS, MASKED_LM_WEIGHT, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
@@ -13,11 +14,17 @@ from bert.training import flags
 from bert.training import settings as shared
 from bert.training.flags import add_number, add_switch
 from bert.training.settings import TrainingSettings
+from finetuning.adaptation_flags import (
+    METHODS,
+    AdaptationSettings,
+    add_adaptation_arguments,
+    check_adaptation_flags,
+)
 from finetuning.known_tasks import KNOWN_TASKS
 
 
 @dataclass(frozen=True)
-class FinetuningSettings(TrainingSettings):
+class FinetuningSettings(AdaptationSettings, TrainingSettings):
     """The settings of a fine-tuning run, one for each flag.
 
     The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
@@ -52,6 +59,7 @@ class FinetuningSettings(TrainingSettings):
     summary_sentences: int = SUMMARY_SENTENCES
     text: bool = True
     class_weights: list[str] | None = None
+    pool: str = "cls"
     fresh: list[str] | None = None
     random_start: bool = False
     compare: bool = False
@@ -90,12 +98,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
+    if method := given.get("adapt"):
+        defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)
+    check_adaptation_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -193,6 +204,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="learn what these runs predict for the --unlabelled texts; RUN=WEIGHT weighs them (1)",
     )
     add_number(task, "--temperature", flags.above_zero, "by which the scores of teachers and pupil are divided (2)")
+    task.add_argument(
+        "--pool", choices=POOLS, help="what a classifier reads: the pooled [CLS], or the mean of all tokens (cls)"
+    )
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(
@@ -209,6 +223,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
     add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
+
+    add_adaptation_arguments(parser)
 
     training = flags.add_training_arguments(parser)
     add_number(

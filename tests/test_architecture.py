@@ -51,7 +51,7 @@ MAY_IMPORT = {
     },
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
-        "bert.adaptation", "bert.training", "bert.tasks", "bert.commands", "data",
+        "bert.heads", "bert.adaptation", "bert.training", "bert.tasks", "bert.commands", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",

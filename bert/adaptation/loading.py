@@ -88,7 +88,7 @@ class Source:
         has_pooler = any(f"{name}.".startswith("bert.pooler.") for name in (*weights, *self.adapter.body))
         fresh = ("pooler",) if "bert.pooler" in self.adapter.also else ()
         model = Headless(load_checkpoint(self.body, BertModel, fresh, with_pooler=has_pooler))
-        load_adapter(replace(self.adapter, weights=weights, head=None, labels=None), model)
+        load_adapter(replace(self.adapter, weights=weights, head=None, labels=None, pool=None), model)
         return model.bert.eval()
 
 

@@ -11,6 +11,7 @@ from benchmarks.finetuning import training_seconds
 from bert.checkpoints.directory import save_checkpoint
 from bert.config import BertConfig
 from bert.model.bert import BertModel
+from finetuning.settings import read_settings
 from tests.bert.adaptation.runs import TOKENIZER
 from tests.test_train_finetune import make_rows, write_tsv
 
@@ -74,6 +75,17 @@ def test_a_command_line_names_the_tasks_files_and_the_methods_flags(task, tmp_pa
     assert str(tmp_path / adaptation.TASKS[task].flags[-1]) in flags
     assert flags[-6:] == ["--adapt", "houlsby", "--bottleneck", "64", "--learning-rate", "0.5"]
     assert "--max-steps" not in flags
+
+
+@pytest.mark.parametrize("task", adaptation.TASKS)
+def test_the_script_heeds_every_methods_flags(task, tmp_path):
+    for method in adaptation.METHODS.keys() - {adaptation.REGRESSION}:
+        if method in adaptation.OF_LABELS and not adaptation.TASKS[task].has_labels:
+            continue
+        trial = adaptation.Trial(task, method, 3, "body", 1, 200, 128, None, "cpu", "fp32")
+        settings = read_settings(adaptation.flags_of(trial, tmp_path, tmp_path / "run"))
+        assert (settings.adapt is None) == (method == "full")
+        assert settings.learning_rate != type(settings).learning_rate
 
 
 def test_regression_sees_as_many_texts_as_the_updates_do():

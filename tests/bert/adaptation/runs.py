@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,14 +31,15 @@ def write_body(directory: Path, seed: int = 11, config: BertConfig | None = None
 
 
 def write_run(
-    directory: Path, body: Path, method: Method, head: type[nn.Module] = BertForSequenceClassification, **more
-) -> Path:
+    directory: Path, body: Path, method: Method, head: type[nn.Module] = BertForSequenceClassification,
+    pool: str = "cls", **more,
+) -> Path:  # fmt: skip
     """An adapted run on a body, as if it had been trained.
 
     Args:
         more: entries of ``task.json``.
     """
-    names = {"labels": ["bad", "fair", "good"]} if head is BertForSequenceClassification else {}
+    names: Any = {"labels": ["bad", "fair", "good"], "pool": pool} if head is BertForSequenceClassification else {}
     model = load_checkpoint(body, head, ["classifier"], **names)
     adapt(model, method)
     save_adapter(directory, shaken(model), str(body))

@@ -43,6 +43,15 @@ def test_the_encoder_of_a_run_is_the_one_below_its_head(body, tmp_path, method, 
     assert encoder.last_hidden_state.equal(plain.last_hidden_state) == (method == HeadAlone())
 
 
+@torch.no_grad()
+def test_a_head_that_reads_means_leaves_the_pooler_out(body, tmp_path):
+    run = write_run(tmp_path / "run", body, Lora(3), pool="mean")
+    whole, encoder = load_model(run, BertForSequenceClassification), source_of(run).load_encoder()
+    assert whole.pool == "mean"
+    assert encoder.pooler is None
+    assert encoder(INPUTS).last_hidden_state.equal(whole.bert(INPUTS).last_hidden_state)
+
+
 def test_a_whole_checkpoint_is_loaded_as_it_is(body):
     model = load_model(body, BertForPreTraining)
     expected = load_checkpoint(body, BertForPreTraining)

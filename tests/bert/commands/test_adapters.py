@@ -19,6 +19,7 @@ from bert.adaptation.prefix import Prefix
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.commands.embed import embed_file
 from bert.commands.fill_mask import fill_mask, print_fillings
+from bert.commands.merge import merge_run
 from bert.commands.predict import predict_file
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
@@ -91,6 +92,14 @@ def test_a_merged_model_predicts_as_the_adapter_and_its_body_do(name, body, text
     assert plain(inputs).logits.allclose(logits, atol=1e-3) == (name == "head")  # or nothing was merged at all
 
 
+def test_a_merged_model_reads_the_mean_if_its_adapter_did(body, texts, tmp_path):
+    run = write_run(tmp_path / "run", body, Lora(3), pool="mean")
+    merge_run(run, tmp_path / "merged")
+    np.testing.assert_allclose(
+        numbers_of(predicted(tmp_path / "merged", texts)), numbers_of(predicted(run, texts)), atol=2e-6
+    )
+
+
 @pytest.mark.peers
 def test_transformers_loads_a_merged_model(body, tmp_path):
     transformers = pytest.importorskip("transformers")
@@ -139,6 +148,7 @@ def test_a_body_that_moved_is_named(body, texts, tmp_path, capsys):
 
 def test_each_adapter_of_several_has_a_file_with_what_it_predicts_alone(body, texts, tmp_path, capsys):
     runs = [write_run(tmp_path / f"run-{name}", body, method) for name, method in (MERGED | KEPT).items()]
+    runs.append(write_run(tmp_path / "means", body, Lora(2), pool="mean"))
     runs.append(write_run(tmp_path / "tagger.v1", body, Lora(3), BertForTokenClassification, columns=None))
     arguments = ["predict", body, texts, "--adapter", *runs, "--output", tmp_path / "out" / "put"]
     assert main(list(map(str, arguments))) == 0

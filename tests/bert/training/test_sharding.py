@@ -51,6 +51,7 @@ def train(optimizer):
     )
     run = assemble(settings, BertForPreTraining(CONFIG), processes, lambda sentence: None, {})
     assert hasattr(run.model, "unshard") == (processes.world_size > 1)
+    assert type(run.model).__name__ == "BertForPreTraining"  # a checkpoint names the class
     said = {"losses": [], "weights": bytes_of(run.model.parameters()), "gradients": 0}
 
     class Totals(RunningTotals):
