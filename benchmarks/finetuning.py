@@ -119,12 +119,17 @@ def train_ours(trial: Trial, data: Path) -> Result:
             raise RuntimeError(f"train_finetune.py ended with {status}; what it said is above")
         log = read_log(run / "log.jsonl")
     measure = f"dev_{KNOWN_TASKS[trial.task].metric}"
+    return Result([line[measure] for line in log if measure in line], training_seconds(log), log[-1]["step"])
+
+
+def training_seconds(log: list[dict]) -> float:
+    """The seconds that a run trained, by its log, without evaluations and checkpoints."""
     seconds, tokens = 0.0, 0
     for line in log:
-        if "tokens_per_second" in line:  # of the training since the line before, without evaluations and checkpoints
+        if "tokens_per_second" in line:  # of the training since the line before
             seconds += (line["tokens"] - tokens) / line["tokens_per_second"]
             tokens = line["tokens"]
-    return Result([line[measure] for line in log if measure in line], seconds, log[-1]["step"])
+    return seconds
 
 
 def train_theirs(trial: Trial, data: Path) -> Result:

@@ -5,6 +5,8 @@ python -m bert tokenize RUN "Unaffable!"
 python -m bert attention RUN "The cat sat." "It slept." --layer 2 --head 1 -o attention.png
 python -m bert predict RUN reviews.tsv > predictions.tsv
 python -m bert embed RUN texts.txt texts.npy
+python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
+python -m bert merge RUN merged
 """
 
 import argparse
@@ -89,8 +91,13 @@ def make_parser() -> argparse.ArgumentParser:
     attention.set_defaults(function=run_attention)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
     predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
+    predict.add_argument(
+        "--adapter", nargs="+", metavar="RUN", help="adapted runs, whose body the first directory is then"
+    )
     add_reading_arguments(predict)
-    predict.add_argument("--output", metavar="FILE", help="the file to write (default: the terminal)")
+    predict.add_argument(
+        "--output", metavar="FILE", help="the file to write (default: the terminal); of several adapters a folder"
+    )
     predict.add_argument("--summary-sentences", type=positive, metavar="N", help="most sentences of a summary")
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
@@ -105,6 +112,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
     embed.set_defaults(function=run_embed)
+    merge = commands.add_parser("merge", help="a whole model of an adapter and its body")
+    merge.add_argument("run", help="the directory of an adapted run")
+    merge.add_argument("output", help="the directory to write")
+    merge.add_argument("--body", metavar="DIR", help="the body's directory (default: as the run names it)")
+    merge.set_defaults(function=run_merge)
     return parser
 
 
@@ -161,14 +173,44 @@ def run_attention(given: argparse.Namespace) -> None:
 
 def run_predict(given: argparse.Namespace) -> None:
     """Writes predictions: to a file as a whole, to the terminal as they come."""
+    from bert.adaptation.loading import source_of
     from bert.commands.predict import predict_file
     from bert.files.whole import atomic_file
     from bert.training.distributed import start_processes
 
+    if len(given.adapter or ()) > 1:
+        run_predict_with_adapters(given)
+        return
+    source = source_of(given.adapter[0], given.run) if given.adapter else source_of(given.run)
     refuse_to_write_over_input(given.output, given.file)
     output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output, may_be_pipe=True)
     with start_processes(given.device) as processes, output as file:
-        predict_file(given.run, given.file, file, reading_given(given), processes.device)
+        predict_file(source, given.file, file, reading_given(given), processes.device)
+
+
+def run_predict_with_adapters(given: argparse.Namespace) -> None:
+    """Writes the predictions of several adapters, a file for each, and prints the files' names."""
+    from bert.commands.predict import output_of, predict_with_adapters
+    from bert.training.distributed import start_processes
+
+    if given.output is None:
+        raise InputError("--adapter names several, and each writes a file of its own; name their folder: --output DIR")
+    for adapter in given.adapter:
+        refuse_to_write_over_input(str(output_of(adapter, given.output)), given.file)
+    with start_processes(given.device) as processes:
+        files = predict_with_adapters(
+            given.run, given.adapter, given.file, given.output, reading_given(given), processes.device
+        )
+    for file in files:
+        print_line(str(file))
+
+
+def run_merge(given: argparse.Namespace) -> None:
+    """Writes a whole model, and prints where it is."""
+    from bert.commands.merge import merge_run
+
+    method = merge_run(given.run, given.output, given.body)
+    print_line(f"{given.output}: a whole model, with the parameters of {method} in its weights")
 
 
 def run_embed(given: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from bert.checkpoints.directory import (
     load_config,
 )
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.checkpoints.weights import ADAPTER_CONFIG, required_file
 from bert.errors import InputError
 from bert.model.bert import initialize_weights
 from bert.tasks.task import Task
@@ -28,8 +29,11 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:
     """The checkpoint's tokenizer.
 
     Raises:
-        InputError: if there is none. For the built-in task it says how to make a checkpoint.
+        InputError: if there is none, or the checkpoint is an adapter alone. For the built-in task it says how to make a
+            checkpoint.
     """
+    if os.path.exists(Path(settings.checkpoint) / ADAPTER_CONFIG):
+        required_file(Path(settings.checkpoint), "config.json")
     built_in = settings.task is None and settings.train is None
     if built_in and not os.path.exists(Path(settings.checkpoint) / "config.json"):
         raise InputError(

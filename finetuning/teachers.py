@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from bert.checkpoints.directory import checkpoint_labels, load_checkpoint
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.checkpoints.weights import required_file
+from bert.adaptation.loading import source_of
+from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.commands.predict import kind_of_run
 from bert.commands.reading import check_segments, reading_of
 from bert.errors import InputError
@@ -49,7 +48,8 @@ def read_teachers(given: Sequence[str]) -> list[Teacher]:
         raise InputError(f"--distil-from {' '.join(given)}: weights from 0 were expected, and one of them above 0")
     teachers = []
     for run, weight in parts:
-        found = (checkpoint_labels(run, KINDS[name].head) for name in ("cloze", "single-label"))
+        source = source_of(run)
+        found = (source.labels(KINDS[name].head) for name in ("cloze", "single-label"))
         labels = next(filter(None, found), None)
         if labels is None:
             raise InputError(f"--distil-from {run}: is no run that predicts classes; name cloze or single-label runs")
@@ -58,8 +58,7 @@ def read_teachers(given: Sequence[str]) -> list[Teacher]:
                 f"--distil-from: {run} predicts {', '.join(labels)}, and {teachers[0].run} predicts "
                 f"{', '.join(teachers[0].labels)}; name teachers of the same labels"
             )
-        with open_to_read(required_file(Path(run), "model.safetensors")) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = " ".join(map(_digest, source.files()))
         teachers.append(Teacher(run, weight / total, labels, digest))
     return teachers
 
@@ -75,20 +74,26 @@ def teacher_logits(
     mean: Any = 0
     are_pairs = examples[0].second is not None
     for teacher in teachers:
-        kind = kind_of_run(teacher.run)
-        _, options, trained_on_pairs = reading_of(teacher.run, source, {})
+        its_source = source_of(teacher.run)
+        kind = kind_of_run(its_source)
+        _, options, trained_on_pairs = reading_of(its_source, source, {})
         if trained_on_pairs and not are_pairs:
             raise InputError(
                 f"{source}: holds single texts, and the teacher {teacher.run} was trained on pairs; give pairs "
                 f"(--text-pair-column)"
             )
-        check_segments(teacher.run, are_pairs)
-        model: Any = load_checkpoint(teacher.run, kind.head).to(device)
+        check_segments(its_source, are_pairs)
+        model: Any = its_source.load(kind.head).to(device)
         if getattr(model, "problem_type", SINGLE) != SINGLE:
             raise InputError(f"--distil-from {teacher.run}: predicts no single label; name cloze or single-label runs")
-        tokenizer = load_tokenizer(teacher.run)
+        tokenizer = its_source.tokenizer()
         check_vocabulary_fits(tokenizer, model.config, teacher.run)
         found = [scores.logits for _, scores in predictions(kind, model, tokenizer, examples, options, source)]
         order = [teacher.labels.index(label) for label in teachers[0].labels]
         mean = mean + teacher.share * np.stack(found)[:, order]
     return np.asarray(mean, np.float32)
+
+
+def _digest(path: Path) -> str:
+    with open_to_read(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

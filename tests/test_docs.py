@@ -76,7 +76,10 @@ def help_of(capsys: pytest.CaptureFixture, main: Callable, *arguments: str) -> s
 
 def test_flags_that_are_named_exist(capsys):
     helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main, pet.main)]
-    helps += [help_of(capsys, bert, command) for command in ("fill-mask", "tokenize", "attention", "predict", "embed")]
+    helps += [
+        help_of(capsys, bert, command)
+        for command in ("fill-mask", "tokenize", "attention", "predict", "embed", "merge")
+    ]
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}
     known |= {option for action in get_args_parser()._actions for option in action.option_strings}

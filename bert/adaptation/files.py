@@ -20,12 +20,12 @@ from bert.adaptation.adapt import Adaptation, Method, adapt, adaptation_of
 from bert.adaptation.names import from_file, head_parts, rank_pattern, to_file
 from bert.adaptation.peft_config import TASK_TYPES, from_peft, to_peft
 from bert.adaptation.prefix import Prefix
-from bert.checkpoints.directory import KNOWN_HEADS, load_checkpoint
+from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.pytorch_bin import read_pytorch_bin
 from bert.checkpoints.weights import as_float32, digest, read_safetensors, write_weights
 from bert.errors import InputError
 from bert.files.json_objects import parse_json_object, read_json_object
-from bert.files.schema import Rule, check
+from bert.files.schema import ANYTHING, Rule, check
 from bert.files.whole import remove_unless, write_atomically
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -52,6 +52,7 @@ class AdapterFile:
         labels, problem_type, pool: of the head; None if the file does not say.
         also: the parts of the body that were trained whole.
         body: the checksum of each frozen part of the body; empty in files of peft.
+        checkpoint: where the body was when the adapter was trained; None if the file does not say.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class AdapterFile:
     pool: str | None
     also: tuple[str, ...]
     body: dict[str, str]
+    checkpoint: str | None
 
 
 def save_adapter(
@@ -108,6 +110,7 @@ def read_adapter(directory: str | Path) -> AdapterFile:
     if not (directory / CONFIG).exists():
         raise InputError(f"{directory}: holds no {CONFIG}, so it is not an adapter")
     config = read_json_object(directory / CONFIG)
+    check(config, {"base_model_name_or_path": _TEXT}, str(directory / CONFIG), "train it again", others=ANYTHING)
     path, ours = directory / WEIGHTS, {}
     if path.exists() or not (directory / "adapter_model.bin").exists():
         weights = read_safetensors(path)
@@ -131,6 +134,7 @@ def read_adapter(directory: str | Path) -> AdapterFile:
         pool=ours.get("pool"),
         also=tuple(ours.get("also", with_pooler)),
         body=ours.get("body", {}),
+        checkpoint=config.get("base_model_name_or_path"),
     )
 
 
@@ -174,14 +178,20 @@ def load_adapted(checkpoint: str | Path, adapter: str | Path, model_class: type[
 
     Raises an InputError if either is damaged, or they do not belong together.
     """
-    file = read_adapter(adapter)
+    return adapted(checkpoint, read_adapter(adapter), model_class)
+
+
+def adapted(checkpoint: str | Path, file: AdapterFile, model_class: type[Model]) -> Model:
+    """The same, with an adapter that was read before."""
+    if file.head not in (None, model_class.__name__):
+        raise InputError(f"{file.path}: is an adapter of a {file.head}, and {model_class.__name__} was expected")
     parameters = inspect.signature(model_class).parameters
     labels: Any = {"labels": file.labels, "problem_type": file.problem_type, "pool": file.pool}
     if file.labels is None and (weight := file.weights.get("classifier.weight")) is not None:
         labels["num_labels"] = len(weight)
     arguments = {name: value for name, value in labels.items() if name in parameters and value is not None}
-    fresh = (*(part for part in KNOWN_HEADS if part != "pooler"),)
-    model = load_checkpoint(checkpoint, model_class, fresh=fresh, **arguments)
+    fresh = {name.split(".")[0] for name in file.weights if not name.startswith("bert.")}  # the adapter has them
+    model = load_checkpoint(checkpoint, model_class, fresh=(*fresh, *file.also), **arguments)
     load_adapter(file, model)
     return model.eval()
 

@@ -20,6 +20,7 @@ _OTHER_FRAMEWORKS = {
     "*.ckpt.index": "TensorFlow", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "*.onnx": "ONNX",
     "onnx/*.onnx": "ONNX",
 }  # fmt: skip
+ADAPTER_CONFIG = "adapter_config.json"  # of an adapter's directory (bert/adaptation/files.py)
 Reader = Callable[[Path], dict[str, Tensor]]
 
 
@@ -72,6 +73,11 @@ def required_file(directory: Path, name: str, expected: str | None = None) -> Pa
                     f"transformers 4 (BertForPreTraining.from_pretrained with from_tf or from_flax, then "
                     f"save_pretrained), or fetch the model's model.safetensors and config.json"
                 )
+        if (directory / ADAPTER_CONFIG).exists():
+            raise InputError(
+                f"{directory}: holds an adapter without its body, and a whole model was expected; make one of the two: "
+                f"python -m bert merge {directory} OUT"
+            )
         raise InputError(f"{directory}: holds no {expected or name}, so it is not a checkpoint")
     require_file(directory / name)
     return directory / name

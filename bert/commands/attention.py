@@ -1,8 +1,8 @@
 """``bert attention``: a picture of who attends to whom in one input.
 
-Each matrix is of one layer and head. A row is a token that attends, a column a token that is attended to; a row's
-weights sum to 1. What such pictures can show and cannot: Clark et al. 2019, "What Does BERT Look At?"; Jain and
-Wallace 2019, "Attention is not Explanation".
+Each matrix is of one layer and head. A row is a token that attends, a column a token that is attended to. A row's
+weights sum to 1, or to less beside a learned prefix. What such pictures can show and cannot: Clark et al. 2019, "What
+Does BERT Look At?"; Jain and Wallace 2019, "Attention is not Explanation".
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from typing import IO
 import torch
 from torch import Tensor
 
-from bert.checkpoints.directory import load_checkpoint
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.adaptation.loading import source_of
+from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.commands.reading import check_segments
 from bert.errors import InputError
 from bert.files.terminal import printable
@@ -49,9 +49,10 @@ def draw_attention(
     """
     if Path(output).suffix.lower() != ".png":
         raise InputError(f"{output}: the picture is a PNG; give it a name that ends in .png")
-    check_segments(run, are_pairs=second is not None)
-    model = load_checkpoint(run, BertModel, with_pooler=False)
-    tokenizer = load_tokenizer(run)
+    source = source_of(run)
+    check_segments(source, are_pairs=second is not None)
+    model = source.load_encoder()
+    tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, model.config, run)
     layers = _chosen("layer", layer, model.config.num_hidden_layers)
     heads = _chosen("head", head, model.config.num_attention_heads)

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bert.checkpoints.directory import load_checkpoint, load_config
+from bert.adaptation.loading import source_of
+from bert.checkpoints.directory import load_config
 from bert.checkpoints.sentence_transformers import as_modules_say, read_sentence_modules, width_of
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.whole import atomic_file
@@ -61,11 +62,12 @@ def embed_file(
             given = given | {"max_length": min(longest, modules.max_length or longest)}
         else:
             log(f"Note: --max-length {given['max_length']} instead of theirs, {modules.max_length or longest}.")
-    columns, options, _ = reading_of(run, path, given)
-    check_segments(run, are_pairs=columns.text_pair is not None)
+    source = source_of(run)
+    columns, options, _ = reading_of(source, path, given)
+    check_segments(source, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
-    model = load_checkpoint(run, BertModel, with_pooler=False).to(device)
-    tokenizer = load_tokenizer(run)
+    model = source.load_encoder().to(device)
+    tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, model.config, run)
     width = model.config.hidden_size
     if modules is not None:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
+from bert.adaptation.loading import source_of
 from bert.checkpoints.directory import load_checkpoint
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.errors import InputError
 from bert.files.terminal import print_line
+from bert.heads.cloze import BertForCloze
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.tokenizer import Tokenizer
 
@@ -22,9 +24,18 @@ class Filling:
 
 def print_fillings(directory: str, text: str) -> None:
     """Loads a model and prints the five best pieces for each ``[MASK]``."""
-    # The pooler and next sentence prediction are not used here. A model pretrained without them may lack both.
-    model = load_checkpoint(directory, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
-    tokenizer = load_tokenizer(directory)
+    source = source_of(directory)
+    if source.adapter is None:
+        # The pooler and next sentence prediction are not used here. A model pretrained without them may lack both.
+        model = load_checkpoint(directory, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
+    elif source.is_of(BertForCloze):
+        model = source.load(BertForCloze)
+    else:
+        raise InputError(
+            f"{directory}: is an adapter without the head of masked language modelling; name a run of cloze questions, "
+            f"or a pretraining run"
+        )
+    tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, model.config, directory)
     for number, fillings in enumerate(fill_mask(model, tokenizer, text), start=1):
         print_line(f"[MASK] {number}:")
@@ -33,7 +44,9 @@ def print_fillings(directory: str, text: str) -> None:
 
 
 @torch.inference_mode()
-def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: int = 5) -> list[list[Filling]]:
+def fill_mask(
+    model: BertForPreTraining | BertForCloze, tokenizer: Tokenizer, text: str, top: int = 5
+) -> list[list[Filling]]:
     """The most probable pieces for each ``[MASK]`` in the text's order. The most probable comes first.
 
     As in pretraining, no blank knows the others' fillings. Special tokens are never suggested. Their probability is
@@ -49,14 +62,14 @@ def fill_mask(model: BertForPreTraining, tokenizer: Tokenizer, text: str, top: i
         raise InputError("the text has no blank: write [MASK] in place of a word")
     device = next(model.parameters()).device
     model.eval()
-    output = model(
-        torch.tensor([encoding.input_ids], device=device),
-        torch.tensor([encoding.token_type_ids], device=device),
-        masked_positions=torch.tensor(positions, device=device),
+    input_ids, token_type_ids = (
+        torch.tensor([ids], device=device) for ids in (encoding.input_ids, encoding.token_type_ids)
     )
-    if not output.prediction_logits.isfinite().all():
+    states = model.bert(input_ids, token_type_ids).last_hidden_state[0, positions]  # (blanks, hidden_size)
+    logits = model.masked_language_model(states, model.word_embeddings)
+    if not logits.isfinite().all():
         raise InputError("the model's scores are not finite numbers: its weights are too large; use another checkpoint")
-    probabilities = output.prediction_logits.float().softmax(dim=-1)[:, : tokenizer.vocab_size]
+    probabilities = logits.float().softmax(dim=-1)[:, : tokenizer.vocab_size]
     probabilities[:, sorted(tokenizer.special_token_ids)] = 0
     best = probabilities.topk(min(top, probabilities.shape[-1]))
     return [

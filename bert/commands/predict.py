@@ -1,22 +1,55 @@
 """``python -m bert predict``: a file of texts in, a file of predictions out."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+from torch import nn
 
-from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.adaptation.loading import Source, source_of
+from bert.adaptation.several import AdaptedModel
+from bert.checkpoints.directory import load_checkpoint
+from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.tables import tsv_line
+from bert.files.whole import atomic_file
+from bert.model.bert import BertModel
 from bert.tasks.kinds import KINDS
+from bert.tasks.options import Options
 from bert.tasks.prediction import predictions
 from bert.tasks.task import Kind
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """A file that a model can read.
+
+    Attributes:
+        source: of the model.
+        path: of the file.
+        examples: of the file, streamed.
+    """
+
+    source: Source
+    path: str | Path
+    kind: Kind
+    options: Options
+    examples: Iterator[Any]
+
+    def lines(self, model: Any) -> Iterator[bytes]:
+        """The predictions of a loaded model, as lines of TSV."""
+        tokenizer = self.source.tokenizer()
+        check_vocabulary_fits(tokenizer, model.config, str(self.source))
+        found = predictions(self.kind, model, tokenizer, self.examples, self.options, str(self.path))
+        return (tsv_line(row).encode() for row in self.kind.rows(model, found, self.options))
+
+
 def predict_file(
-    run: str | Path,
+    run: str | Path | Source,
     path: str | Path,
     output: IO[bytes],
     given: dict[str, Any],
@@ -29,28 +62,66 @@ def predict_file(
     Relations, choices and summaries need the form of the training file. Labels are skipped. In ``given``, a flag that
     was not given is None. Raises an InputError if it cannot read the file. Also if a flag would change nothing.
     """
-    kind = kind_of_run(run)
-    columns, options, trained_on_pairs = reading_of(run, path, given, kind.predict_columns)
+    prediction = _prepare(source_of(run), path, given)
+    output.writelines(prediction.lines(prediction.source.load(prediction.kind.head).to(device)))
+
+
+def predict_with_adapters(
+    body: str | Path,
+    adapters: Sequence[str],
+    path: str | Path,
+    directory: str | Path,
+    given: dict[str, Any],
+    device: str | torch.device = "cpu",
+) -> list[Path]:
+    """Writes a file of predictions for each adapter, ``directory/NAME.tsv``. The body is in memory once.
+
+    Returns the files. Raises an InputError as ``predict_file`` does, or if two adapters would write the same file. Then
+    none is written.
+    """
+    outputs = [output_of(adapter, directory) for adapter in adapters]
+    for adapter, output in zip(adapters, outputs):
+        if outputs.count(output) > 1:
+            raise InputError(f"--adapter {adapter}: another one writes {output} too; rename one of their directories")
+    prepared = [_prepare(source_of(adapter, body), path, given) for adapter in adapters]
+    # Only adapters that trained a pooler of their own fit a body without one.
+    tasks = AdaptedModel(load_checkpoint(body, BertModel, fresh=("pooler",)).to(device))
+    for number, prediction in enumerate(prepared):
+        model: nn.Module = prediction.source.load(prediction.kind.head)
+        tasks.add(str(number), model)
+    tasks.eval()
+    with ExitStack() as stack:  # all files or none
+        files = [stack.enter_context(atomic_file(output)) for output in outputs]
+        for number, (prediction, file) in enumerate(zip(prepared, files)):
+            file.writelines(prediction.lines(tasks.use(str(number))))
+    return outputs
+
+
+def output_of(adapter: str, directory: str | Path) -> Path:
+    """The file for the predictions of one adapter of several."""
+    return Path(directory) / f"{Path(adapter).resolve().name}.tsv"
+
+
+def _prepare(source: Source, path: str | Path, given: dict[str, Any]) -> Prediction:
+    """Reads the settings and the first example. So errors in them come before a model is loaded."""
+    kind = kind_of_run(source)
+    columns, options, trained_on_pairs = reading_of(source, path, given, kind.predict_columns)
     flags = kind.predict_flags(path)
     for name, value in given.items():
         if value is not None and name not in flags:
             raise InputError(
-                f"--{name.replace('_', '-')}: it would change nothing for the model in {run}; leave it out"
+                f"--{name.replace('_', '-')}: it would change nothing for the model in {source}; leave it out"
             )
     if trained_on_pairs and columns.text_pair is None and "text_pair_column" in flags:
         raise InputError(
-            f"{path}: holds single texts, and the model in {run} was trained on pairs; give it a table of them"
+            f"{path}: holds single texts, and the model in {source} was trained on pairs; give it a table of them"
         )
-    check_segments(run, are_pairs=columns.text_pair is not None or kind.has_two_segments)
-    examples = first_checked(kind.read(path, columns, False))
-    model: Any = load_checkpoint(run, kind.head).to(device)
-    tokenizer = load_tokenizer(run)
-    check_vocabulary_fits(tokenizer, model.config, run)
-    rows = kind.rows(model, predictions(kind, model, tokenizer, examples, options, str(path)), options)
-    output.writelines(tsv_line(row).encode() for row in rows)
+    check_segments(source, are_pairs=columns.text_pair is not None or kind.has_two_segments)
+    return Prediction(source, path, kind, options, first_checked(kind.read(path, columns, False)))
 
 
-def kind_of_run(run: str | Path) -> Kind:
-    """The kind whose head a checkpoint has. Without one it is single labels."""
-    found = (kind for kind in KINDS.values() if is_checkpoint_of(run, kind.head))
+def kind_of_run(run: str | Path | Source) -> Kind:
+    """The kind whose head a run's model has. Without one it is single labels."""
+    source = source_of(run)
+    found = (kind for kind in KINDS.values() if source.is_of(kind.head))
     return next(found, KINDS["single-label"])

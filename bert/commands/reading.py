@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bert.checkpoints.directory import load_config
+from bert.adaptation.loading import Source, source_of
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
-from bert.files.schema import Rule, Schema, check, is_count, is_number
+from bert.files.schema import ANYTHING, Rule, Schema, check, is_count, is_number
 from bert.tasks.cloze.patterns import patterns_of
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES, Columns, Options
 from bert.tokenization.encoding import room_for_pieces
@@ -16,7 +16,6 @@ from bert.tokenization.encoding import room_for_pieces
 Item = TypeVar("Item")
 
 # What task.json may say. An entry of a later version is passed over.
-ANYTHING = Rule(lambda value: True, "anything")
 TRUTH = Rule(lambda value: isinstance(value, bool), "true or false")
 COUNT = Rule(lambda value: is_count(value, 2**31) and value > 0, "a whole number from 1")
 COLUMNS: Schema = {
@@ -44,14 +43,17 @@ class Reading(NamedTuple):
     trained_on_pairs: bool  # whether the training table had two columns of texts
 
 
-def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: Columns | None = None) -> Reading:
+def reading_of(
+    run: str | Path | Source, path: str | Path, given: dict[str, Any], usual: Columns | None = None
+) -> Reading:
     """How to read a file for a run: by the flags ``given``, else by the run's ``task.json``, else by ``usual``.
 
     A plain text (``.txt``) always has a single column. A flag that was not given is None. Raises an InputError if
     ``task.json`` is damaged. Also if the model cannot read so long an input.
     """
-    longest = load_config(run).max_position_embeddings
-    file = Path(run) / "task.json"
+    run = source_of(run)
+    longest = run.config().max_position_embeddings
+    file = run.directory / "task.json"
     saved = _saved_settings(file) if file.exists() else {}
     remembered = saved.get("columns")
     if remembered:
@@ -88,9 +90,9 @@ def reading_of(run: str | Path, path: str | Path, given: dict[str, Any], usual: 
     return Reading(columns, Options(separator=columns.separator, patterns=patterns, **values), trained_on_pairs)
 
 
-def check_segments(run: str | Path, are_pairs: bool) -> None:
+def check_segments(run: str | Path | Source, are_pairs: bool) -> None:
     """Raises an InputError if pairs are to be read by a model that has embeddings for one segment alone."""
-    segments = load_config(run).type_vocab_size
+    segments = source_of(run).config().type_vocab_size
     if segments < 2 and are_pairs:
         raise InputError(
             f"{run}: the model has embeddings for {segments} kind of segments (type_vocab_size), and pairs have two; "

@@ -25,6 +25,7 @@ class Rule(NamedTuple):
 
 
 Schema = Mapping[str, Rule]
+ANYTHING = Rule(lambda value: True, "anything")
 
 
 def check(

@@ -55,6 +55,11 @@ mark.true { background: var(--true-card); border-bottom: 0.2rem solid var(--true
 mark.predicted { background: var(--predicted-card); border-bottom: 0.2rem dashed var(--predicted); }
 mark.true.predicted { border-bottom: 0.2rem double var(--predicted); }
 mark.right { background: var(--right-card); border-bottom: 0.2rem solid var(--right); }
+.ranks th, .ranks td { padding: 0.25rem 0.6rem; text-align: center; vertical-align: bottom; }
+.ranks th[scope="col"] { width: 8rem; }
+.ranks th:first-child { padding-left: 0; text-align: start; white-space: nowrap; }
+.ranks td { background: color-mix(in srgb, var(--true) calc(var(--share) * 1%), var(--paper)); }
+.ranks td.sum { background: none; color: var(--quiet); }
 small { margin: 0 0.2rem; font-weight: 600; }
 :focus-visible { outline: 0.2rem solid var(--true); outline-offset: 0.2rem; }
 @media (min-width: 70rem) { main, .mistakes { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-auto-flow: dense; }

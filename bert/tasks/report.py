@@ -11,6 +11,7 @@ from bert.files.reading import read_bytes
 from bert.files.tables import tsv_line
 from bert.files.whole import write_atomically
 from bert.tasks.page import TALL, WIDE, Section, page, picture, table
+from bert.tasks.ranks import ranks_section
 
 LARGEST_PICTURE = 1 << 26  # bytes
 FEW = 10  # so few predictions may well be the same by chance
@@ -48,7 +49,8 @@ def write_report(
     """Writes the three files. Returns the object in ``report.json``: the metrics of each set, and the metadata.
 
     Args:
-        metadata: of the run, plain data. Under "baseline" it may have the baseline's metrics of each set.
+        metadata: of the run, plain data. Under "baseline" it may have the baseline's metrics of each set, and under
+            "ranks" the rank of each matrix.
         evaluations: by the name of the set, "dev" and "test".
         verdict: what came out, in sentences; the page opens with it.
         warning: what is wrong with it; it stands in ``report.json`` as well.
@@ -62,7 +64,10 @@ def write_report(
     for name, evaluation in evaluations.items():
         for section in itertools.starmap(Section, evaluation.sections):
             sections.append(section._replace(heading=f"{section.heading} ({name})"))
-    shown = [(name, _in_a_cell(value)) for name, value in metadata.items() if name != "baseline"]
+    if metadata.get("ranks"):
+        sections.append(ranks_section(metadata["ranks"]))
+    in_tables = ("baseline", "ranks")
+    shown = [(name, _in_a_cell(value)) for name, value in metadata.items() if name not in in_tables]
     sections.append(Section("The run", table(["", ""], shown), WIDE))
     write_atomically(run / "predictions.tsv", "".join(_predictions(evaluations)))
     write_atomically(run / "report.html", page(title, sections, verdict, warning))

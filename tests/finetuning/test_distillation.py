@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bert.__main__ import main as bert_command
+from bert.adaptation.lora import Lora
 from bert.checkpoints.directory import load_checkpoint
 from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
@@ -15,6 +16,7 @@ from bert.tasks.classification.read import Example
 from bert.training import state
 from bert.training.state_reading import newest_state
 from finetuning.teachers import read_teachers, teacher_logits
+from tests.bert.adaptation.runs import TEXTS, write_body, write_run
 from tests.finetuning.test_cloze_runs import folder, given, without_the_end_of  # noqa: F401 (fixtures)
 from tests.test_train_finetune import SMALL_RUN, error_of, finetune, make_rows, report_of, same_bytes
 
@@ -112,3 +114,24 @@ def test_the_labels_are_the_teachers_whatever_the_dev_set_has(teachers, given, f
     flags = ["--distil-from", third, "--unlabelled", folder / "unlabelled.txt", "--dev", folder / "dev.tsv"]
     flags += ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "other"]
     assert "--metric f1: of this task, accuracy, macro_f1" in error_of(capsys, *flags, "--metric", "f1")
+
+
+def test_an_adapted_run_teaches_as_its_merged_model_does(tmp_path):
+    run = write_run(tmp_path / "run", write_body(tmp_path / "body"), Lora(3))
+    assert bert_command(["merge", str(run), str(tmp_path / "merged")]) == 0
+    examples = [Example(number, text, None, None) for number, text in enumerate(TEXTS, start=1)]
+    teachers = [read_teachers([str(each)]) for each in (run, tmp_path / "merged")]
+    assert teachers[0][0].labels == teachers[1][0].labels == ("bad", "fair", "good")
+    found = [teacher_logits(each, examples, "u.txt", CPU) for each in teachers]
+    np.testing.assert_allclose(*found, atol=1e-5)
+    before = teachers[0][0].weights
+    config = json.loads((run / "adapter_config.json").read_text())
+    (run / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 5}))
+    assert read_teachers([str(run)])[0].weights != before
+
+
+def test_an_adapted_run_is_no_checkpoint_to_start_from(tmp_path, capsys):
+    run = write_run(tmp_path / "run", write_body(tmp_path / "body"), Lora(3))
+    for task in ([], ["--train", tmp_path / "missing.tsv"]):
+        message = error_of(capsys, "--checkpoint", run, *task, "--output", tmp_path / "new")
+        assert f"python -m bert merge {run} OUT" in message
