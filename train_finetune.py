@@ -4,12 +4,14 @@
     python train_finetune.py --task sst2 --data glue/SST-2 --checkpoint runs/base --output runs/sst2
     python train_finetune.py --train mails.csv --text-column body --label-column folder --output runs/mails
     python train_finetune.py --task rte --data glue/RTE --seeds 5 --early-stopping 2 --output runs/rte
+    python train_finetune.py --train mails.csv --adapt lora --output runs/lora        # trains few parameters
     torchrun --nproc_per_node 8 train_finetune.py ...       # the same, on every GPU of the machine
     python train_finetune.py --output runs/sst2 --resume    # goes on as if it had never stopped
     python -m bert predict runs/sst2 reviews.tsv            # uses the model
 
 The run's directory holds everything. config.json, model.safetensors and the vocabulary load here and in transformers.
-The model is the best epoch's on the validation set. predict needs task.json. For you there are report.json,
+The model is the best epoch's on the validation set. With --adapt it is an adapter: adapter_model.safetensors and
+adapter_config.json, beside the checkpoint that it adapts. predict needs task.json. For you there are report.json,
 report.html, predictions.tsv, log.jsonl, curves.png and TensorBoard events. --resume needs training_state/ and
 arguments.json.
 """
@@ -22,7 +24,6 @@ from typing import Any
 
 import torch
 
-from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.continual.task import ContinualTask
 from bert.files.schema import Rule, check
 from bert.tasks.batches import TaskBatches
@@ -38,7 +39,9 @@ from bert.training.settings import refuse_other_run, save_settings
 from bert.training.state_schema import COUNT, NUMBER, REMEDY, indices
 from bert.training.threads import threads_restored
 from data.prefetch import prefetch
+from finetuning.adapting import adaptation_in_report, budget_note, companions_of, identity_of_body
 from finetuning.best import Best
+from finetuning.best_model import load_best_model, save_best_model, saved_bytes
 from finetuning.memory import Memory
 from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
 from finetuning.reading import Reading, fingerprint, read_task
@@ -94,13 +97,15 @@ def finetune_once(
     task = reading.task
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
-    model = processes.on_all(lambda: make_model(settings, task, log)).to(processes.device)
-    memory = Memory(settings, task, model, processes, log)
-    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity | memory.identity
+    model = processes.on_all(lambda: make_model(settings, task, log))
+    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity
+    identity |= identity_of_body(model)
+    memory = Memory(settings, task, model.to(processes.device), processes, log)
+    identity |= memory.identity
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
     run = assemble(settings, model, processes, log, identity)
-    run.companions += memory.companions(run)
+    run.companions += (*companions_of(model), *memory.companions(run))
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(run.optimizer, model, settings.layer_decay)
     best, saved = Best(), None
@@ -114,12 +119,14 @@ def finetune_once(
     schedule = make_schedule(settings, training.updates_per_epoch)
     if settings.zero_shot:
         schedule = replace(schedule, max_steps=0)
+    for companion in run.companions:
+        companion.begin(schedule.max_steps)  # training does so too; here a run that is too short has written nothing
 
     processes.broadcast(lambda: save_settings(Path(whole_settings.output), whole_settings))
     if settings.output != whole_settings.output:
         processes.broadcast(lambda: save_settings(directory, settings))
     processes.broadcast(lambda: write_json(directory / "task.json", how_to_predict(reading)))
-    processes.broadcast(lambda: memory.write_buffer(directory))
+    processes.broadcast(lambda: memory.write(directory))
     log(*describe(settings, run, task, schedule, training.updates_per_epoch), *memory.described)
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
@@ -153,7 +160,7 @@ def finetune_once(
             if processes.is_main_process:
                 for place in (directory, Path(whole_settings.output)):
                     (place / "report.json").unlink(missing_ok=True)
-            processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
+            processes.broadcast(lambda: save_best_model(settings, run, tokenizer, weights))
 
         def checkpoint() -> None:
             nonlocal saved
@@ -208,10 +215,10 @@ def report_best(
 ) -> dict[str, Any]:
     """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
-    run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
+    model = load_best_model(settings, run, task)
     with run.evaluation():
         evaluations = {
-            name: task.evaluate(run.model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
+            name: task.evaluate(model, name, run.precision, run.processes, in_full=run.processes.is_main_process)
             for name in ("dev", "test")
             if name in task.sets
         }
@@ -232,13 +239,17 @@ def report_best(
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
         "dropout": config.hidden_dropout_prob,
         "attention_dropout": config.attention_probs_dropout_prob, **run.metadata, **earlier_tasks,
+        **adaptation_in_report(run.model, model),
     }  # fmt: skip
     if not run.processes.is_main_process:
         return metadata
+    metadata["saved_bytes"] = saved_bytes(run, settings)
     measured = {name: evaluation.metrics for name, evaluation in evaluations.items()} | metadata
     warning = nothing_learned(measured, evaluations["dev"].only_prediction)
     if warning:
         run.log(f"Note: {warning}")
+    if note := budget_note(metadata):
+        run.log(f"Note: {note}")
     title = f"Fine-tuning on {metadata['task']}"
     return write_report(run.directory, title, metadata, evaluations, verdict(measured), warning)
 

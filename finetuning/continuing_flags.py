@@ -12,7 +12,8 @@ from bert.errors import InputError
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
 
-METHODS = ("none", "replay", "agem", "ewc", "lwf")
+ADAPTERS = "adapters"
+METHODS = ("none", "replay", "agem", "ewc", "lwf", ADAPTERS)
 NEEDS_EXAMPLES = ("replay", "agem")
 # The methods that heed a flag. The other methods refuse it.
 HEEDED_BY = {
@@ -20,6 +21,11 @@ HEEDED_BY = {
     "lwf_weight": ("lwf",),
 }  # fmt: skip
 OF_A_LATER_RUN = ("replay_every", "ewc_strength", "ewc_decay", "lwf_weight", "task_known", "old_train", "old_dev")
+
+
+_OF_ANOTHER_START = (
+    "checkpoint", "class_weights", "compare", "random_start", "fresh", "distil_from", "adapt", "pool",
+)  # fmt: skip
 
 
 def add_continuing_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,16 +50,25 @@ def check_continuing_flags(given: Set[str], settings: Any) -> None:
         for name in OF_A_LATER_RUN:
             if name in given:
                 raise InputError(f"{flag(name)} is about later tasks: name the run that goes on, --continue-from RUN")
-        if settings.method in ("none", "lwf"):
+        if settings.method in ("none", "lwf", ADAPTERS):
             raise InputError(
                 f"--method {settings.method} keeps nothing for a later run, so a first run has no use for it; leave it "
                 f"out, or name the run that goes on, --continue-from RUN"
             )
+    elif settings.method == ADAPTERS:
+        for name in ("keep", "task_known", "old_train", "old_dev", "compare", "random_start", "fresh", "distil_from"):
+            if name in given:
+                raise InputError(
+                    f"{flag(name)}: with --method adapters each task has an adapter of its own, which stays as it is, "
+                    f"and is known; leave it out"
+                )
     else:
-        for name in ("checkpoint", "class_weights", "compare", "random_start", "fresh", "distil_from"):
+        for name in _OF_ANOTHER_START:
             if name in given and getattr(settings, name):
                 raise InputError(f"{flag(name)}: the model is the one of --continue-from RUN; leave one of them out")
     method = settings.method or "none"
+    if method == "ewc" and getattr(settings, "adapt", None) is not None:
+        raise InputError("--method ewc holds weights back, and --adapt freezes them anyway; leave one of them out")
     for name, methods in HEEDED_BY.items():
         if name in given and method not in methods:
             raise InputError(f"{flag(name)}: it would change nothing with --method {method}; leave it out, or give "

@@ -29,7 +29,8 @@ from bert.training.precision import Precision
 from bert.training.run import Run
 from bert.training.script import Log
 from finetuning.continuing import with_names_of
-from finetuning.continuing_flags import NEEDS_EXAMPLES
+from finetuning.continuing_flags import ADAPTERS, NEEDS_EXAMPLES
+from finetuning.next_adapter import adapters_of, check_body, copy_adapters
 from finetuning.reading import fingerprint
 from finetuning.settings import FinetuningSettings
 
@@ -51,6 +52,11 @@ class Memory:
         self.settings, self.task, self.model, self.processes, self.log = settings, task, model, processes, log
         self.identity: dict[str, Any] = {}
         self.losses: ContinualLosses | None = None
+        self.adapters: list[Path] = []  # of earlier tasks
+        if settings.method == ADAPTERS and settings.continue_from is not None:
+            run = settings.continue_from
+            processes.on_all(lambda: check_body(run, settings.checkpoint, task.kind.head))
+            self.adapters = list(adapters_of(Path(run)))
         if not isinstance(task, ContinualTask):
             return
         self.precision = Precision("fp32", processes.device.type, "exact")
@@ -80,6 +86,11 @@ class Memory:
     def described(self) -> list[str]:
         """How the run goes on, for the user, as lines."""
         task = self.task
+        if self.adapters:
+            return [
+                f"Before: tasks with an adapter each, {len(self.adapters)} in all, which stay as they are. The task of "
+                f"an example is known: it says which adapter predicts."
+            ]
         if not isinstance(task, ContinualTask):
             return []
         new, before = ", ".join(task.labels[task.old_labels :][:10]) or "none", len(task.groups.groups) - 1
@@ -114,9 +125,11 @@ class Memory:
             ),
         )
 
-    def write_buffer(self, directory: Path) -> None:
-        """Writes the examples kept for later runs, if there are any: those of earlier tasks, and a share of these."""
+    def write(self, directory: Path) -> None:
+        """Writes what is kept of earlier tasks: their adapters, or examples, with a share of this task's."""
         settings, task = self.settings, self.task
+        if settings.continue_from is not None and self.adapters:
+            copy_adapters(settings.continue_from, directory)
         share = settings.keep or (KEEP if settings.method in NEEDS_EXAMPLES else None)
         groups, kept = LabelGroups(task.labels, (task.labels,)), []
         if isinstance(task, ContinualTask):
@@ -129,6 +142,8 @@ class Memory:
 
     def measured(self, run: Run) -> dict[str, Any]:
         """How earlier tasks fare, before this one and now, for ``report.json``. All processes must call it."""
+        if self.adapters:
+            return {"method": ADAPTERS, "task_known": True, "earlier_tasks": {"adapters": len(self.adapters)}}
         if not isinstance(self.task, ContinualTask):
             return {}
         found: dict[str, Any] = {}

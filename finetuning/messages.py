@@ -8,6 +8,7 @@ from bert.tasks.baseline import in_quotes, is_above
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.schedule import Schedule
+from finetuning.adapting import adapter_in_words
 from finetuning.settings import FinetuningSettings, kind_of
 
 
@@ -40,6 +41,7 @@ def describe(
         "",
         f"Model:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start} "
         f"{settings.checkpoint}.",
+        *adapter_in_words(settings, run.model),
         f"Task:   {len(training.examples):,} training examples, {others}{labels}.",
         f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.",

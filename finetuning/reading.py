@@ -58,7 +58,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
     source, examples = sets["train"]
     patterns = None if settings.patterns is None else read_patterns(settings.patterns)
     teachers = [] if settings.distil_from is None else read_teachers(settings.distil_from)
-    later = settings.continue_from is not None
+    later = settings.takes_model_over
     labels = None if kind.find_labels is None or teachers or later else kind.find_labels(examples, source)
     earlier = read_earlier(settings, kind, columns) if later else None
     groups = earlier and extended_labels(earlier.groups, kind, examples, source)
@@ -85,6 +85,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         settings.null_threshold if "null_threshold" in kind.flags else None,
         settings.text,
         patterns=patterns,
+        pool=settings.pool,
         masked_lm_weight=settings.masked_lm_weight,
     )
     if teachers:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bert.errors import InputError
+from bert.heads.pooling import POOLS
 from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
 from bert.tasks.options import BAD_ROWS, LONG_TEXTS, MASKED_LM_WEIGHT, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
@@ -13,12 +14,19 @@ from bert.training import flags
 from bert.training import settings as shared
 from bert.training.flags import add_number, add_switch
 from bert.training.settings import TrainingSettings
-from finetuning.continuing_flags import add_continuing_arguments, check_continuing_flags
+from finetuning.adaptation_flags import (
+    METHODS,
+    AdaptationSettings,
+    add_adaptation_arguments,
+    check_adaptation_flags,
+)
+from finetuning.continuing_flags import ADAPTERS, add_continuing_arguments, check_continuing_flags
 from finetuning.known_tasks import KNOWN_TASKS
+from finetuning.next_adapter import settings_of_adapter
 
 
 @dataclass(frozen=True)
-class FinetuningSettings(TrainingSettings):
+class FinetuningSettings(AdaptationSettings, TrainingSettings):
     """The settings of a fine-tuning run, one for each flag.
 
     The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
@@ -64,6 +72,7 @@ class FinetuningSettings(TrainingSettings):
     summary_sentences: int = SUMMARY_SENTENCES
     text: bool = True
     class_weights: list[str] | None = None
+    pool: str = "cls"
     fresh: list[str] | None = None
     random_start: bool = False
     compare: bool = False
@@ -84,6 +93,11 @@ class FinetuningSettings(TrainingSettings):
     }
     OWN_FLAG: ClassVar[str] = "random_start"
 
+    @property
+    def takes_model_over(self) -> bool:
+        """Whether the model of another run learns on. With adapters, a new one is trained beside it."""
+        return self.continue_from is not None and self.method != ADAPTERS
+
 
 # The small model of train_pretrain.py's defaults stands larger learning rates, and needs them.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
@@ -103,7 +117,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
     if given.get("continue_from") is not None:
-        defaults = replace(defaults, checkpoint=given["continue_from"], compare=False)
+        run = given["continue_from"]
+        start = settings_of_adapter(run) if given.get("method") == ADAPTERS else {"checkpoint": run}
+        defaults = replace(defaults, **start, compare=False)
+    if method := given.get("adapt", defaults.adapt):
+        defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
@@ -111,6 +129,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)
     check_continuing_flags(given.keys(), settings)
+    check_adaptation_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -210,6 +229,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="learn what these runs predict for the --unlabelled texts; RUN=WEIGHT weighs them (1)",
     )
     add_number(task, "--temperature", flags.above_zero, "by which the scores of teachers and pupil are divided (2)")
+    task.add_argument(
+        "--pool", choices=POOLS, help="what a classifier reads: the pooled [CLS], or the mean of all tokens (cls)"
+    )
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(
@@ -227,7 +249,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
+    add_adaptation_arguments(parser)
     add_continuing_arguments(parser)
+
     training = flags.add_training_arguments(parser)
     add_number(
         training, "--seeds", flags.positive, "runs, from as many seeds; the report has mean and standard deviation (1)"

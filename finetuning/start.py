@@ -6,7 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from bert.checkpoints.directory import checkpoint_labels, is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.directory import (
+    checkpoint_labels,
+    checkpoint_pool,
+    is_checkpoint_of,
+    load_checkpoint,
+    load_config,
+)
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.errors import InputError
 from bert.model.bert import initialize_weights
@@ -14,6 +20,7 @@ from bert.tasks.task import Task
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
+from finetuning.adapting import adapt_to
 from finetuning.continuing import larger_model
 from finetuning.settings import FinetuningSettings
 
@@ -34,7 +41,10 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:
 
 
 def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
-    """The checkpoint's encoder with the task's head. The head starts untrained unless the checkpoint has it."""
+    """The checkpoint's encoder with the task's head, adapted if the settings say so.
+
+    The head starts untrained unless the checkpoint has it.
+    """
     checkpoint = settings.checkpoint
     config = load_config(checkpoint)
     if settings.dropout is not None:
@@ -55,7 +65,7 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
         raise InputError(
             f"--reinitialize-layers {settings.reinitialize_layers}: {checkpoint} has {config.num_hidden_layers} layers"
         )
-    if settings.continue_from is not None:
+    if settings.takes_model_over:
         return larger_model(settings, task, config)
     if settings.random_start:
         return task.kind.head(config, **task.model_arguments)
@@ -63,15 +73,15 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     asked = [fresh[name] or "" for name in settings.fresh or ()]
     if "" in asked:
         raise InputError("--fresh head: this task has no head of its own, but pretraining's; leave it out")
-    found = checkpoint_labels(checkpoint, task.kind.head)
+    # The head of another kind of task, or over another pooling, is never taken over, even if its shape fits.
+    same_head = is_checkpoint_of(checkpoint, task.kind.head) and checkpoint_pool(checkpoint) == settings.pool
+    found = checkpoint_labels(checkpoint, task.kind.head) if same_head else None
     if found is not None and task.head_name not in (None, *asked) and found != tuple(task.labels):
         raise InputError(
             f"{checkpoint}: its head was trained on {len(found)} labels ({', '.join(found[:20])}), and the task has "
             f"{len(task.labels)} ({', '.join(task.labels[:20])}); to begin with an untrained head: --fresh head"
         )
-    # The head of another kind of task is never taken over, even if its shape fits.
-    takes_head = task.head_name is None or is_checkpoint_of(checkpoint, task.kind.head)
-    untrained = asked if takes_head else [task.head_name, *asked]
+    untrained = asked if task.head_name is None or same_head else [task.head_name, *asked]
     model: Any = load_checkpoint(checkpoint, task.kind.head, untrained, config, **task.model_arguments)
     if "pooler" in (settings.fresh or ()) and model.bert.pooler is None:
         raise InputError("--fresh pooler: the model of this task has no pooler; leave it out")
@@ -80,4 +90,5 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     reinitialize_top_layers(model.bert, settings.reinitialize_layers)
     if found is not None and task.head_name not in (None, *asked):
         log(f"Note: {checkpoint} has a head for these labels; it goes on from there (--fresh head begins anew).")
+    adapt_to(settings, model, log)
     return model

@@ -575,7 +575,7 @@ def test_a_run_killed_before_its_first_model_is_resumed(given, tmp_path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(train_finetune, "save_checkpoint", dying)
+        patched.setattr(train_finetune, "save_best_model", dying)
         assert finetune(*flags, "--output", run) == 130
     assert not (run / "report.json").exists()
     assert finetune("--output", run, "--resume") == 0

@@ -35,7 +35,7 @@ _TEXT = Rule(lambda value: value is None or isinstance(value, str), "a text")
 _TEXTS = Rule(lambda value: value is None or (isinstance(value, list) and all(map(_TEXT.holds, value))), "texts")
 _CHECKSUMS = Rule(lambda value: isinstance(value, dict), "checksums by name")
 _OURS = {
-    "head": _TEXT, "labels": _TEXTS, "problem_type": _TEXT, "also": _TEXTS, "body": _CHECKSUMS,
+    "head": _TEXT, "labels": _TEXTS, "problem_type": _TEXT, "pool": _TEXT, "also": _TEXTS, "body": _CHECKSUMS,
     "shift_positions": Rule(lambda value: isinstance(value, bool), "true or false"),
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ class AdapterFile:
         method: with its settings.
         weights: by our names.
         head: the name of the model's class; None if the file does not say.
-        labels, problem_type: of the head; None if the file does not say.
+        labels, problem_type, pool: of the head; None if the file does not say.
         also: the parts of the body that were trained whole.
         body: the checksum of each frozen part of the body; empty in files of peft.
     """
@@ -60,6 +60,7 @@ class AdapterFile:
     head: str | None
     labels: tuple[str, ...] | None
     problem_type: str | None
+    pool: str | None
     also: tuple[str, ...]
     body: dict[str, str]
 
@@ -88,6 +89,7 @@ def save_adapter(
         "head": type(model).__name__,
         "labels": getattr(model, "labels", None),
         "problem_type": getattr(model, "problem_type", None),
+        "pool": getattr(model, "pool", None),
         "also": adaptation.also,
         "body": body_checksums(weights, adaptation),
         "shift_positions": isinstance(method, Prefix) and method.shift_positions,
@@ -126,6 +128,7 @@ def read_adapter(directory: str | Path) -> AdapterFile:
         head=ours.get("head") or heads.get(str(config.get("task_type"))),
         labels=None if labels is None else tuple(labels),
         problem_type=ours.get("problem_type"),
+        pool=ours.get("pool"),
         also=tuple(ours.get("also", with_pooler)),
         body=ours.get("body", {}),
     )
@@ -173,9 +176,9 @@ def load_adapted(checkpoint: str | Path, adapter: str | Path, model_class: type[
     """
     file = read_adapter(adapter)
     parameters = inspect.signature(model_class).parameters
-    labels: Any = {"labels": file.labels, "problem_type": file.problem_type}
+    labels: Any = {"labels": file.labels, "problem_type": file.problem_type, "pool": file.pool}
     if file.labels is None and (weight := file.weights.get("classifier.weight")) is not None:
-        labels = {"num_labels": len(weight)}
+        labels["num_labels"] = len(weight)
     arguments = {name: value for name, value in labels.items() if name in parameters and value is not None}
     fresh = (*(part for part in KNOWN_HEADS if part != "pooler"),)
     model = load_checkpoint(checkpoint, model_class, fresh=fresh, **arguments)
@@ -226,6 +229,11 @@ def _check_head(adapter: AdapterFile, model: nn.Module) -> None:
         raise InputError(
             f"{adapter.path}: is an adapter of a {adapter.head}, and this model is a {type(model).__name__}; use a "
             f"{adapter.head}"
+        )
+    if adapter.pool is not None and adapter.pool != (its_pool := getattr(model, "pool", None)):
+        raise InputError(
+            f"{adapter.path}: its head reads pool={adapter.pool!r}, and the model's pool={its_pool!r}; make the model "
+            f"with the adapter's"
         )
     labels = getattr(model, "labels", None)
     if adapter.labels is not None and labels is not None and tuple(labels) != adapter.labels:

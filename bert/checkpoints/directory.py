@@ -33,6 +33,7 @@ Model = TypeVar("Model", bound=nn.Module)
 # Parts of a checkpoint that a model may lack: heads, and the pooler, which some heads do not use. Loading leaves these
 # weights behind silently. Any other weight without a place in the model is an error.
 KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler", "pooler")
+POOLING = "classifier_pooling"  # in ``config.json``, what a classifier reads; the name is transformers', of ModernBERT
 
 
 def save_checkpoint(
@@ -63,6 +64,8 @@ def save_checkpoint(
     labels = getattr(model, "labels", None)
     if labels is not None:
         config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
+    if getattr(model, "pool", "cls") != "cls":
+        config[POOLING] = model.pool
     content = json.dumps(config, indent=2) + "\n"
     remove_unless(directory / "config.json", content)
     write_weights(directory, weights)
@@ -144,11 +147,16 @@ def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tu
     return None if labels is None else tuple(labels)
 
 
+def checkpoint_pool(directory: str | Path) -> str:
+    """What a checkpoint's classifier reads: "cls", the pooled [CLS]; or "mean"."""
+    return read_json_object(required_file(Path(directory), "config.json")).get(POOLING, "cls")
+
+
 def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:
-    """The labels and the problem type of ``config.json``, if the model's constructor takes them."""
+    """The labels, problem type and pooling of ``config.json``, if the model's constructor takes them."""
     path = required_file(directory, "config.json")
     labels, problem_type = labels_from_huggingface(read_json_object(path), str(path))
-    saved = {"labels": labels, "problem_type": problem_type}
+    saved = {"labels": labels, "problem_type": problem_type, "pool": checkpoint_pool(directory)}
     parameters = inspect.signature(model_class).parameters
     return {name: value for name, value in saved.items() if name in parameters and value is not None}
 

@@ -11,6 +11,7 @@ from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.heads.labels import label_names
 from bert.heads.loss import Loss, binary_cross_entropy, cross_entropy, distillation, squared_error
+from bert.heads.pooling import POOLS, mean_states
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 
 # Hugging Face's names, as in ``config.json``.
@@ -44,9 +45,12 @@ class BertForSequenceClassification(nn.Module):
         class_weights: (labels,) how much each class weighs in the loss (see ``bert.heads.loss``). Predictions do not
             need it, so no checkpoint has it.
         temperature: by which scores are divided when the model learns from a teacher's (see ``bert.heads.loss``).
+        pool: what the dense layer reads. "cls": the pooled [CLS], as in the paper. "mean": the mean of all tokens' last
+            states; there is no pooler then. ``config.json`` says so as classifier_pooling. transformers' BERT does not
+            know it: there such a model gets a random pooler, with a warning.
 
     Raises:
-        InputError: if the labels do not fit the problem.
+        InputError: if the labels do not fit the problem, or there is no such pooling.
     """
 
     class_weights: Tensor | None
@@ -59,6 +63,7 @@ class BertForSequenceClassification(nn.Module):
         labels: Sequence[str] | None = None,
         class_weights: Tensor | None = None,
         temperature: float = 1.0,
+        pool: str = "cls",
     ):
         super().__init__()
         self.labels = label_names(num_labels, labels)
@@ -66,10 +71,13 @@ class BertForSequenceClassification(nn.Module):
             raise InputError(f"problem_type is {problem_type!r}; one of {', '.join(PROBLEM_TYPES)} was expected")
         if problem_type == "regression" and len(self.labels) != 1:
             raise InputError(f"a regression has a single output, and {len(self.labels)} labels were named")
+        if pool not in POOLS:
+            raise InputError(f"pool is {pool!r}; one of {', '.join(POOLS)} was expected")
         self.config = config
+        self.pool = pool
         self.problem_type = problem_type
         self.temperature = temperature
-        self.bert = BertModel(config)
+        self.bert = BertModel(config, with_pooler=pool == "cls")
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, len(self.labels))
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -79,8 +87,13 @@ class BertForSequenceClassification(nn.Module):
         self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None, **options
     ) -> SequenceOutput:
         """Takes what BertModel takes, ``options`` such as ``sequences`` included."""
+        if self.pool == "mean":
+            options["selected"] = None  # the mean is over all tokens
         encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
-        return SequenceOutput(self.classifier(self.dropout(encoder.pooler_output)), encoder)
+        pooled = encoder.pooler_output
+        if self.pool == "mean":
+            pooled = mean_states(encoder.last_hidden_state, input_ids, attention_mask, options.get("sequences"))
+        return SequenceOutput(self.classifier(self.dropout(pooled)), encoder)
 
     def loss(self, logits: Tensor, labels: Tensor) -> dict[str, Loss]:
         """The loss of scores (batch, labels), under the name of the problem.

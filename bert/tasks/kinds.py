@@ -78,7 +78,7 @@ KINDS: dict[str, Kind] = {
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
         flags=TRAINING_COLUMNS
-        | {"class_weights", "workers", "text", "unlabelled", "distil_from", "temperature"}
+        | {"pool", "class_weights", "workers", "text", "unlabelled", "distil_from", "temperature"}
         | LATER_TASKS,
     ),
     "multi-label": _classification(
@@ -88,7 +88,7 @@ KINDS: dict[str, Kind] = {
         task=MultiLabelTask,
         find_labels=partial(find_labels, problem_type=MULTI),
         metrics=("micro_f1", "macro_f1", "weighted_f1", "accuracy"),
-        flags=TRAINING_COLUMNS | {"label_separator", "class_weights", "workers", "text"},
+        flags=TRAINING_COLUMNS | {"pool", "label_separator", "class_weights", "workers", "text"},
     ),
     "regression": _classification(
         read=partial(read_examples, problem_type=REGRESSION),
@@ -97,7 +97,7 @@ KINDS: dict[str, Kind] = {
         task=RegressionTask,
         find_labels=partial(find_labels, problem_type=REGRESSION),
         metrics=("pearson", "spearman"),
-        flags=TRAINING_COLUMNS | {"workers", "text"},
+        flags=TRAINING_COLUMNS | {"pool", "workers", "text"},
     ),
     "cloze": Kind(
         read=read_examples,

@@ -47,4 +47,5 @@ class Options:
     text: bool = True  # whether the texts stand beside their predictions in a file
     fitting_tags: bool = False  # whether tags mark entities, and predicted ones must fit together as BIO has it
     patterns: Patterns | None = None  # of cloze questions
+    pool: str = "cls"  # what a new classifier reads: the pooled [CLS], or the "mean" of all tokens' last states
     masked_lm_weight: float = MASKED_LM_WEIGHT  # of unlabelled texts' loss beside theirs

@@ -16,19 +16,21 @@ WEIGHT_DECAY = 0.01
 
 
 def parameter_groups(model: nn.Module, weight_decay: float = WEIGHT_DECAY) -> list[dict[str, Any]]:
-    """The trainable parameters in two groups: decayed, and not (biases and LayerNorms).
+    """The trainable parameters in two groups: decayed, and not (biases, LayerNorms, IA3's scales).
 
     Source: ``optimization.py``, ``exclude_from_weight_decay=["LayerNorm", "layer_norm", "bias"]``. Embeddings are
     decayed. A bias or a LayerNorm weight is a vector and everything else a matrix, but it is their kind that counts.
 
     Why: decay holds down matrices, since large ones let a model fit noise. Biases only shift, and need less data to fit
     (Goodfellow et al. 2016, "Deep Learning", section 7.1); a LayerNorm's weight starts at 1, and would be pulled to 0.
+    So would IA3's scales (``ia3_l``). All other parameters of adapters are decayed: at 0 they leave the body as it is.
+    That is so for AdaLoRA's lambdas (``lora_E``), too, although they are vectors.
     """
     not_decayed = {
         id(parameter)
         for module in model.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if isinstance(module, nn.LayerNorm) or name == "bias"
+        if isinstance(module, nn.LayerNorm) or name in ("bias", "ia3_l")
     }
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [

@@ -33,7 +33,7 @@ from bert.training.progress import Progress
 from bert.training.recomputation import recomputed_layers
 from bert.training.reporting import Reporter
 from bert.training.script import Log
-from bert.training.settings import TrainingSettings
+from bert.training.settings import MODELS, TrainingSettings
 from bert.training.sharding import all_weights, gathered, is_sharded, load_all_weights, shard
 from bert.training.state import generator_state, restore_generator_state, save_state
 from bert.training.state_reading import load_tensors, newest_state
@@ -182,7 +182,7 @@ class Run:
         """The newest whole state of this run, its identity checked and removed."""
         directory = self.directory / "training_state"
         if not any(directory.glob("step-*")):
-            if (self.directory / "model.safetensors").exists():
+            if any((self.directory / name).exists() for name in MODELS):
                 raise InputError(
                     f"--resume: {self.directory} holds a model, but no training state to go on from: it was stopped "
                     f"before its first checkpoint, or the state was removed; put back its training_state folder, or "
@@ -205,13 +205,16 @@ class Run:
 
     def _take_up(self, path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
         """Takes the run back to a state, and returns what the script kept in it."""
-        from torch.distributed.checkpoint.state_dict import set_state_dict
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 
         tensors, groups = self._tensors()
         load_tensors(path, tensors)
         try:
             state = {"state": tensors["optimizer"], "param_groups": groups}
-            set_state_dict(self.model, self.optimizer, model_state_dict=tensors["model"], optim_state_dict=state)
+            set_state_dict(
+                self.model, self.optimizer, model_state_dict=tensors["model"], optim_state_dict=state,
+                options=StateDictOptions(strict=False),  # frozen weights are not among them
+            )  # fmt: skip
             if scaling := metadata.pop("scaler"):  # empty if the precision needed no scaling
                 self.scaler.load_state_dict(scaling)
             self.progress = Progress(**metadata.pop("progress"))
@@ -234,10 +237,14 @@ class Run:
         return metadata
 
     def _tensors(self) -> tuple[dict[str, Any], Any]:
-        """The weights, the optimizer's state by names of parameters, both sharded as they are, and its groups."""
-        from torch.distributed.checkpoint.state_dict import get_state_dict
+        """The weights, the optimizer's state by names of parameters, both sharded as they are, and its groups.
 
-        model, optimizer = get_state_dict(self.model, self.optimizer)
+        Frozen weights are left out: they are the checkpoint's, and the run's identity has their checksums.
+        """
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
+
+        options = StateDictOptions(ignore_frozen_params=True)
+        model, optimizer = get_state_dict(self.model, self.optimizer, options=options)
         tensors = {"model": model, "optimizer": optimizer["state"]}
         companions = {
             str(number): dict(companion.tensors)

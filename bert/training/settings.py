@@ -15,11 +15,13 @@ from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.whole import write_atomically
 
+MODELS = ("model.safetensors", "adapter_model.safetensors")  # a run's model is in one of them
 # The files that a run writes at one time or another. A new run replaces none of them.
 WRITTEN = (
-    "arguments.json", "config.json", "model.safetensors", "training_state", "task.json", "vocab.txt",
+    "arguments.json", "config.json", "adapter_config.json", *MODELS, "training_state", "task.json", "vocab.txt",
     "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
     "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
+    "adapters",
 )  # fmt: skip
 
 

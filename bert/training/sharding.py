@@ -25,10 +25,12 @@ def shard(model: nn.Module) -> None:
     """
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
+    name = type(model).__name__
     for layer in _layers(model):
         fully_shard(layer)
     fully_shard(model)  # all other weights: they stay gathered from the forward pass to the backward pass
     register_fsdp_forward_method(model, "losses")
+    type(model).__name__ = name  # FSDP's class is called FSDPBertFor...; a checkpoint names the class
 
 
 def is_sharded(model: nn.Module) -> bool:

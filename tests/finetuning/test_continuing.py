@@ -1,5 +1,6 @@
 """Tasks one after another, as their user runs them: each method, both settings, stopped, in processes, misused."""
 
+import itertools
 import json
 import shutil
 
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from bert.__main__ import main as bert_command
+from bert.adaptation.files import load_adapted
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.config import BertConfig
@@ -253,6 +255,8 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, first, second, tmp_pa
     one = write_tsv(tmp_path / "one.tsv", rows_about([("garden", "green")], 40, 3))
     assert "has the label 'green' alone" in error("--task-known", "--train", one, "--dev", one)
 
+    assert "holds no adapter (adapter_config.json); begin the sequence with one" in error("--method", "adapters")
+
     damaged = tmp_path / "damaged"
     shutil.copytree(first, damaged)
     buffer = (damaged / "buffer.jsonl").read_text()
@@ -265,4 +269,40 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, first, second, tmp_pa
     assert "task.json: label_groups is [['dry']]; a list of each task's labels, of dry, wet" in error(
         "--continue-from", damaged
     )
+    assert not (tmp_path / "other").exists()
+
+
+def test_adapters_stand_beside_the_earlier_ones_to_the_byte(folder, tmp_path, capsys):
+    runs = [tmp_path / name for name in ("one", "two", "three")]
+    small = [*SMALL_RUN, *RARELY, "--max-steps", 3]
+    flags = ["--train", folder / "first.tsv", *small, "--checkpoint", folder / "checkpoint", "--adapt", "lora"]
+    assert finetune(*flags, "--rank", 3, "--output", runs[0]) == 0
+    flags = ["--train", folder / "second.tsv", *small, "--method", "adapters"]
+    for before, run in itertools.pairwise(runs):
+        assert finetune(*flags, "--continue-from", before, "--output", run) == 0
+    assert "2 in all, which stay as they are. The task of an example is known" in capsys.readouterr().out
+    assert [path.name for path in sorted((runs[2] / "adapters").iterdir())] == ["task-1", "task-2"]
+    for number, run in enumerate(runs[:2], start=1):
+        for name in ("adapter_model.safetensors", "adapter_config.json", "task.json", "vocab.txt"):
+            assert (runs[2] / f"adapters/task-{number}" / name).read_bytes() == (run / name).read_bytes()
+    assert json.loads((runs[2] / "adapter_config.json").read_text())["r"] == 3
+    assert report_of(runs[2])["labels"] == ["loud", "royal"]
+    assert report_of(runs[2])["task_known"] is True
+    models = [
+        load_adapted(folder / "checkpoint", run, BertForSequenceClassification)
+        for run in (runs[0], runs[2] / "adapters/task-1")
+    ]
+    ids = torch.arange(5, 12)[None]
+    assert models[0](ids).logits.equal(models[1](ids).logits)
+
+    def error(*arguments):
+        return error_of(capsys, *arguments, *small, "--train", folder / "second.tsv", "--output", tmp_path / "other")
+
+    assert "holds an adapter; train another one beside it" in error("--continue-from", runs[0], "--method", "replay")
+    adapters = ["--continue-from", runs[0], "--method", "adapters"]
+    assert "--keep: with --method adapters each task has an adapter" in error(*adapters, "--keep", 0.1)
+    other_body = load_checkpoint(folder / "checkpoint", BertForPreTraining)
+    torch.nn.init.ones_(other_body.bert.embeddings.layer_norm.bias)
+    save_checkpoint(tmp_path / "body", other_body, load_tokenizer(folder / "checkpoint"))
+    assert "was trained on another body" in error(*adapters, "--checkpoint", tmp_path / "body")
     assert not (tmp_path / "other").exists()

@@ -15,6 +15,7 @@ HEEDED_BY = {
     "text_pair_column": OF_TEXTS,
     "header": OF_TEXTS,
     "workers": OF_TEXTS,
+    "pool": ("single-label", "multi-label", "regression"),
     "long_texts": (*OF_TEXTS, "choices"),
     "patterns": ("cloze",),
     "zero_shot": ("cloze",),

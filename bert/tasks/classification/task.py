@@ -29,7 +29,8 @@ class ClassificationTask(Task):
     @property
     def model_arguments(self) -> dict[str, Any]:
         weights = None if self.class_weights is None else torch.from_numpy(self.class_weights)
-        return {"labels": self.labels, "problem_type": self.problem_type, "class_weights": weights}
+        of_labels = {"labels": self.labels, "problem_type": self.problem_type, "class_weights": weights}
+        return of_labels | {"pool": self.options.pool}
 
     def losses(
         self, model: BertForSequenceClassification, targets: np.ndarray, predictions: Sequence[LabelScores]

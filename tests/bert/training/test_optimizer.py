@@ -127,3 +127,11 @@ def test_layer_norms_are_not_decayed_whatever_they_are_called():
     decayed, spared = parameter_groups(model)
     assert [tuple(each.shape) for each in decayed["params"]] == [(5, 3), (3, 3)]
     assert [tuple(each.shape) for each in spared["params"]] == [(3,)] * 3
+
+
+def test_scales_that_start_at_1_are_not_decayed_and_what_starts_at_0_is():
+    module = torch.nn.Linear(3, 5)
+    module.ia3_l, module.lora_E = torch.nn.Parameter(torch.ones(5, 1)), torch.nn.Parameter(torch.zeros(2, 1))
+    decayed, others = parameter_groups(module)
+    assert {id(each) for each in decayed["params"]} == {id(module.weight), id(module.lora_E)}
+    assert {id(each) for each in others["params"]} == {id(module.bias), id(module.ia3_l)}

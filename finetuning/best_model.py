@@ -1,0 +1,51 @@
+"""The best model of a run on the disk: a whole one, or its adapter and its head."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from bert.adaptation import files as adapter
+from bert.adaptation.files import load_adapter, save_adapter
+from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.vocabulary import save_tokenizer
+from bert.tasks.task import Task
+from bert.tokenization.tokenizer import Tokenizer
+from bert.training.run import Run
+from finetuning.settings import FinetuningSettings
+
+
+def save_best_model(settings: FinetuningSettings, run: Run, tokenizer: Tokenizer, weights: dict[str, Tensor]) -> None:
+    """Writes the model as it is now. With ``--adapt`` the body stays in its checkpoint.
+
+    Args:
+        weights: all of the model's, gathered.
+    """
+    if settings.adapt is None:
+        save_checkpoint(run.directory, run.model, tokenizer, weights)
+    else:
+        save_tokenizer(run.directory, tokenizer)
+        save_adapter(run.directory, run.model, settings.checkpoint, weights)
+
+
+def load_best_model(settings: FinetuningSettings, run: Run, task: Task) -> nn.Module:
+    """The model as the files have it, to be measured. All processes must call it.
+
+    An adapted one is a second model, since its parameters may have other shapes than in training: AdaLoRA saves the
+    triplets that are left, and a prefix is saved without its MLP.
+    """
+    if settings.adapt is None:
+        run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
+        return run.model
+    parts = (*filter(None, [task.head_name]), "bert.pooler")  # the adapter has those that the checkpoint lacks
+    model: Any = load_checkpoint(settings.checkpoint, task.kind.head, parts, **task.model_arguments)
+    load_adapter(run.directory, model)
+    model.to(run.processes.device)
+    run.precision.cast_layer_norms(model)
+    return model
+
+
+def saved_bytes(run: Run, settings: FinetuningSettings) -> int:
+    """The size of the file of the best model's weights."""
+    name = "model.safetensors" if settings.adapt is None else adapter.WEIGHTS
+    return (Path(run.directory) / name).stat().st_size
