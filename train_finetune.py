@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from bert.continual.task import ContinualTask
 from bert.files.schema import Rule, check
 from bert.tasks.batches import TaskBatches
 from bert.tasks.report import write_json, write_report
@@ -41,6 +42,7 @@ from data.prefetch import prefetch
 from finetuning.adapting import adaptation_in_report, budget_note, companions_of, identity_of_body
 from finetuning.best import Best
 from finetuning.best_model import load_best_model, save_best_model, saved_bytes
+from finetuning.memory import Memory
 from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
 from finetuning.reading import Reading, fingerprint, read_task
 from finetuning.settings import FinetuningSettings, read_settings
@@ -98,16 +100,18 @@ def finetune_once(
     model = processes.on_all(lambda: make_model(settings, task, log))
     identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity
     identity |= identity_of_body(model)
+    memory = Memory(settings, task, model.to(processes.device), processes, log)
+    identity |= memory.identity
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
-    run = assemble(settings, model.to(processes.device), processes, log, identity)
-    run.companions += companions_of(model)
+    run = assemble(settings, model, processes, log, identity)
+    run.companions += (*companions_of(model), *memory.companions(run))
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(run.optimizer, model, settings.layer_decay)
     best, saved = Best(), None
     if settings.resume:
         best = resume(run)
-    training = processes.on_all(lambda: TaskBatches(
+    training = processes.on_all(lambda: memory.batches(TaskBatches)(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.world_size, settings.accumulate, run.progress.position,
         by_length=not task.labels_per_item,
@@ -122,7 +126,8 @@ def finetune_once(
     if settings.output != whole_settings.output:
         processes.broadcast(lambda: save_settings(directory, settings))
     processes.broadcast(lambda: write_json(directory / "task.json", how_to_predict(reading)))
-    log(*describe(settings, run, task, schedule, training.updates_per_epoch))
+    processes.broadcast(lambda: memory.write(directory))
+    log(*describe(settings, run, task, schedule, training.updates_per_epoch), *memory.described)
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
             reporter.record(**run.metadata)
@@ -177,7 +182,9 @@ def finetune_once(
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
-    return ended, report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch)
+    report = report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch, memory)
+    memory.write_fisher(directory)
+    return ended, report
 
 
 def resume(run: Run) -> Best:
@@ -198,10 +205,14 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     options = {name: getattr(reading.task.options, name) for name in names}
     if (patterns := reading.task.options.patterns) is not None:
         options |= {"patterns": patterns.texts, "words": patterns.words}
+    if isinstance(reading.task, ContinualTask):
+        options["label_groups"] = reading.task.groups.groups
     return {"columns": reading.columns._asdict()} | options
 
 
-def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float) -> dict[str, Any]:
+def report_best(
+    settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float, memory: Memory
+) -> dict[str, Any]:
     """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
     model = load_best_model(settings, run, task)
@@ -211,6 +222,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
             for name in ("dev", "test")
             if name in task.sets
         }
+        earlier_tasks = memory.measured(run)
     baseline = {"baseline": {"name": task.baseline.name, **task.baselines}} if task.baseline else {}
     for name, evaluation in evaluations.items():
         in_words = compared(evaluation.metrics, task.baselines.get(name), reading.metric)
@@ -226,7 +238,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         "too_long": {name: part.too_long for name, part in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
         "dropout": config.hidden_dropout_prob,
-        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata,
+        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata, **earlier_tasks,
         **adaptation_in_report(run.model, model),
     }  # fmt: skip
     if not run.processes.is_main_process:

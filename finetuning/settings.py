@@ -20,7 +20,9 @@ from finetuning.adaptation_flags import (
     add_adaptation_arguments,
     check_adaptation_flags,
 )
+from finetuning.continuing_flags import ADAPTERS, add_continuing_arguments, check_continuing_flags
 from finetuning.known_tasks import KNOWN_TASKS
+from finetuning.next_adapter import settings_of_adapter
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class FinetuningSettings(AdaptationSettings, TrainingSettings):
     masked_lm_weight: float = MASKED_LM_WEIGHT
     distil_from: list[str] | None = None
     temperature: float = 2.0
+    continue_from: str | None = None
+    method: str | None = None
+    keep: float | None = None
+    task_known: bool = False
+    replay_every: int | None = None
+    ewc_strength: float | None = None
+    ewc_decay: float | None = None
+    fisher_examples: int | None = None
+    lwf_weight: float | None = None
+    old_train: str | None = None
+    old_dev: str | None = None
     metric: str | None = None
     long_texts: str = "head"
     null_threshold: float = 0.0
@@ -80,6 +93,11 @@ class FinetuningSettings(AdaptationSettings, TrainingSettings):
     }
     OWN_FLAG: ClassVar[str] = "random_start"
 
+    @property
+    def takes_model_over(self) -> bool:
+        """Whether the model of another run learns on. With adapters, a new one is trained beside it."""
+        return self.continue_from is not None and self.method != ADAPTERS
+
 
 # The small model of train_pretrain.py's defaults stands larger learning rates, and needs them.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
@@ -98,7 +116,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
-    if method := given.get("adapt"):
+    if given.get("continue_from") is not None:
+        run = given["continue_from"]
+        start = settings_of_adapter(run) if given.get("method") == ADAPTERS else {"checkpoint": run}
+        defaults = replace(defaults, **start, compare=False)
+    if method := given.get("adapt", defaults.adapt):
         # Its learning rates are torch's AdamW's. BERT's, without bias correction, makes steps several times as large.
         defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, optimizer="adamw", compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
@@ -107,6 +129,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)
+    check_continuing_flags(given.keys(), settings)
     check_adaptation_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
@@ -149,8 +172,10 @@ def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:
 def check_distillation_flags(given: Set[str], settings: FinetuningSettings) -> None:
     """Checks the flags about teachers. Raises InputError if one is missing, or two contradict each other."""
     if settings.distil_from is None:
-        if "temperature" in given:
-            raise InputError("--temperature is about teachers: name their runs as well, --distil-from RUN")
+        if "temperature" in given and settings.method != "lwf":
+            raise InputError(
+                "--temperature is about teachers: name their runs as well, --distil-from RUN (or --method lwf)"
+            )
         if settings.unlabelled is not None and settings.problem != "cloze":
             raise InputError("--unlabelled texts need --problem cloze, or teachers that label them: --distil-from RUN")
         return
@@ -226,6 +251,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
     add_adaptation_arguments(parser)
+    add_continuing_arguments(parser)
 
     training = flags.add_training_arguments(parser)
     add_number(

@@ -22,6 +22,7 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
 from finetuning.adapting import adapt_to
+from finetuning.continuing import larger_model
 from finetuning.settings import FinetuningSettings
 
 
@@ -68,6 +69,8 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
         raise InputError(
             f"--reinitialize-layers {settings.reinitialize_layers}: {checkpoint} has {config.num_hidden_layers} layers"
         )
+    if settings.takes_model_over:
+        return larger_model(settings, task, config)
     if settings.random_start:
         return task.kind.head(config, **task.model_arguments)
     fresh = {"head": task.head_name, "pooler": "bert.pooler"}
