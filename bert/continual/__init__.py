@@ -1,0 +1,1 @@
+"""Continual learning: new tasks for a model that must keep what it could."""
