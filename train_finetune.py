@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.continual.task import ContinualTask
 from bert.files.schema import Rule, check
 from bert.tasks.batches import TaskBatches
 from bert.tasks.report import write_json, write_report
@@ -38,6 +39,7 @@ from bert.training.state_schema import COUNT, NUMBER, REMEDY, indices
 from bert.training.threads import threads_restored
 from data.prefetch import prefetch
 from finetuning.best import Best
+from finetuning.memory import Memory
 from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
 from finetuning.reading import Reading, fingerprint, read_task
 from finetuning.settings import FinetuningSettings, read_settings
@@ -93,16 +95,18 @@ def finetune_once(
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, task, log)).to(processes.device)
-    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity
+    memory = Memory(settings, task, model, processes, log)
+    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity | memory.identity
     for name, what in (("train", "training examples"), ("dev", "dev examples")):
         identity[what] = fingerprint(task.sets[name].examples)
     run = assemble(settings, model, processes, log, identity)
+    run.companions += memory.companions(run)
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(run.optimizer, model, settings.layer_decay)
     best, saved = Best(), None
     if settings.resume:
         best = resume(run)
-    training = processes.on_all(lambda: TaskBatches(
+    training = processes.on_all(lambda: memory.batches(TaskBatches)(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.world_size, settings.accumulate, run.progress.position,
         by_length=not task.labels_per_item,
@@ -115,7 +119,8 @@ def finetune_once(
     if settings.output != whole_settings.output:
         processes.broadcast(lambda: save_settings(directory, settings))
     processes.broadcast(lambda: write_json(directory / "task.json", how_to_predict(reading)))
-    log(*describe(settings, run, task, schedule, training.updates_per_epoch))
+    processes.broadcast(lambda: memory.write_buffer(directory))
+    log(*describe(settings, run, task, schedule, training.updates_per_epoch), *memory.described)
     with run.reporter(schedule.max_steps) as reporter:
         if run.progress.step == 0:
             reporter.record(**run.metadata)
@@ -170,7 +175,9 @@ def finetune_once(
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
-    return ended, report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch)
+    report = report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch, memory)
+    memory.write_fisher(directory)
+    return ended, report
 
 
 def resume(run: Run) -> Best:
@@ -191,10 +198,14 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     options = {name: getattr(reading.task.options, name) for name in names}
     if (patterns := reading.task.options.patterns) is not None:
         options |= {"patterns": patterns.texts, "words": patterns.words}
+    if isinstance(reading.task, ContinualTask):
+        options["label_groups"] = reading.task.groups.groups
     return {"columns": reading.columns._asdict()} | options
 
 
-def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float) -> dict[str, Any]:
+def report_best(
+    settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float, memory: Memory
+) -> dict[str, Any]:
     """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
     run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
@@ -204,6 +215,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
             for name in ("dev", "test")
             if name in task.sets
         }
+        earlier_tasks = memory.measured(run)
     baseline = {"baseline": {"name": task.baseline.name, **task.baselines}} if task.baseline else {}
     for name, evaluation in evaluations.items():
         in_words = compared(evaluation.metrics, task.baselines.get(name), reading.metric)
@@ -219,7 +231,7 @@ def report_best(settings: FinetuningSettings, run: Run, reading: Reading, best: 
         "too_long": {name: part.too_long for name, part in task.sets.items()},
         "batch_size": settings.batch_size, "learning_rate": settings.learning_rate, "max_length": settings.max_length,
         "dropout": config.hidden_dropout_prob,
-        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata,
+        "attention_dropout": config.attention_probs_dropout_prob, **run.metadata, **earlier_tasks,
     }  # fmt: skip
     if not run.processes.is_main_process:
         return metadata

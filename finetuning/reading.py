@@ -20,6 +20,7 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.training.script import Log
 from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
+from finetuning.continuing import extended_labels, later_task, read_earlier
 from finetuning.known_tasks import KnownTask, find_file, find_test_file, known_task
 from finetuning.settings import FinetuningSettings, kind_of
 from finetuning.teachers import read_teachers, teacher_logits
@@ -57,8 +58,13 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
     source, examples = sets["train"]
     patterns = None if settings.patterns is None else read_patterns(settings.patterns)
     teachers = [] if settings.distil_from is None else read_teachers(settings.distil_from)
-    labels = None if kind.find_labels is None or teachers else kind.find_labels(examples, source)
-    if teachers:
+    later = settings.continue_from is not None
+    labels = None if kind.find_labels is None or teachers or later else kind.find_labels(examples, source)
+    earlier = read_earlier(settings, kind, columns) if later else None
+    groups = earlier and extended_labels(earlier.groups, kind, examples, source)
+    if groups is not None:
+        labels = list(groups.labels)
+    elif teachers:
         labels = list(teachers[0].labels)  # the texts have none
     elif patterns is not None:
         labels = list(patterns.words)  # also one that no training example has
@@ -86,6 +92,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         identity = {"teachers": [(teacher.weights, teacher.share) for teacher in teachers]}
         task = DistilledTask(kind, sets, labels, tokenizer, options, logits, settings.temperature, identity)
         log(f"Teachers: {len(teachers)}. They have labelled {len(logits):,} texts.")
+    elif earlier is not None and groups is not None:
+        task = later_task(settings, kind, sets, earlier, groups, columns, tokenizer, options)
     else:
         task = kind.task(kind, sets, labels, tokenizer, options)
     for name, part in task.sets.items():

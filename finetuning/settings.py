@@ -13,6 +13,7 @@ from bert.training import flags
 from bert.training import settings as shared
 from bert.training.flags import add_number, add_switch
 from bert.training.settings import TrainingSettings
+from finetuning.continuing_flags import add_continuing_arguments, check_continuing_flags
 from finetuning.known_tasks import KNOWN_TASKS
 
 
@@ -46,6 +47,17 @@ class FinetuningSettings(TrainingSettings):
     masked_lm_weight: float = MASKED_LM_WEIGHT
     distil_from: list[str] | None = None
     temperature: float = 2.0
+    continue_from: str | None = None
+    method: str | None = None
+    keep: float | None = None
+    task_known: bool = False
+    replay_every: int | None = None
+    ewc_strength: float | None = None
+    ewc_decay: float | None = None
+    fisher_examples: int | None = None
+    lwf_weight: float | None = None
+    old_train: str | None = None
+    old_dev: str | None = None
     metric: str | None = None
     long_texts: str = "head"
     null_threshold: float = 0.0
@@ -90,12 +102,15 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
+    if given.get("continue_from") is not None:
+        defaults = replace(defaults, checkpoint=given["continue_from"], compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)
+    check_continuing_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -137,8 +152,10 @@ def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:
 def check_distillation_flags(given: Set[str], settings: FinetuningSettings) -> None:
     """Checks the flags about teachers. Raises InputError if one is missing, or two contradict each other."""
     if settings.distil_from is None:
-        if "temperature" in given:
-            raise InputError("--temperature is about teachers: name their runs as well, --distil-from RUN")
+        if "temperature" in given and settings.method != "lwf":
+            raise InputError(
+                "--temperature is about teachers: name their runs as well, --distil-from RUN (or --method lwf)"
+            )
         if settings.unlabelled is not None and settings.problem != "cloze":
             raise InputError("--unlabelled texts need --problem cloze, or teachers that label them: --distil-from RUN")
         return
@@ -210,6 +227,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(start, "--random-start", "untrained weights, with the checkpoint's sizes and vocabulary")
     add_switch(start, "--compare", "a random start besides, to see what pretraining is worth (the built-in task)")
 
+    add_continuing_arguments(parser)
     training = flags.add_training_arguments(parser)
     add_number(
         training, "--seeds", flags.positive, "runs, from as many seeds; the report has mean and standard deviation (1)"

@@ -14,6 +14,7 @@ from bert.tasks.task import Task
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
+from finetuning.continuing import larger_model
 from finetuning.settings import FinetuningSettings
 
 
@@ -54,6 +55,8 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
         raise InputError(
             f"--reinitialize-layers {settings.reinitialize_layers}: {checkpoint} has {config.num_hidden_layers} layers"
         )
+    if settings.continue_from is not None:
+        return larger_model(settings, task, config)
     if settings.random_start:
         return task.kind.head(config, **task.model_arguments)
     fresh = {"head": task.head_name, "pooler": "bert.pooler"}

@@ -35,6 +35,10 @@ MAY_IMPORT = {
     "bert.tasks": {
         "bert.errors", "bert.randomness", "bert.files", "bert.tokenization", "bert.heads", "bert.training",
     },
+    "bert.continual": {
+        "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization",
+        "bert.training", "bert.tasks",
+    },
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
     },
@@ -48,7 +52,7 @@ MAY_IMPORT = {
     },
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
-        "bert.training", "bert.tasks", "bert.commands", "data",
+        "bert.training", "bert.tasks", "bert.commands", "bert.continual", "bert.config", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",

@@ -1,1 +1,1 @@
-"""Continual learning: new tasks for a model that must keep what it could."""
+"""Continual learning: new data on a model that is to keep what it has learned from earlier data."""

@@ -52,7 +52,7 @@ class TaskBatches:
     by_length: bool = True  # whether the rows of a batch have about the same length
 
     def __post_init__(self):
-        if len(self.lengths) < self.updates_per_epoch * self.accumulate * self.processes:
+        if len(self.lengths) < self.batches_per_epoch * self.accumulate * self.processes:
             raise InputError(
                 f"{len(self.lengths):,} training examples in batches of {self.batch_size} cannot be shared out to "
                 f"{self.processes} processes with {self.accumulate} micro-batches each; use fewer of both, or a larger "
@@ -60,9 +60,14 @@ class TaskBatches:
             )
 
     @property
-    def updates_per_epoch(self) -> int:
-        """The number of batches in an epoch: as few as ``batch_size`` allows."""
+    def batches_per_epoch(self) -> int:
+        """The number of batches that have every row once: as few as ``batch_size`` allows."""
         return -(-len(self.lengths) // self.batch_size)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """The number of updates in an epoch: one for each batch."""
+        return self.batches_per_epoch
 
     def __iter__(self) -> Iterator[Update]:
         """The updates from ``position`` on, the same ones each time."""
@@ -78,10 +83,10 @@ class TaskBatches:
         lengths = np.asarray(self.lengths)
         order = shuffled(np.arange(len(lengths)), len(lengths), self.seed, epoch, _ROW_ORDER)
         if not self.by_length:
-            return np.array_split(order, self.updates_per_epoch)
-        buckets = max(1, round(self.updates_per_epoch / BATCHES_PER_BUCKET))
-        ends = np.linspace(0, self.updates_per_epoch, buckets + 1).round().astype(int)
-        sizes = [len(part) for part in np.array_split(order, self.updates_per_epoch)]
+            return np.array_split(order, self.batches_per_epoch)
+        buckets = max(1, round(self.batches_per_epoch / BATCHES_PER_BUCKET))
+        ends = np.linspace(0, self.batches_per_epoch, buckets + 1).round().astype(int)
+        sizes = [len(part) for part in np.array_split(order, self.batches_per_epoch)]
         batches, start = [], 0
         for first, end in pairwise(ends):
             rows = order[start : start + sum(sizes[first:end])]

@@ -52,6 +52,11 @@ from bert.tasks.task import Kind
 IN_WINDOWS = "go in windows"
 TEXT_COLUMNS = frozenset({"text_column", "text_pair_column", "header"})
 TRAINING_COLUMNS = TEXT_COLUMNS | {"label_column", "bad_rows"}
+# the flags about tasks that come one after another
+LATER_TASKS = frozenset({
+    "continue_from", "method", "keep", "task_known", "replay_every", "ewc_strength", "ewc_decay", "fisher_examples",
+    "lwf_weight", "old_train", "old_dev",
+})  # fmt: skip
 TAG_COLUMNS = frozenset({"word_column", "tag_column"})
 
 _classification = partial(
@@ -72,7 +77,9 @@ KINDS: dict[str, Kind] = {
         find_labels=find_labels,
         metrics=("accuracy", "macro_f1", "weighted_f1", "matthews"),
         metrics_of_two_labels=("f1",),
-        flags=TRAINING_COLUMNS | {"class_weights", "workers", "text", "unlabelled", "distil_from", "temperature"},
+        flags=TRAINING_COLUMNS
+        | {"class_weights", "workers", "text", "unlabelled", "distil_from", "temperature"}
+        | LATER_TASKS,
     ),
     "multi-label": _classification(
         read=partial(read_examples, problem_type=MULTI),

@@ -19,7 +19,7 @@ from bert.files.whole import write_atomically
 WRITTEN = (
     "arguments.json", "config.json", "model.safetensors", "training_state", "task.json", "vocab.txt",
     "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
-    "report.html", "curves.png", "tensorboard",
+    "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
 )  # fmt: skip
 
 

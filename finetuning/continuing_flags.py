@@ -1,0 +1,77 @@
+"""The flags about tasks that come one after another, and which of them have a use together."""
+
+import argparse
+from collections.abc import Set
+from typing import Any
+
+from bert.continual.buffer import KEEP
+from bert.continual.ewc import EXAMPLES, STRENGTH
+from bert.continual.lwf import WEIGHT
+from bert.continual.replay import REPLAY_EVERY
+from bert.errors import InputError
+from bert.training import flags
+from bert.training.flags import add_number, add_switch
+
+METHODS = ("none", "replay", "agem", "ewc", "lwf")
+NEEDS_EXAMPLES = ("replay", "agem")
+# The methods that heed a flag. The other methods refuse it.
+HEEDED_BY = {
+    "replay_every": ("replay",), "ewc_strength": ("ewc",), "ewc_decay": ("ewc",), "fisher_examples": ("ewc",),
+    "lwf_weight": ("lwf",),
+}  # fmt: skip
+OF_A_LATER_RUN = ("replay_every", "ewc_strength", "ewc_decay", "lwf_weight", "task_known", "old_train", "old_dev")
+
+
+def add_continuing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of the group "later tasks"."""
+    group = parser.add_argument_group("later tasks", "new data, and new labels, for a model that is to keep the old")
+    group.add_argument("--continue-from", metavar="RUN", help="a run whose model learns these data too")
+    group.add_argument("--method", choices=METHODS, help="how to keep what it knew (none)")
+    add_number(group, "--keep", share, f"of the training examples, kept for later runs (replay and agem: {KEEP})")
+    add_switch(group, "--task-known", "predict among the labels of the example's own task (among all labels)")
+    add_number(group, "--replay-every", flags.positive, f"updates before each replayed one ({REPLAY_EVERY})")
+    add_number(group, "--ewc-strength", flags.above_zero, f"lambda, of the penalty on changed weights ({STRENGTH:g})")
+    add_number(group, "--ewc-decay", share, "of what earlier tasks' weights counted, at each further task (1)")
+    add_number(group, "--fisher-examples", flags.positive, f"that say how much each weight counts ({EXAMPLES:,})")
+    add_number(group, "--lwf-weight", flags.above_zero, f"of the loss that keeps the old scores ({WEIGHT:g})")
+    group.add_argument("--old-train", metavar="FILE", help="training examples of the run, if it has kept none")
+    group.add_argument("--old-dev", metavar="FILE", help="labelled texts of earlier tasks, which the report measures")
+
+
+def check_continuing_flags(given: Set[str], settings: Any) -> None:
+    """Checks the flags about later tasks. Raises InputError if one has no use, or two contradict each other."""
+    if settings.continue_from is None:
+        for name in OF_A_LATER_RUN:
+            if name in given:
+                raise InputError(f"{flag(name)} is about later tasks: name the run that goes on, --continue-from RUN")
+        if settings.method in ("none", "lwf"):
+            raise InputError(
+                f"--method {settings.method} keeps nothing for a later run, so a first run has no use for it; leave it "
+                f"out, or name the run that goes on, --continue-from RUN"
+            )
+    else:
+        for name in ("checkpoint", "class_weights", "compare", "random_start", "fresh", "distil_from"):
+            if name in given and getattr(settings, name):
+                raise InputError(f"{flag(name)}: the model is the one of --continue-from RUN; leave one of them out")
+    method = settings.method or "none"
+    for name, methods in HEEDED_BY.items():
+        if name in given and method not in methods:
+            raise InputError(f"{flag(name)}: it would change nothing with --method {method}; leave it out, or give "
+                             f"--method {' or '.join(methods)}")  # fmt: skip
+    if "old_train" in given and method not in (*NEEDS_EXAMPLES, "ewc") and settings.keep is None:
+        raise InputError(f"--old-train: --method {method} needs no old examples; leave it out")
+    if settings.shard and method in ("agem", "ewc"):
+        raise InputError(f"--shard: --method {method} compares whole gradients or weights; leave one of them out")
+
+
+def flag(name: str) -> str:
+    """A setting's flag."""
+    return f"--{name.replace('_', '-')}"
+
+
+def share(text: str) -> float:
+    """A number above 0 and at most 1."""
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return number
