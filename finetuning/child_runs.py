@@ -35,7 +35,7 @@ def report_of(run: Path, flags: Sequence[str]) -> dict[str, Any]:
     report = run / "report.json"
     if not report.exists():
         line = ["--resume"] if (run / "arguments.json").exists() else list(flags)
-        print_line(f"\n{run}: {'goes on' if line == ['--resume'] else 'begins'}")
+        print_line("", f"{run}: {'goes on' if line == ['--resume'] else 'begins'}")
         code = start([*line, "--output", str(run)])
         if code or not report.exists():
             raise Interrupted(code or 130)

@@ -41,12 +41,11 @@ def report_sequence(folder: Path, report: dict[str, Any]) -> None:
     draw_scores(matrices, tasks, captions, picture)
     write_atomically(folder / "matrix.png", picture.getvalue())
     for title, matrix in matrices.items():
-        print_line(f"\nAccuracy in %, {title}, --method {report['method']}:")
-        print_line(*table_of(matrix, tasks))
+        print_line("", f"Accuracy in %, {title}, --method {report['method']}:", *table_of(matrix, tasks))
         print_line(captions[title].replace("\n", ", "))
     for name, bound in bounds.items():
         print_line(f"{name}: {', '.join(bound_in_words(bound))}")
-    print_line(f"\nThe scores are in {folder / 'matrix.json'}, and as a picture in {folder / 'matrix.png'}.")
+    print_line("", f"The scores are in {folder / 'matrix.json'}, and as a picture in {folder / 'matrix.png'}.")
 
 
 def with_measures(scores: dict[str, Any], untrained: Mapping[str, Sequence[float]] | None) -> None:

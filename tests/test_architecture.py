@@ -52,8 +52,8 @@ MAY_IMPORT = {
     },
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
-        "bert.training", "bert.tasks", "bert.commands", "bert.continual", "bert.config", "bert.heads", "bert.adaptation",
-        "data",
+        "bert.training", "bert.tasks", "bert.commands", "bert.continual", "bert.config", "bert.heads",
+        "bert.adaptation", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",

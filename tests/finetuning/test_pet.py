@@ -78,7 +78,9 @@ def test_ipet_is_one_command_and_goes_on_where_it_was(flags, begun, tmp_path, ca
 
 def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path, capsys):
     assert pet.main([*flags, "--max-length", "3"]) == 2
-    assert "leaves no room for a text" in capsys.readouterr().err
+    output, error = capsys.readouterr()
+    assert output.startswith(f"\n{tmp_path}/pet/zero-shot/pattern-1: begins\n")
+    assert "leaves no room for a text" in error
     assert len(begun) == 1
     assert not (tmp_path / "pet" / "report.json").exists()
     for flag in ("--patterns", "--dev"):

@@ -33,7 +33,7 @@ def test_the_numbers_are_in_the_file_and_in_the_terminal(report, tmp_path, capsy
     }  # fmt: skip
     assert found["bounds"]["one after another"]["unknown_measures"]["forgetting"] == 0.5
     output = capsys.readouterr().out
-    assert "task unknown, --method replay" in output
+    assert output.startswith("\nAccuracy in %, task unknown, --method replay:\n              sst2")
     assert "average accuracy 50.0, backward transfer -25.0, forgetting 25.0\n" in output
     assert "one after another: task unknown 37.5, task known 62.5\n" in output
     assert "all at once: task unknown 60.0, task known 65.0\n" in output
