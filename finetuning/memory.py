@@ -82,13 +82,13 @@ class Memory:
         task = self.task
         if not isinstance(task, ContinualTask):
             return []
-        new = task.labels[task.old_labels :]
+        new, before = ", ".join(task.labels[task.old_labels :][:10]) or "none", len(task.groups.groups) - 1
         setting = (
-            "known: a prediction is among its own labels" if task.task_known else "unknown: it is among all labels"
+            "known: the candidates are its own labels" if task.task_known else "unknown: all labels are candidates"
         )
         lines = [
-            f"Before: {len(task.groups.groups) - 1} tasks of {task.old_labels} labels; new labels: "
-            f"{', '.join(new[:10]) or 'none'}. Method {self.settings.method or 'none'}. An example's task is {setting}."
+            f"Before: {before} task{'s' * (before > 1)} of {task.old_labels} labels; new labels: {new}. Method "
+            f"{self.settings.method or 'none'}. The task of an example is {setting}."
         ]
         return lines + [f"        {name}: accuracy {metrics['accuracy']:.4f}" for name, metrics in self.before.items()]
 

@@ -47,7 +47,7 @@ def classification_metrics(truth: np.ndarray, predicted: np.ndarray, number_of_l
         "accuracy": accuracy_score(truth, predicted),
         "macro_f1": f1_score(truth, predicted, labels=labels, average="macro", zero_division=EMPTY_CLASS),
         "weighted_f1": f1_score(truth, predicted, labels=labels, average="weighted", zero_division=EMPTY_CLASS),
-        "matthews": matthews_corrcoef(truth, predicted),
+        "matthews": matthews_corrcoef(truth, predicted) if len(np.union1d(truth, predicted)) > 1 else 0.0,
     }
     if number_of_labels == 2:
         metrics["f1"] = f1_score(truth, predicted, zero_division=EMPTY_CLASS)
