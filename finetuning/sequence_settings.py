@@ -10,11 +10,19 @@ from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.tasks.report import write_json
 from bert.training.flags import positive
-from finetuning.continuing_flags import METHODS, OF_A_LATER_RUN, add_continuing_arguments, check_continuing_flags, flag
+from finetuning.continuing_flags import (
+    METHODS,
+    NEEDS_EXAMPLES,
+    OF_A_LATER_RUN,
+    add_continuing_arguments,
+    check_continuing_flags,
+    flag,
+)
 from finetuning.sequence_tasks import BUILT_IN
 
 ADAPTERS = "adapters"
 OWN = ("continue_from", "old_train", "old_dev", "task_known")  # the command gives these flags itself
+LATER = (*OF_A_LATER_RUN, "temperature")  # LwF's
 MAY_CHANGE = ("output", "bounds")
 
 
@@ -54,7 +62,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add("--tasks", nargs="+", required=True, metavar="NAME=PATH", help=text)
     number = partial(add, type=positive, metavar="N")
     number("--examples", default=2_000, help="training examples of each task, drawn by the seed (%(default)s)")
-    add("--method", choices=(*METHODS, ADAPTERS), default="none", help="how to keep what was learned (%(default)s)")
+    add("--method", choices=(*METHODS, ADAPTERS), default="none",
+        help="how to keep what was learned; adapters: one for each task, by --adapt (lora) (%(default)s)")  # fmt: skip
     add("--task-known", action="store_true", help="train each task among its own labels (among all labels so far)")
     add("--shared-labels", action="store_true", help="a label's name means the same in every task (it does not)")
     add("--bounds", action="store_true", help="besides: one after another, all at once, one model each")
@@ -74,6 +83,7 @@ def read_settings(own: argparse.Namespace, others: list[str]) -> SequenceSetting
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     add_continuing_arguments(parser)
+    parser.add_argument("--temperature")
     found, rest = parser.parse_known_args(others)
     of_method = vars(found)
     for name in OWN:
@@ -85,11 +95,16 @@ def read_settings(own: argparse.Namespace, others: list[str]) -> SequenceSetting
     if own.method != ADAPTERS:
         checked = {"continue_from": "a run", "method": own.method, "shard": False, "keep": None} | of_method
         check_continuing_flags({*of_method, "continue_from", "method"}, SimpleNamespace(**checked))
+    for name, methods in (("keep", NEEDS_EXAMPLES), ("temperature", ("lwf",))):
+        if name in of_method and own.method not in methods:
+            raise InputError(
+                f"{flag(name)}: in a sequence, it is heeded by --method {' or '.join(methods)}; leave it out"
+            )
     spelled = {name: [flag(name), str(value)] for name, value in of_method.items()}
     return SequenceSettings(
         **vars(own), others=rest,
-        of_method=[each for name, flags in spelled.items() if name not in OF_A_LATER_RUN for each in flags],
-        of_later=[each for name, flags in spelled.items() if name in OF_A_LATER_RUN for each in flags],
+        of_method=[each for name, flags in spelled.items() if name not in LATER for each in flags],
+        of_later=[each for name, flags in spelled.items() if name in LATER for each in flags],
     )  # fmt: skip
 
 

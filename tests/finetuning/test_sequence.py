@@ -168,10 +168,25 @@ def test_flags_that_do_not_go_together_are_refused_before_a_run_begins(flags, be
     assert "--keep: with --method adapters each task has a model of its own" in refused(
         "--method", "adapters", "--keep", "0.1"
     )
+    assert "--keep: in a sequence, it is heeded by --method replay or agem" in refused(
+        "--method", "ewc", "--keep", "0.1"
+    )
+    assert "--temperature: in a sequence, it is heeded by --method lwf" in refused("--temperature", "3")
     assert "--old-train: the command gives it" in refused("--old-train", "x.tsv")
     assert "is one task; a sequence has two or more" in refused("--tasks", flags[1])
     assert begun == []
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_first_run_gets_no_flag_that_only_later_runs_have_a_use_for(flags, begun):
+    assert sequence.main([*flags, "--method", "lwf", "--lwf-weight", "2", "--temperature", "3"]) == 0
+    assert sequence.main([*flags[:-2], "--output", f"{flags[flags.index('--output') + 1]}-ewc", "--method", "ewc",
+                          "--ewc-strength", "10", "--fisher-examples", "5"]) == 0  # fmt: skip
+    asked = ("--method", "--lwf-weight", "--temperature", "--ewc-strength", "--fisher-examples")
+    assert [[flag in line for flag in asked] for line in begun] == [
+        [False] * 5, [True, True, True, False, False],
+        [True, False, False, False, True], [True, False, False, True, True],
+    ]  # fmt: skip
 
 
 def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path, monkeypatch, capsys):
