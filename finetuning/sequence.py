@@ -32,7 +32,7 @@ from finetuning.sequence_scores import SETTINGS, Scores, scores_of_run, untraine
 from finetuning.sequence_settings import ADAPTERS, SequenceSettings, keep_settings, make_parser, read_settings
 from finetuning.sequence_tasks import SequenceTask, all_at_once, read_sequence
 
-NOT_MEASURED = dict.fromkeys(SETTINGS, float("nan"))
+NOT_MEASURED: Scores = dict.fromkeys(SETTINGS, float("nan"))
 
 
 def main(command_line: list[str] | None = None) -> int:
