@@ -19,8 +19,6 @@ Inference", sections 3.3, 3.4 and 4.1.
 import argparse
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,23 +35,12 @@ from bert.tasks.options import Patterns
 from bert.tasks.report import write_json
 from bert.training.flags import positive
 from bert.training.script import explain_failure
+from finetuning.child_runs import Interrupted, report_of
 from finetuning.generations import write_generation
 from finetuning.messages import in_words
 
-SCRIPT = Path(__file__).parents[1] / "train_finetune.py"
 # The recipe of section 4.1, but for lengths and steps that depend on the task.
 RECIPE = ["--learning-rate", "1e-5", "--max-length", "256"]
-
-
-class Interrupted(Exception):
-    """A run was interrupted, or failed and has said why.
-
-    Args:
-        code: its exit code.
-    """
-
-    def __init__(self, code: int):
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -194,24 +181,7 @@ def in_toml(pattern: str, patterns: Patterns) -> str:
 
 def finetune(pet: Pet, run: Path, flags: Sequence[str]) -> dict[str, Any]:
     """The report of a run of ``train_finetune.py``, which is begun, resumed, or finished already."""
-    report = run / "report.json"
-    if not report.exists():
-        begin = [*RECIPE, *pet.others, *flags, "--checkpoint", pet.checkpoint]
-        line = ["--resume"] if (run / "arguments.json").exists() else begin
-        print_line(f"\n{run}: {'goes on' if line == ['--resume'] else 'begins'}")
-        code = start([*line, "--output", str(run)])
-        if code or not report.exists():
-            raise Interrupted(code or 130)
-    return read_json_object(report)
-
-
-def start(command_line: list[str]) -> int:
-    """Runs ``train_finetune.py``, and returns its exit code."""
-    with subprocess.Popen([sys.executable, str(SCRIPT), *command_line]) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the run has got the signal too, and saves its state first
-            return process.wait()
+    return report_of(run, [*RECIPE, *pet.others, *flags, "--checkpoint", pet.checkpoint])
 
 
 def has_pooler(checkpoint: str) -> bool:

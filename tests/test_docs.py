@@ -11,7 +11,7 @@ from torch.distributed.run import get_args_parser
 import train_finetune
 import train_pretrain
 from bert.__main__ import main as bert
-from finetuning import pet
+from finetuning import pet, sequence
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/RESULTS.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -75,7 +75,7 @@ def help_of(capsys: pytest.CaptureFixture, main: Callable, *arguments: str) -> s
 
 
 def test_flags_that_are_named_exist(capsys):
-    helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main, pet.main)]
+    helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main, pet.main, sequence.main)]
     helps += [
         help_of(capsys, bert, command)
         for command in ("fill-mask", "tokenize", "attention", "predict", "embed", "merge")

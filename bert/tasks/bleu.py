@@ -27,8 +27,8 @@ def bleu_and_chrf(translations: Sequence[str], references: Sequence[str]) -> dic
     """
     if not translations or len(translations) != len(references):
         raise ValueError(f"found {len(translations)} translations and {len(references)} references; as many, and one")
-    metrics = _library()
-    scores = {"bleu": metrics.BLEU(), "chrf": metrics.CHRF()}
+    bleu, chrf = _library()
+    scores = {"bleu": bleu(), "chrf": chrf()}
     return {
         name: metric.corpus_score(list(translations), [list(references)]).score / 100 for name, metric in scores.items()
     }
@@ -41,9 +41,10 @@ def check_installed() -> None:
 
 def _library():
     try:
-        from sacrebleu import metrics
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
     except ImportError:
         raise InputError(
             "BLEU and chrF need the package sacrebleu, which is missing; pip install sacrebleu, or measure by rouge"
         ) from None
-    return metrics
+    return BLEU, CHRF

@@ -8,7 +8,7 @@ import train_finetune
 from bert.checkpoints.directory import load_checkpoint
 from bert.heads.classification import BertForSequenceClassification
 from bert.tasks.cloze.patterns import patterns_of, read_patterns
-from finetuning import pet
+from finetuning import child_runs, pet
 from tests.finetuning.test_cloze_runs import folder  # noqa: F401 (a fixture)
 from tests.test_train_finetune import make_rows, write_tsv
 
@@ -22,7 +22,7 @@ def begun(monkeypatch):
         runs.append((command_line[-1], command_line[0] == "--resume"))
         return train_finetune.main(command_line)
 
-    monkeypatch.setattr(pet, "start", start)
+    monkeypatch.setattr(child_runs, "start", start)
     return runs
 
 
@@ -78,7 +78,9 @@ def test_ipet_is_one_command_and_goes_on_where_it_was(flags, begun, tmp_path, ca
 
 def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path, capsys):
     assert pet.main([*flags, "--max-length", "3"]) == 2
-    assert "leaves no room for a text" in capsys.readouterr().err
+    output, error = capsys.readouterr()
+    assert output.startswith(f"\n{tmp_path}/pet/zero-shot/pattern-1: begins\n")
+    assert "leaves no room for a text" in error
     assert len(begun) == 1
     assert not (tmp_path / "pet" / "report.json").exists()
     for flag in ("--patterns", "--dev"):
@@ -90,13 +92,8 @@ def test_a_run_that_fails_ends_the_command_with_its_code(flags, begun, tmp_path,
 
 def test_a_refused_command_can_be_given_again_with_other_flags(flags, begun, monkeypatch):
     assert pet.main([*flags, "--max-length", "3"]) == 2
-    monkeypatch.setattr(pet, "start", lambda command_line: 130)  # Ctrl-C
+    monkeypatch.setattr(child_runs, "start", lambda command_line: 130)  # Ctrl-C
     assert pet.main(flags) == 130
-
-
-def test_each_run_is_a_process_of_its_own(tmp_path, capfd):
-    assert pet.start(["--nothing"]) == 2
-    assert "train_finetune.py: error: unrecognized arguments: --nothing" in capfd.readouterr().err
 
 
 def test_a_single_pattern_is_written_as_it_was_read(tmp_path):

@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from bert.tasks.classification.read import Example
 from bert.tasks.long_texts import fit_texts
 from bert.tasks.options import Options
-from bert.tasks.windows import Inputs
+from bert.tasks.windows import Inputs, Window
 from bert.tokenization.tokenizer import Tokenizer
 
 
 def text_inputs(tokenizer: Tokenizer, examples: Sequence[Example], options: Options, source: str = "") -> Inputs:
-    """The windows of each text or pair. All examples are texts, or all are pairs."""
-    firsts = [example.first for example in examples]
-    is_single = examples[0].second is None
-    seconds = None if is_single else [example.second or "" for example in examples]
-    return fit_texts(tokenizer, firsts, seconds, options.max_length, options.long_texts, options.workers)
+    """The windows of each text or pair. There may be both: a pair has a second segment, a text has none."""
+    windows: list[list[Window]] = [[] for _ in examples]
+    too_long = 0
+    for are_pairs in (False, True):
+        indices = [index for index, example in enumerate(examples) if (example.second is not None) == are_pairs]
+        if indices:
+            firsts = [examples[index].first for index in indices]
+            seconds = [examples[index].second or "" for index in indices] if are_pairs else None
+            inputs = fit_texts(tokenizer, firsts, seconds, options.max_length, options.long_texts, options.workers)
+            too_long += inputs.too_long
+            for index, parts in zip(indices, inputs.windows):
+                windows[index] = parts
+    return Inputs(windows, too_long)

@@ -80,11 +80,12 @@ def measure_labels(
         if problem_type == SINGLE
         else [_in_words(each, options) for each in examples]
     )
+    beside = [texts_of(example, options) for example in examples]
+    columns = dict.fromkeys(max(beside, key=len), "")  # single texts may stand between pairs
     rows = [
-        [example.line, name, *prediction_row(row, labels, problem_type, options.separator),
-         *texts_of(example, options).values()]
-        for example, name, row in zip(examples, names, probabilities)
-    ]  # fmt: skip
+        [example.line, name, *prediction_row(row, labels, problem_type, options.separator), *(columns | texts).values()]
+        for example, name, row, texts in zip(examples, names, probabilities, beside)
+    ]
     how_wrong = "off by" if problem_type == REGRESSION else "confidence"
     mistakes = [
         Mistake(
@@ -101,7 +102,7 @@ def measure_labels(
     heading = "Farthest off" if is_number else "Most confidently wrong"
     return Evaluation(
         metrics,
-        header=["line", "label", *prediction_header(labels, problem_type), *texts_of(examples[0], options)],
+        header=["line", "label", *prediction_header(labels, problem_type), *columns],
         rows=rows,
         sections=[*picture_first, worst(heading, mistakes), *table_last],
     )

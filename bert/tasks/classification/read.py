@@ -46,7 +46,8 @@ def read_examples(
     """The examples of a table, in order. Or of a directory, with a folder of texts for each label.
 
     Args:
-        labelled: whether the label column is read. Without labels, texts may be empty.
+        labelled: whether the label column is read. Without labels, texts may be empty. With labels, null as the second
+            text makes a row of JSON a single text.
 
     Raises:
         InputError: if the table is no good (see ``bert.files.tables``), or a text or label is. A number must be finite.
@@ -64,9 +65,10 @@ def read_examples(
     bad = BadRows(path, columns.bad_rows, can_skip=labelled)
 
     def read(place: str, line: int, values: Sequence[Any]) -> Example:
-        read_texts = [_read_text(value, flag, labelled, place) for flag, value in zip(texts, values)]
+        is_single = labelled and len(texts) == 2 and values[1] is None  # null in JSON: texts and pairs in one file
+        read_texts = [_read_text(value, flag, labelled, place) for flag, value in zip(texts[: 2 - is_single], values)]
         label = _read_label(values[len(texts) :], problem_type, columns, place) if labelled else None
-        return Example(line, read_texts[0], read_texts[1] if len(texts) == 2 else None, label)
+        return Example(line, read_texts[0], read_texts[1] if len(read_texts) == 2 else None, label)
 
     if labelled and os.path.isdir(path):
         rows = read_folders(path, bad)

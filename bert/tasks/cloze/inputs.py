@@ -46,6 +46,10 @@ def cloze_inputs(tokenizer: Tokenizer, examples: Sequence[Example], options: Opt
     if pairs != are_of_pairs(patterns):
         found = f"pairs, and its patterns have no {PAIR}" if pairs else f"single texts, and its patterns have {PAIR}"
         raise InputError(f"{patterns.source}: {source or 'the file'} has {found}; see --text-pair-column")
+    if any((example.second is not None) != pairs for example in examples):
+        raise InputError(
+            f"{source or 'the file'}: holds texts and pairs, and a pattern is for one of them; split the file"
+        )
     verbalizer = make_verbalizer(tokenizer, patterns)
     blanks = [
         (parts_of(pattern), masks, _room(tokenizer, patterns, number, masks, options.max_length))

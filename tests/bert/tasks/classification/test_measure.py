@@ -27,6 +27,13 @@ def test_the_most_probable_label_is_the_prediction():
     assert found.rows[0][6:] == ["text 0"]
 
 
+def test_a_text_between_pairs_has_an_empty_second_column():
+    examples = [Example(1, "a", None, "bird"), Example(2, "b", "c", "king")]
+    found = measure_labels(examples, [LabelScores(np.zeros(3), np.eye(3)[0])] * 2, LABELS, OPTIONS, True)
+    assert found.header[-2:] == ["text", "text_pair"]
+    assert [row[-2:] for row in found.rows] == [["a", ""], ["b", "c"]]
+
+
 def test_of_several_labels_those_above_a_half_are_predicted():
     truth = [("bird", "king"), (), ("stone",)]
     found = measured(truth, [[0.51, 0.49, 0.1], [0.45, 0.4, 0.3], [0.2, 0.55, 0.9]], MULTI)

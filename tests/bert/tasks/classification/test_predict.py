@@ -102,3 +102,12 @@ def test_predictions_are_said_in_words():
     for problem_type, number in (("single_label_classification", 4), ("regression", 1)):
         header = prediction_header(labels, problem_type)
         assert len(header) == len(prediction_row(np.array([0.2, 0.5, 0.3]), labels, problem_type)) == number
+
+
+def test_a_text_between_pairs_is_predicted_as_it_would_be_alone():
+    model = make_model(num_labels=3)
+    some = ["c d", ("a b", "e"), "b", ("f", "g h"), "a"]
+    expected = torch.stack([alone(model, *([each] if isinstance(each, str) else each)) for each in some]).softmax(-1)
+    torch.testing.assert_close(predict(model, some), expected)
+    without_seconds = predict(model, [each if isinstance(each, str) else each[0] for each in some])
+    assert not torch.allclose(without_seconds[1], expected[1])  # control: a pair's second text counts

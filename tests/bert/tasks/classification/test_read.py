@@ -248,6 +248,18 @@ def test_a_text_that_is_no_text_is_named(tmp_path):
             read(path, Columns(), SINGLE)
 
 
+def test_null_as_the_second_text_is_a_single_text_among_pairs(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": "x", "b": "y", "label": 1}\n{"a": "z", "b": null, "label": 0}\n')
+    columns = Columns("a", "b")
+    assert list(read_examples(path, columns)) == [Example(1, "x", "y", "1"), Example(2, "z", None, "0")]
+    with pytest.raises(InputError, match="line 2: the text is empty"):
+        list(read_examples(path, columns, labelled=False))  # a prediction file is of one form
+    path.write_text('{"a": null, "b": "y", "label": 1}\n')
+    with pytest.raises(InputError, match=r"line 1: the text is empty \(--text-column\)"):
+        list(read_examples(path, columns))
+
+
 def test_labels_that_are_all_one_class_or_all_different_are_refused():
     with pytest.raises(InputError, match="here: all 3 labels are 'x'"):
         find_labels([Example(1, "t", None, "x")] * 3, "here", SINGLE)

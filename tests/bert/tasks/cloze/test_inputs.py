@@ -94,3 +94,9 @@ def test_what_does_not_fit_together_is_refused():
     assert inputs(["{text} [MASK]", "{text} near the [MASK] ."], [single], 7)
     with pytest.raises(InputError, match="the run has none"):
         cloze_inputs(TOKENIZER, [single], Options(20))
+
+
+def test_a_file_of_texts_and_pairs_is_refused():
+    mixed = [Example(1, TEXT, None, "few"), Example(2, TEXT, TEXT, "few")]
+    with pytest.raises(InputError, match="holds texts and pairs, and a pattern is for one of them"):
+        inputs("{text} [MASK] .", mixed, 12)
