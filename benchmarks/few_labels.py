@@ -8,8 +8,14 @@ checkpoint must have the head of masked language modelling.
 
 A trial draws so many labelled texts, as many of each label, and measures on other texts. All methods of a seed have the
 same texts. No method sees the measured ones: each trains for ``--max-steps`` and is measured once, at the end. The
-unlabelled texts are further training texts, without their labels. Logistic regression is scikit-learn's, with its
-default penalty, on standardized vectors: the mean of the last states (``python -m bert embed``).
+unlabelled texts are further training texts, without their labels.
+
+- "majority" answers with the most frequent label of the measured texts. A method that reads nothing can do no better.
+- An update has 16 texts in every method. Beside unlabelled texts 4 of them are labelled, as in PET.
+- "PET" is ``python -m finetuning.pet``: ``--pet-seeds`` models for each pattern, then a classifier that learns from
+  them for ``--distil-steps``. The classifier is what is measured. The seconds are of all runs together.
+- Logistic regression is scikit-learn's, with its default penalty, on standardized vectors: the mean of the last states
+  (``python -m bert embed``).
 
 A finished trial goes to the --json file, and a trial that is there is not run again.
 """
@@ -23,6 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,8 +46,10 @@ from bert.commands.embed import embed
 from bert.files.tables import tsv_line
 from bert.model.bert import BertModel
 from bert.tasks.classification.read import Example, hold_out, read_examples
+from bert.tasks.metrics import classification_metrics
 from bert.tasks.options import Options
 from data.text.python_docs import read_named_python_docs
+from finetuning import pet
 from finetuning.built_in import library_examples
 from finetuning.known_tasks import KNOWN_TASKS, find_file
 
@@ -57,8 +66,11 @@ QUESTIONS = {
     "imdb": SENTIMENT,
 }
 FOLDERS = {"sst2": "glue/SST-2", "imdb": "imdb"}
-METHODS = ("zero-shot", "cloze", "cloze, unlabelled texts", "fine-tuning", "logistic regression")
-MEASURED, UNLABELLED = 1_000, 5_000  # texts, at most
+METHODS = (
+    "majority", "zero-shot", "cloze", "cloze, unlabelled texts", "PET", "fine-tuning", "logistic regression",
+)  # fmt: skip
+WITHOUT_LABELS = ("majority", "zero-shot")
+Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -67,19 +79,24 @@ class Trial:
 
     task: str
     method: str
-    labelled: int  # 0 in a zero-shot trial
+    labelled: int  # 0 if the method takes none
     seed: int
     checkpoint: str
     max_steps: int
     learning_rate: float
     max_length: int
+    unlabelled: int  # texts, at most
+    measured: int  # texts, at most
+    pet_seeds: int
+    distil_steps: int
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a trial gave. The memory is the process's largest resident set."""
+    """What a trial gave. The memory is the largest resident set of a process."""
 
     accuracy: float
+    macro_f1: float
     trained_parameters: int
     seconds: float
     peak_megabytes: float
@@ -101,9 +118,13 @@ def read_texts(task: str) -> tuple[list[Example], list[Example]]:
 
 
 def draw(
-    training: Sequence[Example], measured: Sequence[Example], labelled: int, seed: int
+    training: Sequence[Example], measured: Sequence[Example], labelled: int, unlabelled: int, most: int, seed: int
 ) -> tuple[list[Example], list[Example], list[Example]]:
-    """(labelled, unlabelled, measured): random texts, with as many of each label among the labelled."""
+    """(labelled, unlabelled, measured): random texts, with as many of each label among the labelled.
+
+    Args:
+        most: how many are measured, at most.
+    """
     generator = np.random.default_rng(seed)
     order = [training[index] for index in generator.permutation(len(training))]
     labels = sorted({str(example.label) for example in training})
@@ -114,16 +135,16 @@ def draw(
     ]
     drawn = {example.line for example in few}
     others = [example for example in order if example.line not in drawn]
-    test = [measured[index] for index in np.random.default_rng(0).permutation(len(measured))[:MEASURED]]
-    return few, others[:UNLABELLED], test
+    test = [measured[index] for index in np.random.default_rng(0).permutation(len(measured))[:most]]
+    return few, others[:unlabelled], test
 
 
 # ---- the methods ------------------------------------------------------------------------------------------
 
 
-def run_trial(trial: Trial) -> Result:
-    """One method on one draw."""
-    few, unlabelled, measured = draw(*read_texts(trial.task), trial.labelled, trial.seed)
+def run_trial(trial: Trial, texts: tuple[list[Example], list[Example]]) -> Result:
+    """One method on one draw of the texts."""
+    few, unlabelled, measured = draw(*texts, trial.labelled, trial.unlabelled, trial.measured, trial.seed)
     with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(sys.stderr):
         folder = Path(directory)
         for name, examples in (("few", few), ("measured", measured)):
@@ -132,20 +153,32 @@ def run_trial(trial: Trial) -> Result:
         texts = [tsv_line([example.first]) for example in unlabelled]
         (folder / "unlabelled.tsv").write_text("text\n" + "".join(texts), encoding="utf-8")
         started = time.perf_counter()
-        if trial.method == "logistic regression":
-            accuracy, parameters, size = regress(trial, few, measured)
+        if trial.method == "majority":
+            counts = Counter(str(example.label) for example in measured)
+            metrics, parameters, size = score([max(counts, key=counts.__getitem__)] * len(measured), measured), 0, 0
+        elif trial.method == "logistic regression":
+            metrics, parameters, size = regress(trial, few, measured)
         else:
-            accuracy, parameters, size = finetune(trial, folder)
+            metrics, parameters, size = (run_pet if trial.method == "PET" else finetune)(trial, folder)
         seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Result(accuracy, parameters, round(seconds, 1), round(peak), round(size / 1e6, 3))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    return Result(
+        metrics["accuracy"], metrics["macro_f1"], parameters, round(seconds, 1), round(peak), round(size / 1e6, 3)
+    )
 
 
-def finetune(trial: Trial, folder: Path) -> tuple[float, int, int]:
-    """The accuracy of ``train_finetune.py``, and how many parameters it trained and bytes it saved."""
+def score(predicted: Sequence[str], measured: Sequence[Example]) -> Metrics:
+    """The metrics of predicted labels."""
+    truth = [str(example.label) for example in measured]
+    labels = sorted({*truth, *predicted})
+    ids = (np.array([labels.index(label) for label in each]) for each in (truth, predicted))
+    return classification_metrics(*ids, len(labels))
+
+
+def finetune(trial: Trial, folder: Path) -> tuple[Metrics, int, int]:
+    """The metrics of ``train_finetune.py``, and how many parameters it trained and bytes it saved."""
     run = folder / "run"
-    flags = ["--checkpoint", trial.checkpoint, "--dev", folder / "measured.tsv", "--output", run]
-    flags += ["--max-length", trial.max_length, "--long-texts", "head+tail", "--seed", trial.seed]
+    flags = ["--dev", folder / "measured.tsv", "--output", run, "--seed", trial.seed, *flags_of_all(trial)]
     if trial.method != "fine-tuning":
         write_patterns(folder / "patterns.toml", trial.task)
         flags += ["--problem", "cloze", "--patterns", folder / "patterns.toml"]
@@ -153,16 +186,43 @@ def finetune(trial: Trial, folder: Path) -> tuple[float, int, int]:
         flags.append("--zero-shot")
     else:
         flags += ["--train", folder / "few.tsv", "--max-steps", trial.max_steps, "--eval-every", trial.max_steps]
-        flags += ["--learning-rate", trial.learning_rate, "--batch-size", 16, "--dropout", 0.1]
     if trial.method == "cloze, unlabelled texts":
-        flags += ["--unlabelled", folder / "unlabelled.tsv"]
-    status = train_finetune.main([str(flag) for flag in flags])
+        flags += ["--unlabelled", folder / "unlabelled.tsv", "--batch-size", 4]  # and three unlabelled ones by each
+    elif trial.method != "zero-shot":
+        flags += ["--batch-size", 16]
+    check(train_finetune.main([str(flag) for flag in flags]), "train_finetune.py")
+    return what_came_out(run, is_trained=trial.method != "zero-shot")
+
+
+def run_pet(trial: Trial, folder: Path) -> tuple[Metrics, int, int]:
+    """The metrics of PET's classifier, its parameters and its bytes."""
+    write_patterns(folder / "patterns.toml", trial.task)
+    names = {"patterns": "patterns.toml", "train": "few.tsv", "unlabelled": "unlabelled.tsv", "dev": "measured.tsv"}
+    flags = [part for flag, name in names.items() for part in (f"--{flag}", folder / name)]
+    flags += ["--output", folder / "pet", "--seed", trial.seed * trial.pet_seeds, "--seeds", trial.pet_seeds]
+    flags += ["--steps", trial.max_steps, "--distil-steps", trial.distil_steps, *flags_of_all(trial)]
+    flags += ["--eval-every", max(trial.max_steps, trial.distil_steps)]
+    check(pet.main([str(flag) for flag in flags]), "finetuning.pet")
+    return what_came_out(folder / "pet" / "classifier")
+
+
+def flags_of_all(trial: Trial) -> list[object]:
+    """The flags that every run of a trial has."""
+    flags = ["--checkpoint", trial.checkpoint, "--max-length", trial.max_length, "--long-texts", "head+tail"]
+    return [*flags, "--learning-rate", trial.learning_rate, "--dropout", 0.1]
+
+
+def check(status: int, script: str) -> None:
+    """Raises RuntimeError if a script has failed."""
     if status != 0:
-        raise RuntimeError(f"train_finetune.py ended with {status}; what it said is above")
+        raise RuntimeError(f"{script} ended with {status}; what it said is above")
+
+
+def what_came_out(run: Path, is_trained: bool = True) -> tuple[Metrics, int, int]:
+    """The metrics of a run, its trained parameters, and the bytes of its weights."""
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     path, weights = read_weights(run)
-    trained = 0 if trial.method == "zero-shot" else sum(weight.numel() for weight in weights.values())
-    return report["dev"]["accuracy"], trained, path.stat().st_size
+    return report["dev"], sum(weight.numel() for weight in weights.values()) * is_trained, path.stat().st_size
 
 
 def write_patterns(path: Path, task: str) -> None:
@@ -171,8 +231,8 @@ def write_patterns(path: Path, task: str) -> None:
     path.write_text(f"patterns = {json.dumps(QUESTIONS[task]['patterns'])}\n[words]\n{words}", encoding="utf-8")
 
 
-def regress(trial: Trial, few: Sequence[Example], measured: Sequence[Example]) -> tuple[float, int, int]:
-    """The accuracy of logistic regression on mean states, its parameters, and their bytes."""
+def regress(trial: Trial, few: Sequence[Example], measured: Sequence[Example]) -> tuple[Metrics, int, int]:
+    """The metrics of logistic regression on mean states, its parameters, and their bytes."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -185,9 +245,8 @@ def regress(trial: Trial, few: Sequence[Example], measured: Sequence[Example]) -
     ]
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
     regression.fit(vectors[0], [example.label for example in few])
-    right = regression.predict(vectors[1]) == np.array([example.label for example in measured])
     parameters = regression[-1].coef_.size + regression[-1].intercept_.size
-    return float(right.mean()), parameters, 8 * parameters
+    return score(list(regression.predict(vectors[1])), measured), parameters, 8 * parameters
 
 
 # ---- the table --------------------------------------------------------------------------------------------
@@ -197,29 +256,35 @@ def trials_of(options: argparse.Namespace) -> list[Trial]:
     """All trials, method by method."""
     return [
         Trial(options.task, method, labelled, seed, str(options.checkpoint), options.max_steps, options.learning_rate,
-              options.max_length)
+              options.max_length, options.unlabelled, options.measured, options.pet_seeds, options.distil_steps)
         for method in options.methods
-        for labelled in ([0] if method == "zero-shot" else options.labelled)
-        for seed in range(1 if method == "zero-shot" else options.seeds)
+        for labelled in ([0] if method in WITHOUT_LABELS else options.labelled)
+        for seed in range(options.first_seed, options.first_seed + (1 if method in WITHOUT_LABELS else options.seeds))
     ]  # fmt: skip
 
 
 def print_table(results: dict[Trial, Result]) -> None:
     """A line for each method and number of labels: mean and standard deviation over the seeds."""
     print(
-        f"\n{'':26}{'labels':>7}{'seeds':>6}{'accuracy':>18}{'trained':>13}{'seconds':>9}{'peak MB':>9}{'saved MB':>10}"
+        f"\n{'':26}{'labels':>7}{'seeds':>6}{'accuracy':>18}{'macro-F1':>18}{'trained':>13}{'seconds':>9}"
+        f"{'peak MB':>9}{'saved MB':>10}"
     )
     groups: dict[tuple[str, int], list[Result]] = {}
     for trial, result in results.items():
         groups.setdefault((trial.method, trial.labelled), []).append(result)
     for (method, labelled), group in groups.items():
-        values = [result.accuracy for result in group]
-        spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        accuracy, macro_f1 = (mean_of([getattr(each, name) for each in group]) for name in ("accuracy", "macro_f1"))
         means = [statistics.mean(getattr(result, name) for result in group) for name in ("seconds", "peak_megabytes")]
         print(
-            f"{method:26}{labelled:7}{len(group):6}{f'{statistics.mean(values):.4f}{spread}':>18}"
+            f"{method:26}{labelled:7}{len(group):6}{accuracy:>18}{macro_f1:>18}"
             f"{group[0].trained_parameters:13,}{means[0]:9,.1f}{means[1]:9,.0f}{group[0].saved_megabytes:10,.3f}"
         )
+
+
+def mean_of(values: Sequence[float]) -> str:
+    """The mean, and the standard deviation if there are several."""
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4f}{spread}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -228,7 +293,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="(all)")
     parser.add_argument("--checkpoint", type=Path, default=Path("runs/pretrain"), help="(runs/pretrain)")
     parser.add_argument("--labelled", type=int, nargs="+", default=[32, 100], help="numbers of labelled texts (32 100)")
-    parser.add_argument("--seeds", type=int, default=3, help="draws of each: seeds 0, 1, ... (3)")
+    parser.add_argument("--seeds", type=int, default=3, help="draws of each (3)")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the draws (0); tune on others than you report")
+    parser.add_argument("--unlabelled", type=int, default=5_000, help="unlabelled texts, at most (5,000)")
+    parser.add_argument("--measured", type=int, default=1_000, help="texts to measure on, at most (1,000)")
+    parser.add_argument("--pet-seeds", type=int, default=1, help="models of each pattern in PET (1)")
+    parser.add_argument("--distil-steps", type=int, default=500, help="updates of PET's classifier (500)")
     parser.add_argument("--max-steps", type=int, default=250, help="updates (250)")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="of all that is fine-tuned (5e-5)")
     parser.add_argument("--max-length", type=int, default=128, help="tokens (128)")
@@ -236,14 +306,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.task in FOLDERS and "BERT_DATA" not in os.environ:
         parser.error("the environment variable BERT_DATA is not set; it names the folder with the real text")
-    results = {}
+    results, texts = {}, None
     for trial in trials_of(options):
-        case = f"{trial.task}, {trial.labelled} labels, {trial.method}, seed {trial.seed}: " + ", ".join(
-            map(str, (trial.checkpoint, trial.max_steps, trial.learning_rate, trial.max_length))
-        )
+        case = ", ".join(f"{name} {value}" for name, value in asdict(trial).items())
         row = read_rows(options.json).get(case)
         if row is None:
-            result = in_a_process_of_its_own(run_trial, trial)
+            texts = texts or read_texts(options.task)
+            result = in_a_process_of_its_own(run_trial, trial, texts)
             row = {"case": case} | asdict(trial) | asdict(result)
             add_rows(options.json, [row])
         results[trial] = Result(**{name: row[name] for name in Result.__dataclass_fields__})

@@ -18,9 +18,10 @@ import torch
 from bert.errors import InputError
 from bert.files.whole import write_atomically
 from bert.tasks.classification.read import Example, read_examples
+from bert.tasks.options import Columns
 from finetuning.known_tasks import known_task
 from finetuning.reading import columns_of
-from finetuning.settings import read_settings
+from finetuning.settings import FinetuningSettings, read_settings
 from finetuning.teachers import read_teachers, teacher_logits
 from finetuning.unlabelled import read_unlabelled
 
@@ -42,7 +43,7 @@ def write_generation(
         generation: from 2 on.
         models: the runs of the generation before and their weights, by name: "pattern-1/seed-0".
         labels: all labels.
-        flags: of ``train_finetune.py``; those about columns are heeded.
+        flags: of a run of the first generation. The columns and the seed are heeded.
 
     Returns:
         The file of each model.
@@ -50,10 +51,7 @@ def write_generation(
     paths = {name: folder / f"{name.replace('/', '-')}.jsonl" for name in models}
     if all(path.exists() for path in paths.values()):
         return paths
-    settings = read_settings([*flags, "--train", train, "--output", str(folder / "nothing")])
-    columns = columns_of(settings, known_task(settings.task, None) if settings.task else None)
-    if not columns.header or any(str(name).isdigit() for name in columns[:3]):
-        raise InputError("--generations above 1 write files with named columns: name yours, in a table with a header")
+    settings, columns = named_columns(flags, folder / "nothing")
     few, texts = list(read_examples(train, columns)), read_unlabelled(unlabelled, columns)
     device = torch.device("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
     scores = {
@@ -71,6 +69,19 @@ def write_generation(
         keys = [key for key in (columns.text, columns.text_pair, columns.label) if isinstance(key, str)]
         write_atomically(paths[name], "".join(_as_json(example, keys) for example in chosen))
     return paths
+
+
+def named_columns(flags: Sequence[str], output: Path) -> tuple[FinetuningSettings, Columns]:
+    """The settings of ``train_finetune.py`` by its flags, and the columns. Raises InputError if these have no names.
+
+    Args:
+        output: a directory that is not there.
+    """
+    settings = read_settings([*flags, "--output", str(output)])
+    columns = columns_of(settings, known_task(settings.task, None) if settings.task else None)
+    if not columns.header or any(str(name).isdigit() for name in columns[:3]):
+        raise InputError("--generations above 1 write files with named columns: name yours, in a table with a header")
+    return settings, columns
 
 
 def draw_labelled(

@@ -93,6 +93,8 @@ def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> s
         reason = f"it predicts {in_quotes(only_prediction)} everywhere ({metric} {value:.4f} on dev, beside {beside})"
     else:
         return None
+    if not report["steps"]:  # zero-shot
+        return f"The patterns' words answer no better than a guess: {reason}. Try others, or train on some labels."
     return (
         f"This model has learned nothing of use: {reason}. Try a lower --learning-rate (it was "
         f"{report['learning_rate']:g}), or more --epochs (they were {report['epochs']:.3g})."

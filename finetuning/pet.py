@@ -9,8 +9,8 @@
     classifier                    learns the weighted mean of the last generation's scores
 
 Each is a run of ``train_finetune.py``, in a process of its own. The same command goes on after an interruption. Runs
-that are finished are not run again, and one that was interrupted is resumed. Further flags go to all of these runs, so
-each run must know them.
+that are finished are not run again, and one that was interrupted is resumed. Further flags of ``train_finetune.py`` go
+to the runs that heed them (``finetuning.pet_flags``).
 
 Source: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
 Inference", sections 3.3, 3.4 and 4.1.
@@ -33,14 +33,17 @@ from bert.files.whole import write_atomically
 from bert.tasks.cloze.patterns import read_patterns
 from bert.tasks.options import Patterns
 from bert.tasks.report import write_json
-from bert.training.flags import positive
+from bert.training.flags import positive, seed
 from bert.training.script import explain_failure
 from finetuning.child_runs import Interrupted, report_of
-from finetuning.generations import write_generation
-from finetuning.messages import in_words
+from finetuning.generations import named_columns, write_generation
+from finetuning.messages import compared, in_words
+from finetuning.pet_flags import sort_flags
 
-# The recipe of section 4.1, but for lengths and steps that depend on the task.
+# The recipe of section 4.1, but for lengths and steps that depend on the task. Further flags may say otherwise.
 RECIPE = ["--learning-rate", "1e-5", "--max-length", "256"]
+# Four labelled texts, and three unlabelled ones beside each.
+BATCH_SIZES = {"zero-shot": [], "cloze": ["--batch-size", "4"], "classifier": ["--batch-size", "16"]}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Pet:
     dev: str
     checkpoint: str
     output: str
+    seed: int
     seeds: int
     generations: int
     steps: int
@@ -91,8 +95,9 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", required=True, metavar="FILE", help=text)
     parser.add_argument("--checkpoint", default="runs/pretrain", metavar="DIR", help="(%(default)s)")
     parser.add_argument("--output", default="runs/pet", metavar="DIR", help="the directory of all runs (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first one (%(default)s)")
     number = partial(parser.add_argument, type=positive, metavar="N")
-    number("--seeds", default=3, help="models of each pattern (%(default)s)")
+    number("--seeds", default=3, help="models of each pattern, from seeds that follow each other (%(default)s)")
     number("--generations", default=1, help="1 is PET; iPET has 3 (%(default)s)")
     number("--steps", default=250, help="of each cloze model (%(default)s)")
     number("--distil-steps", default=5_000, help="of the classifier (%(default)s)")
@@ -102,16 +107,21 @@ def make_parser() -> argparse.ArgumentParser:
 def run_pet(pet: Pet) -> None:
     """All runs, in order, and the report."""
     patterns = read_patterns(pet.patterns)
-    keep_settings(pet, patterns)
     alone = {f"pattern-{number}": text for number, text in enumerate(patterns.texts, start=1)}
+    first = next(iter(alone))
+    own = {"zero-shot": zero_shot(pet, first), "cloze": cloze(pet, first, pet.train, pet.seed)}
+    flags = sort_flags(pet.others, own | {"classifier": distil(pet, [pet.output])}, pet.place("nothing"))
+    if pet.generations > 1:
+        named_columns([*flags["cloze"], *own["cloze"]], pet.place("nothing"))
+    keep_settings(pet, patterns)
     for name, text in alone.items():
         write_atomically(pet.place("patterns", f"{name}.toml"), in_toml(text, patterns))
-    accuracies = {}
-    for name in alone:
-        before = finetune(pet, pet.place("zero-shot", name), [*cloze(pet, name), "--zero-shot", "--dev", pet.train])
-        accuracies[name] = before["dev"]["accuracy"]
+    run = {sort: partial(finetune, [*RECIPE, *BATCH_SIZES[sort], *flags[sort]]) for sort in flags}
+    measured = {name: run["zero-shot"](pet.place("zero-shot", name), zero_shot(pet, name))["dev"] for name in alone}
+    accuracies = {name: metrics["accuracy"] for name, metrics in measured.items()}
     weights = accuracies if any(accuracies.values()) else dict.fromkeys(accuracies, 1.0)
-    models = {f"{name}/seed-{seed}": weight for name, weight in weights.items() for seed in range(pet.seeds)}
+    seeds = range(pet.seed, pet.seed + pet.seeds)
+    models = {f"{name}/seed-{seed}": weight for name, weight in weights.items() for seed in seeds}
     report: dict[str, Any] = {"accuracy before training": accuracies}
     for generation in range(1, pet.generations + 1):
         folder = f"generation-{generation}"
@@ -121,22 +131,24 @@ def run_pet(pet: Pet) -> None:
             earlier = {model: (pet.place(last, model), weight) for model, weight in models.items()}
             trains = write_generation(
                 pet.place(folder, "labelled"), generation, earlier, pet.train, pet.unlabelled, list(patterns.words),
-                pet.others,
+                [*flags["cloze"], *own["cloze"]],
             )  # fmt: skip
         report[folder] = {}
         for model in models:
             name, seed = model.split("/seed-")
-            flags = [*cloze(pet, name), "--train", str(trains[model]), "--dev", pet.dev, "--seed", seed]
-            flags += ["--unlabelled", pet.unlabelled, "--batch-size", "4", "--max-steps", str(pet.steps)]
-            report[folder][model] = finetune(pet, pet.place(folder, model), flags)["dev"]
-    teachers = [f"{pet.place(folder, model)}={weight}" for model, weight in models.items()]
-    flags = ["--distil-from", *teachers, "--unlabelled", pet.unlabelled, "--dev", pet.dev, "--batch-size", "16"]
-    flags += ["--max-steps", str(pet.distil_steps), *([] if has_pooler(pet.checkpoint) else ["--fresh", "pooler"])]
-    report["classifier"] = finetune(pet, pet.place("classifier"), flags)["dev"]
+            its_flags = cloze(pet, name, trains[model], int(seed))
+            report[folder][model] = run["cloze"](pet.place(folder, model), its_flags)["dev"]
+    its_flags = distil(pet, [f"{pet.place(folder, model)}={weight}" for model, weight in models.items()])
+    if not has_pooler(pet.checkpoint):
+        its_flags += ["--fresh", "pooler"]
+    classifier = run["classifier"](pet.place("classifier"), its_flags)
+    report |= {"classifier": classifier["dev"], "baseline": classifier["baseline"]}
     write_json(pet.place("report.json"), report)
-    for model, measured in report[folder].items():
-        print_line(f"{folder}/{model}: {in_words(measured)}")
-    print_line(f"classifier: {in_words(report['classifier'])}")
+    for model, metrics in report[folder].items():
+        print_line(f"{folder}/{model}: {in_words(metrics)}")
+    guess = report["baseline"]
+    print_line(f"classifier: {compared(report['classifier'], guess['dev'], classifier['metric'])}")
+    print_line(f"baseline: {guess['name']}")
 
 
 def keep_settings(pet: Pet, patterns: Patterns) -> None:
@@ -153,7 +165,7 @@ def keep_settings(pet: Pet, patterns: Patterns) -> None:
     path = pet.place("pet.json")
     settings = json.loads(json.dumps(vars(pet) | {"patterns": patterns.texts, "words": patterns.words}))
     if path.exists() and any(pet.place("zero-shot").glob("*/arguments.json")):
-        before = read_json_object(path)
+        before = {"seed": 0} | read_json_object(path)  # earlier versions always began with this one
         for name in settings:
             # More generations go on from those that are there.
             if name not in ("output", "generations") and before.get(name) != settings[name]:
@@ -167,9 +179,27 @@ def keep_settings(pet: Pet, patterns: Patterns) -> None:
     write_json(path, settings)
 
 
-def cloze(pet: Pet, pattern: str) -> list[str]:
-    """The flags of a cloze run of one pattern."""
-    return ["--problem", "cloze", "--patterns", str(pet.place("patterns", f"{pattern}.toml"))]
+def zero_shot(pet: Pet, pattern: str) -> list[str]:
+    """The flags that measure a pattern on the labelled texts."""
+    return [*question(pet, pattern), "--zero-shot", "--dev", pet.train]
+
+
+def cloze(pet: Pet, pattern: str, train: str | Path, seed: int) -> list[str]:
+    """The flags that train a model of one pattern."""
+    files = ["--train", str(train), "--dev", pet.dev, "--unlabelled", pet.unlabelled]
+    return [*question(pet, pattern), *files, "--seed", str(seed), "--max-steps", str(pet.steps)]
+
+
+def distil(pet: Pet, teachers: Sequence[str]) -> list[str]:
+    """The flags that train the classifier."""
+    files = ["--checkpoint", pet.checkpoint, "--unlabelled", pet.unlabelled, "--dev", pet.dev]
+    return ["--distil-from", *teachers, *files, "--seed", str(pet.seed), "--max-steps", str(pet.distil_steps)]
+
+
+def question(pet: Pet, pattern: str) -> list[str]:
+    """The flags of all runs of a pattern."""
+    file = pet.place("patterns", f"{pattern}.toml")
+    return ["--problem", "cloze", "--patterns", str(file), "--checkpoint", pet.checkpoint]
 
 
 def in_toml(pattern: str, patterns: Patterns) -> str:
@@ -179,9 +209,14 @@ def in_toml(pattern: str, patterns: Patterns) -> str:
     return "\n".join([f"patterns = {quoted(pattern)}", "[words]", *words, ""])
 
 
-def finetune(pet: Pet, run: Path, flags: Sequence[str]) -> dict[str, Any]:
-    """The report of a run of ``train_finetune.py``, which is begun, resumed, or finished already."""
-    return report_of(run, [*RECIPE, *pet.others, *flags, "--checkpoint", pet.checkpoint])
+def finetune(general: Sequence[str], run: Path, flags: Sequence[str]) -> dict[str, Any]:
+    """The report of a run.
+
+    Args:
+        general: flags of all runs of its sort.
+        flags: its own.
+    """
+    return report_of(run, [*general, *flags])
 
 
 def has_pooler(checkpoint: str) -> bool:

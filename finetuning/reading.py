@@ -98,7 +98,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
     else:
         task = kind.task(kind, sets, labels, tokenizer, options)
     for name, part in task.sets.items():
-        if part.too_long:
+        if part.too_long and not (name == "train" and settings.zero_shot):  # dev's, once more
             fate = IN_WINDOWS if settings.long_texts == "windows" else f"are cut ({settings.long_texts} kept)"
             flags = "--max-length" if kind.long_text_handling else "--max-length, --long-texts"
             log(
@@ -106,7 +106,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
                 f"{settings.max_length} tokens and {kind.long_text_handling or fate}; see {flags}."
             )
     if isinstance(task, ClozeTask):
-        log(*read_beside(task, settings, columns))
+        for note in read_beside(task, settings, columns):
+            log(note)
     return Reading(task, metric, kind.predict_columns or columns)
 
 

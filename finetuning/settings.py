@@ -101,6 +101,7 @@ class FinetuningSettings(AdaptationSettings, TrainingSettings):
 
 # The small model of train_pretrain.py's defaults stands larger learning rates, and needs them.
 BUILT_IN = {"learning_rate": 3e-4, "epochs": 4, "compare": True}
+IDLE_IN_ZERO_SHOT = frozenset({"max_steps", "epochs", "unlabelled", "early_stopping", "reinitialize_layers"})
 
 
 def read_settings(command_line: list[str] | None, description: str | None = None) -> FinetuningSettings:
@@ -163,7 +164,7 @@ def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:
     if "masked_lm_weight" in given and settings.unlabelled is None:
         raise InputError("--masked-lm-weight is about unlabelled texts: name their file as well, --unlabelled FILE")
     if settings.zero_shot:
-        for name in sorted(given & {"max_steps", "epochs", "unlabelled", "early_stopping", "reinitialize_layers"}):
+        for name in sorted(given & IDLE_IN_ZERO_SHOT):
             raise InputError(
                 f"--zero-shot trains nothing, so --{name.replace('_', '-')} is idle; leave one of them out"
             )

@@ -7,10 +7,11 @@ from bert.files.tables import table_format
 from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.cloze.task import ClozeTask, MaskedWindow
-from bert.tasks.cloze.verbalizer import words_in_pieces
+from bert.tasks.cloze.verbalizer import unknown_in_patterns, words_in_pieces
 from bert.tasks.options import Columns
 from bert.tasks.task import TaskSet
 from bert.tasks.windows import Window
+from bert.tokenization.special_tokens import UNK
 from bert.tokenization.tokenizer import Tokenizer
 from data.pretraining.masking import mask_budgets, mask_tokens
 from finetuning.settings import FinetuningSettings
@@ -26,6 +27,11 @@ def read_beside(task: ClozeTask, settings: FinetuningSettings, columns: Columns)
         notes.append(
             f"Note: of the words, {', '.join(words)} are of several pieces, so that a blank has several masks and a "
             f"prediction takes several passes; words of one piece are simpler."
+        )
+    if patterns is not None and (numbers := unknown_in_patterns(task.tokenizer, patterns)):
+        notes.append(
+            f"Note: pattern {', '.join(map(str, numbers))}: a word is unknown to the checkpoint's vocabulary, and is "
+            f"{UNK} to the model; another word is better."
         )
     if settings.unlabelled is not None:
         texts = masked_texts(task, settings.unlabelled, columns, settings.seed)

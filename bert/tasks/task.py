@@ -181,8 +181,8 @@ class Task(ABC):
 
     @cached_property
     def baseline(self) -> Baseline | None:
-        """What to compare a model with, learned from the training labels. None if there is nothing to learn from."""
-        learn, examples = self.kind.baseline, self.sets["train"].examples
+        """What to compare a model with, learned from the training labels, or from dev's if nothing is trained."""
+        learn, examples = self.kind.baseline, self.sets["train"].examples or self.sets["dev"].examples
         return learn(examples, self.labels, self.options) if learn and examples else None
 
     @cached_property

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
+import train_finetune
 from benchmarks import few_labels
 from bert.checkpoints.directory import save_checkpoint
 from bert.config import BertConfig
@@ -20,14 +21,20 @@ from tests.test_train_finetune import make_rows, write_tsv
 def test_each_label_has_its_share_and_no_text_is_in_two_sets():
     training = [Example(line, f"text {line}", None, str(line % 3)) for line in range(300)]
     measured = [Example(line, f"other {line}", None, "0") for line in range(50)]
-    few, unlabelled, test = few_labels.draw(training, measured, 30, seed=1)
+    few, unlabelled, test = few_labels.draw(training, measured, 30, 200, 40, seed=1)
     assert Counter(example.label for example in few) == {"0": 10, "1": 10, "2": 10}
     assert not set(few) & set(unlabelled)
-    assert len(few) + len(unlabelled) == 300
-    assert set(test) == set(measured)
-    again, other = (few_labels.draw(training, measured, 30, seed)[0] for seed in (1, 2))
+    assert len(unlabelled) == 200
+    assert len(test) == 40
+    assert set(test) < set(measured)
+    again, other = (few_labels.draw(training, measured, 30, 200, 40, seed)[0] for seed in (1, 2))
     assert few == again
     assert few != other
+
+
+def test_several_seeds_have_a_mean_and_a_deviation():
+    assert few_labels.mean_of([0.5]) == "0.5000"
+    assert few_labels.mean_of([0.5, 0.7, 0.9]) == "0.7000 ± 0.2000"
 
 
 @pytest.mark.parametrize("task", few_labels.QUESTIONS)
@@ -48,16 +55,19 @@ def test_each_method_has_a_line_and_finished_trials_are_kept(tmp_path, monkeypat
         rows = [(text, int(label == "wet")) for text, label in make_rows(60, seed)]
         write_tsv(folder / f"{name}.tsv", rows, ("sentence", "label"))
     monkeypatch.setenv("BERT_DATA", str(tmp_path))
-    monkeypatch.setattr(few_labels, "in_a_process_of_its_own", lambda function, trial: function(trial))
-    flags = ["--task", "sst2", "--checkpoint", tmp_path / "checkpoint", "--labelled", 8, "--seeds", 2, "--max-steps", 2,
-             "--max-length", 24, "--json", tmp_path / "rows.json"]  # fmt: skip
+    monkeypatch.setattr(few_labels, "in_a_process_of_its_own", lambda function, *given: function(*given))
+    monkeypatch.setattr(few_labels.pet, "start", train_finetune.main)
+    flags = ["--task", "sst2", "--checkpoint", tmp_path / "checkpoint", "--labelled", 8, "--seeds", 1, "--max-steps", 2,
+             "--distil-steps", 2, "--max-length", 24, "--json", tmp_path / "rows.json"]  # fmt: skip
     few_labels.main(list(map(str, flags)))
-    lines = capsys.readouterr().out.splitlines()[-5:]
+    lines = capsys.readouterr().out.splitlines()[-7:]
     assert [line[:26].strip() for line in lines] == list(few_labels.METHODS)
     rows = json.loads((tmp_path / "rows.json").read_text())
-    assert len(rows) == 1 + 4 * 2
+    assert len(rows) == 2 + 5
     assert all(0 <= row["accuracy"] <= 1 for row in rows)
+    dev = [int(label == "wet") for _, label in make_rows(60, 2)]
+    assert rows[0]["accuracy"] == max(dev.count(0), dev.count(1)) / 60  # the majority's
     assert {row["trained_parameters"] for row in rows if row["method"] == "logistic regression"} == {25}
     monkeypatch.setattr(few_labels, "in_a_process_of_its_own", None)
     few_labels.main(list(map(str, flags)))
-    assert capsys.readouterr().out.splitlines()[-5:] == lines
+    assert capsys.readouterr().out.splitlines()[-7:] == lines

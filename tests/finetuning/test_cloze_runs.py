@@ -111,6 +111,10 @@ def test_zero_shot_measures_the_checkpoint_as_it_is(given, folder, tmp_path, cap
     report = report_of(run)
     assert (report["steps"], report["examples"]) == (0, {"train": 0, "dev": 60})
     assert 0 <= report["dev"]["accuracy"] <= 1
+    dev = [label for _, label in make_rows(60, 2)]
+    majority = max(dev.count("wet"), dev.count("dry")) / 60
+    assert report["baseline"]["dev"]["accuracy"] == majority  # no training label is there to learn a guess from
+    assert f"(baseline {majority:.4f})" in capsys.readouterr().out
     assert "Measures" in (run / "report.html").read_text()
     assert not (run / "curves.png").exists()  # it would be empty
     before = load_checkpoint(folder / "checkpoint", BertForCloze).state_dict()

@@ -48,6 +48,14 @@ def test_a_model_that_always_predicts_the_same_may_have_more_luck_and_has_learne
     assert nothing_learned(REPORT | {"dev": {"accuracy": 1.0}}, "b") is None  # all of dev is
 
 
+def test_a_checkpoint_that_was_only_measured_gets_other_advice():
+    sentence = nothing_learned(REPORT | {"dev": {"accuracy": 0.5}, "steps": 0}, None)
+    assert sentence == (
+        "The patterns' words answer no better than a guess: its best accuracy on dev, 0.5000, is below the baseline's "
+        "0.5350 (always 'a'). Try others, or train on some labels."
+    )
+
+
 def test_a_run_above_it_or_without_one_says_nothing():
     assert nothing_learned(REPORT, None) is None
     assert nothing_learned({name: value for name, value in REPORT.items() if name != "baseline"}, "b") is None

@@ -51,7 +51,10 @@ def patterns_of(values: dict[str, Any], source: str) -> Patterns:
         source, _texts(values["patterns"]), {label: _texts(words) for label, words in values["words"].items()}
     )
     for number, pattern in enumerate(patterns.texts, start=1):
-        _check_pattern(parts_of(pattern), f"{source}: pattern {number}, {shown(pattern)}")
+        place = f"{source}: pattern {number}, {shown(pattern)}"
+        _check_pattern(parts_of(pattern), place)
+        if (first := patterns.texts.index(pattern) + 1) < number:
+            raise InputError(f"{place}: is pattern {first} once more; write each pattern once")
     if len({PAIR in parts_of(pattern) for pattern in patterns.texts}) > 1:
         raise InputError(f"{source}: some patterns have {PAIR} and some have not; write it into all of them or none")
     return patterns

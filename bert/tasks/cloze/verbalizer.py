@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from bert.errors import InputError
+from bert.tasks.cloze.patterns import PAIR, TEXT, parts_of
 from bert.tasks.options import Patterns
 from bert.tokenization.tokenizer import Tokenizer
 
@@ -63,6 +64,16 @@ def make_verbalizer(tokenizer: Tokenizer, patterns: Patterns) -> Verbalizer:
                 raise InputError(f"{place} is the same as {other!r} to the vocabulary; name each word once")
             words[pieces] = (index, word)
     return Verbalizer(tuple(words), tuple(index for index, _ in words.values()))
+
+
+def unknown_in_patterns(tokenizer: Tokenizer, patterns: Patterns) -> list[int]:
+    """The numbers, from 1, of the patterns with a word that the vocabulary cannot spell."""
+    literals = [[part for part in parts_of(pattern) if part not in (TEXT, PAIR)] for pattern in patterns.texts]
+    return [
+        number
+        for number, parts in enumerate(literals, start=1)
+        if any(tokenizer.unk_token_id in tokenizer.encode(part) for part in parts)
+    ]
 
 
 def words_in_pieces(tokenizer: Tokenizer, patterns: Patterns) -> list[str]:

@@ -42,6 +42,7 @@ def test_a_pattern_falls_into_its_places_and_what_is_between():
     ("{text [MASK]", WORDS, "{text is no place for a text"),
     ("[CLS] {text} [MASK]", WORDS, r"\[CLS\] cannot stand in a pattern"),
     (["{text} [MASK]", "{text_pair} [MASK] {text}"], WORDS, "some patterns have {text_pair} and some have not"),
+    (["{text} [MASK]", "[MASK] {text}", "{text} [MASK]"], WORDS, "pattern 3, '{text} .MASK.': is pattern 1 once more"),
     ([], WORDS, r"p.toml: patterns is \[\]; a text or a list of texts"),
     (["{text} [MASK]", 3], WORDS, "p.toml: patterns is"),
     ("{text} [MASK]", {"bad": ["terrible"], "good": []}, r"p.toml: words: good is \[\]; a text or a list of texts"),

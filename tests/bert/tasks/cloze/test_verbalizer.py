@@ -4,7 +4,8 @@ import pytest
 
 from bert.errors import InputError
 from bert.tasks.cloze.patterns import patterns_of
-from bert.tasks.cloze.verbalizer import make_verbalizer, words_in_pieces
+from bert.tasks.cloze.verbalizer import make_verbalizer, unknown_in_patterns, words_in_pieces
+from bert.tasks.options import Patterns
 from tests.bert.tasks.conftest import TOKENIZER
 
 
@@ -24,6 +25,12 @@ def test_words_are_pieces_label_by_label():
 def test_words_of_several_pieces_are_shown_with_them():
     assert words_in_pieces(TOKENIZER, patterns(few=["bird"], many=["birds"])) == ["birds (bird ##s)"]
     assert words_in_pieces(TOKENIZER, patterns(few=["bird"], many=["kings", "song"])) == ["kings (king ##s)"]
+
+
+def test_a_pattern_with_a_word_that_the_vocabulary_cannot_spell_is_found():
+    texts = ["{text} bird [MASK]", "{text} xylophone [MASK]", "[MASK] {text}", "😀 [MASK] {text_pair}"]
+    patterns = Patterns("p.toml", tuple(texts), {"few": ("bird",), "many": ("birds",)})
+    assert unknown_in_patterns(TOKENIZER, patterns) == [2, 4]
 
 
 @pytest.mark.parametrize(("words", "message"), [
