@@ -519,7 +519,7 @@ def test_a_run_of_minutes_that_is_killed_and_resumed_is_the_run_of_the_same_deci
     assert "0.05 minutes, to which the schedule is fitted, in steps of 8 examples of up to 16 tokens" in printed
     log = [line for line in read_log(run / "log.jsonl") if "learning_rate" in line]
     assert log[-1]["step"] == log[-1]["planned_steps"]
-    assert log[-1]["learning_rate"] < 1e-3 * 0.1
+    assert log[-1]["learning_rate"] < 1e-3 * 0.2  # of some 36 updates
     assert log[-1]["seconds"] == pytest.approx(3, rel=0.1)
 
     def again(name, with_decisions):
@@ -547,7 +547,7 @@ def test_more_minutes_for_a_finished_run_raise_its_rate_and_it_says_so(finished,
     assert read_log(run / "log.jsonl")[-1]["step"] == steps
     assert "jumps" not in capsys.readouterr().out
     assert pretrain("--output", run, "--resume", "--max-minutes", 0.1) == 0
-    assert re.search(r"jumps from .* up to 4\.\d+e-04", capsys.readouterr().out)
+    assert re.search(r"jumps from .* up to [789]\.\d+e-04", capsys.readouterr().out)
     assert read_log(run / "log.jsonl")[-1]["step"] == pytest.approx(2 * steps, rel=0.2)
     message = error_of(capsys, "--output", run, "--resume", "--schedule-to", 0)
     assert "--schedule-to 0: the run then ends with --max-steps or --epochs" in message

@@ -12,6 +12,16 @@ from where it is to 1 at the newest N. So the learning rate bends, and never jum
     0 +---------------------------- step
 
 The speed changes the numbers of the run. So each estimate is a decision (``decisions.py``) that a resumed run repeats.
+
+The learning rate warms up, holds its peak, and falls to 0 over the last part of the run:
+
+    rate
+    peak |        ..............
+         |     ...              ...      as in MiniCPM (Hu et al. 2024: "warmup-stable-decay"),
+         |  ...                    ...   and with a long fall, as in Haegele et al. 2024, "Scaling Laws
+       0 +---------------------------    and Compute-Optimal Training Beyond Fixed Training Durations"
+
+While it holds, the rate does not depend on the run's length, which is an estimate.
 """
 
 from collections import deque
@@ -19,6 +29,7 @@ from dataclasses import dataclass, replace
 
 from bert.training.decisions import Decisions
 from bert.training.flags import LARGEST
+from bert.training.optimizer import BETAS
 from bert.training.progress import Progress
 from bert.training.schedule import WARMUP_SHARE, Leg, Schedule, make_schedule
 from bert.training.settings import TrainingSettings
@@ -27,18 +38,20 @@ EVERY = 0.01  # of the time: so much lies between two estimates
 LANDING = 0.02  # of the time: the last estimate is made so early
 FIRST, EARLIEST = 8, 0.1  # updates before the first estimate, unless they take so much of the time: they may compile
 RECENT = 100  # updates whose time counts
-# AdamW's average of squared gradients (beta2 0.999) rests on some 1,000 of them. So in a short run the rate rises as if
-# it reached its peak after 1,000, or after half of the run. It turns where it meets the line down. Why: on film reviews
-# tiny trained for four minutes, some 4,000 updates. When 400 of them warmed up, the loss stayed where it was after a
-# minute: 5.99 nats. Risen like this, it came to 4.45 (held-out masked LM).
-SETTLED, LONGEST_WARMUP = 1_000, 0.5
+FALL = 0.4  # of the run: the last part, over which the rate falls
+# BERT's Adam has no bias correction. Its average of squared gradients starts at 0, and is too small at first: after N
+# updates it has the share 1 - beta2 ** N of its value, and 95 % after 3 / (1 - beta2) = 3,000. So 3,000 updates warm
+# up. In a run that is too short for so many, all updates do until the rate falls.
+# Why so many: tiny reads film reviews for 1,000 updates before its loss falls below 6 nats. If the rate rises above
+# 1.5e-3 too soon, that takes longer. With 400 updates of warm-up, up to 2e-3, the loss stayed there to the end.
+SETTLED = round(3 / (1 - BETAS[1]))
 
 
 @dataclass(frozen=True)
 class FittedSchedule(Schedule):
     """A schedule that ends when the run's time is over. ``max_steps`` is the newest estimate of that update.
 
-    ``warmup_steps`` is the most updates that warm up. ``SETTLED`` says how many do, unless the user has said it.
+    ``warmup_steps`` is the most updates that warm up. A tenth of the run or ``SETTLED`` do, if the user leaves it open.
     """
 
     seconds: float = 0.0  # of training, in all sessions of the run
@@ -52,16 +65,18 @@ class FittedSchedule(Schedule):
         """The straight line that the fraction of the run is on since the newest estimate."""
         return Leg(self.start, self.begun, self.max_steps)
 
+    def decay(self, fraction: float) -> float:
+        """The share of the peak that is left: 1 while the rate holds, then on a line down to 0."""
+        return min(1.0, (1 - fraction) / FALL)
+
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of update ``step`` (0 is the first). ``linear_schedule`` by the fraction of the run."""
-        leg = self.leg
-        warm = 2.0 if step >= self.warmup_steps else (step + 1) / self.warmup_steps
+        """The learning rate of update ``step`` (0 is the first)."""
+        fraction = self.leg.fraction(step + 1)
+        risen = (step + 1) / max(1, self.warmup_steps)
         if self.warmup_share < 1:
-            fraction = leg.fraction(step + 1)
-            by_time, settled = fraction / self.warmup_share, max((step + 1) / SETTLED, fraction / LONGEST_WARMUP)
-            is_short = warm < settled < by_time
-            warm = min(settled, 1 - leg.fraction(step)) if is_short else max(warm, by_time)
-        return self.learning_rate * (warm if warm <= 1 else 1 - leg.fraction(step))
+            settled = max((step + 1) / SETTLED, fraction / (1 - FALL))
+            risen = max(risen, min(settled, fraction / self.warmup_share))
+        return self.learning_rate * min(1.0, risen, self.decay(self.leg.fraction(step)))
 
     def refitted(self, step: int, max_steps: int) -> "FittedSchedule":
         """The schedule with another end, whose leg begins at update ``step``."""

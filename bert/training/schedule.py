@@ -49,6 +49,10 @@ class Schedule:
         """The straight line that the fraction of the run is on."""
         return Leg(0, 0.0, self.decays_to or self.max_steps)
 
+    def decay(self, fraction: float) -> float:
+        """The share of the peak that is left after the warm-up, when this fraction of the run is over."""
+        return 1 - fraction
+
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of update ``step`` (0 is the first)."""
         return linear_schedule(step, self.learning_rate, self.warmup_steps, self.leg.end)
@@ -102,7 +106,7 @@ def warn_of_jump(before: Leg | None, now: Schedule, step: int) -> str:
     """
     if before is None or before == now.leg or step == 0 or before.fraction(step) <= WARMUP_SHARE:
         return ""
-    last, following = now.learning_rate * (1 - before.fraction(step - 1)), now.learning_rate_at(step)
+    last, following = now.learning_rate * now.decay(before.fraction(step - 1)), now.learning_rate_at(step)
     if following <= last * (1 + 1e-6):
         return ""
     return (
