@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from bert.adaptation.files import CONFIG
 from bert.checkpoints.directory import checkpoint_labels, load_checkpoint
 from bert.commands.reading import ANYTHING
 from bert.config import BertConfig
@@ -50,11 +49,6 @@ def read_earlier(settings: FinetuningSettings, kind: Kind, columns: Columns) -> 
         InputError: if it is no run of this kind, if a file of it is damaged, or if examples are needed and none kept.
     """
     run = settings.checkpoint
-    if (Path(run) / CONFIG).exists():
-        raise InputError(
-            f"--continue-from {run}: holds an adapter; train another one beside it (--method adapters), or merge it "
-            f"into a whole model first: python -m bert merge {run} OUT"
-        )
     labels = checkpoint_labels(run, kind.head)
     if labels is None:
         raise InputError(f"--continue-from {run}: is no run that predicts one label of several; name such a run")

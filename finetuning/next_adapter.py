@@ -50,6 +50,16 @@ def settings_of_adapter(run: str) -> dict[str, Any]:
     return settings | pool | {"adapt": name, "checkpoint": body}
 
 
+def settings_of_model(run: str) -> dict[str, Any]:
+    """The settings with which a run goes on from a whole model. Raises an InputError if there is an adapter instead."""
+    if (Path(run) / CONFIG).exists():
+        raise InputError(
+            f"--continue-from {run}: holds an adapter; train another one beside it (--method adapters), or merge it "
+            f"into a whole model first: python -m bert merge {run} OUT"
+        )
+    return {"checkpoint": run}
+
+
 def check_body(run: str, checkpoint: str, head: type[nn.Module]) -> None:
     """Raises an InputError if a checkpoint is not the body of a run's adapter, or the adapter is damaged."""
     load_adapted(checkpoint, run, head)

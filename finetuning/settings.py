@@ -22,7 +22,7 @@ from finetuning.adaptation_flags import (
 )
 from finetuning.continuing_flags import ADAPTERS, add_continuing_arguments, check_continuing_flags
 from finetuning.known_tasks import KNOWN_TASKS
-from finetuning.next_adapter import settings_of_adapter
+from finetuning.next_adapter import settings_of_adapter, settings_of_model
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         defaults = replace(defaults, **BUILT_IN)
     if given.get("continue_from") is not None:
         run = given["continue_from"]
-        start = settings_of_adapter(run) if given.get("method") == ADAPTERS else {"checkpoint": run}
+        start = settings_of_adapter(run) if given.get("method") == ADAPTERS else settings_of_model(run)
         defaults = replace(defaults, **start, compare=False)
     if method := given.get("adapt", defaults.adapt):
         # Its learning rates are torch's AdamW's. BERT's, without bias correction, makes steps several times as large.

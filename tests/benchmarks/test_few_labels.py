@@ -14,6 +14,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.tasks.classification.read import Example
 from bert.tasks.cloze.patterns import read_patterns
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from finetuning import child_runs
 from tests.conftest import WORDS
 from tests.test_train_finetune import make_rows, write_tsv
 
@@ -56,7 +57,8 @@ def test_each_method_has_a_line_and_finished_trials_are_kept(tmp_path, monkeypat
         write_tsv(folder / f"{name}.tsv", rows, ("sentence", "label"))
     monkeypatch.setenv("BERT_DATA", str(tmp_path))
     monkeypatch.setattr(few_labels, "in_a_process_of_its_own", lambda function, *given: function(*given))
-    monkeypatch.setattr(few_labels.pet, "start", train_finetune.main)
+    monkeypatch.setattr(child_runs, "start", train_finetune.main)
+    monkeypatch.setitem(few_labels.QUESTIONS, "sst2", few_labels.SENTIMENT | {"patterns": ["{text} It was [MASK]."]})
     flags = ["--task", "sst2", "--checkpoint", tmp_path / "checkpoint", "--labelled", 8, "--seeds", 1, "--max-steps", 2,
              "--distil-steps", 2, "--max-length", 24, "--json", tmp_path / "rows.json"]  # fmt: skip
     few_labels.main(list(map(str, flags)))

@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import socket
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from bert.training import state
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
 from tests.conftest import WORDS
-from tests.processes import start
+from tests.processes import ends_of
 from tests.test_train_finetune import (
     SMALL_RUN,
     error_of,
@@ -34,7 +35,16 @@ from tests.test_train_finetune import (
     write_tsv,
 )
 
-PROGRAM = "import sys, train_finetune; raise SystemExit(train_finetune.main(sys.argv[1:]))"
+TWICE = """
+import os, sys
+import train_finetune
+
+port, *words = sys.argv[1:]
+for line in " ".join(words).split(" then "):
+    if code := train_finetune.main(line.split()):
+        sys.exit(code)
+    os.environ["MASTER_PORT"] = port
+"""
 RARELY = ["--eval-every", 90, "--checkpoint-every", 90, "--report-every", 4]  # evaluating takes the most time
 
 
@@ -181,13 +191,15 @@ def test_a_stopped_run_goes_on_bit_for_bit(whole, tmp_path, method):
 
 def test_two_processes_are_one_but_for_rounding(second, whole, tmp_path):
     """A-GEM's single process has two micro-batches as well, so it sees that the whole gradient is projected."""
-    running = []
-    for name, more in (("agem", ["--accumulate", 1]), ("ewc", [])):
-        flags = [*second, *METHODS[name], *more, "--max-steps", 7, "--output", tmp_path / name]
-        running += start(PROGRAM, " ".join(map(str, flags)), 2)
-    for process in running:
-        output, _ = process.communicate(timeout=240)
-        assert process.returncode == 0, output
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lines = [
+        " ".join(map(str, [*second, *METHODS[name], *more, "--max-steps", 7, "--output", tmp_path / name]))
+        for name, more in (("agem", ["--accumulate", 1]), ("ewc", []))
+    ]
+    for code, output in ends_of(TWICE, f"{port} {' then '.join(lines)}", 2):
+        assert code == 0, output
     for name in ("agem", "ewc"):
         one, two = (load_checkpoint(run, BertForSequenceClassification) for run in (whole[name], tmp_path / name))
         for key, weight in one.state_dict().items():

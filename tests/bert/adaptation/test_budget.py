@@ -14,7 +14,6 @@ from bert.adaptation.lora import Lora
 from bert.errors import InputError
 from bert.training.optimizer import make_optimizer
 from tests.bert.adaptation.models import BATCH, make_model
-from tests.processes import ends_of
 
 SETTINGS = AdaLora(initial_rank=5, target_rank=2, initial_share=0.2, final_share=0.3)
 MATRICES = 18
@@ -238,38 +237,6 @@ def test_orthogonality_is_computed_in_float32_under_autocast():
     expected = model.losses(BATCH)[LOSS].sum
     with torch.autocast("cpu", torch.bfloat16):
         assert model.losses(BATCH)[LOSS].sum.equal(expected)
-
-
-TWO_PROCESSES = """
-import hashlib, os, sys
-import torch, torch.distributed as dist
-from bert.heads.batch import Batch
-from bert.training.distributed import start_processes
-from bert.training.run import Losses
-from tests.bert.adaptation.test_budget import Training
-from tests.bert.adaptation.models import INPUTS, LABELS
-from tests.ragged import ragged
-
-torch.set_num_threads(1)
-with start_processes("cpu") as processes:
-    training = Training(max_steps=8)
-    losses = processes.wrap(Losses(training.model))
-    rows = slice(processes.rank * 2, processes.rank * 2 + 2)
-    batch = ragged({name: values[rows] for name, values in (INPUTS | {"labels": LABELS}).items()})
-    for _ in range(8):
-        found = losses(batch)
-        sum(loss.sum for loss in found.values()).backward()
-        training.finish()
-    content = b"".join(each.numpy().tobytes() for each in training.numbers().values())
-    print(training.rank, hashlib.sha256(content).hexdigest())
-"""
-
-
-def test_two_processes_keep_the_same_triplets():
-    (code, first), (other_code, second) = ends_of(TWO_PROCESSES, "", 2)
-    assert code == other_code == 0, first + second
-    assert first == second
-    assert first.startswith(f"{2 * MATRICES} ")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def test_the_signature_is_the_one_of_the_docstring():
 
 
 def test_without_the_library_a_sentence_says_what_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    for module in ("sacrebleu", "sacrebleu.metrics.bleu", "sacrebleu.metrics.chrf"):
+        monkeypatch.setitem(sys.modules, module, None)
     for needs_it in (check_installed, lambda: bleu_and_chrf(["a"], ["a"])):
         with pytest.raises(InputError, match="need the package sacrebleu, which is missing; pip install sacrebleu"):
             needs_it()
