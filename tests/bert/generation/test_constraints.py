@@ -2,10 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bert.errors import InputError
 from bert.generation.constraints import Constraints, SpecialPieces, completes_again
@@ -47,12 +46,10 @@ def test_an_output_without_any_other_piece_ends_before_its_minimum():
     assert allowed([[2, 5, 6, 7], [2, 5, 6, 6]], no_repeat_ngram=1, min_length=10) == [{3}, {7}]
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    st.integers(1, 4),
-    st.integers(1, 9).flatmap(lambda n: st.lists(st.lists(st.integers(5, 7), min_size=n, max_size=n), min_size=1)),
-)
-def test_a_piece_is_forbidden_just_if_it_would_complete_a_run_again(n, rows):
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("length", range(1, 10))
+def test_a_piece_is_forbidden_just_if_it_would_complete_a_run_again(n, length):
+    rows = np.random.default_rng((n, length)).integers(5, 8, (20, length)).tolist()
     forbidden = completes_again(torch.tensor(rows), n, VOCABULARY)
     for row, of_row in zip(rows, forbidden.tolist(), strict=True):
         runs = {tuple(row[place : place + n]) for place in range(len(row) - n + 1)}
