@@ -25,6 +25,7 @@ OF_A_LATER_RUN = ("replay_every", "ewc_strength", "ewc_decay", "lwf_weight", "ta
 
 _OF_ANOTHER_START = (
     "checkpoint", "class_weights", "compare", "random_start", "fresh", "distil_from", "adapt", "pool",
+    "reinitialize_layers",
 )  # fmt: skip
 
 

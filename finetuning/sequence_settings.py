@@ -62,7 +62,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add("--tasks", nargs="+", required=True, metavar="NAME=PATH", help=text)
     number = partial(add, type=positive, metavar="N")
     number("--examples", default=2_000, help="training examples of each task, drawn by the seed (%(default)s)")
-    add("--method", choices=(*METHODS, ADAPTERS), default="none",
+    add("--method", choices=METHODS, default="none",
         help="how to keep what was learned; adapters: one for each task, by --adapt (lora) (%(default)s)")  # fmt: skip
     add("--task-known", action="store_true", help="train each task among its own labels (among all labels so far)")
     add("--shared-labels", action="store_true", help="a label's name means the same in every task (it does not)")
