@@ -182,9 +182,8 @@ def finetune_once(
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
-    report = report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch, memory)
-    memory.write_fisher(directory)
-    return ended, report
+    memory.write_fisher(directory)  # before the report, which says that the run is finished
+    return ended, report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch, memory)
 
 
 def resume(run: Run) -> Best:
