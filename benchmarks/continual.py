@@ -25,13 +25,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
-from benchmarks.finetuning import add_rows, read_rows
-from benchmarks.tokenization import in_a_process_of_its_own
+from benchmarks.trials import in_a_process_of_its_own, results_of
 from bert.continual.matrix import measure
 from finetuning.sequence import learn_at_once, learn_each, learn_in_turn, read_tasks
 from finetuning.sequence_scores import SETTINGS
@@ -221,16 +221,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if any(FOLDERS[task] for task in options.tasks) and "BERT_DATA" not in os.environ:
         parser.error("the environment variable BERT_DATA is not set; it names the folder with the real text")
-    results = {}
-    for trial in trials_of(options):
-        case = ", ".join(map(str, asdict(trial).values()))
-        row = read_rows(options.json).get(case)
-        if row is None:
-            result = in_a_process_of_its_own(run_trial, trial)
-            row = {"case": case} | asdict(trial) | asdict(result)
-            add_rows(options.json, [row])
-        results[trial] = Result(**{name: row[name] for name in Result.__dataclass_fields__})
-    print_table(results)
+    measure = partial(in_a_process_of_its_own, run_trial)
+    print_table(results_of(trials_of(options), case_of, measure, Result, options.json))
+
+
+def case_of(trial: Trial) -> str:
+    """The name of its row in the --json file."""
+    return ", ".join(map(str, asdict(trial).values()))
 
 
 if __name__ == "__main__":

@@ -32,13 +32,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 import train_finetune
-from benchmarks.finetuning import add_rows, read_rows
-from benchmarks.tokenization import in_a_process_of_its_own
+from benchmarks.trials import in_a_process_of_its_own, results_of
 from bert.checkpoints.directory import load_checkpoint, load_config
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.checkpoints.weights import read_weights
@@ -306,17 +306,17 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.task in FOLDERS and "BERT_DATA" not in os.environ:
         parser.error("the environment variable BERT_DATA is not set; it names the folder with the real text")
-    results, texts = {}, None
-    for trial in trials_of(options):
-        case = ", ".join(f"{name} {value}" for name, value in asdict(trial).items())
-        row = read_rows(options.json).get(case)
-        if row is None:
-            texts = texts or read_texts(options.task)
-            result = in_a_process_of_its_own(run_trial, trial, texts)
-            row = {"case": case} | asdict(trial) | asdict(result)
-            add_rows(options.json, [row])
-        results[trial] = Result(**{name: row[name] for name in Result.__dataclass_fields__})
-    print_table(results)
+    texts = cache(partial(read_texts, options.task))  # once, and only if there is something to measure
+
+    def measure(trial: Trial) -> Result:
+        return in_a_process_of_its_own(run_trial, trial, texts())
+
+    print_table(results_of(trials_of(options), case_of, measure, Result, options.json))
+
+
+def case_of(trial: Trial) -> str:
+    """The name of its row in the --json file."""
+    return ", ".join(f"{name} {value}" for name, value in asdict(trial).items())
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ counts reading, tokenizing, evaluating and saving. (``benchmarks.training_step``
 import argparse
 import contextlib
 import importlib.resources
-import json
 import os
 import statistics
 import sys
@@ -49,7 +48,6 @@ import torch
 
 import train_finetune
 from benchmarks import transformers_tagger
-from benchmarks.tokenization import in_a_process_of_its_own
 from benchmarks.transformers_classifier import (
     BATCH_SIZE,
     LEARNING_RATE,
@@ -59,7 +57,7 @@ from benchmarks.transformers_classifier import (
     their_optimizer,
     their_step,
 )
-from bert.files.whole import write_atomically
+from benchmarks.trials import add_rows, in_a_process_of_its_own, read_rows
 from bert.training.reporting import read_log
 from finetuning.known_tasks import KNOWN_TASKS
 
@@ -246,20 +244,6 @@ def make_row(case: str, values: dict[str, float | None], unit: str) -> dict:
     ours, theirs = values["ours"], values["theirs"]
     ratio = None if ours is None or not theirs else ours / theirs
     return {"case": case, "precision": "fp32", "ours": ours, "theirs": theirs, "unit": unit, "ratio": ratio}
-
-
-def read_rows(path: Path | None) -> dict[str, dict]:
-    """The rows of a file by case; none if there is no file."""
-    if path is None or not path.exists():
-        return {}
-    return {row["case"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
-
-
-def add_rows(path: Path | None, rows: list[dict]) -> None:
-    """Adds the rows to a file, and replaces rows of the same case."""
-    if path is not None:
-        by_case = read_rows(path) | {row["case"]: row for row in rows}
-        write_atomically(path, json.dumps(list(by_case.values()), indent=1) + "\n")
 
 
 def published_checkpoint() -> Path | None:

@@ -28,7 +28,7 @@ import numpy as np
 
 import train_finetune
 import train_pretrain
-from benchmarks.finetuning import add_rows
+from benchmarks.trials import add_rows
 from bert.errors import InputError
 from bert.files.tables import read_lines, tsv_line
 from bert.tasks.classification.read import Example, hold_out, read_examples

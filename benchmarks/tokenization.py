@@ -12,15 +12,15 @@ nearly as cold as the first.) Memory is the peak of the whole process: interpret
 import argparse
 import json
 import lzma
-import multiprocessing
 import os
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.trials import in_a_process_of_its_own
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.sentencepiece.trainer import train_sentencepiece
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -136,25 +136,6 @@ def peak_memory(workers: int = 0) -> float:
     unit = 1e6 if sys.platform == "darwin" else 1e3
     largest_worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit + workers * largest_worker
-
-
-def in_a_process_of_its_own(function: Callable, *arguments):
-    """The function's result, from a new process in which nothing is warm."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_result, args=(sender, function, arguments))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    except EOFError:
-        raise RuntimeError(f"{function.__name__} failed; its traceback is above") from None
-    finally:
-        process.join()
-
-
-def _send_result(sender, function: Callable, arguments: Sequence) -> None:
-    sender.send(function(*arguments))
 
 
 # ---- the three tables -------------------------------------------------------------------------------------

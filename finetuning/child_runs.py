@@ -49,3 +49,13 @@ def start(command_line: list[str]) -> int:
             return process.wait()
         except KeyboardInterrupt:  # the run has got the signal too, and saves its state first
             return process.wait()
+
+
+def by_flag(line: Sequence[str]) -> list[list[str]]:
+    """Each flag with its values: ["--a", "1", "2", "--b=3"] -> [["--a", "1", "2"], ["--b=3"]]."""
+    groups: list[list[str]] = []
+    for part in line:
+        if part.startswith("--"):
+            groups.append([])
+        groups[-1].append(part)
+    return groups

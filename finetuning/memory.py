@@ -115,6 +115,8 @@ class Memory:
         task, settings = self.task, self.settings
         if settings.method != "agem" or not isinstance(task, ContinualTask):
             return ()
+        if run.precision.name == "fp16":  # its loss is scaled up, and that of old examples would not be
+            raise InputError("--method agem compares gradients, and in fp16 small ones vanish; give --precision fp32")
 
         def make_batch(rows: np.ndarray):
             return task.make_batch(task.new_rows + rows)
@@ -148,7 +150,7 @@ class Memory:
             return {}
         found: dict[str, Any] = {}
         for name, before in self.before.items():
-            found[name] = {"before": before, "after": self._metrics(name, run.precision)}
+            found[name] = {"before": before, "after": self._metrics(name, self.precision)}
             seen = " (replayed in training)" if name == "kept" and self.settings.method == "replay" else ""
             self.log(
                 f"Earlier tasks, {name}{seen}: accuracy {before['accuracy']:.4f} before, "

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS
+from finetuning.child_runs import by_flag
 from finetuning.settings import IDLE_IN_ZERO_SHOT, make_parser, read_settings
 
 _OF_CLASSIFIERS = KINDS["single-label"].flags - KINDS["cloze"].flags | {"fresh"}  # clozes have no part that can be new
@@ -38,7 +39,7 @@ def sort_flags(further: Sequence[str], own: Mapping[str, Sequence[str]], output:
     parser.parse_args(further)  # says what is no flag
     owned = REFUSED.union(*(vars(parser.parse_args(flags)) for flags in own.values()))
     flags: dict[str, list[str]] = {sort: [] for sort in own}
-    for group in _by_flag(further):
+    for group in by_flag(further):
         for name in vars(parser.parse_args(group)):
             if name in owned:
                 raise InputError(
@@ -51,13 +52,3 @@ def sort_flags(further: Sequence[str], own: Mapping[str, Sequence[str]], output:
     for sort in own:
         read_settings([*flags[sort], *own[sort], "--output", str(output)])
     return flags
-
-
-def _by_flag(line: Sequence[str]) -> list[list[str]]:
-    """Each flag with its values: ["--a", "1", "2", "--b=3"] -> [["--a", "1", "2"], ["--b=3"]]."""
-    groups: list[list[str]] = []
-    for part in line:
-        if part.startswith("--"):
-            groups.append([])
-        groups[-1].append(part)
-    return groups

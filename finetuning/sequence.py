@@ -31,6 +31,7 @@ from finetuning.sequence_report import report_sequence
 from finetuning.sequence_scores import SETTINGS, Scores, scores_of_run, untrained_scores
 from finetuning.sequence_settings import ADAPTERS, SequenceSettings, keep_settings, make_parser, read_settings
 from finetuning.sequence_tasks import SequenceTask, all_at_once, read_sequence
+from finetuning.settings import read_settings as read_settings_of_run
 
 NOT_MEASURED: Scores = dict.fromkeys(SETTINGS, float("nan"))
 
@@ -50,6 +51,7 @@ def main(command_line: list[str] | None = None) -> int:
 
 def run_sequence(settings: SequenceSettings) -> None:
     """All runs, in order, and the report."""
+    check_flags(settings)
     tasks = read_tasks(settings)
     keep_settings(settings)
     report: dict[str, Any] = {
@@ -69,6 +71,17 @@ def run_sequence(settings: SequenceSettings) -> None:
         bounds["one model each"] = learn_each(settings, tasks, folder / "one-model-each")
         report["bounds"] = bounds
     report_sequence(settings.place(), report)
+
+
+def check_flags(settings: SequenceSettings) -> None:
+    """Raises an InputError if flags of any of the runs contradict each other: before the first run, not between two."""
+    starts = [start_of(settings, settings.method, None)]
+    if settings.method != ADAPTERS:
+        starts.append(start_of(settings, settings.method, settings.place("the run before")))
+    if settings.bounds:
+        starts.append(start_of(settings, "none", None))
+    for start in starts:
+        read_settings_of_run([*start, "--train", "a table", "--output", str(settings.place("nothing"))])
 
 
 def read_tasks(settings: SequenceSettings) -> list[SequenceTask]:
@@ -135,13 +148,14 @@ def start_of(settings: SequenceSettings, method: str, previous: Path | None) -> 
         previous: the run that it goes on from. None: it starts from the checkpoint.
     """
     every = ["--seed", str(settings.seed), *settings.others]
+    first = [*settings.of_first, "--checkpoint", settings.checkpoint]
     if method == ADAPTERS:
-        return ["--adapt", "lora", *every, "--checkpoint", settings.checkpoint]
+        return ["--adapt", "lora", *settings.of_adapters, *every, *first]
     # A bound is trained without what the method needs.
     of_method, of_later = (settings.of_method, settings.of_later) if method == settings.method else ([], [])
     if previous is None:
         keeps = [] if method in ("none", "lwf") else ["--method", method, *of_method]  # something for the next run
-        return [*every, *keeps, "--checkpoint", settings.checkpoint]
+        return [*every, *keeps, *first]
     known = ["--task-known"] if settings.task_known else []
     return [*every, "--continue-from", str(previous), "--method", method, *of_method, *of_later, *known]
 

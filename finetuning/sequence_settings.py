@@ -10,7 +10,10 @@ from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.tasks.report import write_json
 from bert.training.flags import positive
+from finetuning.adaptation_flags import AdaptationSettings
+from finetuning.child_runs import by_flag
 from finetuning.continuing_flags import (
+    ADAPTERS,
     METHODS,
     NEEDS_EXAMPLES,
     OF_A_LATER_RUN,
@@ -19,10 +22,16 @@ from finetuning.continuing_flags import (
     flag,
 )
 from finetuning.sequence_tasks import BUILT_IN
+from finetuning.settings import make_parser as make_parser_of_runs
 
-ADAPTERS = "adapters"
 OWN = ("continue_from", "old_train", "old_dev", "task_known")  # the command gives these flags itself
 LATER = (*OF_A_LATER_RUN, "temperature")  # LwF's
+FIRST = ("fresh", "pool", "reinitialize_layers")  # a later run has the model of the one before it
+OF_ADAPTERS = tuple(AdaptationSettings.__dataclass_fields__)
+DECIDED = (  # by the command, for each of its runs
+    "task", "data", "train", "dev", "test", "problem", "resume", "seeds", "compare", "random_start", "class_weights",
+    "unlabelled", "distil_from", "patterns", "zero_shot",
+)  # fmt: skip
 MAY_CHANGE = ("output", "bounds")
 
 
@@ -45,6 +54,8 @@ class SequenceSettings:
     others: list[str] = field(default_factory=list)  # flags of all runs
     of_method: list[str] = field(default_factory=list)  # flags of all runs of the method
     of_later: list[str] = field(default_factory=list)  # flags of its runs that go on from another
+    of_first: list[str] = field(default_factory=list)  # flags of runs that start from the checkpoint
+    of_adapters: list[str] = field(default_factory=list)  # flags of adapters
 
     def place(self, *names: str) -> Path:
         """A folder or a file in the output."""
@@ -79,7 +90,7 @@ def read_settings(own: argparse.Namespace, others: list[str]) -> SequenceSetting
     """The settings, with each flag of the runs where it belongs.
 
     Raises:
-        InputError: if the method does not heed one of them.
+        InputError: if the method does not heed one of them, or the command decides it.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     add_continuing_arguments(parser)
@@ -101,8 +112,19 @@ def read_settings(own: argparse.Namespace, others: list[str]) -> SequenceSetting
                 f"{flag(name)}: in a sequence, it is heeded by --method {' or '.join(methods)}; leave it out"
             )
     spelled = {name: [flag(name), str(value)] for name, value in of_method.items()}
+    sorted_flags: dict[str, list[str]] = {"others": [], "of_first": [], "of_adapters": []}
+    runs = make_parser_of_runs(None)
+    runs.parse_args(rest)  # says what is no flag
+    for group in by_flag(rest):
+        name = next(iter(vars(runs.parse_args(group))))
+        if name in DECIDED:
+            raise InputError(f"{group[0]}: the command decides it for each run; leave it out")
+        if name in OF_ADAPTERS and own.method != ADAPTERS:
+            raise InputError(f"{group[0]}: is about adapters; leave it out, or give --method adapters")
+        sort = "of_first" if name in FIRST else "of_adapters" if name in OF_ADAPTERS else "others"
+        sorted_flags[sort] += group
     return SequenceSettings(
-        **vars(own), others=rest,
+        **vars(own), **sorted_flags,
         of_method=[each for name, flags in spelled.items() if name not in LATER for each in flags],
         of_later=[each for name, flags in spelled.items() if name in LATER for each in flags],
     )  # fmt: skip
@@ -118,7 +140,7 @@ def keep_settings(sequence: SequenceSettings) -> None:
     """
     path, settings = sequence.place("sequence.json"), dict(vars(sequence))
     if path.exists() and any(sequence.place().glob("*/arguments.json")):
-        before = read_json_object(path)
+        before = {"of_first": [], "of_adapters": []} | read_json_object(path)  # earlier versions had them in others
         for name in settings.keys() - set(MAY_CHANGE):
             was = before.get(name)
             same = (
@@ -127,7 +149,7 @@ def keep_settings(sequence: SequenceSettings) -> None:
                 else settings[name] == was
             )
             if not same:
-                what = "further flags" if name in ("others", "of_method", "of_later") else flag(name)
+                what = "further flags" if name == "others" or name.startswith("of_") else flag(name)
                 raise InputError(
                     f"{sequence.output} was begun with other {what}: {was}; give the same, or name another --output"
                 )

@@ -1,7 +1,7 @@
-"""Hugging Face's names for the parameters of an encoder with a decoder (``EncoderDecoderModel``), and ours.
+"""Hugging Face's names for the parameters of an encoder with a decoder, and ours.
 
-Theirs are two BERTs' names with a prefix each: the encoder is a bare BERT, the decoder one with a
-language model's head.
+Theirs are the names of two BERTs (``EncoderDecoderModel``). The prefix says which. The decoder has a language model's
+head.
 """
 
 from torch import Tensor

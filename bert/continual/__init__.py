@@ -1,1 +1,1 @@
-"""Continual learning: new data on a model that is to keep what it has learned from earlier data."""
+"""Continual learning: a model learns new data. It should keep what it knows."""

@@ -92,15 +92,21 @@ def read_fisher(directory: str | Path, model: nn.Module) -> dict[str, Tensor] | 
         model: the run's, perhaps with a grown head.
 
     Raises:
-        InputError: if the file is damaged, or belongs to another model.
+        InputError: if the file is damaged or incomplete, or belongs to another model.
     """
     path = Path(directory) / FISHER
     if not path.exists():
         return None
     fisher = {name: as_float32(each, f"{path}: {name}") for name, each in read_safetensors(path).items()}
     parameters = dict(model.named_parameters())
-    for name, each in fisher.items():
-        expected = parameters.get(name)
-        if expected is None or expected.shape[1:] != each.shape[1:] or len(expected) < len(each) or (each < 0).any():
+    for name in sorted(parameters.keys() | fisher.keys()):
+        expected, each = parameters.get(name), fisher.get(name)
+        if expected is None or each is None or not _fits(each, expected, name.startswith("classifier.")):
             raise InputError(f"{path}: its {name} does not fit the run's model; put back what the run wrote")
     return fisher
+
+
+def _fits(fisher: Tensor, parameter: Tensor, may_have_grown: bool) -> bool:
+    """Whether F can be of a parameter. A head may have more rows now."""
+    rows_fit = len(fisher) <= len(parameter) if may_have_grown else len(fisher) == len(parameter)
+    return rows_fit and fisher.shape[1:] == parameter.shape[1:] and bool((fisher >= 0).all())

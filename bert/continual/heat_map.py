@@ -1,4 +1,4 @@
-"""The scores of a sequence of tasks as a picture: what a model could after each task."""
+"""A picture of the scores on each task, after each task."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ LONGEST_NAME = 16
 
 
 def draw_scores(matrices: Mapping[str, np.ndarray], tasks: Sequence[str], captions: Mapping[str, str], file) -> None:
-    """Draws matrices of scores side by side as a PNG: a row for each task learned, a column for each task measured.
+    """Draws matrices of scores side by side, as a PNG. A row is a task learned, a column a task measured.
 
     Args:
         matrices: by their titles, (tasks, tasks) from 0 to 1 (see ``matrix.py``); NaN is left white.

@@ -48,8 +48,8 @@ def drawn(first: int, size: int, count: int, seed: int, purpose: int = _ORDER) -
 class ReplayBatches(TaskBatches):
     """The updates of a run, some of which replay old rows.
 
-    After every ``every`` updates of new rows there is one of old rows. Position and processes are as in
-    ``TaskBatches``.
+    After every ``every`` updates of new rows there is one of old rows. An epoch of fewer updates ends with one: else a
+    small file would never be followed by old rows. Position and processes are as in ``TaskBatches``.
 
     Args:
         old_rows: how many there are. Their indices follow those of the new rows.
@@ -73,7 +73,12 @@ class ReplayBatches(TaskBatches):
     @property
     def updates_per_epoch(self) -> int:
         """The updates of new rows, and the replayed ones between them."""
-        return self.batches_per_epoch + self.batches_per_epoch // self.every
+        return self.batches_per_epoch + self._replays
+
+    @property
+    def _replays(self) -> int:
+        """In an epoch."""
+        return max(1, self.batches_per_epoch // self.every)
 
     @property
     def _size(self) -> int:
@@ -82,10 +87,11 @@ class ReplayBatches(TaskBatches):
 
     def _batches_of_epoch(self, epoch: int) -> list[np.ndarray]:
         batches = []
-        replays = epoch * (self.batches_per_epoch // self.every)  # before this epoch
+        replays = epoch * self._replays  # before this epoch
+        every = min(self.every, self.batches_per_epoch)
         for number, batch in enumerate(super()._batches_of_epoch(epoch), start=1):
             batches.append(batch)
-            if number % self.every == 0:
+            if number % every == 0:
                 old = drawn(replays * self._size, self._size, self.old_rows, self.seed)
                 batches.append(len(self.lengths) + old)
                 replays += 1

@@ -102,15 +102,7 @@ class ContinualTask(ClassificationTask):
         return list(map(LabelScores, logits.numpy(), model.probabilities(logits).numpy()))
 
     def _set_of(self, examples: Sequence[Example]) -> TaskSet:
-        """Examples of several tasks as a set. Some may be texts and some pairs, which become inputs apart."""
-        windows: list[Any] = [None] * len(examples)
-        too_long = 0
-        for is_pair in (False, True):
-            places = [place for place, each in enumerate(examples) if (each.second is not None) == is_pair]
-            if places:
-                inputs = self.kind.inputs(self.tokenizer, [examples[place] for place in places], self.options, "")
-                too_long += inputs.too_long
-                for place, parts in zip(places, inputs.windows):
-                    windows[place] = parts
+        """Examples of several tasks as a set."""
+        windows, too_long = self.kind.inputs(self.tokenizer, examples, self.options, "the kept examples")
         targets: Any = self.targets(examples, "the kept examples")
         return TaskSet(examples, targets, windows, too_long)

@@ -1,4 +1,4 @@
-"""Pairs of source and target as a batch: the decoder reads all of a target but its end, and predicts all but its begin.
+"""Pairs of source and target as a batch. The decoder reads a target without its end, and predicts the next pieces.
 
 the target          [CLS]  ein   Hund  [SEP]
 the decoder reads   [CLS]  ein   Hund

@@ -1,4 +1,4 @@
-"""Two learning rates: a low one for weights that are taken over, and the full one for new weights."""
+"""Two learning rates: a low one for weights from a checkpoint, the full one for new weights."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from torch import nn
 def slow_down(
     optimizer: torch.optim.Optimizer, model: nn.Module, is_taken_over: Callable[[str], bool], factor: float
 ) -> None:
-    """Lets the parameters that are taken over learn at ``factor`` times the rate of the others, in place.
+    """Lets the weights of a checkpoint learn at ``factor`` times the rate of the others, in place.
 
-    New weights are far from their place, and weights of a checkpoint near it: one rate is too low for the first, or
-    destroys the second. Splits the optimizer's groups in two. Each part carries its ``learning_rate_factor``, by which
-    the training loop multiplies the scheduled rate. Source: Liu and Lapata 2019, "Text Summarization with Pretrained
-    Encoders", section 3.3, which has an optimizer for each.
+    New weights are far from their place, and a checkpoint's are near it. One rate is too low for the first, or destroys
+    the second. So each group of the optimizer becomes two, each with its ``learning_rate_factor``. The training loop
+    multiplies the scheduled rate by it. Source: Liu and Lapata 2019, "Text Summarization with Pretrained Encoders",
+    section 3.3. They have an optimizer for each.
 
     Args:
         optimizer: has made no update yet.

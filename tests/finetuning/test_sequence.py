@@ -173,6 +173,12 @@ def test_flags_that_do_not_go_together_are_refused_before_a_run_begins(flags, be
     )
     assert "--temperature: in a sequence, it is heeded by --method lwf" in refused("--temperature", "3")
     assert "--old-train: the command gives it" in refused("--old-train", "x.tsv")
+    assert "--train: the command decides it" in refused("--train", "x.tsv")
+    assert "--seeds: the command decides it" in refused("--seeds", "3")
+    assert "--rank: is about adapters" in refused("--rank", "4")
+    assert "--layer-decay gives each layer of the body a learning rate" in refused(
+        "--method", "adapters", "--layer-decay", "0.9"
+    )
     assert "is one task; a sequence has two or more" in refused("--tasks", flags[1])
     assert begun == []
     assert not (tmp_path / "runs").exists()

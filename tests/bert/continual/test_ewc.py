@@ -60,17 +60,29 @@ def test_the_rows_of_new_labels_are_free_and_f_adds_up_over_tasks():
     assert total["bias"].tolist() == [0.5, 0.5, 0.5, 0]
 
 
+class Classifier(nn.Module):
+    """A body, and a head whose labels grow."""
+
+    def __init__(self, size: int, labels: int):
+        super().__init__()
+        self.body, self.classifier = nn.Linear(size, 2, bias=False), nn.Linear(2, labels, bias=False)
+
+
 def test_a_damaged_file_and_another_models_are_one_sentence(tmp_path):
-    model: nn.Module = nn.Linear(2, 4)
+    model = Classifier(2, 4)
     assert read_fisher(tmp_path, model) is None
-    write_fisher(tmp_path, {"weight": torch.ones(3, 2)})
-    assert read_fisher(tmp_path, model)["weight"].equal(torch.ones(3, 2))  # pyright: ignore
-    for other in (nn.Linear(3, 4), nn.Linear(2, 2)):
-        with pytest.raises(InputError, match=f"{FISHER}: its weight does not fit the run's model"):
+    of_run = {name: torch.ones_like(each) for name, each in Classifier(2, 3).named_parameters()}
+    write_fisher(tmp_path, of_run)
+    assert read_fisher(tmp_path, model)["classifier.weight"].equal(torch.ones(3, 2))  # pyright: ignore
+    for other, name in ((Classifier(3, 4), "body.weight"), (Classifier(2, 2), "classifier.weight")):
+        with pytest.raises(InputError, match=f"{FISHER}: its {name} does not fit the run's model"):
             read_fisher(tmp_path, other)
-    write_weights(tmp_path, {"weight": -torch.ones(3, 2)}, FISHER)
-    with pytest.raises(InputError, match="does not fit"):
-        read_fisher(tmp_path, model)
+    lacking, shorter = {"body.weight": of_run["body.weight"]}, of_run | {"body.weight": torch.ones(1, 2)}
+    negative, more = of_run | {"body.weight": -torch.ones(2, 2)}, of_run | {"other": torch.ones(1)}
+    for damaged in (lacking, shorter, negative, more):
+        write_weights(tmp_path, damaged, FISHER)
+        with pytest.raises(InputError, match="does not fit"):
+            read_fisher(tmp_path, model)
     (tmp_path / FISHER).write_bytes(b"nonsense")
     with pytest.raises(InputError, match=f"{FISHER}: is damaged"):
         read_fisher(tmp_path, model)

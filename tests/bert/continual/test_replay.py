@@ -19,8 +19,8 @@ def rows_of(updates) -> list[list[int]]:
     return [sorted(np.concatenate([batch.input_ids for batch in update.micro_batches])) for update in updates]
 
 
-def batches(**more) -> ReplayBatches:
-    return ReplayBatches([1] * 22, batch_of_rows, batch_size=4, seed=3, old_rows=7, every=2, **more)
+def batches(every=2, **more) -> ReplayBatches:
+    return ReplayBatches([1] * 22, batch_of_rows, batch_size=4, seed=3, old_rows=7, every=every, **more)
 
 
 def test_a_reservoir_holds_each_example_with_equal_chances():
@@ -51,6 +51,15 @@ def test_every_third_update_replays_and_new_rows_all_come_once_an_epoch():
     assert [rows for rows in epoch if min(rows) < 22] == plain
     replayed = [row for rows in rows_of(islice(batches(), 9 * 7)) for row in rows if row >= 22]
     assert np.bincount(replayed)[22:].tolist() == [12] * 7
+
+
+def test_an_epoch_of_few_updates_ends_with_a_replay():
+    updates = batches(every=50)
+    assert updates.updates_per_epoch == 6 + 1
+    epochs = rows_of(islice(updates, 14))
+    assert [min(rows) >= 22 for rows in epochs] == ([False] * 6 + [True]) * 2
+    replayed = [row for rows in rows_of(islice(updates, 7 * 7)) for row in rows if row >= 22]
+    assert np.bincount(replayed)[22:].tolist() == [4] * 7
 
 
 def test_updates_go_on_from_a_position_and_are_shared_out_among_processes():

@@ -1,0 +1,71 @@
+"""Trials of a benchmark: each in a process of its own. A finished one is kept in a file, and not run again."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bert.files.whole import write_atomically
+
+Trial, Result = TypeVar("Trial"), TypeVar("Result")
+
+
+def results_of(
+    trials: Iterable[Trial],
+    case: Callable[[Trial], str],
+    measure: Callable[[Trial], Result],
+    kind: type[Result],
+    path: Path | None,
+) -> dict[Trial, Result]:
+    """The result of each trial: from the file if its case is there, else measured now and added to the file.
+
+    Args:
+        trials: dataclasses.
+        case: all that a result depends on, but for the code, as a text.
+        kind: the results' class, a dataclass.
+    """
+    results = {}
+    for trial in trials:
+        row = read_rows(path).get(case(trial))
+        if row is None:
+            given: Any = (trial, measure(trial))
+            row = {"case": case(trial)} | asdict(given[0]) | asdict(given[1])
+            add_rows(path, [row])
+        names: Any = kind
+        results[trial] = kind(**{name: row[name] for name in names.__dataclass_fields__})
+    return results
+
+
+def read_rows(path: Path | None) -> dict[str, dict]:
+    """The rows of a file by case; none if there is no file."""
+    if path is None or not path.exists():
+        return {}
+    return {row["case"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
+
+
+def add_rows(path: Path | None, rows: list[dict]) -> None:
+    """Adds the rows to a file, and replaces rows of the same case."""
+    if path is not None:
+        by_case = read_rows(path) | {row["case"]: row for row in rows}
+        write_atomically(path, json.dumps(list(by_case.values()), indent=1) + "\n")
+
+
+def in_a_process_of_its_own(function: Callable, *arguments):
+    """The function's result, from a new process in which nothing is warm."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_result, args=(sender, function, arguments))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        raise RuntimeError(f"{function.__name__} failed; its traceback is above") from None
+    finally:
+        process.join()
+
+
+def _send_result(sender, function: Callable, arguments: Sequence) -> None:
+    sender.send(function(*arguments))
