@@ -6,7 +6,7 @@
         buffer.jsonl                        examples that were kept       (--keep, or --method replay or agem)
         fisher.safetensors                  how much each weight counts   (--method ewc)
 
-A later run's directory has all of it too, for earlier tasks and its own. So the earlier run may be removed.
+A later run of the same method has all of it too, for earlier tasks and its own. So the earlier run may be removed.
 """
 
 from collections.abc import Sequence
