@@ -1,6 +1,7 @@
 """A script around a run: from the command line to an exit code."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,9 @@ from bert.training.distributed import Processes, lost_process, start_processes
 from bert.training.settings import WRITTEN, Settings
 
 Log = Callable[..., None]  # takes the lines to print
+# Seconds. torchrun looks at its processes ten times a second. Of several that have ended it may name any as the cause.
+# So a process that only lost another one ends later.
+BEHIND_THE_CAUSE = 1.0
 
 
 @orderly()
@@ -51,9 +55,9 @@ def run_script(
 def explain_failure(script: str, error: BaseException) -> int:
     """Prints a sentence for an error and returns the exit code. Raises the error again if it is a bug."""
 
-    def fail(reason: object, code: int = 2) -> int:
+    def fail(reason: object) -> int:
         print_error(f"{script}: error: {reason}")
-        return code
+        return 2
 
     if isinstance(error, InputError):
         return fail(error)
@@ -66,11 +70,12 @@ def explain_failure(script: str, error: BaseException) -> int:
             "smaller --batch-size or --max-length"
         )
     if reason := lost_process(error):
-        return fail(
+        fail(
             f"another process of this run ended or hangs ({reason}): its own message says why; --resume goes on from "
-            f"the last checkpoint",
-            code=1,
+            f"the last checkpoint"
         )
+        time.sleep(BEHIND_THE_CAUSE)
+        return 1
     if isinstance(error, OSError) and is_disk_full(error):
         silence_stdout()
         return fail(printing_failed(error))
