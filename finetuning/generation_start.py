@@ -75,9 +75,7 @@ def _targets(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _learn(settings: FinetuningSettings, texts: Iterator[str], what: str, log: Log) -> Tokenizer:
-    size, kind = settings.vocab_size or VOCAB_SIZE, settings.tokenizer or TOKENIZERS[0]
-    log(f"Learning a vocabulary of {size:,} pieces from the training {what}.")
-    return learn_vocabulary(texts, size, kind)
+    return learn_vocabulary(texts, settings.vocab_size or VOCAB_SIZE, settings.tokenizer or TOKENIZERS[0], what, log)
 
 
 def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module:
