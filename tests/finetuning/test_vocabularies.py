@@ -66,7 +66,7 @@ def test_texts_too_few_for_the_size_give_what_they_can_and_a_note(kind):
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "wordpiece"])
 def test_no_text_and_too_small_a_size_are_refused(kind):
-    with pytest.raises(InputError, match="no text|no character occurs"):
+    with pytest.raises(InputError, match=r"no text|no character occurs"):
         learn(kind, texts=["", "  "])
     with pytest.raises(InputError, match="special tokens alone are 5"):
         learn(kind, 5)
