@@ -32,7 +32,6 @@ def learn_vocabulary(
     Raises:
         InputError: if there is no text, or ``size`` is too small for the special tokens and the characters.
     """
-    log(f"Learning a vocabulary of {size:,} pieces from the training texts.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if kind == "sentencepiece":

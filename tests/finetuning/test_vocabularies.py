@@ -31,7 +31,7 @@ def test_a_vocabulary_has_the_asked_size_and_the_special_tokens_first(kind):
     tokenizer, lines = learn(kind)
     assert tokenizer.vocab_size == 500
     assert tuple(tokenizer.vocabulary[:5]) == SPECIAL_TOKENS
-    assert lines == ["Learning a vocabulary of 500 pieces from the training texts."]
+    assert lines == []
     assert tokenizer.mask_token_id == 4
 
 
@@ -60,8 +60,8 @@ def test_wordpiece_keeps_case_and_umlauts_but_sets_marks_apart():
 def test_texts_too_few_for_the_size_give_what_they_can_and_a_note(kind):
     tokenizer, lines = learn(kind, 8000)
     assert 500 < tokenizer.vocab_size < 8000
-    assert len(lines) == 2
-    assert lines[1].startswith("Note: ") and str(tokenizer.vocab_size) in lines[1] and lines[1].endswith(".")
+    (line,) = lines
+    assert line.startswith("Note: ") and str(tokenizer.vocab_size) in line and line.endswith(".")
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "wordpiece"])
