@@ -28,7 +28,6 @@ from bert.continual.task import ContinualTask
 from bert.files.schema import Rule, check
 from bert.tasks.batches import TaskBatches
 from bert.tasks.report import write_json, write_report
-from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer
 from bert.training.loop import train
@@ -42,6 +41,7 @@ from data.prefetch import prefetch
 from finetuning.adapting import adaptation_in_report, budget_note, companions_of, identity_of_body
 from finetuning.best import Best
 from finetuning.best_model import load_best_model, save_best_model, saved_bytes
+from finetuning.generation_start import set_learning_rates
 from finetuning.memory import Memory
 from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
 from finetuning.reading import Reading, fingerprint, read_task
@@ -58,8 +58,7 @@ def main(command_line: list[str] | None = None) -> int:
 def finetune(settings: FinetuningSettings, processes: Processes) -> int:
     """Reads the task once and trains on it: once, from several seeds, or from a random start besides."""
     log = make_log(processes)
-    tokenizer = processes.on_all(lambda: find_tokenizer(settings))
-    reading = processes.on_all(lambda: read_task(settings, tokenizer, log, processes.device))
+    reading = processes.on_all(lambda: read_task(settings, find_tokenizer(settings), log, processes.device))
     reports, parts = {}, parts_of(settings)
     if not settings.resume:
         processes.on_all(lambda: [refuse_other_run(Path(part.output)) for part in parts.values()])
@@ -67,7 +66,7 @@ def finetune(settings: FinetuningSettings, processes: Processes) -> int:
         for name, part in parts.items():
             # A part can be resumed alone.
             with lock(part.output, processes) if name else nullcontext(), threads_restored():
-                ended, reports[name] = finetune_once(part, settings, reading, tokenizer, processes, log)
+                ended, reports[name] = finetune_once(part, settings, reading, processes, log)
             if reports[name] is None:
                 log(*how_to_go_on("train_finetune.py", settings.output))
                 return 130 if ended == "interrupted" else 0
@@ -81,7 +80,6 @@ def finetune_once(
     settings: FinetuningSettings,
     whole_settings: FinetuningSettings,
     reading: Reading,
-    tokenizer: Tokenizer,
     processes: Processes,
     log: Log,
 ) -> tuple[str, dict[str, Any] | None]:
@@ -98,7 +96,7 @@ def finetune_once(
     directory = Path(settings.output)
     torch.manual_seed(settings.seed)
     model = processes.on_all(lambda: make_model(settings, task, log))
-    identity = {"labels": list(task.labels), "vocabulary": tokenizer.fingerprint} | task.identity
+    identity = {"labels": list(task.labels), "vocabulary": task.tokenizer.fingerprint} | task.identity
     identity |= identity_of_body(model)
     memory = Memory(settings, task, model.to(processes.device), processes, log)
     identity |= memory.identity
@@ -108,13 +106,14 @@ def finetune_once(
     run.companions += (*companions_of(model), *memory.companions(run))
     if settings.layer_decay != 1:
         decay_learning_rate_by_layer(run.optimizer, model, settings.layer_decay)
+    set_learning_rates(settings, run.optimizer, model, task)
     best, saved = Best(), None
     if settings.resume:
         best = resume(run)
     training = processes.on_all(lambda: memory.batches(TaskBatches)(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.world_size, settings.accumulate, run.progress.position,
-        by_length=not task.labels_per_item,
+        by_length=not task.labels_per_item, batch_tokens=settings.batch_tokens,
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
     if settings.zero_shot:
@@ -160,7 +159,7 @@ def finetune_once(
             if processes.is_main_process:
                 for place in (directory, Path(whole_settings.output)):
                     (place / "report.json").unlink(missing_ok=True)
-            processes.broadcast(lambda: save_best_model(settings, run, tokenizer, weights))
+            processes.broadcast(lambda: save_best_model(settings, run, task, weights))
 
         def checkpoint() -> None:
             nonlocal saved
@@ -206,6 +205,8 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
         options |= {"patterns": patterns.texts, "words": patterns.words}
     if isinstance(reading.task, ContinualTask):
         options["label_groups"] = reading.task.groups.groups
+    if (writing := reading.task.options.writing) is not None:
+        options |= {"max_target_length": writing.max_length, "decoding": vars(writing.decoding)}
     return {"columns": reading.columns._asdict()} | options
 
 
@@ -215,6 +216,7 @@ def report_best(
     """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
     model = load_best_model(settings, run, task)
+    task.before_report()
     with run.evaluation():
         evaluations = {
             name: task.evaluate(model, name, run.precision, run.processes, in_full=run.processes.is_main_process)

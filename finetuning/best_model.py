@@ -9,22 +9,24 @@ from bert.adaptation import files as adapter
 from bert.adaptation.files import load_adapter, save_adapter
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.checkpoints.vocabulary import save_tokenizer
+from bert.generation.directory import save_target_tokenizer
 from bert.tasks.task import Task
-from bert.tokenization.tokenizer import Tokenizer
 from bert.training.run import Run
 from finetuning.settings import FinetuningSettings
 
 
-def save_best_model(settings: FinetuningSettings, run: Run, tokenizer: Tokenizer, weights: dict[str, Tensor]) -> None:
+def save_best_model(settings: FinetuningSettings, run: Run, task: Task, weights: dict[str, Tensor]) -> None:
     """Writes the model as it is now. With ``--adapt`` the body stays in its checkpoint.
 
     Args:
         weights: all of the model's, gathered.
     """
+    if task.options.writing is not None:
+        save_target_tokenizer(run.directory, task.tokenizer, task.options.writing.tokenizer)
     if settings.adapt is None:
-        save_checkpoint(run.directory, run.model, tokenizer, weights)
+        save_checkpoint(run.directory, run.model, task.tokenizer, weights)
     else:
-        save_tokenizer(run.directory, tokenizer)
+        save_tokenizer(run.directory, task.tokenizer)
         save_adapter(run.directory, run.model, settings.checkpoint, weights)
 
 

@@ -34,16 +34,22 @@ def describe(
     config: Any = run.model.config
     training = task.sets["train"]
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
-    start = "untrained weights, of the sizes of" if settings.random_start else "from"
+    start = f"from {settings.checkpoint}"
+    if settings.random_start:
+        start = f"untrained weights, of the sizes of {settings.checkpoint}"
+    elif settings.start is not None:
+        start = "untrained weights" if settings.start == "scratch" else f"{settings.start} {start}"
+    update = f"{settings.batch_size} examples"
+    if settings.batch_tokens is not None:
+        update = f"about {settings.batch_tokens:,} tokens, in examples"
     others = ", ".join(f"{len(part.examples):,} {name}" for name, part in task.sets.items() if name != "train")
     labels = f"; labels: {', '.join(task.labels[:10])}{', ...' if len(task.labels) > 10 else ''}" if task.labels else ""
     return [
         "",
-        f"Model:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start} "
-        f"{settings.checkpoint}.",
+        f"Model:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start}.",
         *adapter_in_words(settings, run.model),
         f"Task:   {len(training.examples):,} training examples, {others}{labels}.",
-        f"Run:    {schedule.max_steps:,} steps of {settings.batch_size} examples of up to {settings.max_length} tokens "
+        f"Run:    {schedule.max_steps:,} steps of {update} of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.",
         f"Device: {run.description}.",
         *guess_in_words(task),

@@ -21,6 +21,8 @@ from bert.training.script import Log
 from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
 from finetuning.continuing import extended_labels, later_task, read_earlier
+from finetuning.built_in_summaries import summary_sets
+from finetuning.generation_start import find_tokenizers
 from finetuning.known_tasks import KnownTask, find_file, find_test_file, known_task
 from finetuning.settings import FinetuningSettings, kind_of
 from finetuning.teachers import read_teachers, teacher_logits
@@ -39,10 +41,13 @@ class Reading:
     columns: Columns  # of the files that the model will predict for
 
 
-def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, device: torch.device = CPU) -> Reading:
+def read_task(
+    settings: FinetuningSettings, tokenizer: Tokenizer | None, log: Log, device: torch.device = CPU
+) -> Reading:
     """Reads the examples of the task, and makes the model's inputs of them.
 
     Args:
+        tokenizer: the checkpoint's. None: the task's texts decide it.
         device: on which teachers label texts.
 
     Raises:
@@ -74,6 +79,10 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         training, dev = kind.hold_out(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
         log(f"There is no --dev file: {len(dev):,} of the {len(examples):,} training examples are held out for it.")
+    writing = None
+    if "target_vocab" in kind.flags:
+        tokenizer, writing = find_tokenizers(settings, tokenizer, sets["train"][1], log)
+    assert tokenizer is not None, "only generation begins without a checkpoint"
     metric = check_metric(settings.metric, kind, labels, known.metric if known else None)
     options = Options(
         settings.max_length,
@@ -87,6 +96,7 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
         patterns=patterns,
         pool=settings.pool,
         masked_lm_weight=settings.masked_lm_weight,
+        writing=writing,
     )
     if teachers:
         logits = teacher_logits(teachers, examples, source, device)
@@ -105,6 +115,8 @@ def read_task(settings: FinetuningSettings, tokenizer: Tokenizer, log: Log, devi
                 f"Note: {part.too_long:,} of the {len(part.examples):,} {name} texts are longer than "
                 f"{settings.max_length} tokens and {kind.long_text_handling or fate}; see {flags}."
             )
+    for note in task.notes:
+        log(f"Note: {note}")
     if isinstance(task, ClozeTask):
         for note in read_beside(task, settings, columns):
             log(note)
@@ -125,7 +137,7 @@ def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns
     given = {
         "text": settings.text_column, "text_pair": settings.text_pair_column, "label": _one_or_several(settings),
         "header": settings.header, "separator": settings.label_separator, "bad_rows": settings.bad_rows,
-        "word": settings.word_column, "tag": settings.tag_column,
+        "word": settings.word_column, "tag": settings.tag_column, "history": settings.history,
     }  # fmt: skip
     return columns._replace(**{name: value for name, value in given.items() if value is not None})
 
@@ -160,13 +172,19 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
             raise InputError("--train names the training examples' file; or name a --task and its --data")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            sets = {name: (str(path), list(kind.read(path, columns, True))) for name, path in files.items()}
+            targets = {name: getattr(settings, f"{name}_targets") for name in files}
+            sets = {
+                name: (str(path), list(kind.read(path, columns._replace(targets=targets[name]), True)))
+                for name, path in files.items()
+            }
             if settings.distil_from is not None and settings.unlabelled is not None:
                 sets["train"] = (settings.unlabelled, read_unlabelled(settings.unlabelled, columns))
             sets = kind.settle(sets)
         for warning in caught:
             log(f"Note: {warning.message}.")
         return sets
+    if "target_vocab" in kind.flags:
+        return summary_sets(log)
     log("Which library does a passage of documentation come from? Reading the passages.")
     training, dev = library_examples(read_named_python_docs(settings.workers))
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}

@@ -21,12 +21,19 @@ from finetuning.adaptation_flags import (
     check_adaptation_flags,
 )
 from finetuning.continuing_flags import ADAPTERS, add_continuing_arguments, check_continuing_flags
+from finetuning.generation_flags import (
+    GenerationSettings,
+    OneOrTwo,
+    add_generation_arguments,
+    check_generation_flags,
+    generation_defaults,
+)
 from finetuning.known_tasks import KNOWN_TASKS
 from finetuning.next_adapter import settings_of_adapter, settings_of_model
 
 
 @dataclass(frozen=True)
-class FinetuningSettings(AdaptationSettings, TrainingSettings):
+class FinetuningSettings(AdaptationSettings, GenerationSettings, TrainingSettings):
     """The settings of a fine-tuning run, one for each flag.
 
     The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
@@ -125,6 +132,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         # Its learning rates are torch's AdamW's. BERT's, without bias correction, makes steps several times as large.
         defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, optimizer="adamw", compare=False)
     kind = kind_of(given.get("problem"), given.get("task"))
+    if kind is KINDS["generation"]:
+        defaults = generation_defaults(given, defaults)
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
@@ -132,6 +141,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     check_distillation_flags(given.keys(), settings)
     check_continuing_flags(given.keys(), settings)
     check_adaptation_flags(given.keys(), settings)
+    check_generation_flags(given.keys(), settings)
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -195,9 +205,12 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     task = parser.add_argument_group("the task")
     task.add_argument("--task", choices=tuple(KNOWN_TASKS), help="a known data set; its files are in --data")
     task.add_argument("--data", metavar="DIR", help="the known data set's directory")
-    task.add_argument("--train", metavar="FILE", help="labelled texts: .tsv .csv .jsonl, also .gz .xz .bz2")
-    task.add_argument("--dev", metavar="FILE", help="labelled texts that select the best epoch (a tenth of --train)")
-    task.add_argument("--test", metavar="FILE", help="labelled texts that the report measures on besides")
+    for part, what in (
+        ("train", "labelled texts: .tsv .csv .jsonl, also .gz .xz .bz2; of generation perhaps two, line by line"),
+        ("dev", "labelled texts that select the best epoch (a tenth of --train)"),
+        ("test", "labelled texts that the report measures on besides"),
+    ):
+        task.add_argument(f"--{part}", nargs="+", action=OneOrTwo, metavar="FILE", help=what)
     task.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1 (text)")
     task.add_argument("--text-pair-column", metavar="NAME", help="the second texts' column, for pairs")
     task.add_argument(
@@ -253,6 +266,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
     add_adaptation_arguments(parser)
     add_continuing_arguments(parser)
+    add_generation_arguments(parser)
 
     training = flags.add_training_arguments(parser)
     add_number(

@@ -23,16 +23,19 @@ from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
 from finetuning.adapting import adapt_to
 from finetuning.continuing import larger_model
+from finetuning.generation_start import make_generation_model
 from finetuning.settings import FinetuningSettings
 
 
-def find_tokenizer(settings: FinetuningSettings) -> Tokenizer:
-    """The checkpoint's tokenizer.
+def find_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
+    """The checkpoint's tokenizer. None: the run starts without a checkpoint.
 
     Raises:
         InputError: if there is none, or the checkpoint is an adapter alone. For the built-in task it says how to make a
             checkpoint.
     """
+    if settings.start == "scratch":
+        return None
     if os.path.exists(Path(settings.checkpoint) / ADAPTER_CONFIG):
         required_file(Path(settings.checkpoint), "config.json")
     built_in = settings.task is None and settings.train is None
@@ -49,6 +52,8 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
 
     The head starts untrained unless the checkpoint has it.
     """
+    if settings.problem == "generation":
+        return make_generation_model(settings, task)
     checkpoint = settings.checkpoint
     config = load_config(checkpoint)
     if settings.dropout is not None:

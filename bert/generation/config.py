@@ -11,6 +11,7 @@ from bert.files.json_objects import read_json_object
 MODEL_TYPE = "encoder-decoder"
 # Hugging Face's names of the target's special pieces, and ours.
 _PIECES = {"decoder_start_token_id": "start_id", "eos_token_id": "end_id", "pad_token_id": "padding_id"}
+_SIZES = frozenset(field.name for field in fields(BertConfig))
 _OF_A_DECODER = ("is_decoder", "add_cross_attention")
 
 
@@ -59,6 +60,17 @@ class EncoderDecoderConfig:
     def num_hidden_layers(self) -> int:
         """The layers of both."""
         return self.encoder.num_hidden_layers + self.decoder.num_hidden_layers
+
+    @property
+    def intermediate_size(self) -> int:
+        """The larger one of both."""
+        return max(self.encoder.intermediate_size, self.decoder.intermediate_size)
+
+    def __getattr__(self, name: str) -> Any:
+        """Any other size is the encoder's, such as ``max_position_embeddings``: those of what the model reads."""
+        if name in _SIZES and "encoder" in vars(self):
+            return getattr(self.encoder, name)
+        raise AttributeError(f"an encoder-decoder's configuration has no {name!r}")
 
     @classmethod
     def from_dict(cls, values: dict, source: str = "the configuration") -> "EncoderDecoderConfig":

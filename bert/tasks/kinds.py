@@ -6,6 +6,7 @@ and a head in ``bert/heads/``. Then add a row here. ``tests/finetuning/test_a_ne
 
 from functools import partial
 
+from bert.generation.model import BertForConditionalGeneration
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
@@ -26,6 +27,11 @@ from bert.tasks.classification.task import ClassificationTask, MultiLabelTask, R
 from bert.tasks.cloze.inputs import cloze_inputs
 from bert.tasks.cloze.predict import cloze_rows, predict_clozes
 from bert.tasks.cloze.task import ClozeTask
+from bert.tasks.generation.inputs import source_inputs
+from bert.tasks.generation.measure import METRICS, baseline_of_pairs, measure_outputs
+from bert.tasks.generation.predict import write_outputs, writing_rows
+from bert.tasks.generation.read import read_pairs
+from bert.tasks.generation.task import GenerationTask
 from bert.tasks.options import Columns
 from bert.tasks.relations.inputs import marked_inputs
 from bert.tasks.relations.measure import baseline_of_relations, measure_relations
@@ -58,6 +64,12 @@ LATER_TASKS = frozenset({
     "lwf_weight", "old_train", "old_dev",
 })  # fmt: skip
 TAG_COLUMNS = frozenset({"word_column", "tag_column"})
+# the flags about a decoder, its vocabulary and how it writes
+GENERATION = frozenset({
+    "train_targets", "dev_targets", "test_targets", "history", "start", "size", "decoder_checkpoint", "decoder_layers",
+    "vocab", "target_vocab", "vocab_size", "tokenizer", "max_target_length", "label_smoothing", "taken_over_rate",
+    "batch_tokens", "beams", "length_penalty", "min_output", "max_output", "no_repeat_ngram",
+})  # fmt: skip
 
 _classification = partial(
     Kind,
@@ -198,5 +210,20 @@ KINDS: dict[str, Kind] = {
         max_length=512,  # Liu 2019, section 3.2
         has_two_segments=True,
         predict_file="FILE.jsonl",
+    ),
+    "generation": Kind(
+        read=read_pairs,
+        inputs=source_inputs,
+        head=BertForConditionalGeneration,
+        predict=write_outputs,
+        rows=writing_rows,
+        measure=measure_outputs,
+        baseline=baseline_of_pairs,
+        task=GenerationTask,
+        hold_out=hold_out,
+        metrics=METRICS,
+        flags=GENERATION | {"text_column", "label_column", "header", "bad_rows", "workers", "text"},
+        column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"},
+        predict_file="FILE.txt",
     ),
 }

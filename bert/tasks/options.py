@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bert.generation.decoding import Decoding
+from bert.tokenization.tokenizer import Tokenizer
+
 LONG_TEXTS = ("head", "tail", "head+tail", "windows")  # see long_texts.py
 BAD_ROWS = ("stop", "skip")  # see bert/files/bad_rows.py
 MASKED_LM_WEIGHT = 1e-4  # Schick and Schütze 2021, section 4.1
 SUMMARY_SENTENCES = 3  # Liu 2019, section 3.3
+HISTORY = 3  # turns
 
 
 class Columns(NamedTuple):
@@ -23,6 +27,8 @@ class Columns(NamedTuple):
     word: str | None = None  # of tagged words: a column's number, or a key of JSON lines; None: the file shows it
     tag: str | None = None  # of their tags
     is_table: bool | None = None  # whether a tagger's file is a table of texts, not of words; None: the file shows it
+    targets: str | None = None  # a plain file with the target of each line of the sources' file
+    history: int = HISTORY  # of a dialogue: the most turns before a reply that are its source
 
 
 class Patterns(NamedTuple):
@@ -31,6 +37,15 @@ class Patterns(NamedTuple):
     source: str  # their file, for messages
     texts: tuple[str, ...]  # such as "{text} It was [MASK]."
     words: dict[str, tuple[str, ...]]  # by label
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How targets are read, and outputs written."""
+
+    tokenizer: Tokenizer  # of targets; sources may have another
+    max_length: int  # the most tokens of a target, [CLS] and [SEP] included
+    decoding: Decoding
 
 
 @dataclass(frozen=True)
@@ -49,3 +64,4 @@ class Options:
     patterns: Patterns | None = None  # of cloze questions
     pool: str = "cls"  # what a new classifier reads: the pooled [CLS], or the "mean" of all tokens' last states
     masked_lm_weight: float = MASKED_LM_WEIGHT  # of unlabelled texts' loss beside theirs
+    writing: Writing | None = None  # in generation

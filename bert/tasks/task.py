@@ -108,6 +108,7 @@ class Task(ABC):
         options: Options,
     ):
         self.kind, self.labels, self.tokenizer, self.options = kind, tuple(labels or ()), tokenizer, options
+        self.notes: list[str] = []  # for the user
         self.sets: dict[str, TaskSet] = {}
         for name, (source, examples) in sets.items():
             targets = self.targets(examples, source)
@@ -120,6 +121,9 @@ class Task(ABC):
 
     def prepare(self) -> None:  # noqa: B027 (most kinds have nothing to prepare)
         """Checks options and settles those that depend on the examples, once all sets are there."""
+
+    def before_report(self) -> None:  # noqa: B027 (most kinds measure always alike)
+        """Settles what the report's evaluations do otherwise than those on the way."""
 
     @abstractmethod
     def targets(self, examples: Sequence[Any], source: str) -> Sequence[Any]:

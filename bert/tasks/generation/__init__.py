@@ -1,0 +1,1 @@
+"""Translations, summaries in new words, replies: a target written for a source."""

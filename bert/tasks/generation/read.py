@@ -1,0 +1,131 @@
+"""Sources and targets: texts and their translations, documents and summaries, turns of a dialogue and the reply.
+
+    {"source": "A dog runs.", "target": "Ein Hund rennt."}     an object in each line
+    a table with the columns source and target                 .tsv, .csv
+    train.en and train.de                                      two plain files, aligned line by line
+    ["Hello!", "Hi, how are you?", "Fine."]                    a dialogue in each line
+
+Each turn of a dialogue but the first is a target. Its source is the turns before it, at most ``history`` of them.
+"""
+
+import itertools
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bert.errors import InputError
+from bert.files.bad_rows import BadRows
+from bert.files.lines import read_lines
+from bert.files.tables import FORMATS, read_rows, table_format
+from bert.tasks.options import Columns
+
+_OF_TEXTS = Columns()  # its columns' names are those of other kinds
+
+
+class Pair(NamedTuple):
+    """A source and its target."""
+
+    line: int  # in its file
+    source: tuple[str, ...]  # one text; of a dialogue the last turns, the oldest first
+    target: str | None  # None: it was not read
+
+
+def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[Pair]:
+    """The pairs of a file, in order. Of two aligned files if ``columns`` names the targets' file.
+
+    Without targets (``labelled`` False) each line of a plain file is a source, of any name. A dialogue is then the
+    source of the turn after its last one.
+
+    Raises:
+        InputError: if a row does not have a form above, or a text of it is empty; or if aligned files differ in length.
+    """
+    bad = BadRows(path, columns.bad_rows, can_skip=labelled)
+    if labelled and columns.targets is not None:
+        rows = _aligned(path, columns.targets)
+    elif is_dialogues(path):
+        yield from _read_dialogues(path, columns, labelled, bad)
+        return
+    elif not labelled and not _is_table(path):
+        rows = ((line, (text,)) for line, text in read_lines(path) if text.strip())
+    else:
+        rows = read_rows(path, _names(columns, labelled), columns.header, bad, columns.loose_tabs)
+
+    def read(place: str, line: int, values: Sequence[Any]) -> Pair:
+        source = _text(values[0], "source", place)
+        return Pair(line, (source,), _text(values[1], "target", place) if labelled else None)
+
+    yield from bad.good(rows, read, "holds no sources; rows of a source and its target were expected")
+
+
+def is_dialogues(path: str | Path) -> bool:
+    """Whether a file has a list of texts in its first line that is not blank."""
+    if not os.path.isfile(path) or not _is_table(path) or table_format(path) != "jsonl":
+        return False
+    first = next((text for _, text in read_lines(path) if text.strip()), "")
+    try:
+        turns = json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(turns, list) and bool(turns) and all(isinstance(turn, str) for turn in turns)
+
+
+def _is_table(path: str | Path) -> bool:
+    try:
+        return table_format(path) in set(FORMATS.values()) - {"txt"}
+    except InputError:
+        return False
+
+
+def _names(columns: Columns, labelled: bool) -> dict[str, str]:
+    """The flags of the columns to read, with the columns' names."""
+    source = "source" if columns.text == _OF_TEXTS.text else columns.text
+    if not labelled:
+        return {"--text-column": source}
+    target = columns.label if isinstance(columns.label, str) else "+".join(columns.label)
+    return {"--text-column": source, "--label-column": "target" if target == _OF_TEXTS.label else target}
+
+
+def _aligned(sources: str | Path, targets: str | Path) -> Iterator[tuple[int, tuple[str, str]]]:
+    """(line, (source, target)) of two files. Lines that are blank in both are skipped."""
+    pairs = itertools.zip_longest(read_lines(sources), read_lines(targets))
+    for number, (source, target) in enumerate(pairs, start=1):
+        if source is None or target is None:
+            shorter, longer, rest = (sources, targets, target) if source is None else (targets, sources, source)
+            raise InputError(
+                f"{shorter}: has {number - 1:,} lines, and {longer} has more (line {rest[0]}); line by line they "
+                f"should be sources and their targets: give two files with as many lines"
+            )
+        if source[1].strip() or target[1].strip():
+            yield number, (source[1], target[1])
+
+
+def _read_dialogues(path: str | Path, columns: Columns, labelled: bool, bad: BadRows) -> Iterator[Pair]:
+    lines = ((line, text) for line, text in read_lines(path, bad) if text.strip())
+    for dialogue in bad.good(lines, _turns, "holds no dialogues; lists of turns were expected"):
+        line, turns = dialogue
+        ends = range(1, len(turns)) if labelled else [len(turns)]
+        for end in ends:
+            source = turns[max(0, end - columns.history) : end]
+            yield Pair(line, source, turns[end] if labelled else None)
+
+
+def _turns(place: str, line: int, text: str) -> tuple[int, tuple[str, ...]]:
+    """A dialogue in a line of JSON. Empty turns say nothing and are left out, as in published sets."""
+    try:
+        turns = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: is not JSON ({error}); a list of turns was expected") from None
+    if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+        raise InputError(f"{place}: is {str(turns)[:80]!r}; a list of texts was expected, the turns of a dialogue")
+    turns = tuple(turn for turn in turns if turn.strip())
+    if not turns:
+        raise InputError(f"{place}: no turn of the dialogue has a text; at least one was expected")
+    return line, turns
+
+
+def _text(value: Any, name: str, place: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{place}: the {name} is {str(value)[:80]!r}; a text that is not empty was expected")
+    return value

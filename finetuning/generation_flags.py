@@ -1,0 +1,175 @@
+"""The flags of ``--problem generation``: the decoder's start, its vocabulary, and how it writes."""
+
+import argparse
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.generation.decoding import Decoding
+from bert.generation.starts import STARTS
+from bert.tasks.options import HISTORY
+from bert.training import flags
+from bert.training.flags import add_number
+
+SIZES = {
+    "tiny": BertConfig.tiny, "mini": BertConfig.mini, "small": BertConfig.small, "medium": BertConfig.medium,
+    "base": BertConfig.base, "large": BertConfig.large,
+}  # fmt: skip
+SAME, LEARN = "same", "learn"  # the target's vocabulary: the source's, or learned from the targets
+TOKENIZERS = ("sentencepiece", "wordpiece")
+VOCAB_SIZE = 8_000
+BATCH_TOKENS = 4_096  # as in many recipes for small Transformers
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """The settings of ``--problem generation``, one for each flag; None: it depends on the others."""
+
+    train_targets: str | None = None
+    dev_targets: str | None = None
+    test_targets: str | None = None
+    history: int | None = None
+    start: str | None = None
+    size: str | None = None
+    decoder_checkpoint: str | None = None
+    decoder_layers: int | None = None
+    vocab: str | None = None
+    target_vocab: str | None = None
+    vocab_size: int | None = None
+    tokenizer: str | None = None
+    max_target_length: int | None = None
+    label_smoothing: float = 0.1
+    taken_over_rate: float = 0.1
+    batch_tokens: int | None = None
+    beams: int = 4
+    length_penalty: float | None = None
+    min_output: int = 0
+    max_output: int | None = None
+    no_repeat_ngram: int = 0
+
+
+# New weights need larger learning rates, and more passes, than BERT's own for fine-tuning.
+RECIPE = {"learning_rate": 1e-3, "epochs": 10, "batch_tokens": BATCH_TOKENS, "optimizer": "adamw"}
+
+
+def generation_defaults(given: dict[str, Any], defaults: Any) -> Any:
+    """The defaults of a generation run, which depend on the flags given.
+
+    Without a --checkpoint, a run on files starts from scratch; the built-in pairs start from the first command's.
+    """
+    built_in = not given.keys() & {"train", "resume"}
+    from_checkpoint = built_in or given.keys() & {"checkpoint", "decoder_checkpoint"}
+    recipe = dict(RECIPE, start="bert2rnd" if from_checkpoint else "scratch")
+    if "batch_size" in given and "batch_tokens" not in given:
+        recipe["batch_tokens"] = None
+    return replace(defaults, compare=False, **recipe)
+
+
+def check_generation_flags(given: Set[str], settings: Any) -> None:
+    """Checks the flags about generation. Raises InputError if two contradict each other, or one has no use."""
+    for part in ("train", "dev", "test"):
+        if getattr(settings, f"{part}_targets") is not None and getattr(settings, part) is None:
+            raise InputError(f"--{part}-targets has the targets of --{part}: name the file of the sources, too")
+    if settings.problem != "generation":
+        return
+    scratch = settings.start == "scratch"
+    if scratch and "checkpoint" in given:
+        raise InputError("--start scratch trains new weights, and --checkpoint names others; leave one of them out")
+    for name in ("size", "vocab"):
+        if not scratch and name in given:
+            raise InputError(
+                f"--{name.replace('_', '-')}: the start {settings.start} takes it from the checkpoint; leave it out, "
+                f"or leave --checkpoint out to start from scratch"
+            )
+    if scratch and "taken_over_rate" in given:
+        raise InputError("--taken-over-rate is about a checkpoint's weights; name one, --checkpoint, or leave it out")
+    if "decoder_checkpoint" in given and settings.start != "bert2bert":
+        raise InputError("--decoder-checkpoint needs --start bert2bert, which alone takes a decoder from a checkpoint")
+    if "decoder_layers" in given and settings.start in ("bert2bert", "share"):
+        raise InputError(f"--decoder-layers: with --start {settings.start} the checkpoint has them; leave it out")
+    if settings.start == "share" and settings.target_vocab not in (None, SAME):
+        raise InputError("--start share has one vocabulary for source and target: leave --target-vocab out")
+    learns = (scratch and settings.vocab is None) or settings.target_vocab == LEARN
+    for name in ("vocab_size", "tokenizer"):
+        if name in given and not learns:
+            raise InputError(
+                f"--{name.replace('_', '-')} is about a vocabulary that is learned; leave it out, or --target-vocab "
+                f"{LEARN}"
+            )
+    if {"batch_size", "batch_tokens"} <= given:
+        raise InputError("--batch-size counts pairs and --batch-tokens their tokens; give one of them")
+    for name, what in (
+        ("adapt", "adapters around a decoder are not built"), ("continue_from", "later tasks need labels"),
+        ("random_start", "--start scratch trains new weights"), ("compare", "run --start scratch beside it"),
+        ("reinitialize_layers", "it is about an encoder's top layers"), ("fresh", "--start says what is new"),
+    ):  # fmt: skip
+        if name in given and getattr(settings, name):
+            raise InputError(f"--{name.replace('_', '-')}: in generation {what}; leave it out")
+    if settings.layer_decay != 1:
+        raise InputError("--layer-decay: generation has two learning rates, see --taken-over-rate; leave it out")
+    decoding_of(settings)
+
+
+def decoding_of(settings: Any) -> Decoding:
+    """How the report's outputs are written. Raises InputError if the flags contradict each other."""
+    most = settings.max_output or target_length(settings) - 1
+    return Decoding(
+        max_length=most,
+        min_length=settings.min_output,
+        no_repeat_ngram=settings.no_repeat_ngram,
+        beams=settings.beams,
+        length_penalty=settings.length_penalty,
+    )
+
+
+def target_length(settings: Any) -> int:
+    """The most tokens of a target, [CLS] and [SEP] included."""
+    return settings.max_target_length or settings.max_length
+
+
+class OneOrTwo(argparse.Action):
+    """A file, or two: the second one has the targets of the first one's lines."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if len(values) > 2:
+            raise argparse.ArgumentError(self, f"takes one file, or a file of sources and one of targets; found {len(values)}")
+        setattr(namespace, self.dest, values[0])
+        if len(values) == 2:
+            setattr(namespace, f"{self.dest}_targets", values[1])
+
+
+def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``--problem generation``."""
+    group = parser.add_argument_group("generation: a decoder writes a target for a source")
+    for part in ("train", "dev", "test"):
+        group.add_argument(
+            f"--{part}-targets", metavar="FILE", help=f"a target in each line, as the second file after --{part}"
+        )
+    add_number(group, "--history", flags.positive, f"of a dialogue: the turns before a reply that it sees ({HISTORY})")
+    group.add_argument(
+        "--start", choices=STARTS,
+        help="new weights (scratch), or a checkpoint's encoder with a new decoder, one of its own layers, or one that "
+        "shares its weights (bert2rnd, or scratch without --checkpoint)",
+    )  # fmt: skip
+    group.add_argument("--size", choices=tuple(SIZES), help="of encoder and decoder, from scratch (tiny)")
+    group.add_argument("--decoder-checkpoint", metavar="DIR", help="another one for the decoder, with bert2bert")
+    add_number(group, "--decoder-layers", flags.positive, "layers of a new decoder (as many as the encoder's)")
+    group.add_argument("--vocab", metavar="PATH", help="from scratch: a vocabulary's file, or its directory (learned)")
+    group.add_argument(
+        "--target-vocab", metavar="PATH", help=f"the target's: '{SAME}' as the source's, '{LEARN}', or a path ({SAME})"
+    )
+    add_number(group, "--vocab-size", flags.positive, f"pieces of a vocabulary that is learned ({VOCAB_SIZE:,})")
+    group.add_argument("--tokenizer", choices=TOKENIZERS, help=f"the kind of a learned vocabulary ({TOKENIZERS[0]})")
+    add_number(group, "--max-target-length", flags.positive, "tokens of a target, special ones too (--max-length)")
+    add_number(group, "--label-smoothing", flags.probability, "how much of a label goes to all pieces alike (0.1)")
+    add_number(group, "--taken-over-rate", flags.above_zero, "learning rate of a checkpoint's weights, as a part (0.1)")
+    add_number(
+        group, "--batch-tokens", flags.positive, f"tokens of an update, instead of --batch-size ({BATCH_TOKENS:,})"
+    )
+    add_number(group, "--beams", flags.positive, "outputs side by side, for the report and for generate (4)")
+    group.add_argument("--length-penalty", type=flags.finite, metavar="X", help="how much long outputs gain (0.6)")
+    add_number(group, "--min-output", flags.whole, "the fewest pieces of an output (0)")
+    add_number(group, "--max-output", flags.positive, "the most pieces of an output (--max-target-length)")
+    add_number(group, "--no-repeat-ngram", flags.whole, "no run of N pieces comes twice in an output (0: any may)")
