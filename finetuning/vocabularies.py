@@ -16,7 +16,7 @@ USUAL_COVERAGE = 0.9995  # of characters, in texts of many scripts; the sentence
 
 
 def learn_vocabulary(
-    texts: Iterable[str], size: int, kind: Literal["sentencepiece", "wordpiece"], what: str, log: Log
+    texts: Iterable[str], size: int, kind: Literal["sentencepiece", "wordpiece"], log: Log
 ) -> Tokenizer:
     """A tokenizer with a vocabulary learned from texts. It keeps case and accents, because outputs are to have them.
 
@@ -25,7 +25,6 @@ def learn_vocabulary(
     character without a piece. So every character gets one, if together they take at most half of the vocabulary.
 
     Args:
-        what: the texts are, for the message: "sources", "targets".
         texts: of sources, of targets, or of both for a joint vocabulary. They are read once.
         size: how many pieces, with the special tokens ``[PAD] [UNK] [CLS] [SEP] [MASK]``. If the texts are too few
             for so many, it is as many as they give, and ``log`` says so.
@@ -33,7 +32,6 @@ def learn_vocabulary(
     Raises:
         InputError: if there is no text, or ``size`` is too small for the special tokens and the characters.
     """
-    log(f"Learning a vocabulary of {size:,} pieces from the training {what}.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if kind == "sentencepiece":

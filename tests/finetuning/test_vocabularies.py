@@ -31,7 +31,7 @@ def test_a_vocabulary_has_the_asked_size_and_the_special_tokens_first(kind):
     tokenizer, lines = learn(kind)
     assert tokenizer.vocab_size == 500
     assert tuple(tokenizer.vocabulary[:5]) == SPECIAL_TOKENS
-    assert lines == ["Learning a vocabulary of 500 pieces from the training texts."]
+    assert lines == []
     assert tokenizer.mask_token_id == 4
 
 
@@ -60,13 +60,13 @@ def test_wordpiece_keeps_case_and_umlauts_but_sets_marks_apart():
 def test_texts_too_few_for_the_size_give_what_they_can_and_a_note(kind):
     tokenizer, lines = learn(kind, 8000)
     assert 500 < tokenizer.vocab_size < 8000
-    assert len(lines) == 2
-    assert lines[1].startswith("Note: ") and str(tokenizer.vocab_size) in lines[1] and lines[1].endswith(".")
+    (line,) = lines
+    assert line.startswith("Note: ") and str(tokenizer.vocab_size) in line and line.endswith(".")
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "wordpiece"])
 def test_no_text_and_too_small_a_size_are_refused(kind):
-    with pytest.raises(InputError, match="no text|no character occurs"):
+    with pytest.raises(InputError, match=r"no text|no character occurs"):
         learn(kind, texts=["", "  "])
     with pytest.raises(InputError, match="special tokens alone are 5"):
         learn(kind, 5)
