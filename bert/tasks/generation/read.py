@@ -48,7 +48,12 @@ def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[P
     elif is_dialogues(path):
         yield from _read_dialogues(path, columns, labelled, bad)
         return
-    elif not labelled and not _is_table(path):
+    elif not _is_table(path):
+        if labelled:
+            raise InputError(
+                f"{path}: is no table, and in a plain file are sources alone; name the file of their targets behind "
+                f"it, or a table (.tsv, .csv or .jsonl)"
+            )
         rows = ((line, (text,)) for line, text in read_lines(path))
     else:
         rows = read_rows(path, _names(columns, labelled), columns.header, bad, columns.loose_tabs)
@@ -109,12 +114,15 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[tuple[int, tu
 
 def _read_dialogues(path: str | Path, columns: Columns, labelled: bool, bad: BadRows) -> Iterator[Pair]:
     lines = ((line, text) for line, text in read_lines(path, bad) if text.strip())
-    for dialogue in bad.good(lines, _turns, "holds no dialogues; lists of turns were expected"):
-        line, turns = dialogue
+    has_pairs = False
+    for line, turns in bad.good(lines, _turns, "holds no dialogues; lists of turns were expected"):
+        has_pairs = has_pairs or len(turns) > 1 or not labelled
         ends = range(1, len(turns)) if labelled else [len(turns)]
         for end in ends:
             source = turns[max(0, end - columns.history) : end]
             yield Pair(line, source, turns[end] if labelled else None)
+    if not has_pairs:
+        raise InputError(f"{path}: no dialogue has two turns; a turn and its reply were expected")
 
 
 def _turns(place: str, line: int, text: str) -> tuple[int, tuple[str, ...]]:
@@ -124,7 +132,7 @@ def _turns(place: str, line: int, text: str) -> tuple[int, tuple[str, ...]]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: is not JSON ({error}); a list of turns was expected") from None
     if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
-        raise InputError(f"{place}: is {str(turns)[:80]!r}; a list of texts was expected, the turns of a dialogue")
+        raise InputError(f"{place}: is {shown(turns)}; a list of texts was expected, the turns of a dialogue")
     turns = tuple(turn for turn in turns if turn.strip())
     if not turns:
         raise InputError(f"{place}: no turn of the dialogue has a text; at least one was expected")
