@@ -205,9 +205,11 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
         options |= {"patterns": patterns.texts, "words": patterns.words}
     if isinstance(reading.task, ContinualTask):
         options["label_groups"] = reading.task.groups.groups
+    columns = reading.columns
     if (writing := reading.task.options.writing) is not None:
         options |= {"max_target_length": writing.max_length, "decoding": vars(writing.decoding)}
-    return {"columns": reading.columns._asdict()} | options
+        columns = columns._replace(history=max(len(pair.source) for pair in reading.task.sets["train"].examples))
+    return {"columns": columns._asdict()} | options
 
 
 def report_best(

@@ -4,6 +4,9 @@ python -m bert fill-mask RUN "Paris is the [MASK] of France."
 python -m bert tokenize RUN "Unaffable!"
 python -m bert attention RUN "The cat sat." "It slept." --layer 2 --head 1 -o attention.png
 python -m bert predict RUN reviews.tsv > predictions.tsv
+python -m bert generate RUN sources.txt -o outputs.txt
+python -m bert generate RUN --text "A dog runs."
+python -m bert chat RUN
 python -m bert embed RUN texts.txt texts.npy
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
@@ -16,6 +19,7 @@ import sys
 from contextlib import nullcontext
 from typing import Any
 
+from bert.commands.flags import add_decoding_arguments, add_length_arguments, add_reading_arguments
 from bert.errors import InputError
 from bert.files.shortage import shortage
 from bert.files.terminal import (
@@ -103,6 +107,26 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
     predict.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
     predict.set_defaults(function=run_predict)
+    generate = commands.add_parser("generate", help="the output that a model writes for each source, a line for each")
+    generate.add_argument("run", help="the directory of a run of --problem generation")
+    generate.add_argument(
+        "file", nargs="?", help="sources: a text in each line, a table (.tsv .csv .jsonl), or dialogues (.jsonl)"
+    )
+    generate.add_argument("--text", action="append", metavar="TEXT", help="a source, instead of a file; may come again")
+    generate.add_argument("-o", "--output", metavar="FILE", help="the file to write (default: the terminal)")
+    generate.add_argument("--text-column", metavar="NAME", help="of a table: the sources' column (source)")
+    generate.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
+    add_length_arguments(generate, [name for name in LONG_TEXTS if name != "windows"])
+    decoding = add_decoding_arguments(generate)
+    decoding.add_argument("--sample", action=argparse.BooleanOptionalAction, help="draw pieces at random")
+    generate.set_defaults(function=run_generate)
+    chat = commands.add_parser("chat", help="a dialogue with a model")
+    chat.add_argument("run", help="the directory of a run of --problem generation, trained on dialogues")
+    chat.add_argument("--history", type=positive, metavar="N", help="the last turns that a reply sees (the run's)")
+    add_length_arguments(chat)
+    decoding = add_decoding_arguments(chat)
+    decoding.add_argument("--greedy", action="store_true", help="the most probable piece each time, not a random one")
+    chat.set_defaults(function=run_chat)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
     embed.add_argument("run", help="a directory with a checkpoint")
     add_reading_arguments(embed)
@@ -118,19 +142,6 @@ def make_parser() -> argparse.ArgumentParser:
     merge.add_argument("--body", metavar="DIR", help="the body's directory (default: as the run names it)")
     merge.set_defaults(function=run_merge)
     return parser
-
-
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which file and columns hold the texts, and how they become inputs. Defaults: the run's training settings."""
-    parser.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
-    parser.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1")
-    parser.add_argument("--text-pair-column", metavar="NAME", help="the column of the second texts, for pairs")
-    parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
-    parser.add_argument("--max-length", type=int, metavar="N", help="most tokens of an input")
-    parser.add_argument("--long-texts", choices=LONG_TEXTS, help="how to shorten longer texts")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
-    )
 
 
 def reading_given(given: argparse.Namespace) -> dict[str, Any]:
@@ -203,6 +214,35 @@ def run_predict_with_adapters(given: argparse.Namespace) -> None:
         )
     for file in files:
         print_line(str(file))
+
+
+def run_generate(given: argparse.Namespace) -> None:
+    """Writes outputs: to a file as a whole, to the terminal as they come."""
+    from bert.commands.generate import generate_file, generate_texts
+    from bert.files.whole import atomic_file
+    from bert.training.distributed import start_processes
+
+    named = [source for source in (given.file, given.text) if source is not None]
+    if len(named) != 1:
+        found = "both" if named else "neither"
+        raise InputError(f"of a file of sources and --text {found} is given; give one of the two")
+    if given.file:
+        refuse_to_write_over_input(given.output, given.file)
+    output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output, may_be_pipe=True)
+    with start_processes(given.device) as processes, output as file:
+        if given.text is None:
+            generate_file(given.run, given.file, file, vars(given), processes.device)
+        else:
+            generate_texts(given.run, given.text, file, vars(given) | {"text": None}, processes.device)
+
+
+def run_chat(given: argparse.Namespace) -> None:
+    """Answers what is typed."""
+    from bert.commands.chat import chat
+    from bert.training.distributed import start_processes
+
+    with start_processes(given.device) as processes:
+        chat(given.run, vars(given), processes.device)
 
 
 def run_merge(given: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
     "bert.adaptation": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
-        "bert.tokenization",
+        "bert.tokenization", "bert.generation",
     },
     "bert.generation": {
         "bert.errors", "bert.randomness", "bert.files", "bert.config", "bert.tokenization", "bert.model", "bert.heads",
@@ -46,7 +46,7 @@ MAY_IMPORT = {
     },
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
-        "bert.adaptation",
+        "bert.adaptation", "bert.generation", "bert.training",
     },
     "bert.__main__": {
         "bert.adaptation",

@@ -12,11 +12,12 @@ from torch import nn
 
 from bert.adaptation.files import CONFIG, AdapterFile, adapted, load_adapter, read_adapter
 from bert.adaptation.prefix import Prefix
-from bert.checkpoints.directory import checkpoint_labels, is_checkpoint_of, load_checkpoint, load_config
+from bert.checkpoints.directory import checkpoint_labels, is_checkpoint_of, load_checkpoint, load_encoder_config
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.checkpoints.weights import required_file
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.generation.model import BertForConditionalGeneration
 from bert.model.bert import BertModel
 from bert.tokenization.tokenizer import Tokenizer
 
@@ -42,8 +43,8 @@ class Source:
         return str(self.directory)
 
     def config(self) -> BertConfig:
-        """The model's sizes. A prefix that shifts positions leaves fewer of them."""
-        config, method = load_config(self.body), self.adapter and self.adapter.method
+        """The sizes of the model, or of its encoder beside a decoder. A prefix that shifts positions leaves fewer."""
+        config, method = load_encoder_config(self.body), self.adapter and self.adapter.method
         if isinstance(method, Prefix) and method.shift_positions:
             return config.replace(max_position_embeddings=config.max_position_embeddings - method.length)
         return config
@@ -81,7 +82,9 @@ class Source:
         return adapted(self.body, self.adapter, model_class)
 
     def load_encoder(self) -> BertModel:
-        """The model without its head. It has a pooler only if the adapter is one of a model with a pooler."""
+        """The model without its head or decoder. It has a pooler only if the adapter's model has one."""
+        if self.is_of(BertForConditionalGeneration):
+            return self.load(BertForConditionalGeneration).bert
         if self.adapter is None:
             return load_checkpoint(self.directory, BertModel, with_pooler=False)
         weights = {name: weight for name, weight in self.adapter.weights.items() if name.startswith("bert.")}

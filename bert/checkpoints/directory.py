@@ -136,6 +136,20 @@ def load_config(directory: str | Path) -> BertConfig:
     return BertConfig.from_json_file(required_file(Path(directory), "config.json"))
 
 
+def load_encoder_config(directory: str | Path) -> BertConfig:
+    """The configuration of what reads a text: of a BERT, or of the encoder of an encoder with a decoder.
+
+    Raises an InputError if there is none, or it is not a BERT's.
+    """
+    path = required_file(Path(directory), "config.json")
+    values = read_json_object(path)
+    if values.get("model_type") != "encoder-decoder":
+        return BertConfig.from_dict(values, str(path))
+    if not isinstance(encoder := values.get("encoder"), dict):
+        raise InputError(f"{path}: encoder is {str(encoder)[:80]}; an object with a BERT's sizes was expected")
+    return BertConfig.from_dict(encoder, f"{path}: encoder")
+
+
 def is_checkpoint_of(directory: str | Path, model_class: type[nn.Module]) -> bool:
     """Whether a checkpoint was saved as a model of this class."""
     architectures = read_json_object(required_file(Path(directory), "config.json")).get("architectures")

@@ -1,4 +1,4 @@
-"""How ``bert predict`` and ``bert embed`` read a file. Flags come first, then the training settings."""
+"""How the commands read a file of texts. Flags come first, then the training settings."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from bert.adaptation.loading import Source, source_of
+from bert.commands.writing import REMEDY, WRITING, writing_of_run
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.schema import ANYTHING, Rule, Schema, check, is_count, is_number
+from bert.generation.model import BertForConditionalGeneration
 from bert.tasks.cloze.patterns import patterns_of
 from bert.tasks.options import LONG_TEXTS, SUMMARY_SENTENCES, Columns, Options
 from bert.tokenization.encoding import room_for_pieces
@@ -24,6 +26,7 @@ COLUMNS: Schema = {
     "header": TRUTH,
     "separator": Rule(lambda value: isinstance(value, str) and value != "", "a text that is not empty"),
     "word": Rule(lambda value: isinstance(value, str | None), "a text or null"),
+    "history": COUNT,
 }
 SETTINGS: Schema = {
     "columns": Rule(lambda value: isinstance(value, dict | None), "an object with columns' names"),
@@ -32,6 +35,7 @@ SETTINGS: Schema = {
     "summary_sentences": COUNT,
     "null_threshold": Rule(lambda value: value is None or is_number(value), "a finite number or null"),
     "fitting_tags": TRUTH,
+    **WRITING,
 }
 
 
@@ -87,7 +91,11 @@ def reading_of(
     patterns = None
     if "patterns" in saved or "words" in saved:
         patterns = patterns_of({name: saved[name] for name in ("patterns", "words") if name in saved}, str(file))
-    return Reading(columns, Options(separator=columns.separator, patterns=patterns, **values), trained_on_pairs)
+    writing = None
+    if run.is_of(BertForConditionalGeneration):
+        writing = writing_of_run(run.directory, saved, str(file), given)
+    options = Options(separator=columns.separator, patterns=patterns, writing=writing, **values)
+    return Reading(columns, options, trained_on_pairs)
 
 
 def check_segments(run: str | Path | Source, are_pairs: bool) -> None:
@@ -109,7 +117,6 @@ def first_checked(items: Iterable[Item]) -> Iterator[Item]:
 def _saved_settings(file: Path) -> dict[str, Any]:
     """What fine-tuning wrote to ``task.json``. Raises an InputError if it is damaged."""
     saved = read_json_object(file)
-    remedy = "put back what fine-tuning wrote"
-    check(saved, SETTINGS, str(file), remedy, required=("columns", "max_length"), others=ANYTHING)
-    check(saved["columns"] or {}, COLUMNS, f"{file}: columns", remedy, others=ANYTHING)
+    check(saved, SETTINGS, str(file), REMEDY, required=("columns", "max_length"), others=ANYTHING)
+    check(saved["columns"] or {}, COLUMNS, f"{file}: columns", REMEDY, others=ANYTHING)
     return saved

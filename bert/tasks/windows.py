@@ -22,6 +22,7 @@ class Window:
     token_type_ids: np.ndarray  # (tokens,) int8
     selected: Sequence[int] | None = ()  # positions whose last states the head reads; None: all; (): the pooler alone
     items: Sequence[int] = ()  # the words or sentences that ``selected`` stands for, by their index in the example
+    name: int = 0  # of its example: random numbers that are drawn for it have this name
 
     def __len__(self) -> int:
         return len(self.input_ids)

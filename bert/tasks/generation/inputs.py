@@ -6,6 +6,7 @@ a target      [CLS] target [SEP]
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -35,7 +36,7 @@ def source_inputs(tokenizer: Tokenizer, pairs: Sequence[Pair], options: Options,
         ids = [*first, *chain.from_iterable((tokenizer.sep_token_id, *turn) for turn in others)]
         too_long += len(ids) > room
         ((kept, _),) = parts_within(ids, None, room, "tail" if others else options.long_texts)
-        windows.append([text_window(tokenizer, kept)])
+        windows.append([replace(text_window(tokenizer, kept), name=pair.line)])
     return Inputs(windows, too_long)
 
 

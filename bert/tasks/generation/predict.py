@@ -52,28 +52,28 @@ class Written:
 def write_outputs(
     model: BertForConditionalGeneration, examples: WindowsOfEach, options: Options, names: Sequence[int] | None = None
 ) -> list[Written]:
-    """The output for each source.
+    """The output for each source. A source without any piece has an empty output, which no model wrote.
 
     Args:
-        names: a number for each source, by which sampling draws. None: 0, 1, 2 ...
+        names: a number for each source, by which sampling draws. None: the line of each in its file.
     """
     writing = writing_of(options)
     windows = [only for (only,) in examples]
-    names = range(len(windows)) if names is None else names
-    pieces, outputs = SpecialPieces.of(writing.tokenizer), {}
+    names = [window.name for window in windows] if names is None else names
+    pieces, outputs = SpecialPieces.of(writing.tokenizer), [Written("", 0.0)] * len(windows)
     device = next(model.parameters()).device
     most_tokens = max(1, tokens_at_once(model) // writing.decoding.beams)
-    for indices in batches_by_length(list(map(len, windows)), most_tokens):
+    with_pieces = [index for index, window in enumerate(windows) if len(window) > 2]  # [CLS] and [SEP] are no text
+    for batched in batches_by_length([len(windows[index]) for index in with_pieces], most_tokens):
+        indices = [with_pieces[place] for place in batched]
         batch = batch_of([windows[index] for index in indices]).to(device)
         padding = batch.sequences.padding
         input_ids = padding.pad(batch.input_ids)
         mask = padding.pad(torch.ones_like(batch.input_ids))
         found = generate(model, input_ids, mask, pieces, writing.decoding, [names[index] for index in indices])
-        outputs |= zip(indices, found)
-    return [
-        Written(writing.tokenizer.decode(outputs[index].ids), outputs[index].log_probability)
-        for index in range(len(windows))
-    ]
+        for index, output in zip(indices, found):
+            outputs[index] = Written(writing.tokenizer.decode(output.ids), output.log_probability)
+    return outputs
 
 
 @torch.inference_mode()

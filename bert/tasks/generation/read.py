@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows
 from bert.files.lines import read_lines
+from bert.files.schema import shown
 from bert.files.tables import FORMATS, read_rows, table_format
 from bert.tasks.options import Columns
 
@@ -35,11 +36,11 @@ class Pair(NamedTuple):
 def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[Pair]:
     """The pairs of a file, in order. Of two aligned files if ``columns`` names the targets' file.
 
-    Without targets (``labelled`` False) each line of a plain file is a source, of any name. A dialogue is then the
-    source of the turn after its last one.
+    Without targets (``labelled`` False) each line of a plain file is a source, of any name. Sources may then be empty.
+    A dialogue is then the source of the turn after its last one.
 
     Raises:
-        InputError: if a row does not have a form above, or a text of it is empty; or if aligned files differ in length.
+        InputError: if a row does not have a form above, or has an empty text; or if aligned files differ in length.
     """
     bad = BadRows(path, columns.bad_rows, can_skip=labelled)
     if labelled and columns.targets is not None:
@@ -47,16 +48,26 @@ def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[P
     elif is_dialogues(path):
         yield from _read_dialogues(path, columns, labelled, bad)
         return
-    elif not labelled and not _is_table(path):
-        rows = ((line, (text,)) for line, text in read_lines(path) if text.strip())
+    elif not _is_table(path):
+        if labelled:
+            raise InputError(
+                f"{path}: is no table, and in a plain file are sources alone; name the file of their targets behind "
+                f"it, or a table (.tsv, .csv or .jsonl)"
+            )
+        rows = ((line, (text,)) for line, text in read_lines(path))
     else:
         rows = read_rows(path, _names(columns, labelled), columns.header, bad, columns.loose_tabs)
 
     def read(place: str, line: int, values: Sequence[Any]) -> Pair:
-        source = _text(values[0], "source", place)
+        source = _text(values[0], "source", place, may_be_empty=not labelled)
         return Pair(line, (source,), _text(values[1], "target", place) if labelled else None)
 
     yield from bad.good(rows, read, "holds no sources; rows of a source and its target were expected")
+
+
+def has_columns(path: str | Path) -> bool:
+    """Whether a file of sources is a table. In a plain file each line is a source, in one of dialogues a dialogue."""
+    return _is_table(path) and not is_dialogues(path)
 
 
 def is_dialogues(path: str | Path) -> bool:
@@ -103,12 +114,15 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[tuple[int, tu
 
 def _read_dialogues(path: str | Path, columns: Columns, labelled: bool, bad: BadRows) -> Iterator[Pair]:
     lines = ((line, text) for line, text in read_lines(path, bad) if text.strip())
-    for dialogue in bad.good(lines, _turns, "holds no dialogues; lists of turns were expected"):
-        line, turns = dialogue
+    has_pairs = False
+    for line, turns in bad.good(lines, _turns, "holds no dialogues; lists of turns were expected"):
+        has_pairs = has_pairs or len(turns) > 1 or not labelled
         ends = range(1, len(turns)) if labelled else [len(turns)]
         for end in ends:
             source = turns[max(0, end - columns.history) : end]
             yield Pair(line, source, turns[end] if labelled else None)
+    if not has_pairs:
+        raise InputError(f"{path}: no dialogue has two turns; a turn and its reply were expected")
 
 
 def _turns(place: str, line: int, text: str) -> tuple[int, tuple[str, ...]]:
@@ -118,14 +132,14 @@ def _turns(place: str, line: int, text: str) -> tuple[int, tuple[str, ...]]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: is not JSON ({error}); a list of turns was expected") from None
     if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
-        raise InputError(f"{place}: is {str(turns)[:80]!r}; a list of texts was expected, the turns of a dialogue")
+        raise InputError(f"{place}: is {shown(turns)}; a list of texts was expected, the turns of a dialogue")
     turns = tuple(turn for turn in turns if turn.strip())
     if not turns:
         raise InputError(f"{place}: no turn of the dialogue has a text; at least one was expected")
     return line, turns
 
 
-def _text(value: Any, name: str, place: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{place}: the {name} is {str(value)[:80]!r}; a text that is not empty was expected")
+def _text(value: Any, name: str, place: str, may_be_empty: bool = False) -> str:
+    if not isinstance(value, str) or not (value.strip() or may_be_empty):
+        raise InputError(f"{place}: the {name} is {shown(value)}; a text that is not empty was expected")
     return value

@@ -1,0 +1,43 @@
+"""The flags that several commands share.
+
+PyTorch takes seconds to load, and --help should come at once. So nothing here imports it.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from bert.tasks.options import LONG_TEXTS
+from bert.training.flags import finite, positive, seed, whole
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which file and columns hold the texts, and how they become inputs. Defaults: the run's training settings."""
+    parser.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
+    parser.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1")
+    parser.add_argument("--text-pair-column", metavar="NAME", help="the column of the second texts, for pairs")
+    parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
+    add_length_arguments(parser, LONG_TEXTS)
+
+
+def add_length_arguments(parser: argparse.ArgumentParser, long_texts: Sequence[str] = ()) -> None:
+    """How texts become inputs, and which device reads them. Defaults: the run's training settings."""
+    parser.add_argument("--max-length", type=int, metavar="N", help="most tokens of an input")
+    if long_texts:
+        parser.add_argument("--long-texts", choices=long_texts, help="how to shorten longer texts")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
+    )
+
+
+def add_decoding_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """How outputs are written. Defaults: the run's training settings."""
+    group = parser.add_argument_group("decoding")
+    group.add_argument("--beams", type=positive, metavar="N", help="outputs side by side; 1: greedy")
+    group.add_argument("--length-penalty", type=finite, metavar="X", help="of beams: how much long outputs gain")
+    group.add_argument("--min-output", type=whole, metavar="N", help="the fewest pieces of an output")
+    group.add_argument("--max-output", type=positive, metavar="N", help="the most pieces of an output")
+    group.add_argument("--no-repeat-ngram", type=whole, metavar="N", help="no run of N pieces comes twice; 0: any may")
+    group.add_argument("--temperature", type=finite, metavar="X", help="at random: below 1 probable pieces gain")
+    group.add_argument("--top-p", type=finite, metavar="P", help="at random: only the most probable pieces, P in all")
+    group.add_argument("--seed", type=seed, metavar="N", help="at random: the same one draws the same outputs")
+    return group
