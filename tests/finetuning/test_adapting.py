@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+import train_finetune
 from bert.__main__ import main as bert_command
 from bert.adaptation.adapt import adapt
 from bert.adaptation.bitfit import HeadAlone
@@ -24,6 +25,7 @@ from bert.training import state
 from bert.training.reporting import Reporter, read_log
 from bert.training.state_reading import newest_state
 from finetuning.adaptation_flags import METHODS
+from finetuning.best_model import load_best_model
 from tests.conftest import WORDS
 from tests.processes import ends_of
 from tests.test_train_finetune import (
@@ -127,6 +129,25 @@ def test_the_report_measures_what_the_files_hold(given, folder, tmp_path, capsys
     assert f"It saves {trained:,} (0.02 MB)." in said
     config = json.loads((run / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(folder / "checkpoint")
+
+
+@pytest.mark.parametrize("method", ["bitfit", "adalora --target-rank 2", "prefix --prefix-mlp 11"])
+def test_the_best_model_is_measured_on_the_body_that_is_in_memory(given, folder, tmp_path, monkeypatch, method):
+    seen = []
+
+    def loading(settings, run, task):
+        seen.extend((run.model, load_best_model(settings, run, task)))
+        return seen[1]
+
+    monkeypatch.setattr(train_finetune, "load_best_model", loading)
+    assert finetune(*given, "--adapt", *method.split(), "--output", tmp_path / "run") == 0
+    trained, best = seen
+    for name, parameter in best.named_parameters():
+        body = dict(trained.named_parameters()).get(name)
+        assert parameter.requires_grad == (body is None or parameter.data_ptr() != body.data_ptr()), name
+    expected = load_adapted(folder / "checkpoint", tmp_path / "run", BertForSequenceClassification)
+    torch.testing.assert_close(dict(best.state_dict()), dict(expected.state_dict()), rtol=0, atol=0)
+    assert not best.training
 
 
 def test_adalora_ends_with_its_target_and_reports_its_ranks_and_its_loss(given, tmp_path, capsys):
