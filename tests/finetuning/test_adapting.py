@@ -27,7 +27,7 @@ from bert.training.state_reading import newest_state
 from finetuning.adaptation_flags import METHODS
 from finetuning.best_model import load_best_model
 from tests.conftest import WORDS
-from tests.processes import ends_of
+from tests.processes import ends_of_runs
 from tests.test_train_finetune import (
     CONFIG,
     SMALL_RUN,
@@ -190,20 +190,25 @@ def test_the_training_state_has_nothing_of_the_body_and_another_body_is_refused(
     assert "holds a run already" in error_of(capsys, *given, "--output", run)
 
 
-PROGRAM = "import sys, train_finetune; raise SystemExit(train_finetune.main(sys.argv[1:]))"
-
-
 def test_micro_batches_and_processes_change_nothing_but_rounding(given, tmp_path):
-    """AdaLoRA has most to agree on: which triplets keep their rank."""
+    """AdaLoRA has most to agree on: which triplets keep their rank.
+
+    LoRA's parameters are new in each layer, as those of most methods are. A prefix has one table for all layers.
+    """
     arguments = [*given, "--dropout", 0, "--max-steps", 6, "--learning-rate", 1e-3, "--optimizer", "bert-adamw"]
-    arguments += ["--adapt", "adalora", "--output"]
-    for code, output in ends_of(PROGRAM, " ".join(map(str, [*arguments, tmp_path / "processes"])), 2):
+    methods = {"adalora": [], "lora": [], "prefix": ["--prefix-mlp", 11]}
+    runs = {name: [*arguments, "--adapt", name, *more, "--output"] for name, more in methods.items()}
+    lines = [" ".join(map(str, [*flags, tmp_path / f"{name}-in-two"])) for name, flags in runs.items()]
+    for code, output in ends_of_runs(lines, 2):
         assert code == 0, output
-    assert finetune(*arguments, tmp_path / "whole") == 0
+    for name, flags in runs.items():
+        assert finetune(*flags, tmp_path / name) == 0
+        one, two = adapter_of(tmp_path / name), adapter_of(tmp_path / f"{name}-in-two")
+        torch.testing.assert_close(two, one, rtol=1e-4, atol=2e-5)
+    arguments += ["--adapt", "adalora", "--output"]
     assert finetune(*arguments, tmp_path / "parts", "--accumulate", 2) == 0
     assert finetune(*arguments, tmp_path / "control", "--seed", 1) == 0
-    whole = adapter_of(tmp_path / "whole")
-    torch.testing.assert_close(adapter_of(tmp_path / "processes"), whole, rtol=1e-4, atol=2e-5)
+    whole = adapter_of(tmp_path / "adalora")
     torch.testing.assert_close(adapter_of(tmp_path / "parts"), whole, rtol=1e-4, atol=2e-5)
     name = "base_model.model.classifier.weight"
     assert not torch.allclose(adapter_of(tmp_path / "control")[name], whole[name], rtol=1e-4, atol=2e-5)
