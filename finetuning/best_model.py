@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bert.adaptation import files as adapter
+from bert.adaptation.adapt import adaptation_of
 from bert.adaptation.files import load_adapter, save_adapter
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.generation.directory import save_target_tokenizer
 from bert.tasks.task import Task
 from bert.training.run import Run
+from bert.training.sharding import is_sharded
 from finetuning.settings import FinetuningSettings
 
 
@@ -34,16 +37,31 @@ def load_best_model(settings: FinetuningSettings, run: Run, task: Task) -> nn.Mo
     """The model as the files have it, to be measured. All processes must call it.
 
     An adapted one is a second model, since its parameters may have other shapes than in training: AdaLoRA saves the
-    triplets that are left, and a prefix is saved without its MLP.
+    triplets that are left, and a prefix is saved without its MLP. The two have the frozen weights in common.
     """
     if settings.adapt is None:
         run.load_weights(load_checkpoint(run.directory, task.kind.head).state_dict())
         return run.model
-    parts = (*filter(None, [task.head_name]), "bert.pooler")  # the adapter has those that the checkpoint lacks
-    model: Any = load_checkpoint(settings.checkpoint, task.kind.head, parts, **task.model_arguments)
+    if is_sharded(run.model):  # each process has but a share of the frozen weights
+        parts = (*filter(None, [task.head_name]), "bert.pooler")  # the adapter has those that the checkpoint lacks
+        model: Any = load_checkpoint(settings.checkpoint, task.kind.head, parts, **task.model_arguments)
+    else:
+        model = _on_the_same_body(run.model, task)
     load_adapter(run.directory, model)
     model.to(run.processes.device)
     run.precision.cast_layer_norms(model)
+    return model.eval()
+
+
+def _on_the_same_body(adapted: nn.Module, task: Task) -> nn.Module:
+    """A model without an adapter, on the frozen weights of an adapted one, which are in memory once."""
+    with torch.device("meta"):  # shapes without memory
+        model = task.kind.head(adapted.config, **task.model_arguments)
+    trained, weights = set(adaptation_of(adapted).trained), adapted.state_dict()
+    model.load_state_dict(
+        {name: torch.empty_like(weights[name]) if name in trained else weights[name] for name in model.state_dict()},
+        assign=True,
+    )
     return model
 
 

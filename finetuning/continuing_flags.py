@@ -11,6 +11,7 @@ from bert.continual.replay import REPLAY_EVERY
 from bert.errors import InputError
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
+from finetuning.adaptation_flags import METHODS as ADAPTATIONS
 
 ADAPTERS = "adapters"
 METHODS = ("none", "replay", "agem", "ewc", "lwf", ADAPTERS)
@@ -67,9 +68,15 @@ def check_continuing_flags(given: Set[str], settings: Any) -> None:
         for name in _OF_ANOTHER_START:
             if name in given and getattr(settings, name):
                 raise InputError(f"{flag(name)}: the model is the one of --continue-from RUN; leave one of them out")
-    method = settings.method or "none"
-    if method == "ewc" and getattr(settings, "adapt", None) is not None:
+    method, adapt = settings.method or "none", getattr(settings, "adapt", None)
+    if method == "ewc" and adapt is not None:
         raise InputError("--method ewc holds weights back, and --adapt freezes them anyway; leave one of them out")
+    if adapt is not None and not ADAPTATIONS[adapt].method.merges and (settings.keep or method in NEEDS_EXAMPLES):
+        mergeable = ", ".join(name for name, row in ADAPTATIONS.items() if row.method.merges)
+        raise InputError(
+            f"{'--keep' if settings.keep else f'--method {method}'} keeps examples for a later run, and none can go on "
+            f"from this one, since an adapter of {adapt} cannot be merged; leave it out, or adapt by one of {mergeable}"
+        )
     for name, methods in HEEDED_BY.items():
         if name in given and method not in methods:
             raise InputError(f"{flag(name)}: it would change nothing with --method {method}; leave it out, or give "

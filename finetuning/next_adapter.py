@@ -8,16 +8,18 @@
 Nothing that an earlier task computes with is trained, so nothing is forgotten. The task must be known at prediction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from bert.adaptation.files import CONFIG, WEIGHTS, load_adapted, read_adapter
+from bert.commands.reading import ANYTHING, COUNT
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.reading import read_bytes
+from bert.files.schema import check
 from bert.files.whole import write_atomically
 from finetuning.adaptation_flags import METHODS, TARGETS
 
@@ -27,37 +29,63 @@ COPIED = ("task.json", "vocab.txt", "spm.model", "tokenizer.json", "tokenizer_co
 LARGEST = 1 << 34  # bytes of a file
 
 
-def settings_of_adapter(run: str) -> dict[str, Any]:
-    """The settings with which the next adapter begins: the body and the method of a run's adapter.
+def settings_of_adapter(run: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with which the next adapter begins: the body of a run's adapter, and its method with its sizes.
+
+    Another method begins with its own sizes.
+
+    Args:
+        given: the flags of the next run.
 
     Raises:
-        InputError: if the run has no adapter, or a damaged one, or one that names no body.
+        InputError: if the run has no adapter, or a damaged one, or one that names no body; or if no flag says which
+            matrices its adapter has.
     """
     if not (Path(run) / CONFIG).exists():
         raise InputError(
             f"--method adapters: {run} holds no adapter ({CONFIG}); begin the sequence with one: --adapt lora"
         )
     adapter = read_adapter(run)
-    method = adapter.method
-    name, row = next((name, row) for name, row in METHODS.items() if row.method is type(method))
-    settings = {flag: getattr(method, field) for flag, field in row.fields.items()}
-    if "targets" in settings:
-        settings["targets"] = next((each for each, names in TARGETS.items() if names == settings["targets"]), None)
-    body = read_json_object(Path(run) / CONFIG).get("base_model_name_or_path")
-    if not isinstance(body, str):
+    if adapter.checkpoint is None:
         raise InputError(f"--method adapters: the adapter in {run} names no body; train it again")
-    pool = {} if adapter.pool is None else {"pool": adapter.pool}
-    return settings | pool | {"adapt": name, "checkpoint": body}
+    start = {"checkpoint": adapter.checkpoint} | ({} if adapter.pool is None else {"pool": adapter.pool})
+    name, row = next((name, row) for name, row in METHODS.items() if row.method is type(adapter.method))
+    if given.get("adapt", name) != name:
+        return start | {"adapt": given["adapt"]}
+    settings = {flag: getattr(adapter.method, field) for flag, field in row.fields.items()}
+    if "targets" in settings and "targets" not in given:
+        settings["targets"] = _name_of_targets(settings["targets"], run)
+    arguments = Path(run) / "arguments.json"
+    if "prefix_mlp" in settings and arguments.exists():  # the adapter has what the MLP gave, and not the MLP
+        settings["prefix_mlp"] = read_json_object(arguments).get("prefix_mlp")
+    return start | settings | {"adapt": name}
+
+
+def _name_of_targets(targets: tuple[str, ...], run: str) -> str:
+    """The value of ``--targets`` that means these matrices. peft may have trained others."""
+    for name, matrices in TARGETS.items():
+        if set(targets) == set(matrices):
+            return name
+    raise InputError(
+        f"--method adapters: the adapter in {run} has the matrices {', '.join(targets)}, which --targets cannot name; "
+        f"say which the next one has: --targets {' or '.join(TARGETS)}"
+    )
 
 
 def settings_of_model(run: str) -> dict[str, Any]:
-    """The settings with which a run goes on from a whole model. Raises an InputError if there is an adapter instead."""
+    """The settings with which a run goes on from a whole model: the model, and how long its texts may be.
+
+    Raises an InputError if there is an adapter instead, or if ``task.json`` is damaged.
+    """
     if (Path(run) / CONFIG).exists():
         raise InputError(
             f"--continue-from {run}: holds an adapter; train another one beside it (--method adapters), or merge it "
             f"into a whole model first: python -m bert merge {run} OUT"
         )
-    return {"checkpoint": run}
+    task = Path(run) / "task.json"
+    saved = read_json_object(task) if task.exists() else {}
+    check(saved, {"max_length": COUNT}, str(task), "put back what the run wrote", others=ANYTHING)
+    return {"checkpoint": run} | {name: saved[name] for name in ("max_length",) if name in saved}
 
 
 def check_body(run: str, checkpoint: str, head: type[nn.Module]) -> None:

@@ -120,21 +120,22 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     defaults = FinetuningSettings()
+    kind = kind_of(given.get("problem"), given.get("task"))
     if not given.keys() & {"task", "data", "train", "zero_shot", "distil_from", "resume"}:
-        for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"})):
+        built_in = {"problem"} if kind is KINDS["generation"] else set()
+        for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"}) - built_in):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
+    defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     if given.get("continue_from") is not None:
         run = given["continue_from"]
-        start = settings_of_adapter(run) if given.get("method") == ADAPTERS else settings_of_model(run)
+        start = settings_of_adapter(run, given) if given.get("method") == ADAPTERS else settings_of_model(run)
         defaults = replace(defaults, **start, compare=False)
     if method := given.get("adapt", defaults.adapt):
         # Its learning rates are torch's AdamW's. BERT's, without bias correction, makes steps several times as large.
         defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, optimizer="adamw", compare=False)
-    kind = kind_of(given.get("problem"), given.get("task"))
     if kind is KINDS["generation"]:
         defaults = generation_defaults(given, defaults)
-    defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
     settings = shared.settings_of_run(given, defaults, parser)
     check_flags(given.keys(), kind_of(settings.problem, settings.task))
     check_cloze_flags(given.keys(), settings)

@@ -7,15 +7,22 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RUNS = """
+import os, sys
+import train_finetune
+
+port, *words = sys.argv[1:]
+for line in " ".join(words).split(" then "):
+    if code := train_finetune.main(line.split()):
+        sys.exit(code)
+    os.environ["MASTER_PORT"] = port
+"""
 
 
 def start(program: str, argument: str, count: int, errors: int = subprocess.STDOUT) -> list[subprocess.Popen]:
     """So many processes of a program. All that they know is in their environment, and their arguments."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = os.environ | {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     return [
@@ -36,6 +43,17 @@ def ends_of(program: str, argument: str, count: int) -> list[tuple[int, str]]:
     finally:
         for process in running:
             process.kill()
+
+
+def ends_of_runs(command_lines: list[str], count: int) -> list[tuple[int, str]]:
+    """The same of processes that make several runs of ``train_finetune.py``, one after another."""
+    return ends_of(RUNS, f"{free_port()} {' then '.join(command_lines)}", count)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def workers_here() -> list[str]:

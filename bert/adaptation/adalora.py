@@ -92,8 +92,8 @@ class AdaLoraLinear(MergeableLinear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)"""
-        update = F.linear(F.linear(self.dropout(input), self.lora_A * self.lora_E), self.lora_B)
-        return super().forward(input) + self.scale * update
+        reduced = F.linear(self.dropout(input), self.scale * self.lora_E * self.lora_A)
+        return super().forward(input) + F.linear(reduced, self.lora_B)
 
     def orthogonality(self) -> Tensor:
         """(2,) how far P and Q are from orthogonal: the Frobenius norms of P^T P - I and Q Q^T - I."""

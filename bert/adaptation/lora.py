@@ -60,8 +60,8 @@ class LoraLinear(MergeableLinear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)"""
-        update = F.linear(F.linear(self.dropout(input), self.lora_A), self.lora_B)
-        return super().forward(input) + self.scale * update
+        reduced = self.scale * F.linear(self.dropout(input), self.lora_A)  # scaled while it is small
+        return super().forward(input) + F.linear(reduced, self.lora_B)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:

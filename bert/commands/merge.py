@@ -1,6 +1,9 @@
 """``python -m bert merge``: one whole model of a body and its adapter."""
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from bert.adaptation.adapt import merge
@@ -12,11 +15,16 @@ from bert.errors import InputError
 from bert.files.reading import read_bytes
 from bert.files.whole import write_atomically
 
-LARGEST_TASK = 1 << 24  # bytes of a task.json
+# What predictions need, and the examples that a run keeps for a later one (``bert.continual.buffer``).
+COPIED = ("task.json", "buffer.jsonl")
+LARGEST = 1 << 34  # bytes of such a file
 
 
 def merge_run(run: str | Path, output: str | Path, body: str | Path | None = None) -> str:
-    """Writes the model with its tokenizer and the run's ``task.json``, as fine-tuning without an adapter does.
+    """Writes the model, its tokenizer, and what the run has for predictions and later runs.
+
+    The directory is what fine-tuning without an adapter leaves: a later run can go on from it. If something fails,
+    nothing is left there.
 
     Args:
         output: a directory that is not there yet, or is empty.
@@ -24,6 +32,7 @@ def merge_run(run: str | Path, output: str | Path, body: str | Path | None = Non
 
     Returns the method's name. Raises an InputError if the run is no adapter, or cannot be merged.
     """
+    output = Path(output)
     if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
         raise InputError(f"{output}: is there already; name a directory that is not")
     source = source_of(run, body)
@@ -33,8 +42,24 @@ def merge_run(run: str | Path, output: str | Path, body: str | Path | None = Non
     merge(model)
     tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, source.config(), str(source))
-    task = source.directory / "task.json"
-    if task.exists():
-        write_atomically(Path(output) / "task.json", read_bytes(task, LARGEST_TASK))
-    save_checkpoint(output, model, tokenizer)
+    paths = [path for name in COPIED if (path := source.directory / name).exists()]
+    with _emptied_on_failure(output):
+        for path in paths:
+            write_atomically(output / path.name, read_bytes(path, LARGEST))
+        save_checkpoint(output, model, tokenizer)  # config.json comes last: a directory that has one is complete
     return source.adapter.method.name
+
+
+@contextlib.contextmanager
+def _emptied_on_failure(directory: Path) -> Iterator[None]:
+    """If the block fails, the directory is as before: empty, or not there."""
+    was_there = directory.exists()
+    try:
+        yield
+    except BaseException:
+        if was_there:
+            for path in directory.iterdir():
+                path.unlink()
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise

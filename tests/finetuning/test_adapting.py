@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+import train_finetune
 from bert.__main__ import main as bert_command
 from bert.adaptation.adapt import adapt
 from bert.adaptation.bitfit import HeadAlone
@@ -24,8 +25,9 @@ from bert.training import state
 from bert.training.reporting import Reporter, read_log
 from bert.training.state_reading import newest_state
 from finetuning.adaptation_flags import METHODS
+from finetuning.best_model import load_best_model
 from tests.conftest import WORDS
-from tests.processes import ends_of
+from tests.processes import ends_of_runs
 from tests.test_train_finetune import (
     CONFIG,
     SMALL_RUN,
@@ -129,6 +131,25 @@ def test_the_report_measures_what_the_files_hold(given, folder, tmp_path, capsys
     assert config["base_model_name_or_path"] == str(folder / "checkpoint")
 
 
+@pytest.mark.parametrize("method", ["bitfit", "adalora --target-rank 2", "prefix --prefix-mlp 11"])
+def test_the_best_model_is_measured_on_the_body_that_is_in_memory(given, folder, tmp_path, monkeypatch, method):
+    seen = []
+
+    def loading(settings, run, task):
+        seen.extend((run.model, load_best_model(settings, run, task)))
+        return seen[1]
+
+    monkeypatch.setattr(train_finetune, "load_best_model", loading)
+    assert finetune(*given, "--adapt", *method.split(), "--output", tmp_path / "run") == 0
+    trained, best = seen
+    for name, parameter in best.named_parameters():
+        body = dict(trained.named_parameters()).get(name)
+        assert parameter.requires_grad == (body is None or parameter.data_ptr() != body.data_ptr()), name
+    expected = load_adapted(folder / "checkpoint", tmp_path / "run", BertForSequenceClassification)
+    torch.testing.assert_close(dict(best.state_dict()), dict(expected.state_dict()), rtol=0, atol=0)
+    assert not best.training
+
+
 def test_adalora_ends_with_its_target_and_reports_its_ranks_and_its_loss(given, tmp_path, capsys):
     run = tmp_path / "run"
     assert finetune(*given, "--max-steps", 16, "--adapt", "adalora", "--target-rank", 3, "--output", run) == 0
@@ -169,20 +190,25 @@ def test_the_training_state_has_nothing_of_the_body_and_another_body_is_refused(
     assert "holds a run already" in error_of(capsys, *given, "--output", run)
 
 
-PROGRAM = "import sys, train_finetune; raise SystemExit(train_finetune.main(sys.argv[1:]))"
-
-
 def test_micro_batches_and_processes_change_nothing_but_rounding(given, tmp_path):
-    """AdaLoRA has most to agree on: which triplets keep their rank."""
+    """AdaLoRA has most to agree on: which triplets keep their rank.
+
+    LoRA's parameters are new in each layer, as those of most methods are. A prefix has one table for all layers.
+    """
     arguments = [*given, "--dropout", 0, "--max-steps", 6, "--learning-rate", 1e-3, "--optimizer", "bert-adamw"]
-    arguments += ["--adapt", "adalora", "--output"]
-    for code, output in ends_of(PROGRAM, " ".join(map(str, [*arguments, tmp_path / "processes"])), 2):
+    methods = {"adalora": [], "lora": [], "prefix": ["--prefix-mlp", 11]}
+    runs = {name: [*arguments, "--adapt", name, *more, "--output"] for name, more in methods.items()}
+    lines = [" ".join(map(str, [*flags, tmp_path / f"{name}-in-two"])) for name, flags in runs.items()]
+    for code, output in ends_of_runs(lines, 2):
         assert code == 0, output
-    assert finetune(*arguments, tmp_path / "whole") == 0
+    for name, flags in runs.items():
+        assert finetune(*flags, tmp_path / name) == 0
+        one, two = adapter_of(tmp_path / name), adapter_of(tmp_path / f"{name}-in-two")
+        torch.testing.assert_close(two, one, rtol=1e-4, atol=2e-5)
+    arguments += ["--adapt", "adalora", "--output"]
     assert finetune(*arguments, tmp_path / "parts", "--accumulate", 2) == 0
     assert finetune(*arguments, tmp_path / "control", "--seed", 1) == 0
-    whole = adapter_of(tmp_path / "whole")
-    torch.testing.assert_close(adapter_of(tmp_path / "processes"), whole, rtol=1e-4, atol=2e-5)
+    whole = adapter_of(tmp_path / "adalora")
     torch.testing.assert_close(adapter_of(tmp_path / "parts"), whole, rtol=1e-4, atol=2e-5)
     name = "base_model.model.classifier.weight"
     assert not torch.allclose(adapter_of(tmp_path / "control")[name], whole[name], rtol=1e-4, atol=2e-5)

@@ -1,30 +1,39 @@
 """Tasks one after another, as their user runs them: each method, both settings, stopped, in processes, misused."""
 
+import copy
 import itertools
 import json
 import shutil
-import socket
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from bert.__main__ import main as bert_command
-from bert.adaptation.files import load_adapted
+from bert.adaptation.adalora import AdaLora
+from bert.adaptation.adapt import adapt
+from bert.adaptation.files import load_adapted, save_adapter
+from bert.adaptation.houlsby import Houlsby
+from bert.adaptation.lora import Lora
+from bert.adaptation.matrices import ALL
+from bert.adaptation.prefix import Prefix
 from bert.checkpoints.directory import load_checkpoint, load_config, save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.config import BertConfig
 from bert.continual.buffer import read_buffer
 from bert.continual.ewc import FISHER
 from bert.continual.label_groups import LabelGroups
+from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training import state
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
+from finetuning.adaptation_flags import method_of
+from finetuning.settings import read_settings
 from tests.conftest import WORDS
-from tests.processes import ends_of
+from tests.processes import ends_of_runs
 from tests.test_train_finetune import (
     SMALL_RUN,
     error_of,
@@ -35,16 +44,6 @@ from tests.test_train_finetune import (
     write_tsv,
 )
 
-TWICE = """
-import os, sys
-import train_finetune
-
-port, *words = sys.argv[1:]
-for line in " ".join(words).split(" then "):
-    if code := train_finetune.main(line.split()):
-        sys.exit(code)
-    os.environ["MASTER_PORT"] = port
-"""
 RARELY = ["--eval-every", 90, "--checkpoint-every", 90, "--report-every", 4]  # evaluating takes the most time
 
 
@@ -103,9 +102,9 @@ def earlier(run) -> dict:
 def test_replay_keeps_what_plain_training_forgets_and_goes_on_when_the_first_run_is_gone(
     folder, first, second, tmp_path, capsys
 ):
-    copy, plain, replay, third = (tmp_path / name for name in ("copy", "plain", "replay", "third"))
-    shutil.copytree(first, copy)
-    more = ["--epochs", 10, "--continue-from", copy, "--old-dev", folder / "first-dev.tsv"]
+    before, plain, replay, third = (tmp_path / name for name in ("before", "plain", "replay", "third"))
+    shutil.copytree(first, before)
+    more = ["--epochs", 10, "--continue-from", before, "--old-dev", folder / "first-dev.tsv"]
     assert finetune(*second, *more, "--output", plain) == 0
     capsys.readouterr()
     assert finetune(*second, *more, "--method", "replay", "--keep", 0.25, "--output", replay) == 0
@@ -122,7 +121,7 @@ def test_replay_keeps_what_plain_training_forgets_and_goes_on_when_the_first_run
     assert json.loads((replay / "task.json").read_text())["label_groups"] == [*map(list, groups.groups)]
     assert [each.task for each in read_buffer(replay, groups)] == [0] * 16 + [1] * 16
     assert not (plain / FISHER).exists()
-    shutil.rmtree(copy)
+    shutil.rmtree(before)
     one_label = write_tsv(tmp_path / "one.tsv", rows_about([("garden", "green")], 40, 3))
     third_task = ["--train", one_label, *SMALL_RUN, *RARELY, "--continue-from", replay, "--method", "replay"]
     assert finetune(*third_task, "--max-steps", 6, "--output", third) == 0
@@ -191,22 +190,36 @@ def test_a_stopped_run_goes_on_bit_for_bit(whole, tmp_path, method):
 
 def test_two_processes_are_one_but_for_rounding(second, whole, tmp_path):
     """A-GEM's single process has two micro-batches as well, so it sees that the whole gradient is projected."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     lines = [
         " ".join(map(str, [*second, *METHODS[name], *more, "--max-steps", 7, "--output", tmp_path / name]))
-        for name, more in (("agem", ["--accumulate", 1]), ("ewc", []))
+        for name, more in (("agem", ["--accumulate", 1]), ("ewc", []), ("replay", []), ("lwf", []))
     ]
-    for code, output in ends_of(TWICE, f"{port} {' then '.join(lines)}", 2):
+    for code, output in ends_of_runs(lines, 2):
         assert code == 0, output
-    for name in ("agem", "ewc"):
+    for name in METHODS:
         one, two = (load_checkpoint(run, BertForSequenceClassification) for run in (whole[name], tmp_path / name))
         for key, weight in one.state_dict().items():
             torch.testing.assert_close(weight, two.state_dict()[key], rtol=1e-4, atol=5e-5)
     one, two = (load_file(run / FISHER) for run in (whole["ewc"], tmp_path / "ewc"))
     for key, each in one.items():
         torch.testing.assert_close(each, two[key], rtol=1e-3, atol=1e-4)
+
+
+def test_the_earlier_length_of_texts_holds_unless_another_one_is_given(first, second, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(first, run)
+    task = json.loads((run / "task.json").read_text())
+    flags = ["--continue-from", run, "--max-steps", 1, "--output"]
+    at = second.index("--max-length")
+    without = [*second[:at], *second[at + 2 :]]
+    (run / "task.json").write_text(json.dumps(task | {"max_length": 7}))
+    assert finetune(*without, *flags, tmp_path / "as-before") == 0
+    assert finetune(*second, *flags, tmp_path / "given") == 0
+    lengths = [json.loads((tmp_path / name / "task.json").read_text())["max_length"] for name in ("as-before", "given")]
+    assert lengths == [7, int(second[at + 1])]
+    assert "of up to 7 tokens" in capsys.readouterr().out
+    (run / "task.json").write_text(json.dumps(task | {"max_length": "7"}))
+    assert "max_length is '7'; a whole number from 1 was expected" in error_of(capsys, *without, *flags, run / "no")
 
 
 def test_a_known_task_is_predicted_among_its_own_labels(folder, second, tmp_path):
@@ -282,6 +295,51 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, first, second, tmp_pa
         "--continue-from", damaged
     )
     assert not (tmp_path / "other").exists()
+
+
+def test_an_adapted_run_keeps_examples_for_the_run_that_goes_on_from_its_merged_model(folder, second, tmp_path, capsys):
+    flags = ["--train", folder / "first.tsv", *SMALL_RUN, *RARELY, "--max-steps", 3]
+    flags += ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "run"]
+    for kept in (["--keep", 0.25], ["--method", "replay"]):
+        message = error_of(capsys, *flags, "--adapt", "houlsby", *kept)
+        assert "an adapter of houlsby cannot be merged" in message
+        assert not (tmp_path / "run").exists()
+    assert finetune(*flags, "--adapt", "lora", "--keep", 0.25) == 0
+    assert "python -m bert merge" in error_of(capsys, *second, "--continue-from", tmp_path / "run", "--output", "none")
+    assert bert_command(["merge", str(tmp_path / "run"), str(tmp_path / "merged")]) == 0
+    on = ["--continue-from", tmp_path / "merged", "--method", "replay", "--max-steps", 3]
+    assert finetune(*second, *on, "--output", tmp_path / "on") == 0
+    kept = read_buffer(tmp_path / "on", LabelGroups(("dry", "wet", "loud", "royal"), (("dry", "wet"), ("loud",))))
+    assert {each.task for each in kept} == {0, 1}
+    assert earlier(tmp_path / "on")["kept"]
+
+
+def test_the_next_adapter_has_the_sizes_of_the_one_before_unless_its_method_is_another(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    torch.manual_seed(0)
+    body = load_checkpoint(folder / "checkpoint", BertForSequenceClassification, ["classifier"], labels=["dry", "wet"])
+
+    def settings_after(method, *flags):
+        model = copy.deepcopy(body)
+        adapt(model, method)
+        save_adapter(run, model, str(folder / "checkpoint"))
+        line = ["--train", folder / "second.tsv", "--continue-from", run, "--method", "adapters", *flags]
+        return read_settings([*map(str, line), "--output", str(tmp_path / "next")])
+
+    assert method_of(settings_after(Lora(3, 5, ALL))) == Lora(3, 5, ALL)
+    assert method_of(settings_after(Lora(3, 5, ALL), "--rank", 4)) == Lora(4, 5, ALL)
+    assert method_of(settings_after(Lora(3, 5, ALL), "--adapt", "adalora")) == AdaLora()
+    assert method_of(settings_after(Lora(3), "--adapt", "houlsby")) == Houlsby()
+    assert method_of(settings_after(AdaLora(5, 4), "--adapt", "lora", "--rank", 2)) == Lora(2)
+    with pytest.raises(InputError, match="has the matrices query, key, which --targets cannot name; say which"):
+        settings_after(Lora(3, targets=("query", "key")))
+    assert method_of(settings_after(Lora(3, targets=("query", "key")), "--targets", "all")) == Lora(3, targets=ALL)
+    assert method_of(settings_after(Prefix(3))) == Prefix(3)
+    (run / "arguments.json").write_text('{"prefix_mlp": 11}')  # the adapter has only what the MLP gave
+    assert method_of(settings_after(Prefix(3, 11))) == Prefix(3, 11)
+    (run / "arguments.json").write_text('{"prefix_mlp": "11"}')
+    with pytest.raises(InputError, match="--adapt prefix: projection_size is '11'"):
+        settings_after(Prefix(3))
 
 
 def test_adapters_stand_beside_the_earlier_ones_to_the_byte(folder, tmp_path, capsys):

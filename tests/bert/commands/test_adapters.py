@@ -21,6 +21,7 @@ from bert.commands.embed import embed_file
 from bert.commands.fill_mask import fill_mask, print_fillings
 from bert.commands.merge import merge_run
 from bert.commands.predict import predict_file
+from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
 from bert.heads.pretraining import BertForPreTraining
@@ -128,6 +129,24 @@ def test_merging_takes_no_directory_that_holds_something(body, tmp_path, capsys)
     (tmp_path / "empty").mkdir()
     assert main(["merge", str(run), str(tmp_path / "empty")]) == 0
     assert "holds no adapter" in refusal(capsys, "merge", tmp_path / "empty", tmp_path / "again")
+
+
+def test_merging_that_fails_leaves_nothing_so_it_can_be_tried_again(body, tmp_path, monkeypatch, capsys):
+    run = write_run(tmp_path / "run", body, Lora(3))
+    (tmp_path / "empty").mkdir()
+
+    def failing(directory, *rest):
+        (directory / "model.safetensors").write_bytes(b"half")
+        raise InputError("the disk is full")
+
+    for output in (tmp_path / "merged", tmp_path / "empty"):
+        with monkeypatch.context() as patched:
+            patched.setattr("bert.commands.merge.save_checkpoint", failing)
+            assert "the disk is full" in refusal(capsys, "merge", run, output)
+        assert not output.exists() or not list(output.iterdir())
+        assert main(["merge", str(run), str(output)]) == 0
+        assert (output / "task.json").exists()
+    assert (tmp_path / "empty").is_dir()
 
 
 def test_a_body_that_moved_is_named(body, texts, tmp_path, capsys):
