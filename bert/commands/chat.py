@@ -5,13 +5,13 @@ The source of a reply is the last turns, the person's and the model's, as in tra
     [CLS] Hello! [SEP] Hi, how are you? [SEP] Fine, and you? [SEP]
 """
 
-import io
 import secrets
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +124,9 @@ def typed_lines(prompt: str = "> ") -> Iterator[str]:
     if ask:
         with suppress(ImportError):  # Windows has none
             import readline  # noqa: F401 (with it, input() has arrow keys and earlier lines)
-    elif isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         try:
-            line = input(prompt) if ask else sys.stdin.readline()
+            line = input(prompt) if ask else sys.stdin.buffer.readline().decode("utf-8")
         except EOFError:
             print_error("")  # the shell's prompt begins a new line
             return
