@@ -71,7 +71,7 @@ def test_a_damaged_task_is_one_sentence(run, values):
 def test_vocabularies_and_model_must_belong_together(run):
     pieces = [*TARGET.vocabulary, "1"]
     (run / "target/vocab.txt").write_text("\n".join(pieces))
-    with pytest.raises(InputError, match="of the targets: the vocabulary has 32 pieces, but the model .* for 31"):
+    with pytest.raises(InputError, match=r"of the targets: the vocabulary has 32 pieces, but the model .* for 31"):
         writing(run)
     (run / "target/vocab.txt").write_text("\n".join([pieces[3], *pieces[:3], *pieces[4:-1]]))
     with pytest.raises(InputError, match=r"\[CLS\] is piece 3 of the targets' vocabulary, but config.json says 2"):

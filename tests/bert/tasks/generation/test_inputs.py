@@ -66,7 +66,7 @@ def test_the_name_of_a_window_is_its_line():
 
 
 def test_windows_over_a_long_source_are_refused():
-    with pytest.raises(InputError, match="--long-texts windows: .* use head, tail or head"):
+    with pytest.raises(InputError, match=r"--long-texts windows: .* use head, tail or head"):
         sources("a", long_texts="windows")
 
 

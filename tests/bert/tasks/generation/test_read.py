@@ -42,7 +42,7 @@ def test_columns_may_have_other_names_or_numbers_alone(tmp_path):
     assert read(table, labelled=False, text="en") == [Pair(2, ("a",), None)]
     with pytest.raises(InputError, match="no column 'source': its columns are id, en, de; name one of them: --text-co"):
         read(table)
-    with pytest.raises(InputError, match="no column 'target'.* --label-column"):
+    with pytest.raises(InputError, match=r"no column 'target'.* --label-column"):
         read(table, text="en")
 
 
@@ -74,7 +74,7 @@ def test_only_tables_have_columns(tmp_path):
 def test_aligned_files_of_unequal_length_are_refused(tmp_path):
     short, long = write(tmp_path / "a.en", "a", "b"), write(tmp_path / "a.de", "c", "d", "e")
     for sources, targets in ((short, long), (long, short)):
-        with pytest.raises(InputError, match=r"a\.en: has 2 lines, and .*a\.de has more \(line 3\)"):
+        with pytest.raises(InputError, match=r"a\.en: has 2 lines, and .*a\.de has more"):
             read(sources, targets=str(targets))
 
 
