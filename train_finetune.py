@@ -113,7 +113,7 @@ def finetune_once(
     training = processes.on_all(lambda: memory.batches(TaskBatches)(
         task.row_lengths(), task.make_batch, settings.batch_size, settings.seed,
         processes.rank, processes.world_size, settings.accumulate, run.progress.position,
-        by_length=not task.labels_per_item,
+        by_length=not task.labels_per_item, batch_tokens=settings.batch_tokens,
     ))  # fmt: skip
     schedule = make_schedule(settings, training.updates_per_epoch)
     if settings.zero_shot:

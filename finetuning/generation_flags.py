@@ -134,7 +134,9 @@ class OneOrTwo(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         if len(values) > 2:
-            raise argparse.ArgumentError(self, f"takes one file, or a file of sources and one of targets; found {len(values)}")
+            raise argparse.ArgumentError(
+                self, f"takes one file, or a file of sources and one of targets; found {len(values)}"
+            )
         setattr(namespace, self.dest, values[0])
         if len(values) == 2:
             setattr(namespace, f"{self.dest}_targets", values[1])

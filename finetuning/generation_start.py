@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -77,7 +76,7 @@ def _targets(pairs: Sequence[Pair]) -> Iterator[str]:
 def _learn(settings: FinetuningSettings, texts: Iterator[str], what: str, log: Log) -> Tokenizer:
     size, kind = settings.vocab_size or VOCAB_SIZE, settings.tokenizer or TOKENIZERS[0]
     log(f"Learning a vocabulary of {size:,} pieces from the training {what}.")
-    return learn_vocabulary(texts, size, kind)
+    return learn_vocabulary(texts, size, kind, log)
 
 
 def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module:

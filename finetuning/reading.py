@@ -20,8 +20,8 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.training.script import Log
 from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
-from finetuning.continuing import extended_labels, later_task, read_earlier
 from finetuning.built_in_summaries import summary_sets
+from finetuning.continuing import extended_labels, later_task, read_earlier
 from finetuning.generation_start import find_tokenizers
 from finetuning.known_tasks import KnownTask, find_file, find_test_file, known_task
 from finetuning.settings import FinetuningSettings, kind_of
@@ -184,7 +184,7 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
             log(f"Note: {warning.message}.")
         return sets
     if "target_vocab" in kind.flags:
-        return summary_sets(log)
+        return summary_sets(log, settings.workers)
     log("Which library does a passage of documentation come from? Reading the passages.")
     training, dev = library_examples(read_named_python_docs(settings.workers))
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}

@@ -1,5 +1,47 @@
-from bert.tokenization.wordpiece_trainer import train_wordpiece
+"""A vocabulary of a run's own, for an encoder or decoder that starts untrained."""
+
+import warnings
+from collections.abc import Iterable
+from typing import Literal
+
+from bert.files.terminal import progress_bar
+from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
+from bert.tokenization.sentencepiece.trainer import train_sentencepiece
+from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
-def learn_vocabulary(texts, size, kind):
-    v = train_wordpiece(texts, size)
-    return v if not isinstance(v, list) else WordPieceTokenizer(v, lowercase=False)
+from bert.tokenization.wordpiece_trainer import train_wordpiece
+from bert.training.script import Log
+
+USUAL_COVERAGE = 0.9995  # of characters, in texts of many scripts; the sentencepiece library's default
+
+
+def learn_vocabulary(
+    texts: Iterable[str], size: int, kind: Literal["sentencepiece", "wordpiece"], log: Log
+) -> Tokenizer:
+    """A tokenizer with a vocabulary learned from texts. It keeps case and accents, because outputs are to have them.
+
+    The same texts give the same vocabulary. SentencePiece gives a text back exactly when it decodes, but for what NFKC
+    changes (such as "ﬁ" to "fi"), runs of spaces, and characters that the texts do not have. A decoder cannot write a
+    character without a piece. So every character gets one, if together they take at most half of the vocabulary.
+
+    Args:
+        texts: of sources, of targets, or of both for a joint vocabulary. They are read once.
+        size: how many pieces, with the special tokens ``[PAD] [UNK] [CLS] [SEP] [MASK]``. If the texts are too few
+            for so many, it is as many as they give, and ``log`` says so.
+
+    Raises:
+        InputError: if there is no text, or ``size`` is too small for the special tokens and the characters.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if kind == "sentencepiece":
+            texts = list(texts)
+            coverage = 1.0 if len(set().union(*texts)) <= size / 2 else USUAL_COVERAGE
+            tokenizer = SentencePieceTokenizer(train_sentencepiece(texts, size, character_coverage=coverage))
+        else:
+            with progress_bar("Joining pieces") as joined:
+                vocabulary = train_wordpiece(texts, size, lowercase=False, reached=joined)
+            tokenizer = WordPieceTokenizer(vocabulary, lowercase=False)
+    for warning in caught:
+        log(f"Note: {warning.message}.")
+    return tokenizer

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     },
     "bert.tasks": {
         "bert.errors", "bert.randomness", "bert.files", "bert.tokenization", "bert.heads", "bert.training",
+        "bert.generation",
     },
     "bert.continual": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization",
@@ -60,7 +61,7 @@ MAY_IMPORT = {
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
         "bert.heads", "bert.adaptation", "bert.training", "bert.tasks", "bert.commands", "bert.continual",
-        "bert.config", "data",
+        "bert.config", "bert.generation", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
@@ -115,7 +116,7 @@ def test_a_file_imports_only_from_rooms_below_its_own(path):
 def test_a_kind_of_task_knows_no_other_kind_and_what_they_share_knows_none():
     folder = ROOT / "bert/tasks"
     kinds = {path.name for path in folder.iterdir() if (path / "task.py").exists()}
-    assert kinds == {"classification", "tagging", "spans", "relations", "choices", "summaries", "cloze"}
+    assert kinds == {"classification", "tagging", "spans", "relations", "choices", "summaries", "cloze", "generation"}
     for path in sorted(folder.rglob("*.py")):
         if path != folder / "kinds.py":
             own = path.parent.name

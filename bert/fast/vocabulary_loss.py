@@ -24,9 +24,10 @@ LOWEST = torch.finfo(torch.float32).min  # stands for a maximum of -inf: -inf - 
 
 
 def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tensor, labels: Tensor) -> Loss:
-    """``bert.heads.loss.vocabulary_cross_entropy``: in slices in float32 on the CPU.
+    """``bert.heads.loss.vocabulary_cross_entropy``: in slices on the CPU.
 
-    One difference: in slices a label counts as correct if it shares the highest score with others. On a GPU impossible
+    Products are in 16 bits if autocast says so, and all sums in 32. One difference: in slices a label counts as correct
+    if it shares the highest score with others, which is frequent in 16 bits. On a GPU impossible
     pieces fill the vocabulary up to a multiple of 64. Its matrix units read 8 numbers of 16 bits at a time. 8 does not
     divide 30,522, which would take a slower kernel.
     """
@@ -34,10 +35,13 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
         missing = -len(bias) % ROWS_TOGETHER
         word_embeddings, bias = F.pad(word_embeddings, (0, 0, 0, missing)), F.pad(bias, (0, missing), value=-torch.inf)
         return cross_entropy(F.linear(states, word_embeddings, bias), labels)
-    in_float32 = states.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    if not in_float32 or torch.compiler.is_compiling():
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else states.dtype
+    if dtype not in (torch.float32, torch.bfloat16) or torch.compiler.is_compiling():
         return NotImplemented
-    total, correct = SlicedCrossEntropy.apply(states, word_embeddings, bias, labels, SLICE, torch.is_grad_enabled())
+    with torch.autocast("cpu", enabled=False):
+        total, correct = SlicedCrossEntropy.apply(
+            states.to(dtype), word_embeddings.to(dtype), bias.float(), labels, SLICE, torch.is_grad_enabled()
+        )
     return Loss(total, (labels != IGNORE_INDEX).sum(), correct)
 
 
@@ -60,12 +64,12 @@ class SlicedCrossEntropy(torch.autograd.Function):
             raise IndexError(f"a label is outside of the vocabulary's {len(bias):,} pieces")
         exponentials, maxima, sums, at_label = [], [], [], []
         for first, weights, part_of_bias in _slices(word_embeddings, bias, size):
-            logits = torch.addmm(part_of_bias, states, weights.T)  # (count, size)
+            logits = _plus_product(part_of_bias.expand(len(states), -1), states, weights.T)  # (count, size)
             at_label.append(logits.gather(1, (labels - first).clamp(0, len(weights) - 1)[:, None]))
             maxima.append(logits.amax(dim=1, keepdim=True).clamp_(min=LOWEST))
             sums.append(logits.sub_(maxima[-1]).exp_().sum(dim=1, keepdim=True))
             if has_gradient:
-                exponentials.append(logits)
+                exponentials.append(logits.to(states.dtype))
         maxima, sums, at_label = (torch.cat(each, dim=1) for each in (maxima, sums, at_label))  # (count, slices)
         highest = maxima.amax(dim=1)
         log_sum = highest + (sums * (maxima - highest[:, None]).exp()).sum(dim=1).log()
@@ -82,21 +86,27 @@ class SlicedCrossEntropy(torch.autograd.Function):
     def backward(ctx, gradient: Tensor, _):
         states, word_embeddings, labels, has_label, to_softmax, *exponentials = ctx.saved_tensors
         weight = (gradient * has_label)[:, None]  # (count, 1): 0 without a label
-        at_label = -weight * states
-        bias_gradient = states.new_empty(len(word_embeddings))
+        at_label = (-weight * states).to(states.dtype)
+        bias_gradient = weight.new_empty(len(word_embeddings))
         embedding_gradient = torch.empty_like(word_embeddings)
-        states_gradient = -weight * word_embeddings.index_select(0, labels)
+        states_gradient = -weight * word_embeddings.index_select(0, labels)  # float32
         slices = _slices(word_embeddings, bias_gradient, ctx.size)
         for column, (first, weights, part_of_bias) in enumerate(slices):
-            logits_gradient = exponentials[column] * (to_softmax[:, column, None] * weight)  # but for the label's 1
-            torch.sum(logits_gradient, dim=0, out=part_of_bias)
+            scale = (to_softmax[:, column, None] * weight).to(states.dtype)
+            logits_gradient = exponentials[column] * scale  # but for the label's 1
+            torch.sum(logits_gradient, dim=0, dtype=bias_gradient.dtype, out=part_of_bias)
             torch.mm(logits_gradient.T, states, out=embedding_gradient[first : first + len(weights)])
-            states_gradient.addmm_(logits_gradient, weights)
+            states_gradient = _plus_product(states_gradient, logits_gradient, weights)
         embedding_gradient.index_add_(0, labels, at_label)
         bias_gradient.index_add_(0, labels, -weight[:, 0])
-        return states_gradient, embedding_gradient, bias_gradient, None, None, None
+        return states_gradient.to(states.dtype), embedding_gradient, bias_gradient, None, None, None
 
 
 def _slices(word_embeddings: Tensor, bias: Tensor, size: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Of each slice: its first piece, its rows of the table, its part of the bias."""
     return zip(range(0, len(bias), size), word_embeddings.split(size), bias.split(size))
+
+
+def _plus_product(summand: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """summand + a @ b in the summand's number format; in one call if all have the same."""
+    return torch.addmm(summand, a, b) if a.dtype == summand.dtype else summand + a @ b

@@ -13,7 +13,8 @@ import os
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -87,9 +88,16 @@ def _modules(processes: int) -> Iterator[tuple[str, str, list[list[str]]]]:
 
 
 def _source_files() -> Iterator[tuple[str, str, Path]]:
-    """(library, dotted module name, path) of each source file, sorted within its library."""
+    return source_files(_LIBRARIES)
+
+
+def source_files(libraries: Sequence[str]) -> Iterator[tuple[str, str, Path]]:
+    """(library, dotted module name, path) of each source file, sorted within its library.
+
+    The standard library comes first, as "python". Libraries that are not installed have no files.
+    """
     roots = [("python", Path(sysconfig.get_paths()["stdlib"]))]
-    for library in _LIBRARIES:
+    for library in libraries:
         specification = importlib.util.find_spec(library)  # finds a package without importing it
         if specification is not None and specification.submodule_search_locations:
             roots.append((library, Path(specification.submodule_search_locations[0])))
@@ -105,16 +113,26 @@ def _source_files() -> Iterator[tuple[str, str, Path]]:
 
 
 def _read_files(paths: list[Path]) -> list[list[tuple[str, list[str]]]]:
-    """``_read_docstrings`` of each file, sooner."""
-    gc.disable()  # syntax trees are many small objects without cycles; to look for cycles takes a sixth of the time
+    """(name, sentences) of each docstring of each file."""
+    with faster_parsing():
+        return [[(name, docstring_sentences(text)) for name, text in parse_docstrings(path)] for path in paths]
+
+
+@contextmanager
+def faster_parsing() -> Iterator[None]:
+    """Stops the search for cycles: syntax trees are many small objects without any. It takes a sixth of the time."""
+    gc.disable()
     try:
-        return list(map(_read_docstrings, paths))
+        yield
     finally:
         gc.enable()
 
 
-def _read_docstrings(path: Path) -> list[tuple[str, list[str]]]:
-    """(name, sentences) of the module, its classes and its functions, in the order of the file."""
+def parse_docstrings(path: Path) -> list[tuple[str, str]]:
+    """(name, docstring) of the module, its classes and its functions, in the order of the file.
+
+    A file that cannot be read or parsed has none.
+    """
     try:
         source = path.read_bytes()
         if b'"""' not in source and path.name != "topics.py":
@@ -124,8 +142,7 @@ def _read_docstrings(path: Path) -> list[tuple[str, list[str]]]:
             tree = ast.parse(source)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    found = _topics(tree) if path.parent.name == "pydoc_data" else _docstrings(tree)
-    return [(name, docstring_sentences(text)) for name, text in found]
+    return list(_topics(tree) if path.parent.name == "pydoc_data" else _docstrings(tree))
 
 
 def _docstrings(node: ast.AST) -> Iterator[tuple[str, str]]:

@@ -10,13 +10,15 @@ OF_TEXTS = ("single-label", "multi-label", "regression", "cloze")
 HEEDED_BY = {
     "class_weights": ("single-label", "multi-label"),
     "label_separator": ("multi-label",),
-    "label_column": OF_TEXTS,
-    "text_column": OF_TEXTS,
+    "label_column": (*OF_TEXTS, "generation"),
+    "text_column": (*OF_TEXTS, "generation"),
     "text_pair_column": OF_TEXTS,
-    "header": OF_TEXTS,
-    "workers": OF_TEXTS,
+    "header": (*OF_TEXTS, "generation"),
+    "workers": (*OF_TEXTS, "generation"),
     "pool": ("single-label", "multi-label", "regression"),
-    "long_texts": (*OF_TEXTS, "choices"),
+    "long_texts": (*OF_TEXTS, "choices", "generation"),
+    "target_vocab": ("generation",),
+    "beams": ("generation",),
     "patterns": ("cloze",),
     "zero_shot": ("cloze",),
     "masked_lm_weight": ("cloze",),
@@ -25,7 +27,7 @@ HEEDED_BY = {
     "temperature": ("single-label",),
     "null_threshold": ("spans",),
     "summary_sentences": ("summary",),
-    "bad_rows": (*OF_TEXTS, "spans", "relations", "choices", "summary"),
+    "bad_rows": ("generation", *OF_TEXTS, "spans", "relations", "choices", "summary"),
 }
 
 

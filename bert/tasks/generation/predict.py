@@ -17,7 +17,6 @@ from bert.tasks.prediction import batches_by_length, tokens_at_once
 from bert.tasks.windows import Window, WindowsOfEach, batch_of
 from bert.tokenization.tokenizer import Tokenizer
 
-
 MOST_SCORES = 1 << 25  # of pieces, in a batch whose targets are foretold: 128 MiB
 
 
@@ -86,7 +85,9 @@ def foretell(
     vocabulary = model.config.decoder.vocab_size
     most_tokens = max(1, min(tokens_at_once(model), MOST_SCORES // vocabulary))
     found: list[Any] = [None] * len(windows)
-    for indices in batches_by_length([len(window) + len(target) for window, target in zip(windows, targets)], most_tokens):
+    for indices in batches_by_length(
+        [len(window) + len(target) for window, target in zip(windows, targets)], most_tokens
+    ):
         chosen = [windows[index] for index in indices]
         batch = generation_batch(
             [window.input_ids for window in chosen],

@@ -103,10 +103,10 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[tuple[int, tu
     pairs = itertools.zip_longest(read_lines(sources), read_lines(targets))
     for number, (source, target) in enumerate(pairs, start=1):
         if source is None or target is None:
-            shorter, longer, rest = (sources, targets, target) if source is None else (targets, sources, source)
+            shorter, longer = (sources, targets) if source is None else (targets, sources)
             raise InputError(
-                f"{shorter}: has {number - 1:,} lines, and {longer} has more (line {rest[0]}); line by line they "
-                f"should be sources and their targets: give two files with as many lines"
+                f"{shorter}: has {number - 1:,} lines, and {longer} has more; line by line they should be sources and "
+                f"their targets: give two files with as many lines"
             )
         if source[1].strip() or target[1].strip():
             yield number, (source[1], target[1])

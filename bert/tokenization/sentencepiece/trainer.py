@@ -24,6 +24,7 @@ def train_sentencepiece(
     model_type: str = "unigram",
     normalization: str = "nmt_nfkc",
     max_texts: int = 1_000_000,
+    character_coverage: float = 0.9995,
 ) -> bytes:
     """A model of ``vocab_size`` pieces: ``[PAD] [UNK] [CLS] [SEP] [MASK]``, then the learned ones.
 
@@ -38,6 +39,8 @@ def train_sentencepiece(
         normalization: rules of the library: "nmt_nfkc", "nfkc", "nmt_nfkc_cf" and "nfkc_cf" (these two also
             lower-case), or "identity".
         max_texts: learn from the first ``max_texts`` texts.
+        character_coverage: the share of the text's characters that have pieces; the rarest ones become ``[UNK]``.
+            The library's default leaves out one character in 2,000.
 
     Returns:
         the content of a ``.model`` file.
@@ -63,6 +66,7 @@ def train_sentencepiece(
             vocab_size=size,
             model_type=model_type,
             normalization_rule_name=normalization,
+            character_coverage=character_coverage,
             pad_id=SPECIAL_TOKENS.index(PAD),
             unk_id=SPECIAL_TOKENS.index(UNK),
             bos_id=SPECIAL_TOKENS.index(CLS),

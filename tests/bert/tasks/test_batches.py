@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.tasks.batches import TaskBatches
+from bert.tasks.batches import TaskBatches, sizes_by_tokens
 
 LENGTHS = np.random.default_rng(3).integers(3, 60, 101)
 
@@ -102,3 +102,107 @@ def test_too_few_rows_to_share_out_are_refused():
         make(batch_size=2, accumulate=4)
     with pytest.raises(InputError, match="9 training examples in batches of 8 cannot be shared out"):
         make(LENGTHS[:9], accumulate=8)  # in two batches, one of 4
+
+
+# ---- batches by tokens ----
+
+
+def by_tokens(lengths=LENGTHS, batch_tokens=200, **arguments):
+    return make(lengths, batch_size=1, batch_tokens=batch_tokens, **arguments)
+
+
+@pytest.mark.parametrize("batch_tokens", [60, 100, 199, 1000, 10**6])
+def test_batches_by_tokens_have_each_row_once_and_no_more_tokens_than_asked_for(batch_tokens):
+    for epoch in epochs(by_tokens(batch_tokens=batch_tokens), 2):
+        assert sorted(row for batch in epoch for row in batch) == list(range(len(LENGTHS)))
+        assert max(LENGTHS[batch].sum() for batch in epoch) <= batch_tokens
+        assert len(epoch) >= LENGTHS.sum() / batch_tokens
+
+
+def test_batches_by_tokens_are_nearly_full_and_none_is_a_rest():
+    lengths = np.random.default_rng(0).integers(3, 60, 4000)
+    (epoch,) = epochs(by_tokens(lengths, 2000))
+    tokens = [lengths[batch].sum() for batch in epoch]
+    assert np.mean(tokens) > 0.95 * 2000
+    assert min(tokens) > 0.9 * 2000
+    greedy = [[]]  # the control: one batch after another, each as full as can be
+    for row in np.argsort(lengths, kind="stable"):
+        if lengths[[*greedy[-1], row]].sum() > 2000:
+            greedy.append([])
+        greedy[-1].append(row)
+    assert lengths[greedy[-1]].sum() < 0.9 * 2000
+    assert len(epoch) <= 1.05 * len(greedy)
+
+
+def test_an_epoch_by_tokens_has_the_same_number_of_updates_whatever_the_seed_and_the_epoch():
+    lengths = np.random.default_rng(1).zipf(1.5, 500).clip(max=90)
+    batches = by_tokens(lengths, 100)
+    numbers = [update.position for update in itertools.islice(batches, 4 * batches.updates_per_epoch)]
+    assert [epoch for epoch, _ in numbers] == np.repeat(range(4), batches.updates_per_epoch).tolist()
+    again = by_tokens(np.random.default_rng(2).permutation(lengths), 100, seed=7)
+    assert again.updates_per_epoch == batches.updates_per_epoch
+    assert sorted(map(len, epochs(again)[0])) == sorted(map(len, epochs(batches)[0]))
+
+
+def test_seed_and_epoch_name_the_order_of_batches_by_tokens_and_the_rows_in_them():
+    first, second = epochs(by_tokens(), 2)
+    assert epochs(by_tokens())[0] == first
+    assert {frozenset(batch) for batch in first} != {frozenset(batch) for batch in second}
+    assert epochs(by_tokens(seed=1))[0] != first
+    means = [LENGTHS[batch].mean() for batch in first]
+    assert means != sorted(means)
+    for epoch in (first, second):  # the lengths are not mixed all the same
+        spans = sorted((LENGTHS[batch].min(), LENGTHS[batch].max()) for batch in epoch)
+        assert all(longest <= shortest for (_, longest), (shortest, _) in itertools.pairwise(spans))
+
+
+def test_a_row_longer_than_a_batch_is_alone():
+    lengths = np.array([5, 5, 5, 5, 30, 5, 90])
+    assert {frozenset(batch) for batch in epochs(by_tokens(lengths, 20))[0]} >= {frozenset({4}), frozenset({6})}
+    with pytest.raises(InputError, match="of up to 90 tokens in batches of 20 cannot be shared out to 2 processes"):
+        by_tokens(lengths, 20, processes=2)
+
+
+def test_too_small_a_batch_of_tokens_is_refused_if_it_has_fewer_rows_than_parts():
+    assert min(map(len, epochs(by_tokens(batch_tokens=200))[0])) == 2
+    by_tokens(batch_tokens=200, accumulate=2)
+    with pytest.raises(InputError, match=r"a batch has as few as 2; use fewer of both, or a larger --batch-tokens"):
+        by_tokens(batch_tokens=200, accumulate=2, processes=2)
+
+
+@pytest.mark.parametrize(("processes", "accumulate"), [(1, 3), (2, 1), (2, 2)])
+def test_processes_and_micro_batches_share_out_the_same_tokens(processes, accumulate):
+    whole = [rows_of(update) for update in itertools.islice(by_tokens(batch_tokens=400), 20)]
+    parts = [
+        list(
+            itertools.islice(by_tokens(batch_tokens=400, process=each, processes=processes, accumulate=accumulate), 20)
+        )
+        for each in range(processes)
+    ]
+    for number, rows in enumerate(whole):
+        shares = [batch["rows"].numpy() for part in parts for batch in part[number].micro_batches]
+        assert sorted(np.concatenate(shares).tolist()) == sorted(rows)
+        tokens, counts = [LENGTHS[share].sum() for share in shares], list(map(len, shares))
+        assert len(shares) == processes * accumulate
+        assert max(counts) - min(counts) <= 1
+        assert max(tokens) - min(tokens) <= LENGTHS[rows].max()
+
+
+def test_updates_by_tokens_go_on_from_any_position():
+    updates = list(itertools.islice(by_tokens(), 30))
+    for number in (0, 7, by_tokens().updates_per_epoch - 1, 28):
+        again = list(itertools.islice(by_tokens(position=updates[number].position), 29 - number))
+        assert list(map(rows_of, again)) == list(map(rows_of, updates[number + 1 :]))
+
+
+def test_batches_by_tokens_are_at_most_one_more_than_filling_one_after_another_gives():
+    random = np.random.default_rng(5)
+    for _ in range(50):
+        lengths = np.sort(random.integers(1, 12, 12))
+        sizes = sizes_by_tokens(lengths, 24)
+        ends = np.cumsum(sizes)
+        assert all(lengths[end - size : end].sum() <= 24 for size, end in zip(sizes, ends))
+        fewest, left = 1, 24
+        for length in lengths:
+            fewest, left = (fewest, left - length) if length <= left else (fewest + 1, 24 - length)
+        assert fewest <= len(sizes) <= fewest + 1
