@@ -122,9 +122,7 @@ def test_white_space_in_an_output_is_a_space(run, file, monkeypatch):
 
 
 def test_sources_that_were_cut_are_counted_once(run, file):
-    with pytest.warns(
-        UserWarning, match=r"^1 of the 8 sources are longer than 7 tokens and were cut; see --max"
-    ):
+    with pytest.warns(UserWarning, match=r"^1 of the 8 sources are longer than 7 tokens and were cut; see --max"):
         generated(run, file, max_length=7)
 
 
