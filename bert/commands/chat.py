@@ -79,11 +79,11 @@ def start_dialogue(run: str | Path, given: dict[str, Any], log: Log, device: str
     """
     source = generation_run(run)
     columns, options, _ = reading_of(source, "", _decoding_flags(given))
+    writer = Writer.of(source, replace(options, long_texts="tail"), device)
     if columns.history == 1:
         log(f"Note: {run} was trained on sources of one turn; of a dialogue of several it knows nothing.")
     if (seed := writing_of(options).decoding.seed) is not None:
         log(f"Replies are drawn at random. The same ones come again with --seed {seed}.")
-    writer = Writer.of(source, replace(options, long_texts="tail"), device)
     return Dialogue(writer, given.get("history") or columns.history, log)
 
 
