@@ -231,9 +231,11 @@ def report_best(
         in_words = compared(evaluation.metrics, task.baselines.get(name), reading.metric)
         run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words}")
     config: Any = run.model.config
+    start = settings.initialization or ("random" if settings.random_start else "pretrained")
+    checkpoint = None if start == "scratch" else settings.checkpoint
     metadata = baseline | {
-        "task": settings.task or settings.train or settings.dev or "built-in", "checkpoint": settings.checkpoint,
-        "start": "random" if settings.random_start else "pretrained", "seed": settings.seed,
+        "task": settings.task or settings.train or settings.dev or "built-in",
+        "checkpoint": checkpoint, "start": start, "seed": settings.seed,
         "metric": reading.metric, "best_step": best.step, "best_epoch": best.epoch, "steps": run.progress.step,
         "epochs": round(epochs, 2),
         "training_seconds": round(run.progress.seconds, 1), "labels": list(task.labels),

@@ -31,7 +31,7 @@ class GenerationSettings:
     dev_targets: str | None = None
     test_targets: str | None = None
     history: int | None = None
-    start: str | None = None
+    initialization: str | None = None
     size: str | None = None
     decoder_checkpoint: str | None = None
     decoder_layers: int | None = None
@@ -61,7 +61,7 @@ def generation_defaults(given: dict[str, Any], defaults: Any) -> Any:
     """
     built_in = not given.keys() & {"train", "resume"}
     from_checkpoint = built_in or given.keys() & {"checkpoint", "decoder_checkpoint"}
-    recipe = dict(RECIPE, start="bert2rnd" if from_checkpoint else "scratch")
+    recipe = dict(RECIPE, initialization="bert2rnd" if from_checkpoint else "scratch")
     if "batch_size" in given and "batch_tokens" not in given:
         recipe["batch_tokens"] = None
     return replace(defaults, compare=False, **recipe)
@@ -74,23 +74,29 @@ def check_generation_flags(given: Set[str], settings: Any) -> None:
             raise InputError(f"--{part}-targets has the targets of --{part}: name the file of the sources, too")
     if settings.problem != "generation":
         return
-    scratch = settings.start == "scratch"
+    scratch = settings.initialization == "scratch"
     if scratch and "checkpoint" in given:
-        raise InputError("--start scratch trains new weights, and --checkpoint names others; leave one of them out")
+        raise InputError(
+            "--initialization scratch trains new weights, and --checkpoint names others; leave one of them out"
+        )
     for name in ("size", "vocab"):
         if not scratch and name in given:
             raise InputError(
-                f"--{name.replace('_', '-')}: the start {settings.start} takes it from the checkpoint; leave it out, "
-                f"or leave --checkpoint out to start from scratch"
+                f"--{name.replace('_', '-')}: the start {settings.initialization} takes it from the checkpoint; leave "
+                f"it out, or leave --checkpoint out to start from scratch"
             )
     if scratch and "taken_over_rate" in given:
         raise InputError("--taken-over-rate is about a checkpoint's weights; name one, --checkpoint, or leave it out")
-    if "decoder_checkpoint" in given and settings.start != "bert2bert":
-        raise InputError("--decoder-checkpoint needs --start bert2bert, which alone takes a decoder from a checkpoint")
-    if "decoder_layers" in given and settings.start in ("bert2bert", "share"):
-        raise InputError(f"--decoder-layers: with --start {settings.start} the checkpoint has them; leave it out")
-    if settings.start == "share" and settings.target_vocab not in (None, SAME):
-        raise InputError("--start share has one vocabulary for source and target: leave --target-vocab out")
+    if "decoder_checkpoint" in given and settings.initialization != "bert2bert":
+        raise InputError(
+            "--decoder-checkpoint needs --initialization bert2bert, which alone takes a decoder from a checkpoint"
+        )
+    if "decoder_layers" in given and settings.initialization in ("bert2bert", "share"):
+        raise InputError(
+            f"--decoder-layers: with --initialization {settings.initialization} the checkpoint has them; leave it out"
+        )
+    if settings.initialization == "share" and settings.target_vocab not in (None, SAME):
+        raise InputError("--initialization share has one vocabulary for source and target: leave --target-vocab out")
     learns = (scratch and settings.vocab is None) or settings.target_vocab == LEARN
     for name in ("vocab_size", "tokenizer"):
         if name in given and not learns:
@@ -102,8 +108,9 @@ def check_generation_flags(given: Set[str], settings: Any) -> None:
         raise InputError("--batch-size counts pairs and --batch-tokens their tokens; give one of them")
     for name, what in (
         ("adapt", "adapters around a decoder are not built"), ("continue_from", "later tasks need labels"),
-        ("random_start", "--start scratch trains new weights"), ("compare", "run --start scratch beside it"),
-        ("reinitialize_layers", "it is about an encoder's top layers"), ("fresh", "--start says what is new"),
+        ("random_start", "--initialization scratch trains new weights"),
+        ("compare", "--initialization scratch, beside it, shows what a checkpoint is worth"),
+        ("reinitialize_layers", "it is about an encoder's top layers"), ("fresh", "--initialization says what is new"),
     ):  # fmt: skip
         if name in given and getattr(settings, name):
             raise InputError(f"--{name.replace('_', '-')}: in generation {what}; leave it out")
@@ -151,7 +158,7 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
         )
     add_number(group, "--history", flags.positive, f"of a dialogue: the turns before a reply that it sees ({HISTORY})")
     group.add_argument(
-        "--start", choices=STARTS,
+        "--initialization", choices=STARTS,
         help="new weights (scratch), or a checkpoint's encoder with a new decoder, one of its own layers, or one that "
         "shares its weights (bert2rnd, or scratch without --checkpoint)",
     )  # fmt: skip

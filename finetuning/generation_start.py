@@ -80,14 +80,14 @@ def _learn(settings: FinetuningSettings, texts: Iterator[str], what: str, log: L
 
 
 def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module:
-    """An encoder with a decoder, as ``--start`` says.
+    """An encoder with a decoder, as ``--initialization`` says.
 
     Raises:
         InputError: if a checkpoint does not fit, or a source or target may be longer than the positions.
     """
     target = writing_of(task.options).tokenizer
     config = config_of(settings, task.tokenizer, target)
-    scratch = settings.start == "scratch"
+    scratch = settings.initialization == "scratch"
     for flag, length, positions in (
         ("--max-length", settings.max_length, config.encoder.max_position_embeddings),
         ("--max-target-length", target_length(settings), config.decoder.max_position_embeddings),
@@ -96,7 +96,7 @@ def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module
             raise InputError(f"{flag} {length} is above the {positions} positions of the model; use at most that")
     decoding_of(settings).check_positions(config.decoder.max_position_embeddings)
     return start_model(
-        settings.start or "scratch",
+        settings.initialization or "scratch",
         config,
         None if scratch else settings.checkpoint,
         settings.decoder_checkpoint,
@@ -107,14 +107,14 @@ def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module
 
 def _same_vocabulary(settings: FinetuningSettings, target: Tokenizer) -> bool:
     """Whether the target's vocabulary is the one of the checkpoint that the decoder comes from."""
-    if settings.start not in ("bert2bert", "share"):
+    if settings.initialization not in ("bert2bert", "share"):
         return (settings.target_vocab or SAME) == SAME
     return load_tokenizer(settings.decoder_checkpoint or settings.checkpoint).fingerprint == target.fingerprint
 
 
 def config_of(settings: FinetuningSettings, source: Tokenizer, target: Tokenizer) -> EncoderDecoderConfig:
     """The sizes of encoder and decoder."""
-    if settings.start == "scratch":
+    if settings.initialization == "scratch":
         encoder: BertConfig = SIZES[settings.size or "tiny"](vocab_size=source.vocab_size)
         decoder = encoder
     else:
@@ -129,14 +129,19 @@ def config_of(settings: FinetuningSettings, source: Tokenizer, target: Tokenizer
     if settings.decoder_layers is not None:
         decoder = decoder.replace(num_hidden_layers=settings.decoder_layers)
     return EncoderDecoderConfig(
-        encoder, decoder, target.cls_token_id, target.sep_token_id, target.pad_token_id, settings.start == "share"
+        encoder,
+        decoder,
+        target.cls_token_id,
+        target.sep_token_id,
+        target.pad_token_id,
+        settings.initialization == "share",
     )
 
 
 def set_learning_rates(settings: FinetuningSettings, optimizer: torch.optim.Optimizer, model: Any, task: Task) -> None:
     """Gives a checkpoint's weights their own learning rate, in place."""
-    if settings.start in (None, "scratch"):
+    if settings.initialization in (None, "scratch"):
         return
     same = _same_vocabulary(settings, writing_of(task.options).tokenizer)
-    new = partial(is_new, start=settings.start, same_vocabulary=same)
+    new = partial(is_new, start=settings.initialization, same_vocabulary=same)
     slow_down(optimizer, model, lambda name: not new(name), settings.taken_over_rate)

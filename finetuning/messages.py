@@ -37,8 +37,8 @@ def describe(
     start = f"from {settings.checkpoint}"
     if settings.random_start:
         start = f"untrained weights, of the sizes of {settings.checkpoint}"
-    elif settings.start is not None:
-        start = "untrained weights" if settings.start == "scratch" else f"{settings.start} {start}"
+    elif settings.initialization is not None:
+        start = "untrained weights" if settings.initialization == "scratch" else f"{settings.initialization} {start}"
     update = f"{settings.batch_size} examples"
     if settings.batch_tokens is not None:
         update = f"about {settings.batch_tokens:,} tokens, in examples"

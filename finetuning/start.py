@@ -34,7 +34,7 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
         InputError: if there is none, or the checkpoint is an adapter alone. For the built-in task it says how to make a
             checkpoint.
     """
-    if settings.start == "scratch":
+    if settings.initialization == "scratch":
         return None
     if os.path.exists(Path(settings.checkpoint) / ADAPTER_CONFIG):
         required_file(Path(settings.checkpoint), "config.json")

@@ -66,9 +66,9 @@ LATER_TASKS = frozenset({
 TAG_COLUMNS = frozenset({"word_column", "tag_column"})
 # the flags about a decoder, its vocabulary and how it writes
 GENERATION = frozenset({
-    "train_targets", "dev_targets", "test_targets", "history", "start", "size", "decoder_checkpoint", "decoder_layers",
-    "vocab", "target_vocab", "vocab_size", "tokenizer", "max_target_length", "label_smoothing", "taken_over_rate",
-    "batch_tokens", "beams", "length_penalty", "min_output", "max_output", "no_repeat_ngram",
+    "train_targets", "dev_targets", "test_targets", "history", "initialization", "size", "decoder_checkpoint",
+    "decoder_layers", "vocab", "target_vocab", "vocab_size", "tokenizer", "max_target_length", "label_smoothing",
+    "taken_over_rate", "batch_tokens", "beams", "length_penalty", "min_output", "max_output", "no_repeat_ngram",
 })  # fmt: skip
 
 _classification = partial(

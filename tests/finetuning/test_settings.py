@@ -4,7 +4,7 @@ import pytest
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS
-from finetuning.settings import check_flags, read_settings
+from finetuning.settings import check_flags, make_parser, read_settings
 
 OF_TEXTS = ("single-label", "multi-label", "regression", "cloze")
 HEEDED_BY = {
@@ -94,3 +94,13 @@ def test_a_kind_selects_the_best_epoch_by_the_metric_that_its_literature_reports
         "single-label": "accuracy", "multi-label": "micro_f1", "regression": "pearson", "tagging": "f1", "spans": "f1",
         "relations": "macro_f1", "choices": "accuracy", "summary": "rouge1",
     }  # fmt: skip
+
+
+def test_no_flag_could_be_one_of_torchruns_cut_short():
+    """torchrun looks for its own flags among the script's too, and takes the beginning of one for the whole."""
+    from torch.distributed.run import get_args_parser
+
+    theirs = [flag for action in get_args_parser()._actions for flag in action.option_strings]
+    ours = [flag for action in make_parser(None)._actions for flag in action.option_strings if flag.startswith("--")]
+    assert len(ours) > 50
+    assert not [(flag, its) for flag in ours for its in theirs if its.startswith(flag) and its != "--help"]

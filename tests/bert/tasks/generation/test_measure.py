@@ -6,7 +6,13 @@ from collections import Counter
 
 import pytest
 
-from bert.tasks.generation.measure import METRICS, WITHOUT_ITS_SOURCE, baseline_of_pairs, first_sentence, measure_outputs
+from bert.tasks.generation.measure import (
+    METRICS,
+    WITHOUT_ITS_SOURCE,
+    baseline_of_pairs,
+    first_sentence,
+    measure_outputs,
+)
 from bert.tasks.generation.predict import Foretold, Written
 from bert.tasks.generation.read import Pair
 from bert.tasks.options import Options

@@ -60,7 +60,10 @@ def test_rows_have_the_output_its_log_probability_and_the_source_if_asked_for():
     part = task.sets["dev"]
     written = write_outputs(model, part.windows, task.options)
     assert all(-math.inf < each.log_probability < 0 for each in written)
-    for text, header in ((True, ["prediction", "log_probability", "source"]), (False, ["prediction", "log_probability"])):
+    for text, header in (
+        (True, ["prediction", "log_probability", "source"]),
+        (False, ["prediction", "log_probability"]),
+    ):
         options = Options(max_length=32, writing=task.options.writing, text=text)
         rows = list(writing_rows(model, zip(part.examples, written), options))
         assert rows[0] == header
@@ -68,5 +71,5 @@ def test_rows_have_the_output_its_log_probability_and_the_source_if_asked_for():
 
 
 def test_options_of_another_kind_say_nothing_of_writing():
-    with pytest.raises(ValueError, match="generation needs options.writing"):
+    with pytest.raises(ValueError, match="generation needs options"):
         writing_of(Options(max_length=3))

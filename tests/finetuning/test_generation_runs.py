@@ -1,0 +1,226 @@
+"""Generation as its user runs it: from scratch and from checkpoints, stopped, resumed, in two processes, misused."""
+
+import csv
+import json
+import random
+import shutil
+import subprocess
+
+import pytest
+import torch
+
+from bert.__main__ import main as bert_command
+from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.vocabulary import load_tokenizer
+from bert.config import BertConfig
+from bert.generation.directory import load_target_tokenizer
+from bert.generation.model import BertForConditionalGeneration
+from bert.heads.pretraining import BertForPreTraining
+from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.training import state
+from bert.training.reporting import read_log
+from bert.training.state_reading import newest_state
+from tests.conftest import WORDS
+from tests.test_train_finetune import command, environment, error_of, finetune, report_of, same_bytes
+
+SMALL_RUN = [
+    "--problem", "generation", "--max-length", 14, "--report-every", 2, "--device", "cpu", "--precision", "fp32",
+    "--batch-tokens", 160, "--beams", 2, "--max-output", 8,
+]  # fmt: skip
+LEARNED = ["--tokenizer", "wordpiece", "--vocab-size", 70]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Aligned files of words and the same words backwards, and a checkpoint that was never trained."""
+    folder = tmp_path_factory.mktemp("generation")
+    generator = random.Random(0)
+    for name, count in (("train", 90), ("dev", 20)):
+        lines = [" ".join(generator.choices(WORDS, k=generator.randint(2, 6))) for _ in range(count)]
+        (folder / f"{name}.src").write_text("".join(f"{line}\n" for line in lines))
+        (folder / f"{name}.tgt").write_text("".join(f"{' '.join(line.split()[::-1])}\n" for line in lines))
+    torch.manual_seed(5)
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
+    config = BertConfig(
+        tokenizer.vocab_size, 24, 2, 2, 32, max_position_embeddings=40, initializer_range=0.2, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    save_checkpoint(folder / "checkpoint", BertForPreTraining(config), tokenizer)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def given(folder):
+    """The flags that name the fixture's files."""
+    files = [folder / f"{name}.{end}" for name in ("train", "dev") for end in ("src", "tgt")]
+    return [*SMALL_RUN, "--train", *files[:2], "--dev", *files[2:]]
+
+
+def predictions_of(run) -> list[str]:
+    with open(run / "predictions.tsv", newline="") as file:
+        return [row["prediction"] for row in csv.DictReader(file, delimiter="\t")]
+
+
+def test_from_scratch_it_learns_a_vocabulary_reports_and_writes_again(folder, given, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert finetune(*given, *LEARNED, "--max-steps", 8, "--output", run) == 0
+    output = capsys.readouterr().out
+    assert "Learning a vocabulary of 70 pieces from the training sources and targets." in output
+    assert "parameters, untrained weights." in output
+    assert "8 steps of about 160 tokens" in output
+    report = report_of(run)
+    assert {"token_accuracy", "perplexity", "perplexity_with_other_sources", "rougeL"} <= report["dev"].keys()
+    assert report["dev"]["perplexity"] < report["baseline"]["dev"]["perplexity"] * 2
+    assert not (run / "target").exists()
+    assert load_tokenizer(run).vocab_size <= 70
+    page = (run / "report.html").read_text()
+    assert all(heading in page for heading in ("Outputs, the first ones", "Worst outputs", "Cross-attention"))
+    assert any("generation_loss" in line for line in read_log(run / "log.jsonl"))
+    assert bert_command(["predict", str(run), str(folder / "dev.src"), "--device", "cpu"]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]] == predictions_of(run)
+
+
+@pytest.mark.parametrize("start", ["bert2rnd", "bert2bert", "share"])
+def test_from_a_checkpoint_its_weights_begin_at_what_they_were(start, folder, given, tmp_path):
+    run = tmp_path / "run"
+    arguments = [
+        "--checkpoint",
+        folder / "checkpoint",
+        "--initialization",
+        start,
+        "--max-steps",
+        1,
+        "--learning-rate",
+        1e-6,
+    ]
+    assert finetune(*given, *arguments, "--output", run) == 0
+    model = load_checkpoint(run, BertForConditionalGeneration)
+    before = load_checkpoint(folder / "checkpoint", BertForPreTraining)
+    expected = before.bert.encoder.layers[1].attention.query.weight
+    torch.testing.assert_close(model.bert.encoder.layers[1].attention.query.weight, expected, rtol=0, atol=1e-5)
+    decoders = model.decoder.layers[1].attention.query.weight
+    assert torch.allclose(decoders, expected, rtol=0, atol=1e-5) == (start != "bert2rnd")
+    assert model.config.shared == (start == "share")
+
+
+def test_a_target_may_have_a_vocabulary_of_its_own(folder, given, tmp_path, capsys):
+    run = tmp_path / "run"
+    arguments = ["--checkpoint", folder / "checkpoint", "--target-vocab", "learn", *LEARNED, "--decoder-layers", 1]
+    assert finetune(*given, *arguments, "--max-steps", 2, "--output", run) == 0
+    source, target = load_tokenizer(run), load_target_tokenizer(run)
+    assert source.vocabulary == load_tokenizer(folder / "checkpoint").vocabulary
+    assert (run / "target" / "vocab.txt").exists()
+    assert source.vocab_size != target.vocab_size
+    model = load_checkpoint(run, BertForConditionalGeneration)
+    assert len(model.decoder.layers) == 1
+    assert model.config.decoder.vocab_size == target.vocab_size
+    capsys.readouterr()
+    assert bert_command(["predict", str(run), str(folder / "dev.src"), "--device", "cpu"]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]] == predictions_of(run)
+    again = tmp_path / "again"
+    assert finetune(*given, "--vocab", run, "--target-vocab", run / "target", "--max-steps", 1, "--output", again) == 0
+    assert load_target_tokenizer(again).vocabulary == target.vocabulary
+
+
+def test_a_checkpoints_weights_learn_at_a_part_of_the_rate(folder, given, tmp_path):
+    weights = {}
+    for rate in (1.0, 1e-6):
+        run = tmp_path / str(rate)
+        arguments = ["--checkpoint", folder / "checkpoint", "--taken-over-rate", rate, "--max-steps", 2]
+        assert finetune(*given, *arguments, "--output", run) == 0
+        weights[rate] = load_checkpoint(run, BertForConditionalGeneration)
+    before = load_checkpoint(folder / "checkpoint", BertForPreTraining).bert.embeddings.word_embeddings.weight
+    moved = {rate: (model.bert.embeddings.word_embeddings.weight - before).norm() for rate, model in weights.items()}
+    assert moved[1.0] > 1000 * moved[1e-6]
+
+
+def test_dialogues_and_tables_are_read(folder, tmp_path):
+    turns = [["a river", "the king", "the road"], ["the king", "a river"]] * 12
+    (tmp_path / "turns.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in turns))
+    (tmp_path / "pairs.tsv").write_text("source\ttarget\n" + "a river\tthe king\n" * 30)
+    for file, pairs, history in (("turns.jsonl", 36, ["--history", 1]), ("pairs.tsv", 30, [])):
+        run = tmp_path / file[:5]
+        arguments = [*SMALL_RUN, *history, "--train", tmp_path / file, "--checkpoint", folder / "checkpoint"]
+        assert finetune(*arguments, "--max-steps", 1, "--output", run) == 0
+        assert sum(report_of(run)["examples"].values()) == pairs
+    assert json.loads((tmp_path / "turns" / "task.json").read_text())["columns"]["history"] == 1
+
+
+def test_micro_batches_and_processes_change_nothing_but_rounding(folder, given, tmp_path):
+    arguments = [*given, "--checkpoint", folder / "checkpoint", "--max-steps", 4]
+    runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "control")}
+    assert finetune(*arguments, "--output", runs["whole"]) == 0
+    assert finetune(*arguments, "--output", runs["parts"], "--accumulate", 3) == 0
+    assert finetune(*arguments, "--output", runs["control"], "--batch-tokens", 120) == 0
+    line = command(*arguments, "--initialization", "share", "--output", runs["processes"], processes=2)
+    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    shared = tmp_path / "shared"
+    assert finetune(*arguments, "--initialization", "share", "--output", shared) == 0
+    models = {
+        name: load_checkpoint(run, BertForConditionalGeneration).state_dict()
+        for name, run in (runs | {"shared": shared}).items()
+    }
+    for one, other in (("whole", "parts"), ("shared", "processes")):
+        for name, weight in models[one].items():
+            torch.testing.assert_close(weight, models[other][name], rtol=1e-4, atol=2e-5)
+    assert not all(
+        torch.allclose(weight, models["control"][name], rtol=1e-4, atol=2e-5)
+        for name, weight in models["whole"].items()
+    )
+    assert predictions_of(runs["processes"]) == predictions_of(shared)
+    ours, theirs = report_of(shared)["dev"], report_of(runs["processes"])["dev"]
+    assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(given, tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "KEPT", 9)
+    arguments = [*given, *LEARNED, "--max-steps", 9, "--checkpoint-every", 4, "--eval-every", 100]
+    expected, run = tmp_path / "whole", tmp_path / "stopped"
+    assert finetune(*arguments, "--output", expected) == 0
+    shutil.copytree(expected, run)
+    for path in (run / "training_state").glob("step-*09*"):
+        shutil.rmtree(path)
+    for name in ("model.safetensors", "report.json"):
+        (run / name).unlink()
+    assert newest_state(run / "training_state")[1]["progress"]["step"] == 8
+    assert finetune("--output", run, "--resume") == 0
+    assert same_bytes(expected, run)
+    assert report_of(expected)["dev"] == report_of(run)["dev"]
+
+
+def test_misuse_is_one_sentence_and_leaves_nothing(folder, given, tmp_path, capsys):
+    other = ["--output", tmp_path / "other"]
+
+    def error(*arguments):
+        return error_of(capsys, *given, *arguments, *other)
+
+    from_checkpoint = ["--checkpoint", folder / "checkpoint"]
+    (tmp_path / "short.tgt").write_text("a\n")
+    (tmp_path / "gap.tgt").write_text("a\n" * 50 + "\n" + "a\n" * 39)
+    assert "short.tgt: has 1 lines, and" in error("--train", folder / "train.src", tmp_path / "short.tgt")
+    assert "train.src: line 51: the target is ''" in error("--train", folder / "train.src", tmp_path / "gap.tgt")
+    assert "--train: takes one file" in error("--train", "a", "b", "c")
+    assert "--max-length 50 is above the 40 positions" in error(*from_checkpoint, "--max-length", 50)
+    message = error(*from_checkpoint, "--max-target-length", 50, "--max-output", 8)
+    assert "--max-target-length 50 is above the 40 positions" in message
+    assert "max_length is 45, but the decoder has 40 positions" in error(*from_checkpoint, "--max-output", 45)
+    assert "--initialization scratch trains new weights" in error(*from_checkpoint, "--initialization", "scratch")
+    assert "--size: the start bert2rnd takes it from the checkpoint" in error(*from_checkpoint, "--size", "mini")
+    assert "--decoder-checkpoint needs --initialization bert2bert" in error(
+        *from_checkpoint, "--decoder-checkpoint", "x"
+    )
+    assert "--initialization share has one vocabulary" in error(
+        *from_checkpoint, "--initialization", "share", "--target-vocab", "learn"
+    )
+    assert "--vocab-size is about a vocabulary that is learned" in error(*from_checkpoint, "--vocab-size", 90)
+    assert "--batch-size counts pairs and --batch-tokens their tokens" in error("--batch-size", 4)
+    assert "--adapt: in generation" in error(*from_checkpoint, "--adapt", "lora")
+    assert "--random-start: in generation" in error(*from_checkpoint, "--random-start")
+    assert "length_penalty is 1.0, but one beam" in error("--beams", 1, "--length-penalty", 1)
+    assert "min_length is 9 and max_length 8" in error("--min-output", 9)
+    assert "--label-smoothing" in error("--label-smoothing", 1.5)
+    assert "of this task, token_accuracy" in error("--metric", "accuracy")
+    labelled = ["--problem", "single-label", "--train", folder / "train.src", folder / "train.tgt"]
+    message = error_of(capsys, *labelled, *from_checkpoint, *other)
+    assert "--train-targets: it would change nothing in this kind of task" in message
+    assert not (tmp_path / "other").exists()
