@@ -5,13 +5,13 @@ The source of a reply is the last turns, the person's and the model's, as in tra
     [CLS] Hello! [SEP] Hi, how are you? [SEP] Fine, and you? [SEP]
 """
 
-import io
 import secrets
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,11 @@ def start_dialogue(run: str | Path, given: dict[str, Any], log: Log, device: str
     """
     source = generation_run(run)
     columns, options, _ = reading_of(source, "", _decoding_flags(given))
+    writer = Writer.of(source, replace(options, long_texts="tail"), device)
     if columns.history == 1:
         log(f"Note: {run} was trained on sources of one turn; of a dialogue of several it knows nothing.")
     if (seed := writing_of(options).decoding.seed) is not None:
         log(f"Replies are drawn at random. The same ones come again with --seed {seed}.")
-    writer = Writer.of(source, replace(options, long_texts="tail"), device)
     return Dialogue(writer, given.get("history") or columns.history, log)
 
 
@@ -124,13 +124,9 @@ def typed_lines(prompt: str = "> ") -> Iterator[str]:
     if ask:
         with suppress(ImportError):  # Windows has none
             import readline  # noqa: F401 (with it, input() has arrow keys and earlier lines)
-    elif isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         try:
-            line = input(prompt) if ask else sys.stdin.readline()
+            line = input(prompt) if ask else sys.stdin.buffer.readline().decode("utf-8")
         except EOFError:
             print_error("")  # the shell's prompt begins a new line
             return

@@ -56,8 +56,8 @@ def writing_of_run(directory: str | Path, saved: dict[str, Any], file: str, give
                 f"{expected}: they do not belong together; use the vocabulary that the model was trained with"
             )
     positions = config.decoder.max_position_embeddings
-    settings: dict[str, Any] = {"max_length": min(Decoding.max_length, positions - 1), "beams": BEAMS}
-    settings |= {name: value for name, value in saved.get("decoding", {}).items() if name in FLAGS}
+    usual = {"max_length": min(Decoding.max_length, positions - 1), "beams": BEAMS}
+    settings = {name: value for name, value in saved.get("decoding", usual).items() if name in FLAGS}
     check(settings, {"sample": TRUTH}, f"{file}: decoding", REMEDY, others=ANYTHING)
     try:
         decoding = Decoding(**settings)

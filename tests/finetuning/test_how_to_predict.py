@@ -7,7 +7,10 @@ import pytest
 
 from bert.commands.reading import reading_of
 from bert.config import BertConfig
-from bert.tasks.options import Columns, Options
+from bert.generation.decoding import Decoding
+from bert.tasks.generation.read import Pair
+from bert.tasks.options import Columns, Options, Writing
+from tests.bert.commands.writers import TARGET, save_run
 from train_finetune import how_to_predict
 
 
@@ -24,3 +27,15 @@ def test_a_file_is_read_and_predicted_as_the_run_was_measured(columns, options, 
     names = ("max_length", "long_texts", "summary_sentences", "null_threshold", "fitting_tags", "separator")
     assert [getattr(found.options, name) for name in names] == [getattr(options, name) for name in names]
     assert found.columns[:2] + found.columns[3:] == columns[:2] + columns[3:]  # labels are not read
+
+
+@pytest.mark.parametrize(("turns", "history"), [(1, 1), (2, 2)])
+def test_outputs_are_written_as_the_run_was_measured_for_as_many_turns_as_it_saw(turns, history, tmp_path):
+    writing = Writing(TARGET, 13, Decoding(12, 2, 3, beams=5, length_penalty=0.5))
+    pairs = [Pair(1, ("a",), "B"), Pair(1, ("a",) * turns, "B")]
+    task = SimpleNamespace(options=Options(20, writing=writing), sets={"train": SimpleNamespace(examples=pairs)})
+    reading = SimpleNamespace(columns=Columns(history=3), task=task)
+    save_run(tmp_path, **json.loads(json.dumps(how_to_predict(reading))))
+    found = reading_of(tmp_path, "a.jsonl", {})
+    assert (found.options.writing.decoding, found.options.writing.max_length) == (writing.decoding, 13)
+    assert found.columns.history == history

@@ -21,6 +21,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.tagging import BertForTokenClassification
 from bert.model.bert import BertModel
 from tests.bert.adaptation.runs import TOKENIZER, write_body, write_run
+from tests.bert.generation.models import CONFIG, SHARED, random_model
 
 INPUTS = torch.tensor([[2, 9, 12, 7, 3]])
 
@@ -50,6 +51,16 @@ def test_a_head_that_reads_means_leaves_the_pooler_out(body, tmp_path):
     assert whole.pool == "mean"
     assert encoder.pooler is None
     assert encoder(INPUTS).last_hidden_state.equal(whole.bert(INPUTS).last_hidden_state)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", [CONFIG, SHARED], ids=["two", "shared"])
+def test_the_encoder_of_a_generation_run_is_the_one_beside_its_decoder(config, tmp_path):
+    model = random_model(config)
+    save_checkpoint(tmp_path, model)
+    source = source_of(tmp_path)
+    assert source.load_encoder()(INPUTS).last_hidden_state.equal(model.bert(INPUTS).last_hidden_state)
+    assert source.config() == config.encoder and not source.load_encoder().training
 
 
 def test_a_whole_checkpoint_is_loaded_as_it_is(body):

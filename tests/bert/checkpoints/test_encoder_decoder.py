@@ -6,7 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bert.checkpoints.directory import is_checkpoint_of, load_checkpoint, load_config, save_checkpoint
+from bert.checkpoints.directory import (
+    is_checkpoint_of,
+    load_checkpoint,
+    load_config,
+    load_encoder_config,
+    save_checkpoint,
+)
 from bert.checkpoints.encoder_decoder import from_encoder_decoder, to_encoder_decoder_name
 from bert.errors import InputError
 from bert.generation.model import BertForConditionalGeneration
@@ -150,3 +156,16 @@ def test_neither_kind_of_directory_is_read_as_the_other(tmp_path):
     for read in (load_config, lambda directory: load_checkpoint(directory, BertForPreTraining)):
         with pytest.raises(InputError, match="model_type is 'encoder-decoder', which is not a BERT encoder"):
             read(tmp_path / "generation")
+
+
+def test_the_encoders_sizes_are_read_from_either_kind_of_directory(tmp_path):
+    save_checkpoint(tmp_path / "both", random_model())
+    save_checkpoint(tmp_path / "bert", random_model().bert)
+    assert load_encoder_config(tmp_path / "both") == load_encoder_config(tmp_path / "bert") == ENCODER
+    with pytest.raises(InputError, match="is not a BERT encoder"):
+        load_config(tmp_path / "both")
+    file = tmp_path / "both/config.json"
+    for part, message in ((None, "encoder is None; an object"), ({"is_decoder": True}, "encoder: is_decoder is True")):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"encoder": part}))
+        with pytest.raises(InputError, match=rf"config\.json: {message}"):
+            load_encoder_config(tmp_path / "both")
