@@ -32,7 +32,7 @@ MAY_IMPORT = {
     },
     "bert.generation": {
         "bert.errors", "bert.randomness", "bert.files", "bert.config", "bert.tokenization", "bert.model", "bert.heads",
-        "bert.checkpoints",
+        "bert.checkpoints", "bert.fast",
     },
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",

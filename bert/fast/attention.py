@@ -105,3 +105,14 @@ def attention_mask(from_sequences: Sequences, to_sequences: Sequences, causal: b
         last_key = queries + (lengths - from_sequences.lengths)[:, None]  # (batch, queries)
         mask = mask & (keys <= rearrange(last_key, "batch queries -> batch 1 queries 1"))
     return mask
+
+
+def attend_in_rows(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor | None) -> Tensor:
+    """``bert.generation.cache.attend``: PyTorch's fused kernel, if it is sooner than the equation.
+
+    It is one call instead of five, and does not widen 16 bits. But in float32 on the CPU it multiplies slower.
+    """
+    batch, heads = query.shape[:2]
+    if query.device.type == "cpu" and query.dtype == torch.float32 and batch * heads > 32:
+        return NotImplemented
+    return F.scaled_dot_product_attention(query, key, value, may_attend)

@@ -23,7 +23,7 @@ import torch
 from einops import rearrange
 
 from bert.generation.constraints import Constraints
-from bert.generation.stepwise import Output, StepwiseCache, StepwiseModel, next_log_probabilities
+from bert.generation.stepwise import Output, StepwiseCache, StepwiseModel, largest, next_log_probabilities
 
 
 def search(
@@ -52,11 +52,13 @@ def search(
     while len(live):
         rows = rearrange(written, "live beams seq -> (live beams) seq")
         allowed = constraints(next_log_probabilities(model, rows[:, -1], cache), rows)
-        vocabulary = allowed.shape[1]
-        continued = total[:, :, None] + rearrange(allowed, "(live beams) piece -> live beams piece", live=len(live))
-        continued = rearrange(continued, "live beams piece -> live (beams piece)")
+        # No other continuation of a beam can be among the best of all beams.
+        logs, pieces = largest(allowed, min(2 * beams, allowed.shape[1]))  # (live * beams, best of a beam)
+        each = logs.shape[1]
+        continued = rearrange(total.flatten()[:, None] + logs, "(live beams) best -> live (beams best)", live=len(live))
         logs, places = continued.topk(min(2 * beams, continued.shape[1]), dim=1)  # the best first
-        beam, piece = places // vocabulary, places % vocabulary
+        beam = places // each
+        piece = rearrange(pieces, "(live beams) best -> live (beams best)", live=len(live)).gather(1, places)
         has_ended = piece == special.end
         length = written.shape[2]  # with the new piece, without [CLS]
 

@@ -11,10 +11,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
+from bert import fast
 from bert.model.sequences import Sequences
+
+GROWTH = 16  # positions that the cache has room for at first, and more when it is full
+AT_ONCE = 2**20  # bytes that ``reorder`` moves at once: about half of a processor core's own cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +47,10 @@ class Cache:
 
     def __init__(self, memory: list[tuple[Tensor, Tensor]], is_source: Tensor | None):
         self.position = 0  # of the piece that the next step reads
-        self._memory, self._is_source = memory, is_source
+        self._memory = memory
+        self._is_source = None if is_source is None else is_source[:, None, None]  # (sources, 1, 1, seq)
         self._groups = list(range(len(memory[0][0])))
-        self._written: Tensor | None = None  # (2 * layers, rows, heads, capacity, dim)
+        self._written: Tensor | None = None  # (capacity, 2 * layers, rows, heads, dim)
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -57,23 +61,21 @@ class Cache:
 
         Keeps the key and the value.
         """
-        if self._written is None or self.position == self._written.shape[-2]:
+        if self._written is None or self.position == len(self._written):
             self._grow(key)
         assert self._written is not None
-        keys, values = self._written[2 * layer], self._written[2 * layer + 1]
-        keys[:, :, self.position], values[:, :, self.position] = key, value
-        end = self.position + 1
-        return attend(query.unsqueeze(2), keys[:, :, :end], values[:, :, :end], None).squeeze(2)
+        newest = self._written[self.position]
+        newest[2 * layer], newest[2 * layer + 1] = key, value
+        written = self._written[: self.position + 1].permute(1, 2, 3, 0, 4)  # (2 * layers, rows, heads, seq, dim)
+        return attend(query.unsqueeze(2), written[2 * layer], written[2 * layer + 1], None).squeeze(2)
 
     def attend_to_memory(self, layer: int, query: Tensor) -> Tensor:
         """Each row's newest piece attends to the row's source: (rows, heads, dim) -> (rows, heads, dim)."""
         if not len(self):
             return query
         keys, values = self._memory[layer]
-        query = rearrange(query, "(groups rows) heads dim -> groups heads rows dim", groups=len(keys))
-        mask = None if self._is_source is None else rearrange(self._is_source, "groups seq -> groups 1 1 seq")
-        attended = attend(query, keys, values, mask)
-        return rearrange(attended, "groups heads rows dim -> (groups rows) heads dim")
+        query = query.unflatten(0, (len(keys), -1)).transpose(1, 2)  # (groups, heads, rows of each, dim)
+        return attend(query, keys, values, self._is_source).transpose(1, 2).flatten(0, 1)
 
     def reorder(self, rows: Tensor) -> None:
         """Takes rows in another order, some perhaps several times and others not at all.
@@ -85,10 +87,20 @@ class Cache:
         if order == list(range(len(self))):
             return
         if self._written is not None:
-            self._written = self._written.index_select(1, rows)
+            self._written = self._reordered(self._written, rows)
         groups = [self._groups[row] for row in order]
         if groups != self._groups:
             self._regroup(groups, rows.device)
+
+    def _reordered(self, written: Tensor, rows: Tensor) -> Tensor:
+        """``written`` with other rows; in place if there are as many, so that a large cache is not there twice."""
+        capacity, both, _, *each = written.shape
+        into = written if len(rows) == len(self) else written.new_empty(capacity, both, len(rows), *each)
+        positions = max(1, AT_ONCE // (into[0].nbytes + 1))
+        parts = (each[: self.position].split(positions) for each in (into, written))
+        for part, before in zip(*parts):
+            part.copy_(before.index_select(2, rows))
+        return into
 
     def _regroup(self, groups: list[int], device: torch.device) -> None:
         """Keeps the keys and values of these groups.
@@ -106,14 +118,12 @@ class Cache:
         self._groups = [group for group in range(len(kept)) for _ in range(each)]
 
     def _grow(self, key: Tensor) -> None:
-        """Makes room for twice as many positions."""
-        heads, dim = key.shape[1:]
-        written = key.new_empty(2 * len(self._memory), len(self), heads, max(16, 2 * self.position), dim)
-        if self._written is not None:
-            written[:, :, :, : self.position] = self._written
-        self._written = written
+        """Makes room for more positions."""
+        room = key.new_empty(GROWTH, 2 * len(self._memory), *key.shape)
+        self._written = room if self._written is None else torch.cat([self._written, room])
 
 
+@fast.sooner("attention:attend_in_rows")
 def attend(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor | None) -> Tensor:
     """The equation of attention (``bert.model.attention``), for a batch of equally long sequences.
 

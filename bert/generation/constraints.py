@@ -40,7 +40,9 @@ class Constraints:
     decoding: Decoding
 
     def __call__(self, log_probabilities: Tensor, written: Tensor) -> Tensor:
-        """The log-probabilities, with -inf for the forbidden pieces.
+        """The log-probabilities, with -inf for the forbidden pieces, in place.
+
+        In place, since a copy of the table takes a tenth of a step with 128 rows.
 
         If the constraints leave no piece at all, ``[SEP]`` is allowed: an output may then be shorter than the minimum.
 
@@ -49,18 +51,21 @@ class Constraints:
             written: (rows, 1 + length) int64, ``[CLS]`` and the pieces so far.
         """
         length, end = written.shape[1] - 1, self.pieces.end
-        forbidden = log_probabilities.new_zeros(1, log_probabilities.shape[1], dtype=torch.bool)  # in every row
-        forbidden[:, list(self.pieces.never)] = True
-        forbidden[:, self.pieces.vocab_size :] = True
-        if self.decoding.no_repeat_ngram:
-            forbidden = forbidden | completes_again(written, self.decoding.no_repeat_ngram, forbidden.shape[1])
+        of_end = log_probabilities[:, end].clone()
+        if length >= self.decoding.max_length:
+            log_probabilities[:] = -math.inf
+            log_probabilities[:, end] = of_end
+            return log_probabilities
+        for piece in self.pieces.never:
+            log_probabilities[:, piece] = -math.inf
+        log_probabilities[:, self.pieces.vocab_size :] = -math.inf
+        if n := self.decoding.no_repeat_ngram:
+            log_probabilities.masked_fill_(completes_again(written, n, log_probabilities.shape[1]), -math.inf)
         if length < self.decoding.min_length:
-            forbidden[:, end] = True
-        elif length >= self.decoding.max_length:
-            forbidden[:] = True
-        is_stuck = forbidden.all(dim=1)
-        forbidden[:, end] = forbidden[:, end] & ~is_stuck
-        return log_probabilities.masked_fill(forbidden, -math.inf)
+            log_probabilities[:, end] = -math.inf
+            is_stuck = log_probabilities.amax(dim=1) == -math.inf
+            log_probabilities[:, end] = of_end.where(is_stuck, -math.inf)
+        return log_probabilities
 
 
 def completes_again(written: Tensor, n: int, vocab_size: int) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bert.generation.constraints import Constraints
-from bert.generation.stepwise import Output, StepwiseCache, StepwiseModel, next_log_probabilities
+from bert.generation.stepwise import Output, StepwiseCache, StepwiseModel, largest, next_log_probabilities
 
 # From log-probabilities (rows, vocabulary), the rows' sources (rows,) and the position, the next pieces (rows,).
 Choose = Callable[[Tensor, Tensor, int], Tensor]
@@ -19,7 +19,7 @@ Choose = Callable[[Tensor, Tensor, int], Tensor]
 
 def most_probable(log_probabilities: Tensor, sources: Tensor, position: int) -> Tensor:
     """The most probable piece of each row, (rows,) int64."""
-    return log_probabilities.argmax(dim=-1)
+    return largest(log_probabilities, 1)[1].squeeze(1)
 
 
 def write_piece_by_piece(
@@ -48,11 +48,12 @@ def write_piece_by_piece(
         total = total + log_probabilities.gather(1, pieces[:, None]).squeeze(1)
         written = torch.cat([written, pieces[:, None]], dim=1)
         has_ended = pieces == special.end
+        if not has_ended.any():
+            continue
         for row in has_ended.nonzero().flatten().tolist():
             outputs[int(live[row])] = Output(written[row, 1:-1].tolist(), total[row].item())
         kept = (~has_ended).nonzero().flatten()
         if not len(kept):
             return outputs
-        if len(kept) < len(live):
-            live, written, total = live[kept], written[kept], total[kept]
-            cache.reorder(kept)
+        live, written, total = live[kept], written[kept], total[kept]
+        cache.reorder(kept)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
+from bert import fast
 from bert.errors import InputError
 
 
@@ -56,3 +57,17 @@ def next_log_probabilities(model: StepwiseModel, pieces: Tensor, cache: Stepwise
     if log_probabilities[:, 0].isnan().any():  # softmax spreads one bad logit over its whole row
         raise InputError("the model's scores are not numbers: its weights are too large; use another checkpoint")
     return log_probabilities
+
+
+@fast.sooner("largest:largest")
+def largest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` largest scores of each row, the best first, and where they are.
+
+    Args:
+        scores: (rows, vocabulary)
+
+    Returns:
+        The scores (rows, count), and the pieces (rows, count) int64. Of equal scores any may come first.
+    """
+    values, pieces = scores.topk(count, dim=1)
+    return values, pieces

@@ -7,11 +7,13 @@ from importlib import import_module
 import pytest
 import torch
 
+import bert.generation.cache
 import bert.heads.loss
 import bert.model.attention
 import bert.model.dropout
-import bert.training.optimizer  # noqa: F401 (every room with a plain form is imported)
+import bert.training.optimizer  # every room with a plain form is imported
 from bert import fast
+from bert.generation.stepwise import largest
 from bert.heads.batch import sequences_of
 from bert.heads.loss import IGNORE_INDEX, vocabulary_cross_entropy
 from bert.model.attention import attend
@@ -35,6 +37,17 @@ def vocabulary_loss():
     return [states, table, bias], lambda: vocabulary_cross_entropy(states, table, bias, labels).sum
 
 
+def attention_in_rows(rows: int, keys: int, is_padded: bool):
+    query, key, value = normal(rows, 3, 2, 7), normal(rows, 3, keys, 7), normal(rows, 3, keys, 7)
+    mask = torch.arange(keys) < torch.arange(1, rows + 1)[:, None, None, None] if is_padded else None
+    return [query, key, value], lambda: bert.generation.cache.attend(query, key, value, mask)
+
+
+def largest_scores(columns: int, count: int):
+    scores = normal(5, columns)
+    return [scores], lambda: largest(scores, count)[0]
+
+
 def no_dropout():
     states = normal(6, 5)
     return [states], lambda: dropout(states, 0.0)
@@ -48,6 +61,12 @@ CASES = {
     "attention:attend, causal": attention(UNEQUAL, UNEQUAL, causal=True),
     "attention:attend, causal, some": attention(sequences_of((2, 1, 3)), UNEQUAL, causal=True),
     "attention:attend, to others": attention(EQUAL, UNEQUAL),
+    "attention:attend_in_rows": attention_in_rows(2, 5, is_padded=False),
+    "attention:attend_in_rows, padded": attention_in_rows(4, 6, is_padded=True),
+    "attention:attend_in_rows, many rows": attention_in_rows(11, 13, is_padded=True),
+    "largest:largest, the first": largest_scores(4 * 64, 1),
+    "largest:largest, some columns left over": largest_scores(4 * 3 * 64 + 63, 3),
+    "largest:largest, of too few": largest_scores(3, 3),
     "vocabulary_loss:vocabulary_cross_entropy": vocabulary_loss(),
     "dropout:dropout, nothing dropped": no_dropout(),  # with a probability, see test_dropout.py
 }
@@ -80,7 +99,10 @@ def test_every_kernel_has_a_case_and_a_row_in_the_table_of_gains():
 def test_a_kernel_takes_the_arguments_of_its_plain_form(name):
     module, function = name.split(":")
     kernel = getattr(import_module(f"bert.fast.{module}"), function)
-    plain = {"attend": attend, "vocabulary_cross_entropy": vocabulary_cross_entropy, "dropout": dropout}[function]
+    plain = {
+        "attend": attend, "attend_in_rows": bert.generation.cache.attend, "largest": largest,
+        "vocabulary_cross_entropy": vocabulary_cross_entropy, "dropout": dropout,
+    }[function]  # fmt: skip
     taken, expected = (inspect.signature(each).parameters for each in (kernel, plain))
     assert [(each.name, each.default) for each in taken.values()] == [
         (each.name, each.default) for each in expected.values()

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from bert import fast
 from bert.generation.beam_search import penalty, search
 from bert.generation.constraints import Constraints
 from bert.generation.decoding import Decoding
@@ -72,6 +73,15 @@ def test_few_beams_find_the_best_within_their_width(beams, longest, alpha):
         ids, log_probability = search_in_lists(model, source, beams, alpha, longest)
         assert tuple(output.ids) == ids
         assert output.log_probability == pytest.approx(log_probability, abs=1e-5)
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_in_a_large_vocabulary_the_kernel_finds_what_pytorch_finds(beams):
+    model, sources = TableModel(3_001, seed=8, scale=9.0), range(3)
+    outputs = found(model, sources, beams, 0.6, longest=5, min_length=3)
+    with fast.off():
+        assert outputs == found(model, sources, beams, 0.6, longest=5, min_length=3)
+    assert min(len(output.ids) for output in outputs) >= 3
 
 
 def test_few_beams_do_not_always_find_the_best_of_all():

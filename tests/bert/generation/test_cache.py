@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import bert.generation.cache as cache_room
 from bert.generation.cache import attend
 from bert.model.attention import scaled_dot_product_attention
 from tests.bert.generation.models import SHARED, SOURCE_MASK, SOURCES, WIDER, random_model
@@ -60,6 +61,32 @@ def test_sources_without_padding_need_no_mask():
     logits = model.step(torch.full((5,), 2), cache)
     expected = model(SOURCES[rows], torch.full((5, 1), 2)).logits[:, 0]
     torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_as_many_rows_are_reordered_in_place_and_part_by_part(monkeypatch):
+    """A second copy of the cache would be the largest tensor of a beam search."""
+    monkeypatch.setattr(cache_room, "AT_ONCE", 1)  # a position at a time
+    model = random_model()
+    cache = model.start(model.encode(SOURCES, SOURCE_MASK))
+    written = torch.tensor([[5, 9, 14], [6, 10, 15], [7, 11, 16], [8, 12, 17]])
+    for position in range(3):
+        model.step(written[:, position], cache)
+    before = cache._written.data_ptr()
+    rows = torch.tensor([2, 2, 0, 1])
+    cache.reorder(rows)
+    assert cache._written.data_ptr() == before
+    logits = model.step(torch.full((4,), 13), cache)
+    expected = model(SOURCES[rows], torch.cat([written[rows], torch.full((4, 1), 13)], dim=1), SOURCE_MASK[rows]).logits
+    torch.testing.assert_close(logits, expected[:, -1], rtol=1e-5, atol=1e-5)
+
+
+def test_there_is_room_for_a_few_positions_more_than_are_written():
+    model = random_model()
+    cache = model.start(model.encode(SOURCES, SOURCE_MASK))
+    for _ in range(20):
+        model.step(torch.full((4,), 5), cache)
+    assert len(cache._written) == 2 * cache_room.GROWTH
 
 
 def test_the_order_matters():

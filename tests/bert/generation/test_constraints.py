@@ -27,6 +27,17 @@ def test_special_pieces_and_rows_without_a_piece_are_never_written():
     assert allowed([[2], [2]]) == [{3, 5, 6, 7}] * 2
 
 
+def test_the_table_is_changed_in_place_and_what_is_allowed_keeps_its_value():
+    logs = torch.randn(3, VOCABULARY, generator=torch.Generator().manual_seed(0))
+    before = logs.clone()
+    found = Constraints(SPECIAL, Decoding(min_length=2, no_repeat_ngram=1))(
+        logs, torch.tensor([[2, 5], [2, 6], [2, 7]])
+    )
+    assert found is logs
+    is_allowed = found.isfinite()
+    assert found[is_allowed].equal(before[is_allowed]) and is_allowed.sum(dim=1).tolist() == [2, 2, 2]
+
+
 def test_special_pieces_are_those_of_the_tokenizer():
     special = SpecialPieces.of(WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b"]))
     assert special == SpecialPieces(start=2, end=3, never=(0, 1, 2, 4), vocab_size=7)
