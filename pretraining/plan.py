@@ -114,23 +114,25 @@ def activation_bytes_per_token(setup: Setup) -> int:
     its inner layer, before and after GELU  2 i      2 i each
     ======================================  =======  =============================================
 
-    Dropout adds a byte for each number that it decides on, twice h. Fused attention keeps none of the (seq, seq)
-    weights. With dropout the CPU has no fused attention. Then the weights are kept before dropout and after it.
+    Dropout adds a mask for each number that it decides on, twice h: 2 bytes on the CPU, 1 on a GPU. Fused attention
+    keeps none of the (seq, seq) weights. With dropout the CPU has no fused attention. Then the weights are kept before
+    dropout and after it.
 
     With ``recompute`` each layer keeps its input, and one layer at a time keeps the rest.
     """
     config = setup.config
     h, i = config.hidden_size, config.intermediate_size
     bytes_each = 4 if setup.precision == "fp32" else 2
+    mask = 2 if setup.device_type == "cpu" else 1  # bert.fast.dropout keeps 16 random bits
     layer_norms = 2 * h * (2 if setup.device_type == "cpu" else 4)
     per_layer = (8 * h + 2 * i) * 4 if setup.precision == "fp32" else (1 + 4 + 1) * 2 * h + layer_norms + 2 * 2 * i
     if config.hidden_dropout_prob > 0:
-        per_layer += 2 * h
+        per_layer += 2 * h * mask
     if config.attention_probs_dropout_prob > 0 and setup.device_type == "cpu":
-        per_layer += config.num_attention_heads * setup.max_length * (2 * bytes_each + 1)
+        per_layer += config.num_attention_heads * setup.max_length * (2 * bytes_each + mask)
     layers = config.num_hidden_layers
     of_layers = layers * h * bytes_each + per_layer if setup.recompute else layers * per_layer
-    return of_layers + 5 * h  # and the embeddings: the input of LayerNorm, and a mask
+    return of_layers + (4 + mask) * h  # and the embeddings: the input of LayerNorm, and a mask
 
 
 def largest_micro_batch(setup: Setup, memory: int) -> int:
