@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from bert.__main__ import main as bert_command
 from bert.adaptation.adalora import AdaLora
 from bert.adaptation.adapt import adapt
-from bert.adaptation.files import load_adapted, save_adapter
+from bert.adaptation.files import load_adapted, read_adapter, save_adapter
 from bert.adaptation.houlsby import Houlsby
 from bert.adaptation.lora import Lora
 from bert.adaptation.matrices import ALL
@@ -237,6 +237,17 @@ def test_a_known_task_is_predicted_among_its_own_labels(folder, second, tmp_path
     assert earlier(run)["old_dev"]["before"]["accuracy"] == 1
 
 
+def test_before_a_task_its_new_labels_are_no_candidates(folder, tmp_path):
+    """They are untrained then, and would win at random against a model that has hardly learned."""
+    small = [*SMALL_RUN, *RARELY, "--max-steps", 1]
+    first, second = tmp_path / "first", tmp_path / "second"
+    files = ["--train", folder / "first.tsv", "--dev", folder / "first-dev.tsv", "--checkpoint", folder / "checkpoint"]
+    assert finetune(*files, *small, "--output", first) == 0
+    files = ["--train", folder / "second.tsv", "--old-dev", folder / "first-dev.tsv", "--continue-from", first]
+    assert finetune(*files, *small, "--output", second) == 0
+    assert earlier(second)["old_dev"]["before"]["accuracy"] == report_of(first)["dev"]["accuracy"]
+
+
 def test_a_run_that_kept_nothing_is_continued_with_its_old_file(folder, first, second, tmp_path, capsys):
     """Pairs among the old examples, and single texts among the new ones, go together."""
     bare = tmp_path / "bare"
@@ -376,3 +387,15 @@ def test_adapters_stand_beside_the_earlier_ones_to_the_byte(folder, tmp_path, ca
     save_checkpoint(tmp_path / "body", other_body, load_tokenizer(folder / "checkpoint"))
     assert "was trained on another body" in error(*adapters, "--checkpoint", tmp_path / "body")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_further_adapter_has_an_untrained_head_and_pooler_of_its_own(folder, first, tmp_path):
+    """The body has a head for other labels here, and the first adapter was trained with a new pooler."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    small = [*SMALL_RUN, *RARELY, "--max-steps", 1]
+    flags = ["--train", folder / "first.tsv", *small, "--checkpoint", first, "--adapt", "lora", "--fresh", "pooler"]
+    assert finetune(*flags, "--output", one) == 0
+    more = ["--train", folder / "second.tsv", *small, "--continue-from", one, "--method", "adapters"]
+    assert finetune(*more, "--output", two) == 0
+    assert report_of(two)["labels"] == ["loud", "royal"]
+    assert read_adapter(two).also == ("bert.pooler",)
