@@ -60,7 +60,7 @@ class Memory:
         if not isinstance(task, ContinualTask):
             return
         self.precision = Precision("fp32", processes.device.type, "exact")
-        self.before = {name: self._metrics(name, self.precision) for name in OLD_SETS if name in task.sets}
+        self.before = {name: self._metrics(task.before(), name) for name in OLD_SETS if name in task.sets}
         if "kept" in task.sets:
             self.identity["kept examples"] = fingerprint(task.sets["kept"].examples)
         method = settings.method
@@ -150,7 +150,7 @@ class Memory:
             return {}
         found: dict[str, Any] = {}
         for name, before in self.before.items():
-            found[name] = {"before": before, "after": self._metrics(name, self.precision)}
+            found[name] = {"before": before, "after": self._metrics(self.task, name)}
             seen = " (replayed in training)" if name == "kept" and self.settings.method == "replay" else ""
             self.log(
                 f"Earlier tasks, {name}{seen}: accuracy {before['accuracy']:.4f} before, "
@@ -169,8 +169,8 @@ class Memory:
             fisher = added(self.losses.penalty.fisher, fisher, self.settings.ewc_decay or 1.0)
         self.processes.broadcast(lambda: write_fisher(directory, fisher))
 
-    def _metrics(self, name: str, precision: Precision) -> dict[str, float]:
-        return self.task.evaluate(self.model, name, precision, self.processes).metrics
+    def _metrics(self, task: Task, name: str) -> dict[str, float]:
+        return task.evaluate(self.model, name, self.precision, self.processes).metrics
 
     def _old_scores(self) -> list[np.ndarray]:
         """(old labels,) the model's scores for each training row, without dropout and in float32."""

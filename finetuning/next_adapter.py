@@ -48,7 +48,9 @@ def settings_of_adapter(run: str, given: Mapping[str, Any]) -> dict[str, Any]:
     adapter = read_adapter(run)
     if adapter.checkpoint is None:
         raise InputError(f"--method adapters: the adapter in {run} names no body; train it again")
-    start = {"checkpoint": adapter.checkpoint} | ({} if adapter.pool is None else {"pool": adapter.pool})
+    start: dict[str, Any] = {"checkpoint": adapter.checkpoint}
+    start |= {} if adapter.pool is None else {"pool": adapter.pool}
+    start |= {"fresh": ["pooler"]} if "bert.pooler" in adapter.also else {}  # the body has none that is trained
     name, row = next((name, row) for name, row in METHODS.items() if row.method is type(adapter.method))
     if given.get("adapt", name) != name:
         return start | {"adapt": given["adapt"]}

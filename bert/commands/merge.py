@@ -37,6 +37,8 @@ def merge_run(run: str | Path, output: str | Path, body: str | Path | None = Non
         raise InputError(f"{output}: is there already; name a directory that is not")
     source = source_of(run, body)
     if source.adapter is None:
+        if not os.path.isdir(run):
+            raise InputError(f"{run}: there is no such directory; name the run of an adapted model")
         raise InputError(f"{run}: holds no adapter, so there is nothing to merge; use it as it is")
     model = source.load(kind_of_run(source).head)
     merge(model)

@@ -1,6 +1,7 @@
 """A task that comes after others: its own examples, and those kept of earlier tasks."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +66,14 @@ class ContinualTask(ClassificationTask):
     def old_rows(self) -> int:
         """How many training rows are of earlier tasks."""
         return len(self.rows) - self.new_rows
+
+    def before(self) -> "ContinualTask":
+        """The same task for the model before it, to which new labels are no candidates: their rows are untrained."""
+        task = copy(self)
+        if not self.task_known:
+            is_old = np.arange(len(self.labels)) < self.old_labels
+            task.own, task.task_known = np.tile(is_old, (len(self.own), 1)), True
+        return task
 
     def learn_from(self, old_scores: Sequence[np.ndarray]) -> None:
         """Gives each of this task's rows the scores (old labels,) that the model before this task had for it."""

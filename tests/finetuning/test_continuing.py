@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from bert.__main__ import main as bert_command
 from bert.adaptation.adalora import AdaLora
 from bert.adaptation.adapt import adapt
-from bert.adaptation.files import load_adapted, save_adapter
+from bert.adaptation.files import load_adapted, read_adapter, save_adapter
 from bert.adaptation.houlsby import Houlsby
 from bert.adaptation.lora import Lora
 from bert.adaptation.matrices import ALL
@@ -22,7 +22,7 @@ from bert.checkpoints.vocabulary import load_tokenizer
 from bert.config import BertConfig
 from bert.continual.buffer import read_buffer
 from bert.continual.ewc import FISHER
-from bert.continual.label_groups import LabelGroups
+from bert.continual.label_groups import LabelGroups, load_into_larger_head
 from bert.errors import InputError
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
@@ -30,6 +30,7 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training import state
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
+from finetuning import continuing
 from finetuning.adaptation_flags import method_of
 from finetuning.settings import read_settings
 from tests.conftest import WORDS
@@ -237,6 +238,20 @@ def test_a_known_task_is_predicted_among_its_own_labels(folder, second, tmp_path
     assert earlier(run)["old_dev"]["before"]["accuracy"] == 1
 
 
+def test_before_a_task_its_new_labels_are_no_candidates(folder, second, tmp_path, monkeypatch):
+    """Their rows are untrained then. Here these rows win wherever they are candidates."""
+
+    def load_with_sure_new_rows(model, weights):
+        load_into_larger_head(model, weights)
+        model.state_dict()["classifier.bias"][2:] = 99
+
+    monkeypatch.setattr(continuing, "load_into_larger_head", load_with_sure_new_rows)
+    flags = ["--max-steps", 1, "--old-dev", folder / "first-dev.tsv", "--output", tmp_path / "run"]
+    assert finetune(*second, *flags) == 0
+    assert earlier(tmp_path / "run")["old_dev"]["before"]["accuracy"] == 1
+    assert earlier(tmp_path / "run")["old_dev"]["after"]["accuracy"] == 0
+
+
 def test_a_run_that_kept_nothing_is_continued_with_its_old_file(folder, first, second, tmp_path, capsys):
     """Pairs among the old examples, and single texts among the new ones, go together."""
     bare = tmp_path / "bare"
@@ -376,3 +391,15 @@ def test_adapters_stand_beside_the_earlier_ones_to_the_byte(folder, tmp_path, ca
     save_checkpoint(tmp_path / "body", other_body, load_tokenizer(folder / "checkpoint"))
     assert "was trained on another body" in error(*adapters, "--checkpoint", tmp_path / "body")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_further_adapter_has_an_untrained_head_and_pooler_of_its_own(folder, first, tmp_path):
+    """The body has a head for other labels here, and the first adapter was trained with a new pooler."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    small = [*SMALL_RUN, *RARELY, "--max-steps", 1]
+    flags = ["--train", folder / "first.tsv", *small, "--checkpoint", first, "--adapt", "lora", "--fresh", "pooler"]
+    assert finetune(*flags, "--output", one) == 0
+    more = ["--train", folder / "second.tsv", *small, "--continue-from", one, "--method", "adapters"]
+    assert finetune(*more, "--output", two) == 0
+    assert report_of(two)["labels"] == ["loud", "royal"]
+    assert read_adapter(two).also == ("bert.pooler",)

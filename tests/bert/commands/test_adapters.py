@@ -129,6 +129,7 @@ def test_merging_takes_no_directory_that_holds_something(body, tmp_path, capsys)
     (tmp_path / "empty").mkdir()
     assert main(["merge", str(run), str(tmp_path / "empty")]) == 0
     assert "holds no adapter" in refusal(capsys, "merge", tmp_path / "empty", tmp_path / "again")
+    assert "there is no such directory" in refusal(capsys, "merge", tmp_path / "nowhere", tmp_path / "again")
 
 
 def test_merging_that_fails_leaves_nothing_so_it_can_be_tried_again(body, tmp_path, monkeypatch, capsys):
