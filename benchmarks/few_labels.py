@@ -47,7 +47,7 @@ from bert.files.tables import tsv_line
 from bert.model.bert import BertModel
 from bert.tasks.classification.read import Example, hold_out, read_examples
 from bert.tasks.metrics import classification_metrics
-from bert.tasks.options import Options
+from bert.tasks.options import MASKED_LM_WEIGHT, Options
 from data.text.python_docs import read_named_python_docs
 from finetuning import pet
 from finetuning.built_in import library_examples
@@ -89,6 +89,7 @@ class Trial:
     measured: int  # texts, at most
     pet_seeds: int
     distil_steps: int
+    masked_lm_weight: float
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def finetune(trial: Trial, folder: Path) -> tuple[Metrics, int, int]:
     else:
         flags += ["--train", folder / "few.tsv", "--max-steps", trial.max_steps, "--eval-every", trial.max_steps]
     if trial.method == "cloze, unlabelled texts":
-        flags += ["--unlabelled", folder / "unlabelled.tsv", "--batch-size", 4]  # and three unlabelled ones by each
+        flags += ["--unlabelled", folder / "unlabelled.tsv", "--masked-lm-weight", trial.masked_lm_weight]
+        flags += ["--batch-size", 4]  # and three unlabelled ones by each
     elif trial.method != "zero-shot":
         flags += ["--batch-size", 16]
     check(train_finetune.main([str(flag) for flag in flags]), "train_finetune.py")
@@ -201,6 +203,7 @@ def run_pet(trial: Trial, folder: Path) -> tuple[Metrics, int, int]:
     flags = [part for flag, name in names.items() for part in (f"--{flag}", folder / name)]
     flags += ["--output", folder / "pet", "--seed", trial.seed * trial.pet_seeds, "--seeds", trial.pet_seeds]
     flags += ["--steps", trial.max_steps, "--distil-steps", trial.distil_steps, *flags_of_all(trial)]
+    flags += ["--masked-lm-weight", trial.masked_lm_weight]
     flags += ["--eval-every", max(trial.max_steps, trial.distil_steps)]
     check(pet.main([str(flag) for flag in flags]), "finetuning.pet")
     return what_came_out(folder / "pet" / "classifier")
@@ -256,7 +259,8 @@ def trials_of(options: argparse.Namespace) -> list[Trial]:
     """All trials, method by method."""
     return [
         Trial(options.task, method, labelled, seed, str(options.checkpoint), options.max_steps, options.learning_rate,
-              options.max_length, options.unlabelled, options.measured, options.pet_seeds, options.distil_steps)
+              options.max_length, options.unlabelled, options.measured, options.pet_seeds, options.distil_steps,
+              options.masked_lm_weight)
         for method in options.methods
         for labelled in ([0] if method in WITHOUT_LABELS else options.labelled)
         for seed in range(options.first_seed, options.first_seed + (1 if method in WITHOUT_LABELS else options.seeds))
@@ -299,6 +303,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--measured", type=int, default=1_000, help="texts to measure on, at most (1,000)")
     parser.add_argument("--pet-seeds", type=int, default=1, help="models of each pattern in PET (1)")
     parser.add_argument("--distil-steps", type=int, default=500, help="updates of PET's classifier (500)")
+    parser.add_argument(
+        "--masked-lm-weight", type=float, default=MASKED_LM_WEIGHT,
+        help="of the masked tokens in unlabelled texts (%(default)s)",
+    )  # fmt: skip
     parser.add_argument("--max-steps", type=int, default=250, help="updates (250)")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="of all that is fine-tuned (5e-5)")
     parser.add_argument("--max-length", type=int, default=128, help="tokens (128)")

@@ -73,3 +73,15 @@ def test_each_method_has_a_line_and_finished_trials_are_kept(tmp_path, monkeypat
     monkeypatch.setattr(few_labels, "in_a_process_of_its_own", lambda *given: pytest.fail("measured again"))
     few_labels.main(list(map(str, flags)))
     assert capsys.readouterr().out.splitlines()[-7:] == lines
+
+
+@pytest.mark.parametrize("method", ["cloze, unlabelled texts", "PET"])
+def test_the_weight_of_masked_tokens_reaches_the_methods_with_unlabelled_texts(method, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(few_labels.train_finetune, "main", lambda flags: given.append(flags) or 0)
+    monkeypatch.setattr(few_labels.pet, "main", lambda flags: given.append(flags) or 0)
+    monkeypatch.setattr(few_labels, "what_came_out", lambda *_, **__: ({}, 0, 0))
+    trial = few_labels.Trial("library", method, 8, 0, "checkpoint", 2, 1e-3, 24, 10, 10, 1, 2, masked_lm_weight=0.25)
+    (few_labels.run_pet if method == "PET" else few_labels.finetune)(trial, tmp_path)
+    (flags,) = given
+    assert flags[flags.index("--masked-lm-weight") + 1] == "0.25"
