@@ -4,6 +4,7 @@
     python train_finetune.py --task sst2 --data glue/SST-2 --checkpoint runs/base --output runs/sst2
     python train_finetune.py --train mails.csv --text-column body --label-column folder --output runs/mails
     python train_finetune.py --task rte --data glue/RTE --seeds 5 --early-stopping 2 --output runs/rte
+    python train_finetune.py --problem generation --train train.en train.de --output runs/german   # a translator
     python train_finetune.py --train mails.csv --adapt lora --output runs/lora        # trains few parameters
     torchrun --nproc_per_node 8 train_finetune.py ...       # the same, on every GPU of the machine
     python train_finetune.py --output runs/sst2 --resume    # goes on as if it had never stopped

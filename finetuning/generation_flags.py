@@ -1,14 +1,19 @@
 """The flags of ``--problem generation``: the decoder's start, its vocabulary, and how it writes."""
 
 import argparse
+import os
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bert.commands.writing import in_flags
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.generation.decoding import Decoding
 from bert.generation.starts import STARTS
+from bert.tasks.bleu import check_installed
+from bert.tasks.generation.measure import BLEU
+from bert.tasks.generation.read import has_columns, is_dialogues
 from bert.tasks.options import HISTORY
 from bert.training import flags
 from bert.training.flags import add_number
@@ -21,6 +26,7 @@ SAME, LEARN = "same", "learn"  # the target's vocabulary: the source's, or learn
 TOKENIZERS = ("sentencepiece", "wordpiece")
 VOCAB_SIZE = 8_000
 BATCH_TOKENS = 4_096  # as in many recipes for small Transformers
+LEAST_TARGET = 3  # [CLS], a piece and [SEP]
 
 
 @dataclass(frozen=True)
@@ -116,19 +122,50 @@ def check_generation_flags(given: Set[str], settings: Any) -> None:
             raise InputError(f"--{name.replace('_', '-')}: in generation {what}; leave it out")
     if settings.layer_decay != 1:
         raise InputError("--layer-decay: generation has two learning rates, see --taken-over-rate; leave it out")
+    _check_form(given, settings.train)
+    if settings.metric in BLEU:
+        check_installed()
+    if (length := target_length(settings)) < LEAST_TARGET:
+        flag = "--max-length" if settings.max_target_length is None else "--max-target-length"
+        raise InputError(f"{flag} {length}: [CLS], one piece and [SEP] alone take {LEAST_TARGET}; raise it")
     decoding_of(settings)
 
 
-def decoding_of(settings: Any) -> Decoding:
-    """How the report's outputs are written. Raises InputError if the flags contradict each other."""
-    most = settings.max_output or target_length(settings) - 1
-    return Decoding(
-        max_length=most,
-        min_length=settings.min_output,
-        no_repeat_ngram=settings.no_repeat_ngram,
-        beams=settings.beams,
-        length_penalty=settings.length_penalty,
-    )
+def _check_form(given: Set[str], train: str | None) -> None:
+    """Raises InputError if a flag is about another form of file than the training file has."""
+    if train is None or not os.path.isfile(train):  # reading says that it is not there
+        return
+    if "history" in given and not is_dialogues(train):
+        raise InputError(f"--history is about dialogues, and {train} holds none; leave it out")
+    for name in ("text_column", "label_column", "header"):
+        if name in given and not has_columns(train):
+            raise InputError(
+                f"--{name.replace('_', '-')} is about the columns of a table, and {train} is no table; leave it out"
+            )
+
+
+def decoding_of(settings: Any, positions: int | None = None) -> Decoding:
+    """How the report's outputs are written.
+
+    Args:
+        positions: of the decoder, if they are known.
+
+    Raises:
+        InputError: if flags contradict each other, or the decoder cannot write such a length.
+    """
+    try:
+        decoding = Decoding(
+            max_length=settings.max_output or target_length(settings) - 1,
+            min_length=settings.min_output,
+            no_repeat_ngram=settings.no_repeat_ngram,
+            beams=settings.beams,
+            length_penalty=settings.length_penalty,
+        )
+        if positions is not None:
+            decoding.check_positions(positions)
+    except InputError as error:
+        raise InputError(in_flags(str(error))) from None
+    return decoding
 
 
 def target_length(settings: Any) -> int:

@@ -57,7 +57,9 @@ def find_tokenizers(
 
 
 def tokenizer_at(path: str) -> Tokenizer:
-    """The tokenizer in a directory or a file."""
+    """The tokenizer in a directory or a file. Raises an InputError if it is not there, or is damaged."""
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file or directory; a vocabulary was expected (--vocab, --target-vocab)")
     if os.path.isdir(path):
         return load_tokenizer(path)
     if path.endswith(".json"):
@@ -94,7 +96,7 @@ def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module
     ):
         if length > positions:
             raise InputError(f"{flag} {length} is above the {positions} positions of the model; use at most that")
-    decoding_of(settings).check_positions(config.decoder.max_position_embeddings)
+    decoding_of(settings, config.decoder.max_position_embeddings)
     return start_model(
         settings.initialization or "scratch",
         config,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bert.tasks.baseline import in_quotes, is_above
+from bert.tasks.kinds import KINDS
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.schedule import Schedule
@@ -60,7 +61,7 @@ def guess_in_words(task: Task) -> list[str]:
     """The baseline and its metrics on the dev set, as a line. Without a baseline there is none."""
     if task.baseline is None:
         return []
-    return [f"Guess:  {task.baseline.name}, without reading a text: dev {in_words(task.baselines['dev'])}."]
+    return [f"Guess:  {task.baseline.name}, without a model: dev {in_words(task.baselines['dev'])}."]
 
 
 def verdict(report: Mapping[str, Any]) -> str:
@@ -110,9 +111,10 @@ def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> s
 def next_commands(settings: FinetuningSettings) -> list[str]:
     """The command that uses the model, as lines."""
     run = settings.output if settings.seeds == 1 else Path(settings.output) / f"seed-{settings.seed}"
-    file = kind_of(settings.problem, settings.task).predict_file
+    kind = kind_of(settings.problem, settings.task)
+    command = "generate" if kind is KINDS["generation"] else "predict"
     return [
         "",
         f"The report is in {run}/report.html. Try the model on texts of your own:",
-        f"  python -m bert predict {run} {file}",
+        f"  python -m bert {command} {run} {kind.predict_file}",
     ]

@@ -68,10 +68,10 @@ MAY_IMPORT = {
         "bert.training", "bert.commands", "data",
     },
 }  # fmt: skip
-# Between the kinds of tasks: all may read tables of texts; relations and clozes are labels of texts too.
+# Between the kinds of tasks: all may read tables of texts; some hold out texts, or label them, as it does.
 KINDS_MAY_IMPORT = {
     "relations": {"classification"}, "spans": {"classification"}, "tagging": {"classification"},
-    "cloze": {"classification"},
+    "cloze": {"classification"}, "generation": {"classification"},
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",

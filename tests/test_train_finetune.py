@@ -156,7 +156,7 @@ def test_the_baseline_stands_in_the_log_the_report_and_on_the_console(folder, gi
     share = sum(dry) / 60 if counts.count("dry") >= 80 else 1 - sum(dry) / 60
     assert finetune(*given, "--output", tmp_path / "run", *SMALL_RUN, "--learning-rate", 5) == 0
     said = capsys.readouterr().out
-    assert f"without reading a text: dev accuracy {share:.4f}, macro_f1" in said
+    assert f"without a model: dev accuracy {share:.4f}, macro_f1" in said
     assert f"(baseline {share:.4f}), macro_f1" in said
     report = report_of(tmp_path / "run")
     assert report["baseline"]["dev"]["accuracy"] == pytest.approx(share)

@@ -93,10 +93,12 @@ def _decoding_flags(given: dict[str, Any]) -> dict[str, Any]:
     greedy, beams = given.pop("greedy", None), given.get("beams")
     if greedy and beams is not None:
         raise InputError("--greedy takes the most probable piece each time, and --beams compares outputs; give one")
-    if greedy:
-        return given | {"beams": 1}
-    if beams is not None:
-        return given
+    if greedy or beams is not None:
+        for name in ("temperature", "top_p", "seed"):
+            if given.get(name) is not None:
+                flag = "--greedy" if greedy else "--beams"
+                raise InputError(f"--{name.replace('_', '-')} is about random replies, and {flag} draws none; give one")
+        return given | {"beams": 1 if greedy else beams}
     usual = {"sample": True, "top_p": TOP_P, "seed": secrets.randbelow(SEEDS)}
     return given | {name: value for name, value in usual.items() if given.get(name) is None}
 

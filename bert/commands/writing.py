@@ -92,14 +92,14 @@ def with_flags(decoding: Decoding, given: dict[str, Any], positions: int) -> Dec
         decoding = Decoding(**settings)
         decoding.check_positions(positions)
     except InputError as error:
-        raise InputError(_in_flags(str(error))) from None
+        raise InputError(in_flags(str(error))) from None
     return decoding
 
 
-def _in_flags(sentence: str) -> str:
+def in_flags(sentence: str) -> str:
     """A sentence about settings, with their flags instead.
 
-    >>> _in_flags("min_length is 5 and max_length 3; the minimum must not be larger")
+    >>> in_flags("min_length is 5 and max_length 3; the minimum must not be larger")
     '--min-output is 5 and --max-output 3; the minimum must not be larger'
     """
     names = "|".join(name if "_" in name else rf"{name}(?= is\b)" for name in FLAGS)

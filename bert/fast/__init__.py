@@ -7,11 +7,14 @@ runs. Inside ``with fast.off():`` plain forms always run.
 Gains over the plain forms, forward and backward, on two cores in float32 (``python -m benchmarks.kernels``):
 
     attention.py          1.1 times as fast; 1.2 with dropout          attend
-    attention.py          1.4 with four rows, forward alone            attend_in_rows
-    largest.py            2.5 to 4.4, forward alone, 32 rows           largest
     dropout.py            2.0                                          dropout
     vocabulary_loss.py    1.7, and no table of all scores in memory    vocabulary_cross_entropy
     optimizer.py          3.3                                          fused_update
+
+Two serve decoding, which has no backward pass. On one thread of a busy core (benchmarks/RESULTS.md, "Writing"):
+
+    attention.py          1.4 with four rows                           attend_in_rows
+    largest.py            2.5 for 8 of 8,000 scores; 4.4 for the first largest
 """
 
 import contextlib

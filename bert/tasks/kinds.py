@@ -30,7 +30,7 @@ from bert.tasks.cloze.task import ClozeTask
 from bert.tasks.generation.inputs import source_inputs
 from bert.tasks.generation.measure import METRICS, baseline_of_pairs, measure_outputs
 from bert.tasks.generation.predict import write_outputs, writing_rows
-from bert.tasks.generation.read import has_columns, read_pairs
+from bert.tasks.generation.read import has_columns, hold_out_lines, read_pairs
 from bert.tasks.generation.task import GenerationTask
 from bert.tasks.options import Columns
 from bert.tasks.relations.inputs import marked_inputs
@@ -220,7 +220,7 @@ KINDS: dict[str, Kind] = {
         measure=measure_outputs,
         baseline=baseline_of_pairs,
         task=GenerationTask,
-        hold_out=hold_out,
+        hold_out=hold_out_lines,
         metrics=METRICS,
         flags=GENERATION | {"text_column", "label_column", "header", "bad_rows", "workers", "text"},
         column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"} if has_columns(path) else frozenset(),

@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -67,6 +68,7 @@ def test_from_scratch_it_learns_a_vocabulary_reports_and_writes_again(folder, gi
     output = capsys.readouterr().out
     assert "Learning a vocabulary of 70 pieces from the training sources and targets." in output
     assert "parameters, untrained weights." in output
+    assert f"python -m bert generate {run} FILE.txt" in output
     assert "8 steps of about 160 tokens" in output
     report = report_of(run)
     assert {"token_accuracy", "perplexity", "perplexity_with_other_sources", "rougeL"} <= report["dev"].keys()
@@ -203,7 +205,7 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, given, tmp_path, caps
     assert "--max-length 50 is above the 40 positions" in error(*from_checkpoint, "--max-length", 50)
     message = error(*from_checkpoint, "--max-target-length", 50, "--max-output", 8)
     assert "--max-target-length 50 is above the 40 positions" in message
-    assert "max_length is 45, but the decoder has 40 positions" in error(*from_checkpoint, "--max-output", 45)
+    assert "--max-output is 45, but the decoder has 40 positions" in error(*from_checkpoint, "--max-output", 45)
     assert "--initialization scratch trains new weights" in error(*from_checkpoint, "--initialization", "scratch")
     assert "--size: the start bert2rnd takes it from the checkpoint" in error(*from_checkpoint, "--size", "mini")
     assert "--decoder-checkpoint needs --initialization bert2bert" in error(
@@ -216,11 +218,39 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, given, tmp_path, caps
     assert "--batch-size counts pairs and --batch-tokens their tokens" in error("--batch-size", 4)
     assert "--adapt: in generation" in error(*from_checkpoint, "--adapt", "lora")
     assert "--random-start: in generation" in error(*from_checkpoint, "--random-start")
-    assert "length_penalty is 1.0, but one beam" in error("--beams", 1, "--length-penalty", 1)
-    assert "min_length is 9 and max_length 8" in error("--min-output", 9)
+    assert "--length-penalty is 1.0, but one beam" in error("--beams", 1, "--length-penalty", 1)
+    assert "--min-output is 9 and --max-output 8" in error("--min-output", 9)
+    assert "--max-target-length 2: [CLS], one piece and [SEP] alone take 3" in error("--max-target-length", 2)
+    assert "nothing: no such file or directory; a vocabulary was expected" in error(
+        *from_checkpoint, "--target-vocab", tmp_path / "nothing"
+    )
     assert "--label-smoothing" in error("--label-smoothing", 1.5)
     assert "of this task, token_accuracy" in error("--metric", "accuracy")
     labelled = ["--problem", "single-label", "--train", folder / "train.src", folder / "train.tgt"]
     message = error_of(capsys, *labelled, *from_checkpoint, *other)
     assert "--train-targets: it would change nothing in this kind of task" in message
+    assert not (tmp_path / "other").exists()
+
+
+def test_flags_about_another_form_of_file_are_refused(given, tmp_path, capsys):
+    other = ["--output", tmp_path / "other"]
+    (tmp_path / "pairs.tsv").write_text("source\ttarget\n" + "a river\tthe king\n" * 30)
+    table = [*SMALL_RUN, "--train", tmp_path / "pairs.tsv"]
+    assert "--history is about dialogues, and " in error_of(capsys, *given, "--history", 2, *other)
+    assert "pairs.tsv holds none" in error_of(capsys, *table, "--history", 2, *other)
+    for name in ("--text-column", "--label-column"):
+        assert f"{name} is about the columns of a table" in error_of(capsys, *given, name, "x", *other)
+    assert "--header is about the columns of a table" in error_of(capsys, *given, "--no-header", *other)
+    assert "pairs.tsv: is a table, which has its own targets" in error_of(
+        capsys, *table, "--train-targets", given[-1], *other
+    )
+    assert not (tmp_path / "other").exists()
+
+
+def test_bleu_cannot_select_the_epoch_without_sacrebleu(given, tmp_path, capsys, monkeypatch):
+    for module in ("sacrebleu", "sacrebleu.metrics", "sacrebleu.metrics.bleu", "sacrebleu.metrics.chrf"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for metric in ("bleu", "chrf"):
+        message = error_of(capsys, *given, "--metric", metric, "--output", tmp_path / "other")
+        assert "BLEU and chrF need the package sacrebleu, which is missing" in message
     assert not (tmp_path / "other").exists()

@@ -20,6 +20,7 @@ from bert.files.bad_rows import BadRows
 from bert.files.lines import read_lines
 from bert.files.schema import shown
 from bert.files.tables import FORMATS, read_rows, table_format
+from bert.tasks.classification.read import hold_out
 from bert.tasks.options import Columns
 
 _OF_TEXTS = Columns()  # its columns' names are those of other kinds
@@ -44,6 +45,11 @@ def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[P
     """
     bad = BadRows(path, columns.bad_rows, can_skip=labelled)
     if labelled and columns.targets is not None:
+        if _is_table(path):
+            raise InputError(
+                f"{path}: is a table, which has its own targets; leave {columns.targets} out, or name a plain file of "
+                f"sources"
+            )
         rows = _aligned(path, columns.targets)
     elif is_dialogues(path):
         yield from _read_dialogues(path, columns, labelled, bad)
@@ -63,6 +69,17 @@ def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[P
         return Pair(line, (source,), _text(values[1], "target", place) if labelled else None)
 
     yield from bad.good(rows, read, "holds no sources; rows of a source and its target were expected")
+
+
+def hold_out_lines(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """(training, validation): a tenth of the lines is held out, so that no dialogue is on both sides.
+
+    Raises:
+        InputError: if there are too few lines.
+    """
+    _, lines = hold_out(list(dict.fromkeys(pair.line for pair in pairs)))
+    held_out = set(lines)
+    return [pair for pair in pairs if pair.line not in held_out], [pair for pair in pairs if pair.line in held_out]
 
 
 def has_columns(path: str | Path) -> bool:

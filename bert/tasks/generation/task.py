@@ -36,7 +36,7 @@ class GenerationTask(Task):
         targets, cut = target_ids(writing, examples, source, self.options.workers)
         if cut:
             self.notes.append(
-                f"{cut:,} of the {len(examples):,} targets in {source} are longer than {writing.max_length} tokens and "
+                f"{cut:,} of the {len(examples):,} targets of {source} are longer than {writing.max_length} tokens and "
                 f"lose their ends; see --max-target-length."
             )
         return targets

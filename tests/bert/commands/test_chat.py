@@ -179,8 +179,8 @@ def test_without_standard_input_nothing_is_asked(run, monkeypatch, capsys):
     ("flags", "message"),
     [
         (["--greedy", "--beams", "2"], "--greedy takes the most probable piece each time, and --beams compares"),
-        (["--greedy", "--seed", "1"], "--seed is 1, but nothing is drawn at random"),
-        (["--beams", "2", "--top-p", "0.5"], "--top-p is 0.5, but nothing"),
+        (["--greedy", "--seed", "1"], "--seed is about random replies, and --greedy draws none"),
+        (["--beams", "2", "--top-p", "0.5"], "--top-p is about random replies, and --beams draws none"),
         (["--length-penalty", "1"], "--length-penalty is 1.0, but one beam"),
         (["--max-output", "40"], "--max-output is 40, but the decoder has 29 positions"),
     ],

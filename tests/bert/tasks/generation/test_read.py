@@ -6,7 +6,8 @@ import json
 import pytest
 
 from bert.errors import InputError
-from bert.tasks.generation.read import Pair, has_columns, is_dialogues, read_pairs
+from bert.tasks.classification.read import hold_out
+from bert.tasks.generation.read import Pair, has_columns, hold_out_lines, is_dialogues, read_pairs
 from bert.tasks.options import Columns
 
 PAIRS = [Pair(1, ("a b",), "c"), Pair(2, ("d",), "e f")]
@@ -132,9 +133,10 @@ def test_a_dialogue_of_one_turn_has_no_reply_to_learn(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.txt", "a.en", "a.jsonl", "a.tsv"])
 def test_an_empty_file_holds_no_sources(tmp_path, name):
+    targets = None if has_columns(tmp_path / name) else str(write(tmp_path / "a.de"))
     for labelled in (True, False):
         with pytest.raises(InputError, match=f"{name}: (holds no|is empty)"):
-            read(write(tmp_path / name), labelled, targets=str(write(tmp_path / "a.de")))
+            read(write(tmp_path / name), labelled, targets=targets)
 
 
 def test_each_line_of_a_plain_file_is_a_source_and_a_blank_line_too(tmp_path):
@@ -155,3 +157,23 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
     (tmp_path / "a.en").write_bytes(b"a\nb\xff\n")
     with pytest.raises(InputError, match=r"a\.en: line 2, byte 1 of the line: 0xff is not UTF-8"):
         read(tmp_path / "a.en", targets=str(write(tmp_path / "a.de", "c", "d")))
+
+
+def test_no_dialogue_is_on_both_sides_of_what_is_held_out(tmp_path):
+    file = write(tmp_path / "a.jsonl", *[json.dumps(DIALOGUE)] * 30)
+    training, dev = hold_out_lines(read(file))
+    lines = [{pair.line for pair in part} for part in (training, dev)]
+    assert lines[0].isdisjoint(lines[1])
+    assert len(dev) == 3 * len(lines[1]) == 9
+    assert sorted([*training, *dev]) == sorted(read(file))
+    single = [Pair(line, ("a",), "b") for line in range(1, 31)]
+    assert hold_out_lines(single) == hold_out(single)
+    with pytest.raises(InputError, match="too few"):
+        hold_out_lines(read(write(tmp_path / "few.jsonl", *[json.dumps(DIALOGUE)] * 9)))
+
+
+def test_a_table_beside_a_file_of_targets_is_refused(tmp_path):
+    table = write(tmp_path / "a.tsv", "source\ttarget", "a\tb")
+    with pytest.raises(InputError, match=r"a\.tsv: is a table, which has its own targets; leave .*a\.de out"):
+        read(table, targets=str(write(tmp_path / "a.de", "b", "c")))
+    assert read(write(tmp_path / "a.txt", "a"), targets=str(write(tmp_path / "b.txt", "b"))) == [Pair(1, ("a",), "b")]
