@@ -31,8 +31,8 @@ def test_the_losses_of_an_evaluation_are_those_of_the_head_in_batches():
 def test_a_target_that_is_too_long_loses_its_end_aloud():
     task = generation_task([Pair(1, ("a river",), "the king of the road"), Pair(2, ("a",), "road")], max_length=4)
     assert task.notes == [
-        "1 of the 2 targets in train.tsv are longer than 4 tokens and lose their ends; see --max-target-length.",
-        "1 of the 2 targets in dev.tsv are longer than 4 tokens and lose their ends; see --max-target-length.",
+        "1 of the 2 targets of train.tsv are longer than 4 tokens and lose their ends; see --max-target-length.",
+        "1 of the 2 targets of dev.tsv are longer than 4 tokens and lose their ends; see --max-target-length.",
     ]
     cut, whole = (row.target.tolist() for row in task.rows)
     assert len(cut) == 4
