@@ -82,8 +82,8 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     asked = [fresh[name] or "" for name in settings.fresh or ()]
     if "" in asked:
         raise InputError("--fresh head: this task has no head of its own, but pretraining's; leave it out")
-    # The head of another kind of task, or over another pooling, is never taken over, even if its shape fits. And a
-    # further adapter has a head of its own: the body's head is for other labels.
+    # A head of another kind of task, or over another pooling, is never taken over, even if its shape fits. A further
+    # adapter has its own head: the body's is for other labels.
     same_head = is_checkpoint_of(checkpoint, task.kind.head) and checkpoint_pool(checkpoint) == settings.pool
     same_head = same_head and settings.continue_from is None
     found = checkpoint_labels(checkpoint, task.kind.head) if same_head else None

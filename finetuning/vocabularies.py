@@ -18,16 +18,16 @@ USUAL_COVERAGE = 0.9995  # of characters, in texts of many scripts; the sentence
 def learn_vocabulary(
     texts: Iterable[str], size: int, kind: Literal["sentencepiece", "wordpiece"], log: Log
 ) -> Tokenizer:
-    """A tokenizer with a vocabulary learned from texts. It keeps case and accents, because outputs are to have them.
+    """A tokenizer with a vocabulary learned from texts. It keeps case and accents, since outputs need them.
 
-    The same texts give the same vocabulary. SentencePiece gives a text back exactly when it decodes, but for what NFKC
-    changes (such as "ﬁ" to "fi"), runs of spaces, and characters that the texts do not have. A decoder cannot write a
-    character without a piece. So every character gets one, if together they take at most half of the vocabulary.
+    The same texts give the same vocabulary. SentencePiece decodes to the text that was encoded. Three things are lost:
+    what NFKC changes (such as "ﬁ" to "fi"), runs of spaces, and characters that the texts lack. A decoder cannot write
+    a character without a piece. So every character gets one, if all take at most half of the vocabulary.
 
     Args:
         texts: of sources, of targets, or of both for a joint vocabulary. They are read once.
-        size: how many pieces, with the special tokens ``[PAD] [UNK] [CLS] [SEP] [MASK]``. If the texts are too few
-            for so many, it is as many as they give, and ``log`` says so.
+        size: the number of pieces, with ``[PAD] [UNK] [CLS] [SEP] [MASK]``. Few texts give fewer pieces, and ``log``
+            says so.
 
     Raises:
         InputError: if there is no text, or ``size`` is too small for the special tokens and the characters.

@@ -35,8 +35,8 @@ def quick_dropout(states: Tensor, probability: float) -> Tensor:
 class LevelDropout(torch.autograd.Function):
     """Keeps the numbers whose level is low enough. The backward pass compares again: 2 bytes are kept for each number.
 
-    PyTorch compares 16-bit numbers into a float, and multiplies by it, several times sooner than it fills in zeros by a
-    mask of truth values.
+    A comparison may write 0 or 1 as a float. PyTorch does that, and multiplies by it, several times sooner than it
+    fills in zeros by a boolean mask.
     """
 
     @staticmethod

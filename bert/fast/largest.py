@@ -1,8 +1,8 @@
 """The largest of many scores on the CPU, block by block.
 
-PyTorch looks for them one score after another. A maximum alone it finds sixteen scores at a time, 20 times as fast.
-The ``count`` largest scores are in the ``count`` blocks with the largest maxima: a score outside of these blocks has
-one in each of them that is at least as large.
+PyTorch looks at one score after another. A maximum alone it finds from sixteen scores at a time, 20 times as fast. So
+we first find the blocks with the largest maxima, as many as the scores asked for. No other block can hold one of the
+largest scores. Each block found has a score that is at least as large.
 
     scores      3 9 1 4 | 2 2 5 7 | 8 0 6 1 | 0 3         count = 2
     maxima         9    |    7    |    8    |             the 1st and the 3rd block, and what is left over at the end

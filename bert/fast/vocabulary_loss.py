@@ -27,9 +27,10 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
     """``bert.heads.loss.vocabulary_cross_entropy``: in slices on the CPU.
 
     Products are in 16 bits if autocast says so, and all sums in 32. One difference: in slices a label counts as correct
-    if it shares the highest score with others, which is frequent in 16 bits. On a GPU impossible
-    pieces fill the vocabulary up to a multiple of 64. Its matrix units read 8 numbers of 16 bits at a time. 8 does not
-    divide 30,522, which would take a slower kernel.
+    if it shares the highest score with others. In 16 bits that is frequent.
+
+    On a GPU impossible pieces fill the vocabulary up to a multiple of 64. Its matrix units read 8 numbers of 16 bits at
+    a time. 8 does not divide 30,522, which would take a slower kernel.
     """
     if states.is_cuda:
         missing = -len(bias) % ROWS_TOGETHER
@@ -108,5 +109,5 @@ def _slices(word_embeddings: Tensor, bias: Tensor, size: int) -> Iterator[tuple[
 
 
 def _plus_product(summand: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """summand + a @ b in the summand's number format; in one call if all have the same."""
+    """summand + a @ b, in the summand's number format. If all have the same, it is one call."""
     return torch.addmm(summand, a, b) if a.dtype == summand.dtype else summand + a @ b

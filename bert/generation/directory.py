@@ -1,4 +1,4 @@
-"""The directory of a generation run: a checkpoint with perhaps a second vocabulary, of the targets.
+"""The directory of a generation run: a checkpoint. Targets may have a second vocabulary there.
 
 config.json, model.safetensors        the model
 vocab.txt (or spm.model)              the source's vocabulary

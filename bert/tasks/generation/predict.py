@@ -108,7 +108,7 @@ def foretell(
 def cross_attention(
     model: BertForConditionalGeneration, window: Window, tokenizer: Tokenizer, writing: Writing, text: str
 ) -> CrossAttention:
-    """How the model looks at a source while it writes ``text``.
+    """How the model looks at a source while it reads ``text`` as the target, cut into pieces anew.
 
     Args:
         tokenizer: of the source.

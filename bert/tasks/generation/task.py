@@ -23,8 +23,8 @@ LOOKED_AT = 3  # outputs whose cross-attention the report shows, the first ones 
 class GenerationTask(Task):
     """Each pair is a training row.
 
-    On the way, outputs of the validation set are written greedily: that is fastest. The report's are written as the
-    settings of decoding ask.
+    While the run trains, outputs of the validation set are written greedily, which is fastest. The report's outputs
+    follow the settings of decoding.
     """
 
     head_name = None
