@@ -14,7 +14,7 @@ from benchmarks.generation import (
     SHORTEST,
     make_writing,
     padded,
-    save_random,
+    save_talkative,
     sentences,
 )
 from bert.config import BertConfig
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 def directory(tmp_path, monkeypatch):
     sizes = BertConfig.of_size(1, 16, num_attention_heads=2, vocab_size=generation.VOCABULARY)
     monkeypatch.setitem(generation.SIZES, "scratch", (sizes, sizes))
-    save_random("scratch", tmp_path)
+    save_talkative("scratch", tmp_path)
     return tmp_path
 
 
