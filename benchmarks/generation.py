@@ -93,18 +93,15 @@ def save_initial(size: str, directory: Path) -> None:
 
 
 def save_talkative(size: str, directory: Path) -> None:
-    """The same with weights so large that pieces clearly differ, and outputs that end when they may. Saved once.
-
-    Nothing is trained with it: most probabilities are below the smallest normal number, which slows products down.
-    """
+    """The same with weights so large that pieces clearly differ, and outputs that end when they may. Saved once."""
     if (directory / "config.json").exists():
         return
     torch.manual_seed(0)
     encoder, decoder = (each.replace(initializer_range=0.1) for each in SIZES[size])
     model = BertForConditionalGeneration(EncoderDecoderConfig(encoder, decoder, CLS, SEP, PAD))
     with torch.no_grad():
-        model.decoder.head.bias[[PAD, UNK, CLS, MASK]] = -100.0  # theirs is not asked to forbid them, which takes time
-        model.decoder.head.bias[SEP] = 100.0
+        model.decoder.head.bias[[PAD, UNK, CLS, MASK]] = -30.0  # theirs is not asked to forbid them, which takes time
+        model.decoder.head.bias[SEP] = 30.0  # with 100 other probabilities would be subnormal numbers, which are slow
     save_checkpoint(directory, model)
 
 
