@@ -13,6 +13,7 @@ from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.commands import generate as command
 from bert.commands.generate import generate_file
 from bert.commands.predict import kind_of_run, predict_file
+from bert.commands.writing import FLAGS
 from bert.generation.constraints import SpecialPieces
 from bert.generation.decoding import Decoding
 from bert.generation.generate import generate
@@ -104,6 +105,28 @@ def test_predict_writes_the_same_beside_the_sources(tmp_path, file, saved, monke
     assert [line.split("\t")[0] for line in table.getvalue().decode().splitlines()[1:]] == generated(
         run, file, max_length=3
     )
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--beams", "1"], ["--length-penalty", "2", "--max-output", "5"], ["--min-output", "3", "--no-repeat-ngram", "0"],
+     ["--sample", "--temperature", "2", "--top-p", "0.9", "--seed", "5"], ["--no-sample"]],
+)  # fmt: skip
+def test_predict_has_the_flags_of_decoding(run, file, capsys, flags):
+    assert main(["generate", run, file, *flags]) == 0
+    outputs = capsys.readouterr().out.splitlines()
+    assert main(["predict", run, file, *flags]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]] == outputs
+
+
+def test_predict_refuses_them_if_they_contradict_or_nothing_is_written(run, file, tmp_path, capsys):
+    assert "--top-p is 0.5, but nothing is drawn" in error_of(capsys, "predict", run, file, "--top-p", "0.5")
+    assert "--max-output is 29, but the decoder has 29" in error_of(capsys, "predict", run, file, "--max-output", "29")
+    save_checkpoint(tmp_path / "classes", BertForSequenceClassification(ENCODER, labels=["A", "B"]), SOURCE)
+    for name in sorted(FLAGS.values()):
+        flag = [f"--{name.replace('_', '-')}", *(["1"] if name != "sample" else [])]
+        error = error_of(capsys, "predict", str(tmp_path / "classes"), file, *flag)
+        assert f"{flag[0]}: it would change nothing for the model in" in error
 
 
 def test_tables_and_dialogues_are_read_as_in_training(run, tmp_path):
@@ -217,7 +240,7 @@ def test_embed_and_attention_show_the_encoder(run, file, tmp_path, capsys):
 
 def test_what_a_decoder_has_no_use_for_is_one_sentence(run, tmp_path, capsys):
     assert "holds no adapter" in error_of(capsys, "merge", run, str(tmp_path / "merged"))
-    assert "is not a BERT encoder" in error_of(capsys, "fill-mask", run, "[MASK]")
+    assert "weights missing: masked_language_model" in error_of(capsys, "fill-mask", run, "[MASK]")
     assert main(["tokenize", run, "a b"]) == 0
 
 
