@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bert.config import BertConfig
 from bert.generation.config import EncoderDecoderConfig
 from bert.tasks.baseline import beats, in_quotes
 from bert.tasks.kinds import KINDS
@@ -63,7 +64,7 @@ def describe(
     ]
 
 
-def layers_in_words(config: Any) -> str:
+def layers_in_words(config: BertConfig | EncoderDecoderConfig) -> str:
     """How many layers a model has, and of which hidden size. Those of an encoder and of a decoder stand side by side.
 
     >>> layers_in_words(BertConfig.tiny())

@@ -98,10 +98,11 @@ def load_checkpoint(
             message names each.
     """
     directory, fresh = Path(directory), tuple(fresh)
-    config_class = getattr(model_class, "config_class", None)
+    config_class: Any = getattr(model_class, "config_class", None)  # None: the model is an encoder with a head
     if config is None and config_class is None:
         config = load_encoder_config(directory)
-    config = config or config_class.from_json_file(required_file(directory, "config.json"))
+    elif config is None:
+        config = config_class.from_json_file(required_file(directory, "config.json"))
     if not model_arguments.keys() & {"labels", "num_labels"}:
         model_arguments = _saved_labels(directory, model_class) | model_arguments
     path, weights = read_weights(directory)
