@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -152,6 +154,16 @@ def test_sources_that_were_cut_are_counted_once(run, file):
 def test_texts_of_the_command_line_are_printed(run, capsys):
     assert main(["generate", run, "--text", LINES[0], "--text", "d", "--text", ""]) == 0
     assert capsys.readouterr().out.split("\n") == [expected(LINES[0], beams=3), expected("d", beams=3), "", ""]
+
+
+def test_pytorchs_compiler_is_not_loaded_to_write(run):
+    program = f"""
+import sys
+from bert.__main__ import main
+assert main(["generate", {run!r}, "--text", "a b", "--device", "cpu"]) == 0
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
 
 
 def test_a_file_is_written_as_a_whole_or_not_at_all(run, file, tmp_path, capsys, monkeypatch):
