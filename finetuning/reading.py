@@ -155,8 +155,6 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
     """The examples of the files that the flags or the known task name. Without any, of the built-in task."""
     files = {}
     if known is not None:
-        if settings.data is None and settings.train is None:
-            raise InputError(f"--task {settings.task} needs --data, the directory with its files")
         for name, file in (("train", known.train), ("dev", known.dev)):
             if file is not None and settings.data is not None and getattr(settings, name) is None:
                 files[name] = find_file(settings.data, file)

@@ -147,6 +147,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
         raise InputError("--random-start leaves every weight untrained; leave --fresh and --reinitialize-layers out")
+    if settings.task is not None and settings.data is None and settings.train is None:
+        raise InputError(f"--task {settings.task} needs --data, the directory with its files")
     if settings.data is not None and settings.task is None:
         raise InputError(f"--data {settings.data} is a known task's directory: name the --task, or files: --train")
     return settings
