@@ -132,7 +132,7 @@ def finetune_once(
         if run.progress.step == 0:
             reporter.record(**run.metadata)
             if task.baseline:
-                reporter.record(**{f"majority_{name}": value for name, value in task.baselines["dev"].items()})
+                reporter.record(**task.baseline.in_log(task.baselines["dev"]))
 
         def evaluate() -> str | None:
             """Measures on the validation set, and saves the model if it is the best so far."""
@@ -140,10 +140,11 @@ def finetune_once(
             with run.evaluation():
                 evaluation = task.evaluate(model, "dev", run.precision, processes)
             epoch = run.progress.step / training.updates_per_epoch
-            value = evaluation.metrics[reading.metric]
+            metrics = {reading.metric: evaluation.metrics[reading.metric]} | evaluation.metrics  # the curves show it
+            now = (reading.metric, metrics[reading.metric], run.progress.step, epoch)
             # The processes' metrics may differ in the last bit. The main process decides for all.
-            is_best, best = processes.broadcast(lambda: (best.update(value, run.progress.step, epoch), best))
-            measured = {f"dev_{name}": value for name, value in evaluation.metrics.items()}
+            is_best, best = processes.broadcast(lambda: (best.update(*now), best))
+            measured = {f"dev_{name}": value for name, value in metrics.items()}
             reporter.record(**measured, **{f"heldout_{name}": value for name, value in evaluation.losses.items()})
             in_words = compared(evaluation.metrics, task.baselines.get("dev"), reading.metric)
             reporter.log(f"step {run.progress.step:,}, dev: {in_words}")

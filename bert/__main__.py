@@ -106,6 +106,7 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
     predict.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
+    add_decoding_arguments(predict)
     predict.set_defaults(function=run_predict)
     generate = commands.add_parser("generate", help="the output that a model writes for each source, a line for each")
     generate.add_argument("run", help="the directory of a run of --problem generation")
@@ -117,14 +118,13 @@ def make_parser() -> argparse.ArgumentParser:
     generate.add_argument("--text-column", metavar="NAME", help="of a table: the sources' column (source)")
     generate.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
     add_length_arguments(generate, [name for name in LONG_TEXTS if name != "windows"])
-    decoding = add_decoding_arguments(generate)
-    decoding.add_argument("--sample", action=argparse.BooleanOptionalAction, help="draw pieces at random")
+    add_decoding_arguments(generate)
     generate.set_defaults(function=run_generate)
     chat = commands.add_parser("chat", help="a dialogue with a model")
     chat.add_argument("run", help="the directory of a run of --problem generation, trained on dialogues")
     chat.add_argument("--history", type=positive, metavar="N", help="the last turns that a reply sees (the run's)")
     add_length_arguments(chat)
-    decoding = add_decoding_arguments(chat)
+    decoding = add_decoding_arguments(chat, may_sample=False)
     decoding.add_argument("--greedy", action="store_true", help="the most probable piece each time, not a random one")
     chat.set_defaults(function=run_chat)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
@@ -147,7 +147,8 @@ def make_parser() -> argparse.ArgumentParser:
 def reading_given(given: argparse.Namespace) -> dict[str, Any]:
     """The reading settings; None for each that was not given."""
     names = (
-        "text text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold"
+        "text text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold "
+        "beams length_penalty min_output max_output no_repeat_ngram sample temperature top_p seed"
     )
     return {name: getattr(given, name, None) for name in names.split()}
 

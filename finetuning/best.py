@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bert.tasks.metrics import is_better
+
 
 @dataclass
 class Best:
@@ -13,7 +15,7 @@ class Best:
     evaluations_since: int = 0
     last_step: int = 0  # of the last evaluation
 
-    def update(self, value: float, step: int, epoch: float) -> bool:
+    def update(self, metric: str, value: float, step: int, epoch: float) -> bool:
         """Takes note of an evaluation; returns whether it is the best so far. Of equals the first is the best.
 
         A finished run that is resumed evaluates a second time after the same step. That does not count.
@@ -21,7 +23,7 @@ class Best:
         if step == self.last_step and self.value is not None:
             return False
         self.last_step = step
-        if self.value is not None and not value > self.value:
+        if self.value is not None and not is_better(metric, value, self.value):
             self.evaluations_since += 1
             return False
         self.value, self.step, self.epoch, self.evaluations_since = value, step, epoch, 0

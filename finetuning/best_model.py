@@ -10,6 +10,7 @@ from bert.adaptation import files as adapter
 from bert.adaptation.adapt import adaptation_of
 from bert.adaptation.files import load_adapter, save_adapter
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.generation.directory import save_target_tokenizer
 from bert.tasks.task import Task
@@ -55,8 +56,7 @@ def load_best_model(settings: FinetuningSettings, run: Run, task: Task) -> nn.Mo
 
 def _on_the_same_body(adapted: nn.Module, task: Task) -> nn.Module:
     """A model without an adapter, on the frozen weights of an adapted one, which are in memory once."""
-    with torch.device("meta"):  # shapes without memory
-        model = task.kind.head(adapted.config, **task.model_arguments)
+    model = shapes_of(lambda: task.kind.head(adapted.config, **task.model_arguments))
     trained, weights = set(adaptation_of(adapted).trained), adapted.state_dict()
     model.load_state_dict(
         {name: torch.empty_like(weights[name]) if name in trained else weights[name] for name in model.state_dict()},

@@ -10,6 +10,7 @@ from bert.commands.writing import in_flags
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.generation.decoding import Decoding
+from bert.generation.directory import has_decoder
 from bert.generation.starts import STARTS
 from bert.tasks.bleu import check_installed
 from bert.tasks.generation.measure import BLEU
@@ -63,11 +64,17 @@ RECIPE = {"learning_rate": 1e-3, "epochs": 10, "batch_tokens": BATCH_TOKENS, "op
 def generation_defaults(given: dict[str, Any], defaults: Any) -> Any:
     """The defaults of a generation run, which depend on the flags given.
 
-    Without a --checkpoint, a run on files starts from scratch; the built-in pairs start from the first command's.
+    Without a --checkpoint, a run on files starts from scratch; the built-in pairs start from the first command's. A
+    checkpoint that has a decoder goes on with it.
+
+    Raises an InputError if another flag names the run that goes on.
     """
-    built_in = not given.keys() & {"train", "resume"}
-    from_checkpoint = built_in or given.keys() & {"checkpoint", "decoder_checkpoint"}
-    recipe = dict(RECIPE, initialization="bert2rnd" if from_checkpoint else "scratch")
+    if given.get("continue_from") is not None:
+        raise InputError("--continue-from: in generation a run is the --checkpoint of the next one; name it there")
+    start, built_in = "scratch", not given.keys() & {"train", "resume"}
+    if built_in or given.keys() & {"checkpoint", "decoder_checkpoint"}:
+        start = "whole" if has_decoder(given.get("checkpoint", defaults.checkpoint)) else "bert2rnd"
+    recipe = dict(RECIPE, initialization=start)
     if "batch_size" in given and "batch_tokens" not in given:
         recipe["batch_tokens"] = None
     return replace(defaults, compare=False, **recipe)
@@ -97,6 +104,12 @@ def check_generation_flags(given: Set[str], settings: Any) -> None:
         raise InputError(
             "--decoder-checkpoint needs --initialization bert2bert, which alone takes a decoder from a checkpoint"
         )
+    for name in ("target_vocab", "decoder_layers"):
+        if name in given and settings.initialization == "whole":
+            raise InputError(
+                f"--{name.replace('_', '-')}: the model in {settings.checkpoint} has a decoder, which goes on as it "
+                f"is; leave it out, or begin a new decoder: --initialization bert2rnd"
+            )
     if "decoder_layers" in given and settings.initialization in ("bert2bert", "share"):
         raise InputError(
             f"--decoder-layers: with --initialization {settings.initialization} the checkpoint has them; leave it out"
@@ -113,7 +126,7 @@ def check_generation_flags(given: Set[str], settings: Any) -> None:
     if {"batch_size", "batch_tokens"} <= given:
         raise InputError("--batch-size counts pairs and --batch-tokens their tokens; give one of them")
     for name, what in (
-        ("adapt", "adapters around a decoder are not built"), ("continue_from", "later tasks need labels"),
+        ("adapt", "adapters around a decoder are not built"),
         ("random_start", "--initialization scratch trains new weights"),
         ("compare", "--initialization scratch, beside it, shows what a checkpoint is worth"),
         ("reinitialize_layers", "it is about an encoder's top layers"), ("fresh", "--initialization says what is new"),
@@ -197,7 +210,8 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--initialization", choices=STARTS,
         help="new weights (scratch), or a checkpoint's encoder with a new decoder, one of its own layers, or one that "
-        "shares its weights (bert2rnd, or scratch without --checkpoint)",
+        "shares its weights; or the whole model of a run (that if the checkpoint has a decoder, else bert2rnd; scratch "
+        "without one)",
     )  # fmt: skip
     group.add_argument("--size", choices=tuple(SIZES), help="of encoder and decoder, from scratch (tiny)")
     group.add_argument("--decoder-checkpoint", metavar="DIR", help="another one for the decoder, with bert2bert")

@@ -4,22 +4,26 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from bert.checkpoints.directory import load_config
+from bert.checkpoints.directory import load_encoder_config
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer, load_tokenizer_json
+from bert.checkpoints.weights import required_file
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.generation.config import EncoderDecoderConfig
+from bert.generation.directory import target_tokenizer_of
 from bert.generation.learning_rates import slow_down
 from bert.generation.starts import is_new, start_model
 from bert.tasks.generation.predict import writing_of
 from bert.tasks.generation.read import Pair
 from bert.tasks.options import Writing
 from bert.tasks.task import Task
+from bert.tokenization.encoding import room_for_pieces
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -29,31 +33,60 @@ from finetuning.settings import FinetuningSettings
 from finetuning.vocabularies import learn_vocabulary
 
 
+def check_start(settings: FinetuningSettings) -> Tokenizer | None:
+    """The source's tokenizer; None: it is to be learned. What can be refused before any text is read is refused here.
+
+    Raises:
+        InputError: if a checkpoint or a vocabulary is missing, damaged, or does not fit; or if a source, a target or an
+            output may be longer than the positions.
+    """
+    encoder, decoder, _ = sizes_of(settings)
+    for flag, length, config in (
+        ("--max-length", settings.max_length, encoder), ("--max-target-length", target_length(settings), decoder),
+    ):  # fmt: skip
+        if length > (positions := config.max_position_embeddings):
+            raise InputError(f"{flag} {length} is above the {positions} positions of the model; use at most that")
+    room_for_pieces(settings.max_length, is_pair=False)  # or there is none
+    decoding_of(settings, decoder.max_position_embeddings)
+    _named_target_tokenizer(settings)
+    if settings.initialization == "scratch":
+        return None if settings.vocab is None else tokenizer_at(settings.vocab)
+    source = load_tokenizer(settings.checkpoint)
+    check_vocabulary_fits(source, encoder, settings.checkpoint)
+    return source
+
+
 def find_tokenizers(
-    settings: FinetuningSettings, checkpoints: Tokenizer | None, pairs: Sequence[Pair], log: Log
+    settings: FinetuningSettings, source: Tokenizer | None, pairs: Sequence[Pair], log: Log
 ) -> tuple[Tokenizer, Writing]:
     """The source's tokenizer, and how targets are written.
 
     Args:
-        checkpoints: the checkpoint's tokenizer. None: the run starts from scratch.
-        pairs: the training pairs, from which a vocabulary is learned if none is given.
+        source: what ``check_start`` gave.
+        pairs: the training pairs, from which vocabularies are learned.
     """
-    target_vocab = settings.target_vocab or SAME
-    source = checkpoints
-    if source is None and settings.vocab is not None:
-        source = tokenizer_at(settings.vocab)
     if source is None:
-        both = target_vocab == SAME
+        both = (settings.target_vocab or SAME) == SAME
         what = "sources and targets" if both else "sources"
         texts = chain(_sources(pairs), _targets(pairs)) if both else _sources(pairs)
         source = _learn(settings, texts, what, log)
-    if target_vocab == SAME:
-        target = source
-    elif target_vocab == LEARN:
-        target = _learn(settings, _targets(pairs), "targets", log)
-    else:
-        target = tokenizer_at(target_vocab)
+    target = _named_target_tokenizer(settings)
+    if target is None:
+        target = _learn(settings, _targets(pairs), "targets", log) if settings.target_vocab == LEARN else source
+    if settings.initialization == "whole":
+        log(
+            f"Note: {settings.checkpoint} has a decoder; it goes on from there (--initialization bert2rnd begins anew)."
+        )
     return source, Writing(target, target_length(settings), decoding_of(settings))
+
+
+def _named_target_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
+    """The tokenizer of targets that a flag or the start names. None: it is the source's, or is learned."""
+    if settings.initialization == "whole":
+        return target_tokenizer_of(settings.checkpoint, _config_of_run(settings))
+    if settings.target_vocab in (None, SAME, LEARN):
+        return None
+    return tokenizer_at(settings.target_vocab)
 
 
 def tokenizer_at(path: str) -> Tokenizer:
@@ -82,25 +115,12 @@ def _learn(settings: FinetuningSettings, texts: Iterator[str], what: str, log: L
 
 
 def make_generation_model(settings: FinetuningSettings, task: Task) -> nn.Module:
-    """An encoder with a decoder, as ``--initialization`` says.
-
-    Raises:
-        InputError: if a checkpoint does not fit, or a source or target may be longer than the positions.
-    """
+    """An encoder with a decoder, as ``--initialization`` says. Raises an InputError if a checkpoint does not fit."""
     target = writing_of(task.options).tokenizer
-    config = config_of(settings, task.tokenizer, target)
-    scratch = settings.initialization == "scratch"
-    for flag, length, positions in (
-        ("--max-length", settings.max_length, config.encoder.max_position_embeddings),
-        ("--max-target-length", target_length(settings), config.decoder.max_position_embeddings),
-    ):
-        if length > positions:
-            raise InputError(f"{flag} {length} is above the {positions} positions of the model; use at most that")
-    decoding_of(settings, config.decoder.max_position_embeddings)
     return start_model(
         settings.initialization or "scratch",
-        config,
-        None if scratch else settings.checkpoint,
+        config_of(settings, task.tokenizer, target),
+        None if settings.initialization == "scratch" else settings.checkpoint,
         settings.decoder_checkpoint,
         _same_vocabulary(settings, target),
         settings.label_smoothing,
@@ -114,30 +134,39 @@ def _same_vocabulary(settings: FinetuningSettings, target: Tokenizer) -> bool:
     return load_tokenizer(settings.decoder_checkpoint or settings.checkpoint).fingerprint == target.fingerprint
 
 
-def config_of(settings: FinetuningSettings, source: Tokenizer, target: Tokenizer) -> EncoderDecoderConfig:
-    """The sizes of encoder and decoder."""
+def sizes_of(settings: FinetuningSettings) -> tuple[BertConfig, BertConfig, bool]:
+    """The sizes of encoder and decoder, but for new vocabularies; and whether the two share their weights."""
+    shared = settings.initialization == "share"
     if settings.initialization == "scratch":
-        encoder: BertConfig = SIZES[settings.size or "tiny"](vocab_size=source.vocab_size)
-        decoder = encoder
+        encoder = decoder = SIZES[settings.size or "tiny"]()
+    elif settings.initialization == "whole":
+        run = _config_of_run(settings)
+        encoder, decoder, shared = run.encoder, run.decoder, run.shared
     else:
-        encoder = load_config(settings.checkpoint)
-        check_vocabulary_fits(source, encoder, settings.checkpoint)
-        decoder = load_config(settings.decoder_checkpoint) if settings.decoder_checkpoint else encoder
+        encoder = load_encoder_config(settings.checkpoint)
+        decoder = load_encoder_config(settings.decoder_checkpoint) if settings.decoder_checkpoint else encoder
     if settings.dropout is not None:
         dropout = {"hidden_dropout_prob": settings.dropout, "attention_probs_dropout_prob": settings.dropout}
         encoder, decoder = encoder.replace(**dropout), decoder.replace(**dropout)
-    if not _same_vocabulary(settings, target):
-        decoder = decoder.replace(vocab_size=target.vocab_size)
     if settings.decoder_layers is not None:
         decoder = decoder.replace(num_hidden_layers=settings.decoder_layers)
-    return EncoderDecoderConfig(
-        encoder,
-        decoder,
-        target.cls_token_id,
-        target.sep_token_id,
-        target.pad_token_id,
-        settings.initialization == "share",
-    )
+    return encoder, decoder, shared
+
+
+def config_of(settings: FinetuningSettings, source: Tokenizer, target: Tokenizer) -> EncoderDecoderConfig:
+    """The sizes of encoder and decoder."""
+    encoder, decoder, shared = sizes_of(settings)
+    scratch = settings.initialization == "scratch"
+    if scratch:
+        encoder = encoder.replace(vocab_size=source.vocab_size)
+    if scratch or not _same_vocabulary(settings, target):
+        decoder = decoder.replace(vocab_size=target.vocab_size)
+    return EncoderDecoderConfig(encoder, decoder, target.cls_token_id, target.sep_token_id, target.pad_token_id, shared)
+
+
+def _config_of_run(settings: FinetuningSettings) -> EncoderDecoderConfig:
+    """The configuration of the run that goes on."""
+    return EncoderDecoderConfig.from_json_file(required_file(Path(settings.checkpoint), "config.json"))
 
 
 def set_learning_rates(settings: FinetuningSettings, optimizer: torch.optim.Optimizer, model: Any, task: Task) -> None:

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bert.tasks.baseline import in_quotes, is_above
+from bert.config import BertConfig
+from bert.generation.config import EncoderDecoderConfig
+from bert.tasks.baseline import beats, in_quotes
 from bert.tasks.kinds import KINDS
+from bert.tasks.metrics import LOWER_IS_BETTER, is_better
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from finetuning.adapting import adapter_in_words
 from finetuning.settings import FinetuningSettings, kind_of
+
+FEW_UPDATES = 50  # a run of fewer has hardly left its warm-up
 
 
 def in_words(metrics: Mapping[str, float]) -> str:
@@ -39,7 +44,9 @@ def describe(
     if settings.random_start:
         start = f"untrained weights, of the sizes of {settings.checkpoint}"
     elif settings.initialization is not None:
-        start = "untrained weights" if settings.initialization == "scratch" else f"{settings.initialization} {start}"
+        start = {"scratch": "untrained weights", "whole": f"all {start}"}.get(
+            settings.initialization, f"{settings.initialization} {start}"
+        )
     update = f"{settings.batch_size} examples"
     if settings.batch_tokens is not None:
         update = f"about {settings.batch_tokens:,} tokens, in examples"
@@ -47,7 +54,7 @@ def describe(
     labels = f"; labels: {', '.join(task.labels[:10])}{', ...' if len(task.labels) > 10 else ''}" if task.labels else ""
     return [
         "",
-        f"Model:  {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters, {start}.",
+        f"Model:  {layers_in_words(config)}, {parameters:,} parameters, {start}.",
         *adapter_in_words(settings, run.model),
         f"Task:   {len(training.examples):,} training examples, {others}{labels}.",
         f"Run:    {schedule.max_steps:,} steps of {update} of up to {settings.max_length} tokens "
@@ -55,6 +62,18 @@ def describe(
         f"Device: {run.description}.",
         *guess_in_words(task),
     ]
+
+
+def layers_in_words(config: BertConfig | EncoderDecoderConfig) -> str:
+    """How many layers a model has, and of which hidden size. Those of an encoder and of a decoder stand side by side.
+
+    >>> layers_in_words(BertConfig.tiny())
+    '2 layers of 128'
+    """
+    parts = (config.encoder, config.decoder) if isinstance(config, EncoderDecoderConfig) else (config,)
+    sizes = list(dict.fromkeys(part.hidden_size for part in parts))
+    layers = " + ".join(str(part.num_hidden_layers) for part in parts)
+    return f"{layers} layers of {' and '.join(map(str, sizes))}"
 
 
 def guess_in_words(task: Task) -> list[str]:
@@ -94,18 +113,21 @@ def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> s
     metric, baseline = report["metric"], report["baseline"]
     value, guess = report["dev"][metric], baseline["dev"][metric]
     beside = f"the baseline's {guess:.4f} ({baseline['name']})"
-    if not is_above(value, guess):
-        reason = f"its best {metric} on dev, {value:.4f}, is {'below' if value < guess else 'not above'} {beside}"
+    better, worse = ("below", "above") if metric in LOWER_IS_BETTER else ("above", "below")
+    if not beats(metric, value, guess):
+        how = worse if is_better(metric, guess, value) else f"not {better}"
+        reason = f"its best {metric} on dev, {value:.4f}, is {how} {beside}"
     elif only_prediction is not None and value != 1:
         reason = f"it predicts {in_quotes(only_prediction)} everywhere ({metric} {value:.4f} on dev, beside {beside})"
     else:
         return None
     if not report["steps"]:  # zero-shot
         return f"The patterns' words answer no better than a guess: {reason}. Try others, or train on some labels."
-    return (
-        f"This model has learned nothing of use: {reason}. Try a lower --learning-rate (it was "
-        f"{report['learning_rate']:g}), or more --epochs (they were {report['epochs']:.3g})."
-    )
+    nothing, epochs = f"This model has learned nothing of use: {reason}.", f"{report['epochs']:.3g}"
+    if report["steps"] < FEW_UPDATES:
+        return f"{nothing} It made {report['steps']} updates: try more --epochs (they were {epochs}), or more examples."
+    rate = f"{report['learning_rate']:g}"
+    return f"{nothing} Try a lower --learning-rate (it was {rate}), or more --epochs (they were {epochs})."
 
 
 def next_commands(settings: FinetuningSettings) -> list[str]:

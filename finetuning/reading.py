@@ -1,6 +1,7 @@
 """From files to a task: its files, their examples, the validation set and the metric."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from bert.errors import InputError
+from bert.files.reading import require_file
 from bert.tasks.classification.class_weights import read_class_weights
 from bert.tasks.classification.distillation import DistilledTask
 from bert.tasks.cloze.patterns import read_patterns
@@ -47,7 +49,7 @@ def read_task(
     """Reads the examples of the task, and makes the model's inputs of them.
 
     Args:
-        tokenizer: the checkpoint's. None: the task's texts decide it.
+        tokenizer: the checkpoint's. None: it is learned from the task's texts.
         device: on which teachers label texts.
 
     Raises:
@@ -56,13 +58,15 @@ def read_task(
     kind = kind_of(settings.problem, settings.task)
     if "patterns" in kind.flags and settings.patterns is None:
         raise InputError("--problem cloze needs patterns: name their file, --patterns FILE.toml (docs/few_labels.md)")
+    check_metric_of_kind(settings.metric, kind)
     known = known_task(settings.task, settings.data) if settings.task else None
     columns = columns_of(settings, known)
+    patterns = None if settings.patterns is None else read_patterns(settings.patterns)
+    teachers = [] if settings.distil_from is None else read_teachers(settings.distil_from)
+    class_weights = read_class_weights(settings.class_weights)
     sets = read_sets(settings, kind, known, columns, log)
     # Labels are found before examples are held out. One of them may have a label that no other has.
     source, examples = sets["train"]
-    patterns = None if settings.patterns is None else read_patterns(settings.patterns)
-    teachers = [] if settings.distil_from is None else read_teachers(settings.distil_from)
     later = settings.takes_model_over
     labels = None if kind.find_labels is None or teachers or later else kind.find_labels(examples, source)
     earlier = read_earlier(settings, kind, columns) if later else None
@@ -89,7 +93,7 @@ def read_task(
         settings.long_texts,
         settings.workers,
         columns.separator,
-        read_class_weights(settings.class_weights),
+        class_weights,
         settings.summary_sentences,
         settings.null_threshold if "null_threshold" in kind.flags else None,
         settings.text,
@@ -151,8 +155,6 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
     """The examples of the files that the flags or the known task name. Without any, of the built-in task."""
     files = {}
     if known is not None:
-        if settings.data is None and settings.train is None:
-            raise InputError(f"--task {settings.task} needs --data, the directory with its files")
         for name, file in (("train", known.train), ("dev", known.dev)):
             if file is not None and settings.data is not None and getattr(settings, name) is None:
                 files[name] = find_file(settings.data, file)
@@ -170,9 +172,13 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
     if files:
         if "train" not in files and settings.distil_from is None:
             raise InputError("--train names the training examples' file; or name a --task and its --data")
+        targets = {name: getattr(settings, f"{name}_targets") for name in files}
+        others = (settings.unlabelled, settings.old_train, settings.old_dev)
+        for path in (*files.values(), *targets.values(), *others):  # a long file must not be read before one is missed
+            if path is not None and not os.path.isdir(path):
+                require_file(path)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            targets = {name: getattr(settings, f"{name}_targets") for name in files}
             sets = {
                 name: (str(path), list(kind.read(path, columns._replace(targets=targets[name]), True)))
                 for name, path in files.items()
@@ -188,6 +194,14 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
     log("Which library does a passage of documentation come from? Reading the passages.")
     training, dev = library_examples(read_named_python_docs(settings.workers))
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}
+
+
+def check_metric_of_kind(asked: str | None, kind: Kind) -> None:
+    """Raises an InputError if no task of this kind has the metric asked for, whatever its labels are."""
+    of_other_labels = kind.metrics_of_labels(("a",)) if kind.metrics_of_labels else ()  # entities have others
+    metrics = dict.fromkeys((*kind.metrics, *kind.metrics_of_two_labels, *of_other_labels))
+    if asked is not None and asked not in metrics:
+        raise InputError(f"--metric {asked}: of such a task, {', '.join(metrics)} can be measured")
 
 
 def check_metric(asked: str | None, kind: Kind, labels: Sequence[str] | None, usual: str | None = None) -> str:

@@ -137,7 +137,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     if kind is KINDS["generation"]:
         defaults = generation_defaults(given, defaults)
     settings = shared.settings_of_run(given, defaults, parser)
-    check_flags(given.keys(), kind_of(settings.problem, settings.task))
+    check_flags(given.keys(), kind_of(settings.problem, settings.task), settings.long_texts)
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)
     check_continuing_flags(given.keys(), settings)
@@ -147,6 +147,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
         raise InputError("--random-start leaves every weight untrained; leave --fresh and --reinitialize-layers out")
+    if settings.task is not None and settings.data is None and settings.train is None:
+        raise InputError(f"--task {settings.task} needs --data, the directory with its files")
     if settings.data is not None and settings.task is None:
         raise InputError(f"--data {settings.data} is a known task's directory: name the --task, or files: --train")
     return settings
@@ -157,7 +159,7 @@ def kind_of(problem: str | None, task: str | None) -> Kind:
     return KINDS[problem or (KNOWN_TASKS[task].problem if task else "single-label")]
 
 
-def check_flags(given: Set[str], kind: Kind) -> None:
+def check_flags(given: Set[str], kind: Kind, long_texts: str = "head") -> None:
     """Checks that a kind heeds the flags that were given. Raises InputError if only other kinds heed one of them."""
     of_some_kinds = frozenset[str]().union(*(other.flags for other in KINDS.values()))
     for name in sorted(given & of_some_kinds - kind.flags):
@@ -168,6 +170,10 @@ def check_flags(given: Set[str], kind: Kind) -> None:
         )
     if "long_texts" in given and kind.long_text_handling is not None:
         raise InputError(f"--long-texts: in this kind of task, texts too long {kind.long_text_handling}; leave it out")
+    if long_texts == "windows" and not kind.may_have_windows:
+        raise InputError(
+            "--long-texts windows: in this kind of task an example is read at once; use head, tail or head+tail"
+        )
 
 
 def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:

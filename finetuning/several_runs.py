@@ -36,10 +36,8 @@ def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], 
     first = next(iter(reports.values()))
     metric, baseline = first.get("metric", ""), first.get("baseline", {})  # all runs have the same examples
     summary: dict[str, Any] = {"runs": list(reports)} | ({"baseline": baseline} if baseline else {})
-    for start in ("pretrained", "random"):
+    for start in dict.fromkeys(report["start"] for report in reports.values()):
         chosen = {name: report for name, report in reports.items() if report["start"] == start}
-        if not chosen:
-            continue
         measured = {}
         for name in ("dev", "test"):
             if name in first:
@@ -52,7 +50,7 @@ def summarize(settings: FinetuningSettings, reports: dict[str, dict[str, Any]], 
                     log(f"    standard deviation: {in_words(measured[f'{name}_spread'])}")
                 elif settings.compare:
                     log(f"{start} start, {name}: {in_words_of_mean}")
-        summary |= measured if start == "pretrained" or not settings.compare else {"random_start": measured}
+        summary |= measured if start != "random" or not settings.compare else {"random_start": measured}
         failed = [parts_of(settings)[name].output for name, report in chosen.items() if "warning" in report]
         if failed:
             log(

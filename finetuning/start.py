@@ -11,10 +11,11 @@ from bert.checkpoints.directory import (
     checkpoint_pool,
     is_checkpoint_of,
     load_checkpoint,
-    load_config,
+    load_encoder_config,
 )
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.checkpoints.weights import ADAPTER_CONFIG, required_file
+from bert.config import BertConfig
 from bert.errors import InputError
 from bert.model.bert import initialize_weights
 from bert.tasks.task import Task
@@ -23,19 +24,21 @@ from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
 from finetuning.adapting import adapt_to
 from finetuning.continuing import larger_model
-from finetuning.generation_start import make_generation_model
+from finetuning.generation_start import check_start, make_generation_model
 from finetuning.settings import FinetuningSettings
 
 
 def find_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
-    """The checkpoint's tokenizer. None: the run starts without a checkpoint.
+    """The checkpoint's tokenizer. None: the run starts without a checkpoint, and learns a vocabulary.
+
+    What the checkpoint and the flags decide is checked here, before any text is read.
 
     Raises:
-        InputError: if there is none, or the checkpoint is an adapter alone. For the built-in task it says how to make a
-            checkpoint.
+        InputError: if there is none, the checkpoint is an adapter alone, or its sizes do not fit. For the built-in task
+            it says how to make a checkpoint.
     """
     if settings.initialization == "scratch":
-        return None
+        return check_start(settings)
     if os.path.exists(Path(settings.checkpoint) / ADAPTER_CONFIG):
         required_file(Path(settings.checkpoint), "config.json")
     built_in = settings.task is None and settings.train is None
@@ -44,7 +47,34 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
             f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
             f"--output {settings.checkpoint}"
         )
-    return load_tokenizer(settings.checkpoint)
+    if settings.problem == "generation":
+        return check_start(settings)
+    tokenizer = load_tokenizer(settings.checkpoint)
+    config_of(settings, tokenizer)
+    return tokenizer
+
+
+def config_of(settings: FinetuningSettings, tokenizer: Tokenizer) -> BertConfig:
+    """The checkpoint's sizes, with the run's dropout.
+
+    Raises:
+        InputError: if the vocabulary, ``--max-length`` or ``--reinitialize-layers`` does not fit.
+    """
+    checkpoint = settings.checkpoint
+    config = load_encoder_config(checkpoint)
+    if settings.dropout is not None:
+        config = config.replace(hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
+    check_vocabulary_fits(tokenizer, config, checkpoint)
+    if settings.max_length > config.max_position_embeddings:
+        raise InputError(
+            f"--max-length {settings.max_length} is above the {config.max_position_embeddings} positions that "
+            f"{checkpoint} has embeddings for (max_position_embeddings); use at most that"
+        )
+    if settings.reinitialize_layers > config.num_hidden_layers:
+        raise InputError(
+            f"--reinitialize-layers {settings.reinitialize_layers}: {checkpoint} has {config.num_hidden_layers} layers"
+        )
+    return config
 
 
 def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
@@ -55,24 +85,12 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     if settings.problem == "generation":
         return make_generation_model(settings, task)
     checkpoint = settings.checkpoint
-    config = load_config(checkpoint)
-    if settings.dropout is not None:
-        config = config.replace(hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
-    check_vocabulary_fits(task.tokenizer, config, checkpoint)
-    if settings.max_length > config.max_position_embeddings:
-        raise InputError(
-            f"--max-length {settings.max_length} is above the {config.max_position_embeddings} positions that "
-            f"{checkpoint} has embeddings for (max_position_embeddings); use at most that"
-        )
+    config = config_of(settings, task.tokenizer)
     types = task.segments() if config.type_vocab_size < 2 else 2
     if types > config.type_vocab_size:
         raise InputError(
             f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "
             f"input of this task has {types}; name a checkpoint that was trained on pairs"
-        )
-    if settings.reinitialize_layers > config.num_hidden_layers:
-        raise InputError(
-            f"--reinitialize-layers {settings.reinitialize_layers}: {checkpoint} has {config.num_hidden_layers} layers"
         )
     if settings.takes_model_over:
         return larger_model(settings, task, config)

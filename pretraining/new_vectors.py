@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bert.checkpoints.shapes import shapes_of
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.new_pieces import old_ids
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -36,8 +37,7 @@ def with_new_vectors(
         name: _grown(weight, rows, tokenizer.vocab_size, made_of) if name in _OF_PIECES else weight
         for name, weight in model.state_dict().items()
     }
-    with torch.device("meta"):  # shapes without memory: all values are replaced at once
-        larger = BertForPreTraining(model.config.replace(vocab_size=rows))
+    larger = shapes_of(lambda: BertForPreTraining(model.config.replace(vocab_size=rows)))
     larger.load_state_dict(weights, assign=True)
     return larger.requires_grad_()
 

@@ -17,7 +17,6 @@ from bert.checkpoints.vocabulary import load_tokenizer
 from bert.checkpoints.weights import required_file
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.generation.model import BertForConditionalGeneration
 from bert.model.bert import BertModel
 from bert.tokenization.tokenizer import Tokenizer
 
@@ -83,8 +82,6 @@ class Source:
 
     def load_encoder(self) -> BertModel:
         """The model without its head or decoder. It has a pooler only if the adapter's model has one."""
-        if self.is_of(BertForConditionalGeneration):
-            return self.load(BertForConditionalGeneration).bert
         if self.adapter is None:
             return load_checkpoint(self.directory, BertModel, with_pooler=False)
         weights = {name: weight for name, weight in self.adapter.weights.items() if name.startswith("bert.")}

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import torch
 from torch import Tensor, nn
 
 from bert.checkpoints.encoder_decoder import from_encoder_decoder, to_encoder_decoder_name
@@ -20,6 +19,7 @@ from bert.checkpoints.huggingface import (
     labels_to_huggingface,
     to_huggingface_name,
 )
+from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
 from bert.config import BertConfig
@@ -34,6 +34,7 @@ Model = TypeVar("Model", bound=nn.Module)
 # Parts of a checkpoint that a model may lack: heads, and the pooler, which some heads do not use. Loading leaves these
 # weights behind silently. Any other weight without a place in the model is an error.
 KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler", "pooler")
+_BESIDE_THE_ENCODER = ("decoder", "bridge")  # the parts of an encoder-decoder that a model of its encoder lacks
 POOLING = "classifier_pooling"  # in ``config.json``, what a classifier reads; the name is transformers', of ModernBERT
 
 
@@ -80,6 +81,8 @@ def load_checkpoint(
 ) -> Model:  # fmt: skip
     """Loads a model from one of our runs or a Hugging Face BERT directory: float32, on the CPU, in eval mode.
 
+    Of an encoder with a decoder, a model without a decoder takes the encoder.
+
     Args:
         directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``, or the parts of either).
         model_class: BertModel or a class with a head.
@@ -95,18 +98,22 @@ def load_checkpoint(
             message names each.
     """
     directory, fresh = Path(directory), tuple(fresh)
-    config_class = getattr(model_class, "config_class", BertConfig)
-    config = config or config_class.from_json_file(required_file(directory, "config.json"))
+    config_class: Any = getattr(model_class, "config_class", None)  # None: the model is an encoder with a head
+    if config is None and config_class is None:
+        config = load_encoder_config(directory)
+    elif config is None:
+        config = config_class.from_json_file(required_file(directory, "config.json"))
     if not model_arguments.keys() & {"labels", "num_labels"}:
         model_arguments = _saved_labels(directory, model_class) | model_arguments
     path, weights = read_weights(directory)
     weights = _under_our_names(weights, str(path))
+    if config_class is None:
+        weights = {name: weight for name, weight in weights.items() if not _is_in(name, _BESIDE_THE_ENCODER)}
     if model_class is BertModel:
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
     if config.num_hidden_layers > len(weights):  # a damaged configuration must not build a million layers
         raise InputError(f"{path}: has {len(weights)} weights, too few for {config.num_hidden_layers} layers")
-    with torch.device("meta"):  # shapes without memory: almost all initial values would be replaced at once
-        model = model_class(config, **model_arguments)
+    model = shapes_of(lambda: model_class(config, **model_arguments))  # almost all values would be replaced at once
     expected = model.state_dict()
     if UNTIED_DECODER in weights and any(
         _is_in(name, ("masked_language_model",)) and not _is_in(name, fresh) for name in expected

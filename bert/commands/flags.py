@@ -29,14 +29,20 @@ def add_length_arguments(parser: argparse.ArgumentParser, long_texts: Sequence[s
     )
 
 
-def add_decoding_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """How outputs are written. Defaults: the run's training settings."""
-    group = parser.add_argument_group("decoding")
+def add_decoding_arguments(parser: argparse.ArgumentParser, may_sample: bool = True) -> argparse._ArgumentGroup:
+    """How outputs are written. Defaults: the run's training settings.
+
+    Args:
+        may_sample: whether there is a flag that asks for random outputs.
+    """
+    group = parser.add_argument_group("decoding", "of runs that write")
     group.add_argument("--beams", type=positive, metavar="N", help="outputs side by side; 1: greedy")
     group.add_argument("--length-penalty", type=finite, metavar="X", help="of beams: how much long outputs gain")
     group.add_argument("--min-output", type=whole, metavar="N", help="the fewest pieces of an output")
     group.add_argument("--max-output", type=positive, metavar="N", help="the most pieces of an output")
     group.add_argument("--no-repeat-ngram", type=whole, metavar="N", help="no run of N pieces comes twice; 0: any may")
+    if may_sample:
+        group.add_argument("--sample", action=argparse.BooleanOptionalAction, help="draw pieces at random")
     group.add_argument("--temperature", type=finite, metavar="X", help="at random: below 1 probable pieces gain")
     group.add_argument("--top-p", type=finite, metavar="P", help="at random: only the most probable pieces, P in all")
     group.add_argument("--seed", type=seed, metavar="N", help="at random: the same one draws the same outputs")

@@ -7,13 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.checkpoints.weights import required_file
 from bert.errors import InputError
 from bert.files.schema import ANYTHING, Rule, Schema, check, is_count
 from bert.generation.config import EncoderDecoderConfig
 from bert.generation.decoding import Decoding
-from bert.generation.directory import load_target_tokenizer
+from bert.generation.directory import target_tokenizer_of
 from bert.tasks.options import Writing
 
 REMEDY = "put back what fine-tuning wrote"
@@ -47,14 +46,7 @@ def writing_of_run(directory: str | Path, saved: dict[str, Any], file: str, give
             model cannot write such outputs.
     """
     config = EncoderDecoderConfig.from_json_file(required_file(Path(directory), "config.json"))
-    tokenizer = load_target_tokenizer(directory)
-    check_vocabulary_fits(tokenizer, config.decoder, f"{directory}: of the targets")
-    for piece, expected in (("cls", config.start_id), ("sep", config.end_id)):
-        if (found := getattr(tokenizer, f"{piece}_token_id")) != expected:
-            raise InputError(
-                f"{directory}: [{piece.upper()}] is piece {found} of the targets' vocabulary, but config.json says "
-                f"{expected}: they do not belong together; use the vocabulary that the model was trained with"
-            )
+    tokenizer = target_tokenizer_of(directory, config)
     positions = config.decoder.max_position_embeddings
     usual = {"max_length": min(Decoding.max_length, positions - 1), "beams": BEAMS}
     settings = {name: value for name, value in saved.get("decoding", usual).items() if name in FLAGS}

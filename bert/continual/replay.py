@@ -56,7 +56,7 @@ class ReplayBatches(TaskBatches):
         every: so many updates have new rows before each one of old rows.
 
     Raises:
-        InputError: if there are fewer rows than parts.
+        InputError: if there are fewer rows than parts, or batches are counted in tokens.
     """
 
     old_rows: int = 0
@@ -64,6 +64,10 @@ class ReplayBatches(TaskBatches):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.batch_tokens is not None:
+            raise InputError(
+                "--batch-tokens counts tokens, and replay draws old examples by their number; give --batch-size instead"
+            )
         if self._size < self.accumulate * self.processes:
             raise InputError(
                 f"{self.old_rows} kept examples cannot be shared out to {self.processes} processes with "

@@ -12,7 +12,6 @@ import torch
 from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.attention.varlen import varlen_attn
 
 from bert.fast import packed_dropout
 from bert.fast.packed_dropout import attend_flash
@@ -56,6 +55,8 @@ def attend_varlen(
     if dropout_probability > 0 or causal:
         return attend_flash(query, key, value, from_sequences, to_sequences, dropout_probability, causal)
     boundaries = from_sequences.boundaries.int(), to_sequences.boundaries.int()
+    from torch.nn.attention.varlen import varlen_attn  # loads PyTorch's compiler: a second that no CPU should wait
+
     return cast(Tensor, varlen_attn(query, key, value, *boundaries, from_sequences.longest, to_sequences.longest))
 
 

@@ -64,12 +64,15 @@ LATER_TASKS = frozenset({
     "lwf_weight", "old_train", "old_dev",
 })  # fmt: skip
 TAG_COLUMNS = frozenset({"word_column", "tag_column"})
-# the flags about a decoder, its vocabulary and how it writes
-GENERATION = frozenset({
+# the flags about how a decoder writes, and what training does not need of them
+WRITING = frozenset({"beams", "length_penalty", "min_output", "max_output", "no_repeat_ngram"})
+SAMPLING = frozenset({"sample", "temperature", "top_p", "seed"})
+# the flags about a decoder and its vocabulary
+GENERATION = WRITING | {
     "train_targets", "dev_targets", "test_targets", "history", "initialization", "size", "decoder_checkpoint",
     "decoder_layers", "vocab", "target_vocab", "vocab_size", "tokenizer", "max_target_length", "label_smoothing",
-    "taken_over_rate", "batch_tokens", "beams", "length_penalty", "min_output", "max_output", "no_repeat_ngram",
-})  # fmt: skip
+    "taken_over_rate", "batch_tokens",
+}  # fmt: skip
 
 _classification = partial(
     Kind,
@@ -108,7 +111,7 @@ KINDS: dict[str, Kind] = {
         baseline=partial(baseline_of_labels, problem_type=REGRESSION),
         task=RegressionTask,
         find_labels=partial(find_labels, problem_type=REGRESSION),
-        metrics=("pearson", "spearman"),
+        metrics=("pearson", "spearman", "mean_squared_error"),
         flags=TRAINING_COLUMNS | {"pool", "workers", "text"},
     ),
     "cloze": Kind(
@@ -191,6 +194,7 @@ KINDS: dict[str, Kind] = {
         hold_out=hold_out,
         metrics=("accuracy",),
         flags=frozenset({"bad_rows", "text"}),
+        may_have_windows=False,
         has_two_segments=True,
         predict_file="FILE.jsonl",
     ),
@@ -224,6 +228,8 @@ KINDS: dict[str, Kind] = {
         metrics=METRICS,
         flags=GENERATION | {"text_column", "label_column", "header", "bad_rows", "workers", "text"},
         column_flags=lambda path: TEXT_COLUMNS - {"text_pair_column"} if has_columns(path) else frozenset(),
+        writing_flags=WRITING | SAMPLING,
+        may_have_windows=False,
         predict_file="FILE.txt",
     ),
 }

@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 EMPTY_CLASS: Any = 0.0  # the F1 of a class that is neither true nor predicted; the type: scikit-learn says str
+LOWER_IS_BETTER = frozenset({"perplexity", "mean_squared_error"})
 _LARGEST_EXPONENT = math.log(sys.float_info.max)
+
+
+def is_better(metric: str, value: float, other: float) -> bool:
+    """Whether a value of a metric is better than another one. One that is no number is not."""
+    return value < other if metric in LOWER_IS_BETTER else value > other
 
 
 class Counts(NamedTuple):

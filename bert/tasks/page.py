@@ -60,8 +60,10 @@ mark.right { background: var(--right-card); border-bottom: 0.2rem solid var(--ri
 .ranks th:first-child { padding-left: 0; text-align: start; white-space: nowrap; }
 .ranks td { background: color-mix(in srgb, var(--true) calc(var(--share) * 1%), var(--paper)); }
 .ranks td.sum { background: none; color: var(--quiet); }
+.looks { margin-bottom: 1.5rem; }
 .looks th { font-weight: normal; padding: 0 0.2rem; } .looks th[scope="col"] { writing-mode: vertical-rl; }
 .looks td { min-width: 1.3rem; background: color-mix(in srgb, var(--true) calc(var(--share) * 1%), var(--paper)); }
+.beside table { table-layout: fixed; width: 100%; min-width: 40rem; } .scored th:first-child { width: 6rem; }
 small { margin: 0 0.2rem; font-weight: 600; }
 :focus-visible { outline: 0.2rem solid var(--true); outline-offset: 0.2rem; }
 @media (min-width: 70rem) { main, .mistakes { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-auto-flow: dense; }

@@ -57,7 +57,9 @@ class Kind:
     flags: frozenset[str] = frozenset()  # the flags that this kind heeds, and not every kind does
     # a prediction file -> the flags about columns that reading it heeds
     column_flags: Callable[[str | Path], frozenset[str]] = lambda path: frozenset()
+    writing_flags: frozenset[str] = frozenset()  # of ``bert predict``, about how outputs are written
     long_text_handling: str | None = None  # what happens to texts that are too long; None: --long-texts decides
+    may_have_windows: bool = True  # whether --long-texts may be "windows"
     max_length: int | None = None  # the default of --max-length, if it is not the usual one
     has_two_segments: bool = False  # whether every input has two segments
     predict_columns: Columns | None = None  # of a prediction file; None: the same as of the training file
@@ -66,7 +68,8 @@ class Kind:
     def predict_flags(self, path: str | Path) -> frozenset[str]:
         """The flags of ``bert predict`` that this kind heeds for a file."""
         heeded = {"max_length"} if self.long_text_handling else {"max_length", "long_texts"}
-        return self.column_flags(path) | heeded | self.flags & {"null_threshold", "summary_sentences", "text"}
+        heeded |= self.flags & {"null_threshold", "summary_sentences", "text"}
+        return self.column_flags(path) | heeded | self.writing_flags
 
 
 class TaskSet(NamedTuple):

@@ -12,7 +12,11 @@ MOST_METRICS = 2  # of fine-tuning's validation set: the first selects the epoch
 FEW_POINTS, MANY_POINTS = 30, 100  # fewer have markers; of more a running mean is drawn as well
 COLORS, INK, PALE = {"training": "#3b7dbd", "held out": "#d9822b"}, "#22303c", "#6b7a88"
 NAMES = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
-BASELINES = {"unigram": "by frequency", "five_gram": "5-grams", "majority": "majority"}
+BASELINES = {  # what precedes a guess's numbers in the log, and its words
+    "unigram": "by frequency", "five_gram": "5-grams", "majority": "majority", "mean": "mean",
+    "first_sentence": "first sentence", "first_sentences": "first sentences", "no_answer": "no answer",
+    "context": "whole context",
+}  # fmt: skip
 
 Log = list[dict[str, float]]  # the numbers of each line
 
@@ -20,8 +24,8 @@ Log = list[dict[str, float]]  # the numbers of each line
 def draw_curves(log: list[dict[str, Any]], file) -> None:
     """Draws a log as a PNG: a column for each task, training and held out together, and the learning rate below.
 
-    What guessing gives is a dotted line: by the frequency of pieces, by 5-grams, or the majority's label. Each axis
-    shows it, and spans enough that noise looks like noise. A dashed line is where sequences become longer.
+    What guessing gives is a dotted line, such as the majority's label (``BASELINES``). Each axis shows it, and spans
+    enough that noise looks like noise. A dashed line is where sequences become longer.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -23,8 +23,7 @@ from typing import Any
 
 from bert.errors import InputError
 from bert.files.whole import writing_failed
-
-_GUESSES = ("unigram", "five_gram", "majority")
+from bert.training.curves import BASELINES
 
 
 def place_of(name: str) -> tuple[str, str]:
@@ -37,12 +36,12 @@ def place_of(name: str) -> tuple[str, str]:
     """
     if name.startswith("dev_"):
         return "heldout", f"validation/{name.removeprefix('dev_')}"
-    directory = next((each for each in ("heldout", *_GUESSES) if name.startswith(f"{each}_")), "training")
+    directory = next((each for each in ("heldout", *BASELINES) if name.startswith(f"{each}_")), "training")
     name = name.removeprefix(f"{directory}_")
     task, _, measure = name.rpartition("_")
-    if task and measure in ("loss", "accuracy"):
+    if task and measure in ("loss", "accuracy") and name != "token_accuracy":  # a metric
         return directory, f"{task}/{measure}"
-    return directory, f"{'validation' if directory in _GUESSES else 'run'}/{name}"
+    return directory, f"{'validation' if directory in BASELINES else 'run'}/{name}"
 
 
 class Events:

@@ -10,17 +10,21 @@ import sys
 import pytest
 import torch
 
+import finetuning.reading
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.config import BertConfig
 from bert.generation.directory import load_target_tokenizer
 from bert.generation.model import BertForConditionalGeneration
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training import state
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
+from finetuning.generation_start import check_start, config_of
+from finetuning.settings import read_settings
 from tests.conftest import WORDS
 from tests.test_train_finetune import command, environment, error_of, finetune, report_of, same_bytes
 
@@ -105,10 +109,17 @@ def test_from_a_checkpoint_its_weights_begin_at_what_they_were(start, folder, gi
     assert model.config.shared == (start == "share")
 
 
-def test_a_target_may_have_a_vocabulary_of_its_own(folder, given, tmp_path, capsys):
-    run = tmp_path / "run"
-    arguments = ["--checkpoint", folder / "checkpoint", "--target-vocab", "learn", *LEARNED, "--decoder-layers", 1]
-    assert finetune(*given, *arguments, "--max-steps", 2, "--output", run) == 0
+@pytest.fixture(scope="module")
+def earlier(given, folder):
+    """A run whose source and target have vocabularies of their own."""
+    run = folder / "earlier"
+    start = ["--checkpoint", folder / "checkpoint", "--target-vocab", "learn", *LEARNED, "--decoder-layers", 1]
+    assert finetune(*given, *start, "--max-steps", 2, "--output", run) == 0
+    return run
+
+
+def test_a_target_may_have_a_vocabulary_of_its_own(folder, given, earlier, tmp_path, capsys):
+    run = earlier
     source, target = load_tokenizer(run), load_target_tokenizer(run)
     assert source.vocabulary == load_tokenizer(folder / "checkpoint").vocabulary
     assert (run / "target" / "vocab.txt").exists()
@@ -122,6 +133,66 @@ def test_a_target_may_have_a_vocabulary_of_its_own(folder, given, tmp_path, caps
     again = tmp_path / "again"
     assert finetune(*given, "--vocab", run, "--target-vocab", run / "target", "--max-steps", 1, "--output", again) == 0
     assert load_target_tokenizer(again).vocabulary == target.vocabulary
+
+
+def test_a_run_goes_on_with_other_data_its_vocabularies_and_its_decoder(earlier, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(state, "KEPT", 9)
+    (tmp_path / "pairs.tsv").write_text("source\ttarget\n" + "the road\tthe king\n" * 30)
+    start = [*SMALL_RUN, "--train", tmp_path / "pairs.tsv", "--checkpoint", earlier, "--dropout", 0.3]
+    more = ["--metric", "rougeL", "--max-steps", 2, "--checkpoint-every", 1, "--learning-rate", 1e-6]
+    run, stopped = tmp_path / "run", tmp_path / "stopped"
+    assert finetune(*start, *more, "--output", run) == 0
+    output = capsys.readouterr().out
+    assert f"Note: {earlier} has a decoder; it goes on from there (--initialization bert2rnd begins anew)." in output
+    assert "Model:  2 + 1 layers of 24, " in output and f"all from {earlier}." in output
+    assert load_tokenizer(run).vocabulary == load_tokenizer(earlier).vocabulary
+    assert load_target_tokenizer(run).vocabulary == load_target_tokenizer(earlier).vocabulary
+    before, model = (load_checkpoint(each, BertForConditionalGeneration) for each in (earlier, run))
+    for name, weight in model.state_dict().items():
+        torch.testing.assert_close(weight, before.state_dict()[name], rtol=0, atol=1e-5)
+    assert model.config.decoder.hidden_dropout_prob == 0.3 != before.config.decoder.hidden_dropout_prob
+    assert report_of(run)["start"] == "whole"
+    measured = [name for line in read_log(run / "log.jsonl") for name in line if name.startswith("dev_")]
+    assert measured[0] == "dev_rougeL"  # the curves show it first
+    shutil.copytree(run, stopped)
+    shutil.rmtree(next((stopped / "training_state").glob("step-*02")))
+    for name in ("model.safetensors", "report.json"):
+        (stopped / name).unlink()
+    assert finetune("--output", stopped, "--resume") == 0
+    assert same_bytes(run, stopped)
+
+
+def test_of_a_run_a_new_decoder_may_have_the_encoders_vocabulary(earlier, given, tmp_path):
+    line = [*given, "--checkpoint", earlier, "--initialization", "bert2rnd", "--output", tmp_path / "run"]
+    settings = read_settings([str(each) for each in line])
+    source = check_start(settings)
+    config = config_of(settings, source, source)
+    assert (config.decoder.num_hidden_layers, config.decoder.vocab_size) == (2, source.vocab_size)
+
+
+def test_another_kind_of_task_takes_the_encoder_of_a_run(earlier, tmp_path):
+    (tmp_path / "labels.tsv").write_text("text\tlabel\n" + "the road\ta\nthe king\tb\n" * 20)
+    run = tmp_path / "run"
+    start = ["--train", tmp_path / "labels.tsv", "--checkpoint", earlier, "--max-length", 14, "--max-steps", 1]
+    more = ["--learning-rate", 1e-6, "--pool", "mean", "--device", "cpu", "--precision", "fp32", "--output", run]
+    assert finetune(*start, *more) == 0
+    found = load_checkpoint(run, BertForSequenceClassification).bert.state_dict()
+    expected = load_checkpoint(earlier, BertForConditionalGeneration).bert.state_dict()
+    for name, weight in expected.items():
+        torch.testing.assert_close(found[name], weight, rtol=0, atol=1e-5)
+
+
+def test_the_lowest_perplexity_selects_the_model(given, tmp_path):
+    run = tmp_path / "run"
+    arguments = [*given, *LEARNED, "--metric", "perplexity", "--learning-rate", 1.5, "--eval-every", 2]
+    assert finetune(*arguments, "--max-steps", 4, "--output", run) == 0
+    measured = {
+        line["step"]: line["dev_perplexity"] for line in read_log(run / "log.jsonl") if "dev_perplexity" in line
+    }
+    report = report_of(run)
+    assert report["metric"] == "perplexity" and report["best_step"] == min(measured, key=measured.__getitem__)
+    assert report["dev"]["perplexity"] == pytest.approx(min(measured.values()))
+    assert max(measured.values()) > 1.5 * min(measured.values())  # else it shows nothing
 
 
 def test_a_checkpoints_weights_learn_at_a_part_of_the_rate(folder, given, tmp_path):
@@ -225,11 +296,54 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, given, tmp_path, caps
         *from_checkpoint, "--target-vocab", tmp_path / "nothing"
     )
     assert "--label-smoothing" in error("--label-smoothing", 1.5)
-    assert "of this task, token_accuracy" in error("--metric", "accuracy")
+    assert "of such a task, token_accuracy, perplexity" in error("--metric", "accuracy")
+    assert "--continue-from: in generation a run is the --checkpoint of" in error("--continue-from", tmp_path)
     labelled = ["--problem", "single-label", "--train", folder / "train.src", folder / "train.tgt"]
     message = error_of(capsys, *labelled, *from_checkpoint, *other)
     assert "--train-targets: it would change nothing in this kind of task" in message
     assert not (tmp_path / "other").exists()
+
+
+def test_what_the_flags_and_files_decide_is_refused_before_a_text_is_read(
+    folder, given, earlier, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(finetuning.reading, "read_sets", None)  # a call would be a traceback
+    from_checkpoint, whole = ["--checkpoint", folder / "checkpoint"], ["--checkpoint", earlier]
+    classes = ["--problem", "single-label", *from_checkpoint]
+    cases = {
+        "--metric accuracy: of such a task": ["--metric", "accuracy"],
+        "--long-texts windows: in this kind of task": ["--long-texts", "windows"],
+        "--max-length 600 is above the 512 positions": ["--max-length", 600],
+        "--max-length 50 is above the 40 positions": [*from_checkpoint, "--max-length", 50],
+        "--max-target-length 50 is above the 40": [*whole, "--max-target-length", 50, "--max-output", 8],
+        "--max-output is 45, but the decoder has 40": [*whole, "--max-output", 45],
+        "nothing: no such file or directory; a voc": ["--vocab", tmp_path / "nothing"],
+        "none: no such file or directory; a voc": ["--target-vocab", tmp_path / "none"],
+        "which is not an encoder with a decoder": [*from_checkpoint, "--initialization", "whole"],
+        "--decoder-layers: the model in": [*whole, "--decoder-layers", 2],
+        "--target-vocab: the model in": [*whole, "--target-vocab", "learn"],
+        "--size: the start whole takes it from": [*whole, "--size", "mini"],
+    }  # fmt: skip
+    for part, arguments in cases.items():
+        assert part in error_of(capsys, *given, *arguments, "--output", tmp_path / "other"), part
+    labelled = [*SMALL_RUN[2:-6], *classes, "--train", folder / "train.src"]
+    cases = {
+        "--max-length 50 is above the 40 positions": ["--max-length", 50],
+        "--metric bleu: of such a task": ["--metric", "bleu"],
+        "has 2 layers": ["--reinitialize-layers", 3],
+        "LABEL=WEIGHT": ["--class-weights", "wet=heavy"],
+    }
+    for part, arguments in cases.items():
+        assert part in error_of(capsys, *labelled, *arguments, "--output", tmp_path / "other"), part
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_file_that_is_not_there_is_named_before_another_is_read(folder, given, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bert.tasks.generation.read.read_lines", None)
+    for flag in ("--dev", "--test", "--test-targets", "--dev-targets"):
+        other = ["--test", folder / "dev.src"] if flag == "--test-targets" else []
+        message = error_of(capsys, *given, *other, flag, tmp_path / "none.en", "--output", tmp_path / "other")
+        assert "none.en: cannot be read (No such file or directory)" in message
 
 
 def test_flags_about_another_form_of_file_are_refused(given, tmp_path, capsys):

@@ -5,7 +5,7 @@ import pytest
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS
 from finetuning.known_tasks import KNOWN_TASKS
-from finetuning.reading import check_metric
+from finetuning.reading import check_metric, check_metric_of_kind
 from finetuning.settings import kind_of
 
 
@@ -27,6 +27,20 @@ def test_the_first_metric_is_the_one_where_none_is_asked_for_and_others_are_refu
     assert check_metric(None, kind, None) == kind.metrics[0]
     with pytest.raises(InputError, match=f"--metric beauty: of this task, {', '.join(kind.metrics)} are measured"):
         check_metric("beauty", kind, None)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_metric_of_other_labels_is_not_refused_before_the_labels_are_known(name):
+    kind = KINDS[name]
+    for metric in (None, *kind.metrics, *kind.metrics_of_two_labels):
+        check_metric_of_kind(metric, kind)
+    with pytest.raises(InputError, match=f"--metric beauty: of such a task, {', '.join(kind.metrics)}"):
+        check_metric_of_kind("beauty", kind)
+
+
+def test_tags_may_be_entities_or_not():
+    for metric in ("f1", "accuracy", "macro_f1"):
+        check_metric_of_kind(metric, KINDS["tagging"])
 
 
 def test_f1_of_classes_is_that_of_two():

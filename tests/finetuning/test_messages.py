@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from finetuning.messages import compared, nothing_learned, verdict
+from bert.config import BertConfig
+from finetuning.messages import compared, layers_in_words, nothing_learned, verdict
+from tests.bert.generation.models import CONFIG, WIDER
 
 REPORT = {
     "dev": {"accuracy": 0.86, "f1": 0.5}, "test": {"accuracy": 0.8, "f1": 0.4}, "metric": "accuracy",
@@ -46,6 +48,28 @@ def test_a_model_that_always_predicts_the_same_may_have_more_luck_and_has_learne
         "baseline's 0.5350 (always 'a')). Try a lower --learning-rate (it was 5), or more --epochs (they were 4)."
     )
     assert nothing_learned(REPORT | {"dev": {"accuracy": 1.0}}, "b") is None  # all of dev is
+
+
+@pytest.mark.parametrize(("value", "words"), [(60.0, "above"), (50.0, "not below"), (math.inf, "above")])
+def test_of_a_perplexity_the_lower_is_better(value, words):
+    baseline = REPORT["baseline"] | {"dev": {"perplexity": 50.0}}
+    report = REPORT | {"metric": "perplexity", "baseline": baseline}
+    sentence = nothing_learned(report | {"dev": {"perplexity": value}}, None)
+    assert f"its best perplexity on dev, {value:.4f}, is {words} the baseline's 50.0000" in sentence
+    assert nothing_learned(report | {"dev": {"perplexity": 49.0}}, None) is None
+
+
+def test_a_run_of_few_updates_is_told_so_and_not_that_its_rate_is_too_high():
+    assert nothing_learned(REPORT | {"dev": {"accuracy": 0.5}, "steps": 12}, None) == (
+        "This model has learned nothing of use: its best accuracy on dev, 0.5000, is below the baseline's 0.5350 "
+        "(always 'a'). It made 12 updates: try more --epochs (they were 4), or more examples."
+    )
+
+
+def test_an_encoder_and_a_decoder_have_their_layers_side_by_side():
+    assert layers_in_words(BertConfig.tiny()) == "2 layers of 128"
+    assert layers_in_words(CONFIG) == "2 + 3 layers of 15"
+    assert layers_in_words(WIDER) == "2 + 3 layers of 15 and 21"
 
 
 def test_a_checkpoint_that_was_only_measured_gets_other_advice():

@@ -104,3 +104,11 @@ def test_no_flag_could_be_one_of_torchruns_cut_short():
     ours = [flag for action in make_parser(None)._actions for flag in action.option_strings if flag.startswith("--")]
     assert len(ours) > 50
     assert not [(flag, its) for flag in ours for its in theirs if its.startswith(flag) and its != "--help"]
+
+
+@pytest.mark.parametrize("name", ["choices", "generation"])
+def test_windows_are_refused_by_kinds_that_read_an_example_at_once(name):
+    with pytest.raises(InputError, match="--long-texts windows: in this kind of task an example is read at once"):
+        check_flags({"long_texts"}, KINDS[name], "windows")
+    check_flags({"long_texts"}, KINDS[name], "tail")
+    check_flags({"long_texts"}, KINDS["single-label"], "windows")

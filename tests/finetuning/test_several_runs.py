@@ -52,6 +52,13 @@ def test_the_summary_has_mean_and_spread_of_each_start(tmp_path):
     assert said[0] == "pretrained start, dev, mean of 2 seeds: accuracy 0.6000"
 
 
+def test_other_starts_have_a_mean_too(tmp_path):
+    reports = {f"seed-{seed}": {"start": "bert2rnd", "dev": {"perplexity": 10.0 + seed}} for seed in (3, 5)}
+    summarize(settings(tmp_path, seeds=2), reports, [].append)
+    summary = json.loads((tmp_path / "report.json").read_text())
+    assert (summary["dev"]["perplexity"], summary["dev_spread"]["perplexity"]) == (14.0, pytest.approx(2**0.5))
+
+
 def test_the_summary_has_the_baseline_and_names_the_runs_that_learned_nothing(tmp_path):
     baseline = {"name": "always 'a'", "dev": {"accuracy": 0.5}}
 

@@ -37,7 +37,7 @@ def baseline_of_labels(
         return baseline_of_classes(truth, labels)
     if problem_type == REGRESSION:
         mean = truth.mean(axis=0, keepdims=True, dtype=np.float64)
-        return constant_baseline(f"always the mean, {mean[0]:.6g}", mean)
+        return constant_baseline(f"always the mean, {mean[0]:.6g}", mean)._replace(short="mean")
     guess = truth.mean(axis=0) > 0.5
     names = [in_quotes(label) for label, is_guessed in zip(labels, guess) if is_guessed]
     shown = f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"

@@ -23,6 +23,8 @@ from bert.tokenization.tokenizer import Tokenizer
 def source_inputs(tokenizer: Tokenizer, pairs: Sequence[Pair], options: Options, source: str = "") -> Inputs:
     """The window of each source. A long text is cut as ``options.long_texts`` says; a dialogue loses its oldest part.
 
+    What is left of a dialogue begins with a piece of a turn. A turn without any piece is left out.
+
     Raises:
         InputError: if ``options.long_texts`` is "windows", or not even the special tokens fit.
     """
@@ -32,10 +34,13 @@ def source_inputs(tokenizer: Tokenizer, pairs: Sequence[Pair], options: Options,
     turns = iter(tokenizer.encode_batch(list(chain.from_iterable(pair.source for pair in pairs)), options.workers))
     windows, too_long = [], 0
     for pair in pairs:
-        first, *others = [next(turns) for _ in pair.source]
-        ids = [*first, *chain.from_iterable((tokenizer.sep_token_id, *turn) for turn in others)]
+        ids: list[int] = []
+        for turn in filter(None, [next(turns) for _ in pair.source]):
+            ids += [tokenizer.sep_token_id, *turn] if ids else turn
         too_long += len(ids) > room
-        ((kept, _),) = parts_within(ids, None, room, "tail" if others else options.long_texts)
+        ((kept, _),) = parts_within(ids, None, room, "tail" if len(pair.source) > 1 else options.long_texts)
+        if kept[:1] == [tokenizer.sep_token_id]:
+            kept = kept[1:]
         windows.append([replace(text_window(tokenizer, kept), name=pair.line)])
     return Inputs(windows, too_long)
 

@@ -20,7 +20,8 @@ from bert.tasks.report import Evaluation
 from bert.tasks.rouge import rouge_scores
 
 BLEU = ("bleu", "chrf")  # need sacrebleu
-METRICS = ("token_accuracy", "rouge1", "rouge2", "rougeL", *BLEU)  # more is better
+OF_PIECES = ("token_accuracy", "perplexity")  # of the true pieces, foretold one by one; no output counts
+METRICS = (*OF_PIECES, "rouge1", "rouge2", "rougeL", *BLEU)
 WITHOUT_ITS_SOURCE = "perplexity_with_other_sources"
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n")
 
@@ -82,7 +83,8 @@ def baseline_of_pairs(pairs: Sequence[Pair], labels: Sequence[str], options: Opt
         foretold = Foretold(float(losses[target].sum()), target.count(most_frequent), len(target))
         return Written(first_sentence(pair.source[-1]), 0.0, foretold)
 
-    return Baseline("each piece by its frequency, and the source's first sentence as the output", guess)
+    name = "each piece by its frequency, and the source's first sentence as the output"
+    return Baseline(name, guess, "first_sentence", dict.fromkeys(OF_PIECES, "unigram"))
 
 
 def first_sentence(text: str) -> str:

@@ -21,8 +21,8 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 def baseline_of_answers(questions: Sequence[Question], labels: Sequence[str], options: Options) -> Baseline:
     """That there is no answer. If each training question has one: the whole context."""
     if options.null_threshold is not None:
-        return Baseline("always 'no answer'", lambda question: Answer(0, 0, score=0.0, null_score=math.inf))
-    return Baseline("always the whole context", lambda question: Answer(0, len(question.context), 0.0, 0.0))
+        return Baseline("always 'no answer'", lambda question: Answer(0, 0, 0.0, null_score=math.inf), "no_answer")
+    return Baseline("always the whole context", lambda question: Answer(0, len(question.context), 0.0, 0.0), "context")
 
 
 def measure_answers(

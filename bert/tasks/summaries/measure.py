@@ -19,7 +19,9 @@ def baseline_of_summaries(documents: Sequence[Document], labels: Sequence[str], 
     """The first sentences of a document (LEAD; Liu 2019, table 2). Nothing is learned for it."""
     most = options.summary_sentences
     name = f"always the first {f'{most} sentences' if most > 1 else 'sentence'}"
-    return Baseline(name, lambda document: -np.arange(len(document.sentences), dtype=np.float32))
+    return Baseline(
+        name, lambda document: -np.arange(len(document.sentences), dtype=np.float32), short="first_sentences"
+    )
 
 
 def measure_summaries(

@@ -1,6 +1,7 @@
 """An encoder with a decoder on disk: there and back, beside transformers, and damaged."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from bert.checkpoints.directory import (
 from bert.checkpoints.encoder_decoder import from_encoder_decoder, to_encoder_decoder_name
 from bert.errors import InputError
 from bert.generation.model import BertForConditionalGeneration
+from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
+from bert.model.bert import BertModel
 from tests.bert.generation.models import (
     CONFIG,
     ENCODER,
@@ -153,9 +156,30 @@ def test_neither_kind_of_directory_is_read_as_the_other(tmp_path):
     save_checkpoint(tmp_path / "bert", BertForPreTraining(ENCODER))
     with pytest.raises(InputError, match="model_type is 'bert', which is not an encoder with a decoder"):
         load_checkpoint(tmp_path / "bert", BertForConditionalGeneration)
-    for read in (load_config, lambda directory: load_checkpoint(directory, BertForPreTraining)):
-        with pytest.raises(InputError, match="model_type is 'encoder-decoder', which is not a BERT encoder"):
-            read(tmp_path / "generation")
+    with pytest.raises(InputError, match="model_type is 'encoder-decoder', which is not a BERT encoder"):
+        load_config(tmp_path / "generation")
+    with pytest.raises(InputError, match=r"weights missing: .*masked_language_model"):
+        load_checkpoint(tmp_path / "generation", BertForPreTraining)
+
+
+@pytest.mark.parametrize("config", [CONFIG, WIDER, SHARED], ids=["apart", "wider", "shared"])
+def test_a_model_without_a_decoder_takes_the_encoder(config, tmp_path):
+    before = random_model(config)
+    save_checkpoint(tmp_path, before)
+    expected = before.bert.state_dict()
+    head = load_checkpoint(tmp_path, BertForSequenceClassification, fresh=("classifier", "bert.pooler"))
+    for found in (load_checkpoint(tmp_path, BertModel, with_pooler=False), head.bert):
+        assert found.config == config.encoder
+        weights = found.state_dict()
+        assert all(weights[name].equal(weight) for name, weight in expected.items())
+
+
+def test_a_decoders_weights_without_a_place_are_named(tmp_path):
+    model = random_model()
+    save_checkpoint(tmp_path, model)
+    decoder = model.config.decoder.replace(num_hidden_layers=2)
+    with pytest.raises(InputError, match=r"weights unexpected: decoder\.layers\.2\."):
+        load_checkpoint(tmp_path, BertForConditionalGeneration, config=replace(model.config, decoder=decoder))
 
 
 def test_the_encoders_sizes_are_read_from_either_kind_of_directory(tmp_path):

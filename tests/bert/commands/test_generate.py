@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.commands import generate as command
 from bert.commands.generate import generate_file
 from bert.commands.predict import kind_of_run, predict_file
+from bert.commands.writing import FLAGS
 from bert.generation.constraints import SpecialPieces
 from bert.generation.decoding import Decoding
 from bert.generation.generate import generate
@@ -106,6 +109,28 @@ def test_predict_writes_the_same_beside_the_sources(tmp_path, file, saved, monke
     )
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [["--beams", "1"], ["--length-penalty", "2", "--max-output", "5"], ["--min-output", "3", "--no-repeat-ngram", "0"],
+     ["--sample", "--temperature", "2", "--top-p", "0.9", "--seed", "5"], ["--no-sample"]],
+)  # fmt: skip
+def test_predict_has_the_flags_of_decoding(run, file, capsys, flags):
+    assert main(["generate", run, file, *flags]) == 0
+    outputs = capsys.readouterr().out.splitlines()
+    assert main(["predict", run, file, *flags]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]] == outputs
+
+
+def test_predict_refuses_them_if_they_contradict_or_nothing_is_written(run, file, tmp_path, capsys):
+    assert "--top-p is 0.5, but nothing is drawn" in error_of(capsys, "predict", run, file, "--top-p", "0.5")
+    assert "--max-output is 29, but the decoder has 29" in error_of(capsys, "predict", run, file, "--max-output", "29")
+    save_checkpoint(tmp_path / "classes", BertForSequenceClassification(ENCODER, labels=["A", "B"]), SOURCE)
+    for name in sorted(FLAGS.values()):
+        flag = [f"--{name.replace('_', '-')}", *(["1"] if name != "sample" else [])]
+        error = error_of(capsys, "predict", str(tmp_path / "classes"), file, *flag)
+        assert f"{flag[0]}: it would change nothing for the model in" in error
+
+
 def test_tables_and_dialogues_are_read_as_in_training(run, tmp_path):
     texts = [line for line in LINES if line.strip()]
     (tmp_path / "a.tsv").write_text("n\tx\n" + "".join(f"1\t{line}\n" for line in texts))
@@ -129,6 +154,16 @@ def test_sources_that_were_cut_are_counted_once(run, file):
 def test_texts_of_the_command_line_are_printed(run, capsys):
     assert main(["generate", run, "--text", LINES[0], "--text", "d", "--text", ""]) == 0
     assert capsys.readouterr().out.split("\n") == [expected(LINES[0], beams=3), expected("d", beams=3), "", ""]
+
+
+def test_pytorchs_compiler_is_not_loaded_to_write(run):
+    program = f"""
+import sys
+from bert.__main__ import main
+assert main(["generate", {run!r}, "--text", "a b", "--device", "cpu"]) == 0
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
 
 
 def test_a_file_is_written_as_a_whole_or_not_at_all(run, file, tmp_path, capsys, monkeypatch):
@@ -217,7 +252,7 @@ def test_embed_and_attention_show_the_encoder(run, file, tmp_path, capsys):
 
 def test_what_a_decoder_has_no_use_for_is_one_sentence(run, tmp_path, capsys):
     assert "holds no adapter" in error_of(capsys, "merge", run, str(tmp_path / "merged"))
-    assert "is not a BERT encoder" in error_of(capsys, "fill-mask", run, "[MASK]")
+    assert "weights missing: masked_language_model" in error_of(capsys, "fill-mask", run, "[MASK]")
     assert main(["tokenize", run, "a b"]) == 0
 
 

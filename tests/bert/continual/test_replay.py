@@ -75,3 +75,8 @@ def test_too_few_kept_examples_are_named():
         InputError, match=r"7 kept examples cannot be shared out to 8 processes .* more examples .--keep"
     ):
         ReplayBatches([1] * 64, batch_of_rows, 32, 3, processes=8, old_rows=7)
+
+
+def test_batches_of_so_many_tokens_are_refused():
+    with pytest.raises(InputError, match="--batch-tokens counts tokens, and replay draws old examples by their number"):
+        batches(batch_tokens=9)

@@ -78,17 +78,40 @@ def test_the_decoder_may_come_from_another_checkpoint_and_without_a_head(pretrai
     assert model.decoder.head.bias.eq(0).all()
 
 
+@pytest.mark.parametrize("config", [CONFIG, SHARED], ids=["apart", "shared"])
+def test_a_whole_run_goes_on_with_all_of_its_weights(config, tmp_path):
+    before = saved(tmp_path / "run", random_model(config))
+    model = start_model("whole", config, tmp_path / "run", label_smoothing=0.1)
+    found = same(model, before)
+    assert all(found.values()) and found.keys() == dict(model.named_parameters()).keys()
+    assert not any(is_new(name, "whole") for name in found)
+    assert model.label_smoothing == 0.1 and all(parameter.requires_grad for parameter in model.parameters())
+    with pytest.raises(InputError, match="does not fit BertForConditionalGeneration"):
+        start_model("whole", EncoderDecoderConfig(DECODER, DECODER, 2, 3, 0), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("start", "config"), [("bert2rnd", CONFIG), ("bert2bert", BERT2BERT), ("share", SHARED)])
+def test_of_a_run_the_other_starts_take_the_encoder_alone(start, config, tmp_path):
+    before = saved(tmp_path / "run", random_model())
+    model = start_model(start, config, tmp_path / "run")
+    assert all(same(model.bert, before.bert).values())
+    assert not any(same(model.decoder.head, before.decoder.head).values())
+    if start != "bert2rnd":
+        assert all(same(model.decoder.embeddings, before.bert.embeddings).values())
+
+
 def test_what_cannot_start_is_refused(pretrained, tmp_path):
     bert, run = tmp_path / "bert", tmp_path / "run"
     save_checkpoint(run, random_model())
     cases = [
-        (("bert2gpt", CONFIG, bert), "the start is 'bert2gpt'; one of scratch, bert2rnd, bert2bert, share"),
+        (("bert2gpt", CONFIG, bert), "the start is 'bert2gpt'; one of scratch, bert2rnd, bert2bert, share, whole"),
         (("share", CONFIG, bert), "contradict each other"),
         (("bert2rnd", SHARED, bert), "contradict each other"),
         (("bert2rnd", CONFIG), "name one, or start from scratch"),
         (("bert2rnd", CONFIG, bert, bert), "takes no decoder from a checkpoint"),
         (("share", SHARED, bert, None, False), "needs one vocabulary"),
-        (("bert2rnd", CONFIG, run), "model_type is 'encoder-decoder', which is not a BERT encoder"),
+        (("whole", CONFIG, bert), "does not fit"),
+        (("whole", CONFIG), "name one, or start from scratch"),
         (("bert2rnd", CONFIG, tmp_path / "none"), "none"),
         (("bert2bert", CONFIG, bert), "does not fit"),
         (("bert2rnd", EncoderDecoderConfig(DECODER, DECODER, 2, 3, 0), bert), "does not fit"),

@@ -10,7 +10,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import accuracy_score, f1_score, mean_squared_error
 
 from bert.heads.classification import BertForSequenceClassification
-from bert.tasks.baseline import in_quotes, is_above
+from bert.tasks.baseline import Baseline, beats, in_quotes
 from bert.tasks.choices.read import Choices
 from bert.tasks.classification.read import Example
 from bert.tasks.kinds import KINDS
@@ -19,6 +19,7 @@ from bert.tasks.relations.read import MarkedText
 from bert.tasks.spans.read import Question
 from bert.tasks.summaries.read import Document
 from bert.tasks.tagging.sentence import TaggedSentence
+from bert.training.curves import BASELINES
 from tests.bert.tasks.conftest import ALONE, CONFIG, FULL, make_task
 
 
@@ -26,6 +27,7 @@ def guessed(kind, training, examples, labels=(), **options):
     """The baseline's name, and its metrics on examples."""
     row, how = KINDS[kind], Options(16, **options)
     baseline = row.baseline(training, labels, how)
+    assert {baseline.short, *baseline.short_of.values()} <= BASELINES.keys()  # the curves have words for it
     return baseline.name, row.measure(examples, list(map(baseline.guess, examples)), labels, how, False).metrics
 
 
@@ -119,10 +121,25 @@ def test_it_is_learned_from_the_training_set_and_measured_on_the_others_by_the_m
     assert task.baselines["dev"].keys() == evaluation.metrics.keys()
 
 
-def test_only_more_is_above_and_nothing_that_is_no_number():
-    assert is_above(0.6, 0.5)
-    assert not any(is_above(value, 0.5) for value in (0.5, 0.4, math.nan, -math.inf))
-    assert is_above(1.0, 1.0)  # there is nothing above it
+def test_only_more_is_better_and_nothing_that_is_no_number():
+    assert beats("f1", 0.6, 0.5)
+    assert not any(beats("f1", value, 0.5) for value in (0.5, 0.4, math.nan, -math.inf))
+    assert beats("f1", 1.0, 1.0)  # there is nothing above it
+
+
+def test_less_is_better_of_a_perplexity_and_of_an_error():
+    for metric in ("perplexity", "mean_squared_error"):
+        assert beats(metric, 0.4, 0.5)
+        assert not any(beats(metric, value, 0.5) for value in (0.5, 0.6, 1.0, math.nan, math.inf))
+
+
+def test_a_guess_for_other_metrics_has_another_name_in_the_log():
+    baseline = Baseline("a and b", str, "first_sentence", {"perplexity": "unigram"})
+    assert baseline.in_log({"perplexity": 9.0, "rouge1": 0.1}) == {
+        "unigram_perplexity": 9.0,
+        "first_sentence_rouge1": 0.1,
+    }
+    assert Baseline("always 'a'", str).in_log({"f1": 0.5}) == {"majority_f1": 0.5}
 
 
 def test_a_long_label_is_cut_in_the_name():

@@ -138,6 +138,14 @@ def test_fine_tuning_has_the_metrics_beside_the_losses_over_the_majority(drawn):
     assert dotted(panels["validation: macro_f1"]) == {0.17}
 
 
+def test_a_guess_is_named_as_what_it_is(drawn):
+    log = [{"step": 0, "unigram_perplexity": 90.0, "first_sentence_rouge1": 0.17}]
+    log.append({"step": 9, "generation_loss": 3.0, "dev_perplexity": 20.0, "dev_rouge1": 0.1})
+    panels = drawn(log)
+    assert [text.get_text() for text in panels["validation: perplexity"].texts] == ["by frequency 90.0"]
+    assert [text.get_text() for text in panels["validation: rouge1"].texts] == ["first sentence 17.0%"]
+
+
 def test_a_million_steps_are_counted_in_thousands(drawn):
     axes = drawn(pretraining_log(20, 50_000))["learning rate"]
     labels = [label.get_text() for label in axes.get_xticklabels()]

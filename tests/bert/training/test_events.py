@@ -41,11 +41,16 @@ def test_a_loss_is_one_chart_of_training_held_out_and_guessing(tmp_path):
 
 def test_fine_tunings_metrics_share_a_chart_with_the_majoritys(tmp_path):
     events = Events(tmp_path)
-    events.add(0, {"majority_macro_f1": 0.25})
-    events.add(8, {"dev_macro_f1": 0.75, "heldout_classification_accuracy": 0.5})
+    events.add(0, {"majority_macro_f1": 0.25, "unigram_token_accuracy": 0.125, "first_sentence_rouge1": 0.5})
+    events.add(8, {"dev_macro_f1": 0.75, "heldout_classification_accuracy": 0.5, "dev_token_accuracy": 0.25})
     events.close()
     assert read(tmp_path / "majority") == {"validation/macro_f1": [(0, 0.25)]}
-    assert read(tmp_path / "heldout") == {"validation/macro_f1": [(8, 0.75)], "classification/accuracy": [(8, 0.5)]}
+    assert read(tmp_path / "unigram") == {"validation/token_accuracy": [(0, 0.125)]}
+    assert read(tmp_path / "first_sentence") == {"validation/rouge1": [(0, 0.5)]}
+    assert read(tmp_path / "heldout") == {
+        "validation/macro_f1": [(8, 0.75)], "classification/accuracy": [(8, 0.5)],
+        "validation/token_accuracy": [(8, 0.25)],
+    }  # fmt: skip
 
 
 def test_a_resumed_run_hides_the_later_steps_of_the_session_before(tmp_path):

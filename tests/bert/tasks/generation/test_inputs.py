@@ -51,6 +51,18 @@ def test_a_long_dialogue_loses_its_oldest_part_whatever_the_options_say(long_tex
     dialogue = ("a b c", "d e", "f")
     assert sources(dialogue, max_length=10, long_texts=long_texts) == (["[CLS] a b c [SEP] d e [SEP] f [SEP]"], 0)
     assert sources(dialogue, max_length=8, long_texts=long_texts) == (["[CLS] c [SEP] d e [SEP] f [SEP]"], 1)
+    assert sources(("a", "\x01"), max_length=4, long_texts=long_texts) == (["[CLS] a [SEP]"], 0)
+    assert sources(("a b c", "\x01"), max_length=4, long_texts=long_texts) == (["[CLS] b c [SEP]"], 1)
+
+
+def test_what_is_left_of_a_dialogue_begins_with_a_turn():
+    dialogue = ("a b", "c", "d e f")
+    begins = {length: sources(dialogue, max_length=length)[0][0].removesuffix(" [SEP]") for length in range(4, 11)}
+    assert begins == {
+        4: "[CLS] e f", 5: "[CLS] d e f", 6: "[CLS] d e f", 7: "[CLS] c [SEP] d e f", 8: "[CLS] c [SEP] d e f",
+        9: "[CLS] b [SEP] c [SEP] d e f", 10: "[CLS] a b [SEP] c [SEP] d e f",
+    }  # fmt: skip
+    assert sources(("\x01", "a", "\x01", "b"), ("\x01", "\x01")) == (["[CLS] a [SEP] b [SEP]", "[CLS] [SEP]"], 0)
 
 
 def test_the_turns_of_each_dialogue_stay_its_own():

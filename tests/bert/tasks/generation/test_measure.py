@@ -17,6 +17,7 @@ from bert.tasks.generation.predict import Foretold, Written
 from bert.tasks.generation.read import Pair
 from bert.tasks.options import Options
 from bert.tasks.rouge import rouge_scores
+from bert.training.curves import BASELINES
 from tests.bert.tasks.conftest import TOKENIZER
 from tests.bert.tasks.generation.pairs import generation_task, pairs
 
@@ -64,6 +65,8 @@ def test_the_guess_foretells_pieces_by_their_frequency_and_copies_the_first_sent
     examples = pairs()
     baseline = baseline_of_pairs(examples, (), task.options)
     assert "frequency" in baseline.name
+    assert {baseline.short, *baseline.short_of.values()} <= BASELINES.keys()
+    assert list(baseline.in_log({"perplexity": 9.0, "bleu": 0.0})) == ["unigram_perplexity", "first_sentence_bleu"]
     counts = Counter(index for pair in examples for index in [*TOKENIZER.encode(pair.target), TOKENIZER.sep_token_id])
     total = sum(max(1, counts[index]) for index in range(TOKENIZER.vocab_size))
     target = [*TOKENIZER.encode(examples[0].target), TOKENIZER.sep_token_id]

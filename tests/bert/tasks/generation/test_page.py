@@ -43,3 +43,14 @@ def test_cross_attention_is_a_table_with_a_cell_for_each_weight():
     assert cross_attention_section(OUTPUTS) == []
     (section,) = cross_attention_section([Written("x y", 0.0, attention=attention)])
     assert content in section.content
+    assert "the first 40 pieces are shown" not in section.content
+
+
+def test_of_a_long_source_the_small_weights_can_be_seen_and_what_is_cut_is_said():
+    weights = np.full((2, 90), 0.01)
+    weights[1, 3], weights[1, 80] = 0.02, 0.1  # the second one is not shown
+    attention = CrossAttention(["a"] * 90, ["x", "y"], weights)
+    (section,) = cross_attention_section([Written("x y", 0.0, attention=attention)])
+    assert section.content.count('style="--share: 50" title="0.01"') == 2 * 40 - 1
+    assert section.content.count('style="--share: 100" title="0.02"') == 1
+    assert "Of longer texts the first 40 pieces are shown." in section.content
