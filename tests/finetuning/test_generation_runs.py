@@ -368,3 +368,15 @@ def test_bleu_cannot_select_the_epoch_without_sacrebleu(given, tmp_path, capsys,
         message = error_of(capsys, *given, "--metric", metric, "--output", tmp_path / "other")
         assert "BLEU and chrF need the package sacrebleu, which is missing" in message
     assert not (tmp_path / "other").exists()
+
+
+def test_the_built_in_summaries_have_a_recipe_of_their_own_from_the_first_commands_checkpoint_alone(tmp_path):
+    def settings(*more):
+        return read_settings(["--problem", "generation", *map(str, more)])
+
+    built_in = settings()
+    assert (built_in.initialization, built_in.learning_rate, built_in.epochs) == ("share", 2e-3, 6)
+    assert (built_in.max_length, built_in.min_output, built_in.dropout) == (64, 10, 0.1)
+    assert settings("--epochs", 2, "--initialization", "bert2rnd").initialization == "bert2rnd"
+    other = settings("--checkpoint", tmp_path)
+    assert (other.initialization, other.learning_rate, other.max_length) == ("bert2rnd", 1e-3, 128)
