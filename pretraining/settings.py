@@ -56,6 +56,7 @@ class PretrainingSettings(TrainingSettings):
     eval_every: int = 1_000
     eval_examples: int = 1_000
     checkpoint_every: int = 1_000
+    keep_checkpoints: int | None = None  # from the first update to the last; None: none
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
@@ -294,4 +295,16 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",
     )  # fmt: skip
     add_number(training, "--eval-examples", flags.positive, "most held-out examples in an evaluation (1,000)")
+    add_number(
+        training, "--keep-checkpoints", several,
+        "checkpoints to keep, from update 0 to the last, evenly spaced on a log scale (none)",
+    )  # fmt: skip
     return parser
+
+
+def several(text: str) -> int:
+    """An integer of at least 2: the first and the last."""
+    number = flags.positive(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 2, for the initial weights and the last ones")
+    return number

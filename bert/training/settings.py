@@ -21,7 +21,7 @@ WRITTEN = (
     "arguments.json", "config.json", "adapter_config.json", *MODELS, "training_state", "task.json", "vocab.txt",
     "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
     "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
-    "adapters", "target",
+    "adapters", "target", "checkpoints",
 )  # fmt: skip
 
 
