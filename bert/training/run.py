@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from bert import fast
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files.schema import Schema
@@ -102,7 +103,10 @@ class Run:
     def description(self) -> str:
         """How the run computes, for the user, with the reason."""
         processes, precision = self.processes, self.precision
-        return f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+        plain = "" if fast.is_on() else "; plain: no kernels"
+        return (
+            f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason}){plain}"
+        )
 
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:
