@@ -62,7 +62,7 @@ def as_in(run: Path, model: BertForSequenceClassification, tasks: Sequence[Seque
     precision = choose_precision(report["precision"], torch.device(report["device"]))
     precision.cast_layer_norms(model)
     model.to(report["device"])
-    with forms(bool(read_json_object(run / "arguments.json").get("plain"))):
+    with forms(report.get("forms") == "plain"):
         return [scores_of(model, load_tokenizer(run), task, options, precision) for task in tasks]
 
 

@@ -17,6 +17,7 @@ import math
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from bert.checkpoints.directory import save_checkpoint
@@ -38,7 +39,7 @@ def next_update(kept: list[int], count: int, end: int) -> int:
     >>> while len(kept) < 6:
     ...     kept.append(next_update(kept, 6, 1000))
     >>> kept
-    [0, 3, 15, 62, 249, 1000]
+    [0, 3, 15, 63, 252, 1000]
 
     Args:
         kept: the updates before, ascending; fewer than ``count``.
@@ -129,7 +130,7 @@ class KeptCheckpoints:
         return kept
 
     @contextlib.contextmanager
-    def _temporary(self, step: int):
+    def _temporary(self, step: int) -> Iterator[Path]:
         """A folder that gets its name when the block has ended well."""
         path = self._path(step)
         temporary = path.with_name(f".{path.name}.tmp")

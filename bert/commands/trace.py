@@ -76,7 +76,10 @@ def trace_run(run: str, first: str, second: str | None = None) -> tuple[TracedIn
 def print_trace(run: str, first: str, second: str | None) -> None:
     """Prints the trace as text. Raises an InputError as ``trace_run`` does."""
     traced, recorded = trace_run(run, first, second)
-    print_line(f"{len(traced.ids)} pieces: {' '.join(traced.pieces)}", f"ids: {' '.join(map(str, traced.ids))}", "")
+    segments = traced.batch.token_type_ids.tolist()
+    characters = len(first) + len(second or "")
+    print_line(f"{characters:,} characters, {len(traced.ids)} pieces: {' '.join(traced.pieces)}")
+    print_line(f"ids: {' '.join(map(str, traced.ids))}", f"segments: {' '.join(map(str, segments))}", "")
     print_line(*trace_lines(recorded))
 
 

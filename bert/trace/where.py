@@ -7,6 +7,7 @@ Python knows the columns of each instruction (PEP 657, since 3.11). So a trace s
 """
 
 import linecache
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +18,7 @@ import bert
 
 PACKAGE = Path(bert.__file__).parent
 # The first only passes calls on to the plain forms; the second watches.
-UNSEEN = (str(PACKAGE / "fast" / "__init__.py"), str(PACKAGE / "trace") + "/")
+UNSEEN = (str(PACKAGE / "fast" / "__init__.py"), str(PACKAGE / "trace") + os.sep)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def own_frames(frame: FrameType | None) -> Iterator[tuple[FrameType, FrameType |
     called = None
     while frame is not None:
         name = frame.f_code.co_filename
-        is_own = name.startswith(f"{PACKAGE}/") and not name.startswith(UNSEEN)
+        is_own = name.startswith(str(PACKAGE) + os.sep) and not name.startswith(UNSEEN)
         if is_own:
             yield frame, called
         called = None if is_own else frame

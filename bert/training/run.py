@@ -96,17 +96,17 @@ class Run:
     @property
     def metadata(self) -> dict[str, Any]:
         """How the run computes, for the log and the report."""
-        processes = self.processes
-        return {"precision": self.precision.name, "device": str(processes.device), "processes": processes.world_size}
+        processes, forms = self.processes, {} if fast.is_on() else {"forms": "plain"}
+        return {
+            "precision": self.precision.name, "device": str(processes.device), "processes": processes.world_size,
+        } | forms  # fmt: skip
 
     @property
     def description(self) -> str:
         """How the run computes, for the user, with the reason."""
         processes, precision = self.processes, self.precision
-        plain = "" if fast.is_on() else "; plain: no kernels"
-        return (
-            f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason}){plain}"
-        )
+        said = f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+        return said if fast.is_on() else f"{said}, without kernels"
 
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:
