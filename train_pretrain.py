@@ -8,6 +8,7 @@
     python train_pretrain.py --output runs/base --resume    # goes on as if it had never stopped
     python train_pretrain.py --phases 128:900000,512:100000 ...    # as in the paper: short sequences, then long ones
     python train_pretrain.py --max-minutes 60 ...           # an hour, and a learning rate that is 0 at its end
+    python train_pretrain.py --keep-checkpoints 10 ...      # keeps ten, from the initial weights to the last ones
 
 It writes to the run's directory alone. config.json, model.safetensors and the vocabulary load here and in transformers.
 There are log.jsonl, curves.png and TensorBoard events. shards/ is the tokenized corpus. --resume needs training_state/
@@ -39,6 +40,7 @@ from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches
 from pretraining.baselines import by_guessing
 from pretraining.held_out import HeldOut
+from pretraining.kept import KeptCheckpoints
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
 from pretraining.phases import Phase, phase_at, phases_of, updates_of
 from pretraining.planning import make_plan
@@ -93,6 +95,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     training = by_length[phases[0].max_length]
     held_out = HeldOut(settings, corpus, tokenizer, lengths, processes)
     schedule = schedule_of(settings, training.updates_per_epoch)
+    kept = KeptCheckpoints(run, settings.keep_checkpoints)
 
     processes.broadcast(lambda: save_settings(directory, settings))
     processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
@@ -123,16 +126,18 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
             run.save(max_length=max_length())
             weights = run.weights()
             processes.broadcast(lambda: save_checkpoint(directory, model, tokenizer, weights))
+            kept.keep(tokenizer)
 
         def report(means: dict[str, float]) -> None:
             length = max_length()
             beside = by_guessing(by_length[length].random_pairs) if settings.nsp else {}
             reporter.report(means | {"max_length": length}, beside)
 
+        kept.keep(tokenizer)  # the initial weights; or the run was killed before it could keep these
         if run.progress.step == 0 and settings.checkpoint is not None:
             evaluate()  # what the checkpoint is worth on this corpus before it is trained
         with closing(prefetch(updates_of(phases, first_step, run.progress.position, batches))) as updates:
-            ended = train(run, updates, schedule, report, evaluate, checkpoint)
+            ended = train(run, updates, schedule, report, evaluate, checkpoint, kept.is_due)
         evaluate()
     run.log_end(ended)
     if note and ended != "interrupted":

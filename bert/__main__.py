@@ -3,6 +3,7 @@
 python -m bert fill-mask RUN "Paris is the [MASK] of France."
 python -m bert tokenize RUN "Unaffable!"
 python -m bert attention RUN "The cat sat." "It slept." --layer 2 --head 1 -o attention.png
+python -m bert trace RUN "The cat sat." "It slept." -o trace.html
 python -m bert predict RUN reviews.tsv > predictions.tsv
 python -m bert generate RUN sources.txt -o outputs.txt
 python -m bert generate RUN --text "A dog runs."
@@ -93,6 +94,14 @@ def make_parser() -> argparse.ArgumentParser:
     attention.add_argument("--head", type=int, metavar="N", help="one head; with --layer, tokens stand beside it")
     attention.add_argument("-o", "--output", metavar="FILE", default="attention.png", help="(%(default)s)")
     attention.set_defaults(function=run_attention)
+    trace = commands.add_parser("trace", help="every tensor from characters to scores, and the code that makes it")
+    trace.add_argument("run", help="a directory with a checkpoint, with any head or without")
+    trace.add_argument("text")
+    trace.add_argument("second", nargs="?", help="the second text of a pair; of a target, what is written so far")
+    trace.add_argument(
+        "-o", "--output", metavar="FILE", help="a picture: .html or .svg (default: text, in the terminal)"
+    )
+    trace.set_defaults(function=run_trace)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
     predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
     predict.add_argument(
@@ -181,6 +190,16 @@ def run_attention(given: argparse.Namespace) -> None:
     drawn = draw_attention(given.run, given.text, given.second, given.output, given.layer, given.head)
     layers, heads, tokens, _ = drawn.weights.shape
     print_line(f"{given.output}: layers x heads {layers} x {heads}, tokens {tokens}")
+
+
+def run_trace(given: argparse.Namespace) -> None:
+    """Prints every tensor, or writes a picture of them and prints how many there are."""
+    from bert.commands.trace import print_trace, write_trace
+
+    if given.output is None:
+        print_trace(given.run, given.text, given.second)
+    else:
+        print_line(f"{given.output}: {write_trace(given.run, given.text, given.second, given.output)}")
 
 
 def run_predict(given: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from bert.errors import InputError
 from bert.files.whole import write_atomically
 from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.options import Columns
+from bert.training.script import forms
 from finetuning.known_tasks import known_task
 from finetuning.reading import columns_of
 from finetuning.settings import FinetuningSettings, read_settings
@@ -54,9 +55,11 @@ def write_generation(
     settings, columns = named_columns(flags, folder / "nothing")
     few, texts = list(read_examples(train, columns)), read_unlabelled(unlabelled, columns)
     device = torch.device("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
-    scores = {
-        name: teacher_logits(read_teachers([str(run)]), texts, unlabelled, device) for name, (run, _) in models.items()
-    }
+    with forms(settings.plain):
+        scores = {
+            name: teacher_logits(read_teachers([str(run)]), texts, unlabelled, device)
+            for name, (run, _) in models.items()
+        }
     for number, name in enumerate(models):
         generator = np.random.default_rng((settings.seed, generation, number))
         others = [other for other in models if other != name] or [name]

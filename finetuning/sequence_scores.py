@@ -23,6 +23,7 @@ from bert.tasks.classification.predict import predict_labels
 from bert.tasks.options import Options
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.precision import Precision, choose_precision
+from bert.training.script import forms
 from finetuning.sequence_tasks import SequenceTask
 
 SETTINGS = ("unknown", "known")
@@ -55,13 +56,14 @@ def untrained_scores(run: Path, checkpoint: str, tasks: Sequence[SequenceTask], 
 
 
 def as_in(run: Path, model: BertForSequenceClassification, tasks: Sequence[SequenceTask]) -> list[Scores]:
-    """The scores of a model on each task: lengths, precision and device are the run's."""
+    """The scores of a model on each task: lengths, precision, device and --plain are the run's."""
     report, reading = read_json_object(run / "report.json"), read_json_object(run / "task.json")
     options = Options(report["max_length"], long_texts=reading["long_texts"])
     precision = choose_precision(report["precision"], torch.device(report["device"]))
     precision.cast_layer_norms(model)
     model.to(report["device"])
-    return [scores_of(model, load_tokenizer(run), task, options, precision) for task in tasks]
+    with forms(report.get("forms") == "plain"):
+        return [scores_of(model, load_tokenizer(run), task, options, precision) for task in tasks]
 
 
 def scores_of(

@@ -137,6 +137,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     if kind is KINDS["generation"]:
         defaults = generation_defaults(given, defaults)
     settings = shared.settings_of_run(given, defaults, parser)
+    shared.check_plain(settings)
     check_flags(given.keys(), kind_of(settings.problem, settings.task), settings.long_texts)
     check_cloze_flags(given.keys(), settings)
     check_distillation_flags(given.keys(), settings)

@@ -22,7 +22,7 @@ def describe(
     config = run.trainable.config
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     origin = settings.size if settings.checkpoint is None else f"from {settings.checkpoint}"
-    return [
+    lines = [
         f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters.",
         f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
         f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.",
@@ -31,6 +31,11 @@ def describe(
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
+    if (count := settings.keep_checkpoints) is not None:
+        lines.append(
+            f"Keeps:  {count} checkpoints, {4 * parameters * count / 1e6:,.0f} MB, in {settings.output}/checkpoints."
+        )
+    return lines
 
 
 def how_long(settings: PretrainingSettings, schedule: Schedule, updates_per_epoch: int) -> str:

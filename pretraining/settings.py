@@ -56,6 +56,7 @@ class PretrainingSettings(TrainingSettings):
     eval_every: int = 1_000
     eval_examples: int = 1_000
     checkpoint_every: int = 1_000
+    keep_checkpoints: int | None = None  # from the first update to the last; None: none
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
@@ -151,6 +152,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         settings = shared.override(defaults, given)  # a plan writes nothing, so --output may hold anything
     else:
         settings = shared.settings_of_run(given, defaults, parser)
+    shared.check_plain(settings)
+    if settings.plain and settings.plan is not None:
+        raise InputError(
+            "--plan reckons with the kernels, and --plain needs more memory and time; leave one of the two out"
+        )
     if settings.checkpoint is not None:
         refuse_what_the_checkpoint_decides(given)
     check_start(settings)
@@ -289,9 +295,21 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--phases", type=checked_phases, metavar="LENGTH:N,...",
         help="lengths of sequences, each with its updates, such as 128:900000,512:100000",
     )  # fmt: skip
+    add_number(
+        training, "--keep-checkpoints", several,
+        "checkpoints to keep, from update 0 to the last, evenly spaced on a log scale (none)",
+    )  # fmt: skip
     training.add_argument(
         "--plan", nargs="?", type=flags.positive, const=0, metavar="N",
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",
     )  # fmt: skip
     add_number(training, "--eval-examples", flags.positive, "most held-out examples in an evaluation (1,000)")
     return parser
+
+
+def several(text: str) -> int:
+    """An integer of at least 2: the first and the last."""
+    number = flags.positive(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 2, for the initial weights and the last ones")
+    return number

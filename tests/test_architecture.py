@@ -45,9 +45,10 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization",
         "bert.training", "bert.tasks",
     },
+    "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
-        "bert.adaptation", "bert.generation", "bert.training",
+        "bert.adaptation", "bert.generation", "bert.training", "bert.trace",
     },
     "bert.__main__": {
         "bert.adaptation",

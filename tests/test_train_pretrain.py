@@ -279,7 +279,7 @@ def test_of_two_processes_one_says_what_is_wrong(tmp_path, wrong, complaint):
 def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     few = "\n\n".join("\n".join(document) for document in make_documents(11))  # so that a second epoch begins
     corpus = write(tmp_path / "few.txt", few)
-    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32"]
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32", "--keep-checkpoints", 3]
     runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "four_sharded", "control")}
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
@@ -289,6 +289,11 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     line = command(*arguments, "--output", runs["four_sharded"], "--shard", processes=4)
     subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
     by_four = weights_of(runs["four_sharded"])
+    for run in runs.values():
+        kept = sorted((run / "checkpoints").iterdir())
+        assert [folder.name for folder in kept] == ["step-00000000", "step-00000002", "step-00000006"]
+        assert same_bytes(kept[0], runs["whole"] / "checkpoints" / "step-00000000")
+        assert same_bytes(kept[2], run)
     shutil.rmtree(runs["four_sharded"] / "training_state" / "step-00000006")  # so that step 4 is the newest
     assert pretrain("--resume", "--output", runs["four_sharded"], "--no-shard") == 0
     assert weights_of(runs["four_sharded"]) != by_four  # computed again, with other rounding
@@ -508,7 +513,7 @@ def test_a_run_of_minutes_that_is_killed_and_resumed_is_the_run_of_the_same_deci
 ):
     corpus, _ = finished
     run = tmp_path / "run"
-    flags = ["--corpus", corpus, *NO_LENGTH, "--max-length", 16, *TIMED]
+    flags = ["--corpus", corpus, *NO_LENGTH, "--max-length", 16, *TIMED, "--keep-checkpoints", 5]
     uneven_clock(monkeypatch, 1)
     with monkeypatch.context() as patched:
         interrupt_at(patched, 26)
@@ -521,6 +526,8 @@ def test_a_run_of_minutes_that_is_killed_and_resumed_is_the_run_of_the_same_deci
     assert log[-1]["step"] == log[-1]["planned_steps"]
     assert log[-1]["learning_rate"] < 1e-3 * 0.2  # of some 36 updates
     assert log[-1]["seconds"] == pytest.approx(3, rel=0.1)
+    kept = sorted(folder.name for folder in (run / "checkpoints").iterdir())
+    assert (len(kept), kept[0], kept[-1]) == (5, "step-00000000", f"step-{log[-1]['step']:08d}")
 
     def again(name, with_decisions):
         """From the beginning, with the settings and the decisions of the run alone, by another clock."""
@@ -532,7 +539,10 @@ def test_a_run_of_minutes_that_is_killed_and_resumed_is_the_run_of_the_same_deci
         assert pretrain("--output", other, "--resume") == 0
         return other
 
-    assert same_bytes(again("same", with_decisions=True), run)
+    same = again("same", with_decisions=True)
+    assert same_bytes(same, run)
+    assert sorted(folder.name for folder in (same / "checkpoints").iterdir()) == kept
+    assert all(same_bytes(same / "checkpoints" / name, run / "checkpoints" / name) for name in kept)
     assert not same_bytes(again("by_the_clock", with_decisions=False), run)
 
 

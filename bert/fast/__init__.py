@@ -2,7 +2,7 @@
 
 The plain form is the equation. It stands in ``bert.model``, ``bert.heads`` or ``bert.training`` and is marked with
 ``@sooner``. A kernel takes the same arguments. If it cannot compute them, it returns NotImplemented, and the plain form
-runs. Inside ``with fast.off():`` plain forms always run.
+runs. Inside ``with fast.off():`` plain forms always run, as in a run of the scripts with ``--plain``.
 
 Gains over the plain forms, forward and backward, on two cores in float32 (``python -m benchmarks.kernels``):
 

@@ -64,6 +64,10 @@ mark.right { background: var(--right-card); border-bottom: 0.2rem solid var(--ri
 .looks th { font-weight: normal; padding: 0 0.2rem; } .looks th[scope="col"] { writing-mode: vertical-rl; }
 .looks td { min-width: 1.3rem; background: color-mix(in srgb, var(--true) calc(var(--share) * 1%), var(--paper)); }
 .beside table { table-layout: fixed; width: 100%; min-width: 40rem; } .scored th:first-child { width: 6rem; }
+.trace th { white-space: nowrap; } .trace td { white-space: nowrap; font-size: 0.9rem; }
+.trace code { white-space: normal; display: inline-block; min-width: 22rem; }
+.trace img { width: 8rem; min-height: 0.5rem; max-height: 3rem; image-rendering: pixelated; border-radius: 0; }
+.share { background: linear-gradient(to right, var(--true-card) calc(var(--share) * 1%), transparent 0); }
 small { margin: 0 0.2rem; font-weight: 600; }
 :focus-visible { outline: 0.2rem solid var(--true); outline-offset: 0.2rem; }
 @media (min-width: 70rem) { main, .mistakes { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-auto-flow: dense; }

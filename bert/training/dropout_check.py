@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bert import fast
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.model.embeddings import Embeddings
@@ -41,7 +42,7 @@ def check_dropout(
         SystemExit: in the others then, with exit code 2.
     """
     device = processes.device
-    if config.attention_probs_dropout_prob > 0 and precision.name != "fp32":
+    if config.attention_probs_dropout_prob > 0 and precision.name != "fp32" and fast.is_on():
         check_packed_dropout(precision, device, log)
     if config.hidden_dropout_prob > 0 and compiles:
         processes.on_all(lambda: check_compiled_dropout(config, precision, device, recomputes))

@@ -65,6 +65,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> argparse._Argumen
         "--precision", choices=("auto", "fp32", "bf16", "fp16"), help="of matrix products (bf16 if it is fast here)"
     )
     add_switch(training, "--compile", "train with torch.compile")
+    add_switch(
+        training, "--plain", "run the equations as they are written, without faster kernels: slower, to try changes"
+    )
     training.add_argument(
         "--shard", "--shard-optimizer", action=argparse.BooleanOptionalAction, dest="shard",
         help="share weights, gradients and optimizer state out among the processes (FSDP2), to save memory",

@@ -20,6 +20,7 @@ from bert.training.distributed import Processes
 from bert.training.finite_loss import FiniteLossCheck, check_scale
 from bert.training.fitted_schedule import FittedSchedule, Fitting
 from bert.training.precision import Precision
+from bert.training.progress import Progress
 from bert.training.run import Run, Trainable
 from bert.training.schedule import Leg, Schedule, warn_of_jump
 from bert.training.sharding import is_sharded, whole
@@ -85,6 +86,7 @@ def training_step(
 def train(
     run: Run, updates: Iterable[Update], schedule: Schedule, report: Callable[[dict[str, float]], None],
     evaluate: Callable[[], str | None], checkpoint: Callable[[], None],
+    checkpoint_due: Callable[[Progress], bool] = lambda progress: False,
 ) -> str:  # fmt: skip
     """Trains until the schedule's end, the time limit of a session, or a request to stop (Ctrl-C, SIGTERM).
 
@@ -98,6 +100,7 @@ def train(
         evaluate: called every eval_every updates. A string ends the run, for example "stopped early". All processes
             must return the same.
         checkpoint: called every checkpoint_every updates, and at the end, whatever ended the run.
+        checkpoint_due: whether a checkpoint is due after an update besides. All processes must return the same.
 
     Returns:
         Why it ended: "finished", "out of time", "interrupted", or what ``evaluate`` returned.
@@ -169,15 +172,15 @@ def train(
                 processes.on_all(lambda: check_scale(run.scaler, progress.step))
                 totals, tokens, wait.seconds, reported = RunningTotals(), 0, 0.0, time.perf_counter()
             evaluation_due = progress.step % schedule.eval_every == 0 and not at_end
-            checkpoint_due = progress.step % schedule.checkpoint_every == 0 and not at_end
-            if evaluation_due or checkpoint_due:
+            to_save = (progress.step % schedule.checkpoint_every == 0 or checkpoint_due(progress)) and not at_end
+            if evaluation_due or to_save:
                 finite_loss.check(processes)
                 progress.unreported = totals.totals(processes)
                 note_time()
                 pause_began = time.perf_counter()
                 stop_reason = evaluate() if evaluation_due else None
                 note_time()
-                if checkpoint_due:
+                if to_save:
                     checkpoint()
                 pause = time.perf_counter() - pause_began
                 reported, paused = reported + pause, paused + pause

@@ -99,5 +99,6 @@ def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.o
     if name == "bert-adamw":
         return BertAdamW(parameter_groups(model), lr=learning_rate)
     if name == "adamw":
-        return torch.optim.AdamW(parameter_groups(model), lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
+        groups = parameter_groups(model)
+        return torch.optim.AdamW(groups, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=fast.is_on(), foreach=False)
     raise ValueError(f"no optimizer is called {name!r}: 'bert-adamw' and 'adamw' are")

@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from bert import fast
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files.schema import Schema
@@ -95,14 +96,17 @@ class Run:
     @property
     def metadata(self) -> dict[str, Any]:
         """How the run computes, for the log and the report."""
-        processes = self.processes
-        return {"precision": self.precision.name, "device": str(processes.device), "processes": processes.world_size}
+        processes, forms = self.processes, {} if fast.is_on() else {"forms": "plain"}
+        return {
+            "precision": self.precision.name, "device": str(processes.device), "processes": processes.world_size,
+        } | forms  # fmt: skip
 
     @property
     def description(self) -> str:
         """How the run computes, for the user, with the reason."""
         processes, precision = self.processes, self.precision
-        return f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+        said = f"{processes.world_size} x {processes.device.type}, precision {precision.name} ({precision.reason})"
+        return said if fast.is_on() else f"{said}, without kernels"
 
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:

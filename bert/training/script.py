@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from bert import fast
 from bert.errors import InputError, speaks_for_this_machine
 from bert.files.shortage import shortage
 from bert.files.terminal import orderly, print_error, print_line, printing_failed, silence_stdout
@@ -46,10 +47,15 @@ def run_script(
         return explain(error) if speaks_for_this_machine() else 2
     try:
         keep_freed_memory()
-        with start_processes(settings.device, explain) as processes:
+        with start_processes(settings.device, explain) as processes, forms(settings.plain):
             return do(settings, processes)
     except BaseException as error:
         return explain(error)
+
+
+def forms(plain: bool) -> contextlib.AbstractContextManager:
+    """Inside the block the equations run as they are written, if ``plain``; else faster kernels (``bert.fast``) do."""
+    return fast.off() if plain else contextlib.nullcontext()
 
 
 def explain_failure(script: str, error: BaseException) -> int:

@@ -21,7 +21,7 @@ WRITTEN = (
     "arguments.json", "config.json", "adapter_config.json", *MODELS, "training_state", "task.json", "vocab.txt",
     "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
     "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
-    "adapters", "target",
+    "adapters", "target", "checkpoints",
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ class TrainingSettings:
     optimizer: str = "bert-adamw"
     precision: str = "auto"
     compile: bool = False
+    plain: bool = False
     shard: bool = False
     recompute: bool = False
     report_every: int = 50
@@ -52,7 +53,8 @@ class TrainingSettings:
     # A resumed run may change these settings. To change any other would make it another run.
     MAY_CHANGE: ClassVar[frozenset[str]] = frozenset({
         "output", "resume", "device", "max_length", "batch_size", "accumulate", "epochs", "max_steps", "learning_rate",
-        "warmup_steps", "precision", "compile", "report_every", "eval_every", "checkpoint_every", "shard", "recompute",
+        "warmup_steps", "precision", "compile", "plain", "report_every", "eval_every", "checkpoint_every", "shard",
+        "recompute",
     })  # fmt: skip
     # What holds for the runs that were saved before a setting existed, if that is not its default.
     OLDER_RUNS: ClassVar[dict[str, Any]] = {}
@@ -136,6 +138,15 @@ def _left_open(path: Path, defaults: TrainingSettings) -> dict[str, None]:
     """The settings that a run saved as null, since the script decides them. ``override`` knows of the run's limits."""
     may_be = {field.name for field in fields(defaults) if NoneType in get_args(field.type)} - {"max_steps", "epochs"}
     return {name: None for name, value in read_json_object(path).items() if value is None and name in may_be}
+
+
+def check_plain(settings: TrainingSettings) -> None:
+    """Raises an InputError if the settings ask for the code as it is written, and for other code in its place."""
+    if settings.plain and settings.compile:
+        raise InputError(
+            "--plain runs the code as it is written, and --compile makes other code of it; leave one of the two out "
+            "(in a resumed run: --no-plain or --no-compile)"
+        )
 
 
 def refuse_other_run(run: Path, but: str = "") -> None:

@@ -23,6 +23,7 @@ def sort(tmp_path):
         "--max-length 64": ("zero-shot", "cloze", "classifier"),
         "--text-column=review": ("zero-shot", "cloze", "classifier"),
         "--precision fp32": ("zero-shot", "cloze", "classifier"),
+        "--plain": ("zero-shot", "cloze", "classifier"),
         "--batch-size 8": ("zero-shot", "cloze", "classifier"),
         "--early-stopping 2": ("cloze", "classifier"),
         "--reinitialize-layers 1": ("cloze", "classifier"),

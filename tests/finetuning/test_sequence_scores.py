@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from bert import fast
 from bert.checkpoints.directory import save_checkpoint
 from bert.config import BertConfig
 from bert.heads.classification import BertForSequenceClassification
@@ -68,3 +69,13 @@ def test_a_run_is_measured_with_its_own_lengths_and_the_start_with_the_same(mode
     assert first == untrained_scores(tmp_path, str(tmp_path), [task], 1)
     assert first != second  # the head is untrained, though the checkpoint has one of its own
     assert first["unknown"] == first["known"]  # there are no other tasks' labels
+
+
+def test_a_plain_run_is_measured_without_kernels(model, tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, model, TOKENIZER)
+    (tmp_path / "task.json").write_text(json.dumps({"long_texts": "tail"}))
+    monkeypatch.setattr("finetuning.sequence_scores.scores_of", lambda *given: fast.is_on())
+    for forms, kernels in (({"forms": "plain"}, False), ({}, True)):
+        report = {"max_length": 6, "precision": "fp32", "device": "cpu"} | forms
+        (tmp_path / "report.json").write_text(json.dumps(report))
+        assert scores_of_run(tmp_path, "nowhere", [task_of("b", LABELS[2:])]) == [kernels]

@@ -127,7 +127,7 @@ if __name__ == "__main__":
     if fault == "hangs":
         distributed.LONGEST_EXCHANGE = timedelta(seconds=8)
     do = prepare if fault == "waits" else train
-    sys.exit(run_script("a.py", [], lambda line: SimpleNamespace(device="cpu"), do))
+    sys.exit(run_script("a.py", [], lambda line: SimpleNamespace(device="cpu", plain=False), do))
 """
 
 

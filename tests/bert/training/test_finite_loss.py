@@ -102,7 +102,7 @@ def do(settings, processes):
     attempt(processes, "fp16", False, 1, 3, 9)
 
 
-sys.exit(run_script("a.py", [], lambda line: SimpleNamespace(device="cpu"), do))
+sys.exit(run_script("a.py", [], lambda line: SimpleNamespace(device="cpu", plain=False), do))
 """
 
 

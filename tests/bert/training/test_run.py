@@ -61,10 +61,12 @@ def test_what_is_printed_and_cannot_be_is_said_and_other_system_errors_are_ours(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
-    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == 2
+    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu", plain=False), do) == 2
     assert "a.py: error: the output cannot be written (No space left on device)" in capfd.readouterr().err
     with pytest.raises(OSError, match="of ours"):
-        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(OSError(22, "of ours")))
+        run_script(
+            "a.py", [], lambda command_line: SimpleNamespace(device="cpu", plain=False), fail(OSError(22, "of ours"))
+        )
 
 
 def test_a_resumed_run_goes_on_as_the_one_that_was_saved_and_has_what_the_script_kept(tmp_path):
@@ -146,13 +148,15 @@ def fail(error):
      (fail(KeyboardInterrupt()), 130, "a.py: interrupted; what was saved before is kept\n")],
 )  # fmt: skip
 def test_a_script_ends_with_a_code_and_one_sentence(do, code, message, capsys):
-    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), do) == code
+    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu", plain=False), do) == code
     assert capsys.readouterr().err == message
 
 
 def test_an_error_that_is_no_fault_of_the_input_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(ZeroDivisionError()))
+        run_script(
+            "a.py", [], lambda command_line: SimpleNamespace(device="cpu", plain=False), fail(ZeroDivisionError())
+        )
 
 
 @pytest.mark.parametrize("damage", [{"progress": {"steps": 1}}, {"generators": None}])
@@ -169,7 +173,7 @@ def test_what_the_machine_lacks_is_a_sentence(capsys):
         (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "runs/a"), "runs/a: cannot be used"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "memory is full"),
     ):
-        assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), fail(error)) == 2
+        assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu", plain=False), fail(error)) == 2
         printed = capsys.readouterr().err
         assert printed.startswith("a.py: error: ")
         assert said in printed
@@ -178,7 +182,7 @@ def test_what_the_machine_lacks_is_a_sentence(capsys):
 
 def test_nonsense_in_the_environment_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "x")
-    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu"), lambda *_: 0) == 2
+    assert run_script("a.py", [], lambda command_line: SimpleNamespace(device="cpu", plain=False), lambda *_: 0) == 2
     assert "WORLD_SIZE is 'x'" in capsys.readouterr().err
 
 

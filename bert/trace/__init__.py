@@ -1,0 +1,1 @@
+"""Every tensor on the way from characters to scores, recorded while the model runs."""
