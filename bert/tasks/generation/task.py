@@ -78,7 +78,8 @@ class GenerationTask(Task):
         if not self.is_last:
             return written
         count = len(part.windows)
-        others = [part.windows[(index + 1) % count][0] for index in indices]  # the next pair's source
+        # Half of the set away: the next pair of a dialogue has this target in its source.
+        others = [part.windows[(index + (count + 1) // 2) % count][0] for index in indices]
         mixed = foretell(model, others, targets)
         written = [replace(each, with_other_source=how) for each, how in zip(written, mixed)]
         return [
