@@ -45,9 +45,13 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization",
         "bert.training", "bert.tasks",
     },
+    "bert.explore": {
+        "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
+        "bert.training",
+    },
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
-        "bert.adaptation", "bert.generation", "bert.training",
+        "bert.adaptation", "bert.generation", "bert.training", "bert.explore",
     },
     "bert.__main__": {
         "bert.adaptation",

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from bert.checkpoints.directory import load_config
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
-from bert.config import BertConfig
 from bert.errors import InputError
 from bert.explore.heads import read_model
 from bert.explore.page import explorer_page
-from bert.explore.quantize import EIGHT_BITS, SEVEN_BITS
+from bert.explore.quantize import OF_A_REPLAY
 from bert.explore.replay import curves, kept_checkpoints
 from bert.explore.tokenizer import tokenizer_settings
 from bert.explore.weights import pack_weights
@@ -21,7 +20,7 @@ MEGABYTE = 10**6
 FEWEST_TOKENS = 5  # [CLS] and a piece, [SEP], and a piece of a second text with its own [SEP]
 # The page begins with the pair of which the run's vocabulary knows most.
 EXAMPLES = (
-    ("This function returns the number of items in the list.", "If the list is empty, it returns zero."),
+    ("This method returns the number of open files.", "If there are none, it returns zero."),
     ("我们今天去北京大学看了一场电影。", "电影很好看，大家都很喜欢。"),
 )
 
@@ -32,12 +31,10 @@ class Written:
 
     Attributes:
         megabytes: its size; a megabyte has a million bytes.
-        config: the model's sizes.
         checkpoints: how many, the model itself included.
     """
 
     megabytes: float
-    config: BertConfig
     checkpoints: int
 
 
@@ -78,7 +75,7 @@ def explore(
                 f"remove it, or leave out --replay"
             )
         its_weights = {name: earlier.weights[name] for name in model.weights}
-        weights.append(pack_weights(its_weights, SEVEN_BITS).content)
+        weights.append(pack_weights(its_weights, OF_A_REPLAY).content)
         size += len(weights[-1])
     texts = example(tokenizer) if first is None and second is None else (first or example(tokenizer)[0], second or "")
     data = {
@@ -96,7 +93,7 @@ def explore(
     _check_size(len(content), max_megabytes)
     with atomic_file(output) as file:
         file.write(content)
-    return Written(len(content) / MEGABYTE, model.config, max(len(kept), 1))
+    return Written(len(content) / MEGABYTE, max(len(kept), 1))
 
 
 def example(tokenizer: Tokenizer) -> tuple[str, str]:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 EIGHT_BITS = 127
-# A replay has ten models, so it makes do with 7 bits. Compression turns the spare bit into a smaller page.
-SEVEN_BITS = 63
+# A replay has ten models. Smaller numbers are shorter once they are compressed: about 6 bits each.
+OF_A_REPLAY = 40
 
 
 def quantize(matrix: Tensor, largest: int = EIGHT_BITS) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,8 @@ import { drawCells } from "../drawing.js";
 import { byId, element, redraw } from "../elements.js";
 import { say } from "../words.js";
 
+const MOST_BESIDE = 4; // heads that find room beside the lines and the matrix
+
 /** The weights of a head, as numbers row by row: (tokens * tokens,) */
 export function headWeights(output, layer, head) {
   const { shape, data } = output.layers[layer].attention.weights;
@@ -12,6 +14,7 @@ export function headWeights(output, layer, head) {
 /** Draws the pictures of all heads. */
 export function attentionView(explorer) {
   const { num_hidden_layers: layers, num_attention_heads: heads } = explorer.data.config;
+  byId("attention").classList.toggle("many-heads", heads > MOST_BESIDE);
   return () => {
     const { state, result } = explorer;
     const box = byId("head-list");

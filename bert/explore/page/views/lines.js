@@ -4,10 +4,10 @@ import { weightsFrom } from "../explorer.js";
 import { say } from "../words.js";
 
 const HEIGHT = 22; // of a token
-const SIDE = 120; // the room for a token's name
-const MIDDLE = 150; // the room for the lines
+const SIDE = 104; // the room for a token's name
+const MIDDLE = 140; // the room for the lines
 const LEAST = 0.02; // a fainter line would not be seen
-const LONGEST = 14; // letters of a name
+const LONGEST = 12; // letters of a name
 
 /** A name that fits beside the lines. */
 export function shortName(piece, most = LONGEST) {
@@ -34,7 +34,8 @@ export function linesView(explorer) {
         svg("path", {
           class: "look",
           d: `M${SIDE} ${middleOf(index)} C${SIDE + MIDDLE / 2} ${middleOf(index)} ${SIDE + MIDDLE / 2} ${middleOf(other)} ${SIDE + MIDDLE} ${middleOf(other)}`,
-          "stroke-opacity": (weight * (index === from ? 1 : 0.22)).toFixed(3),
+          "stroke-width": (0.8 + 3 * weight).toFixed(2),
+          "stroke-opacity": (Math.sqrt(weight) * (index === from ? 1 : 0.2)).toFixed(3),
         }),
       );
     const names = tokens.flatMap((_, index) => {

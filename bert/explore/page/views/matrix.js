@@ -6,13 +6,18 @@ import { headWeights } from "./attention.js";
 import { seenAs, shortName } from "./lines.js";
 
 const MARGIN = 88; // the room for names, at the left and at the top
+const SMALLEST = 10; // of a cell: a larger matrix can be scrolled
+const LARGEST = 24;
 const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** Draws the matrix. A click, or the arrow keys, choose the pair of tokens for the next box. */
 export function matrixView(explorer) {
   const canvas = element("canvas", { class: "matrix-cells", role: "img", tabindex: 0 });
   byId("matrix").replaceChildren(canvas);
-  const size = () => Math.max(9, Math.min(24, Math.floor(430 / explorer.tokens.length)));
+  const size = () => {
+    const room = byId("matrix").clientWidth - MARGIN - 4;
+    return Math.max(SMALLEST, Math.min(LARGEST, Math.floor(room / explorer.tokens.length)));
+  };
 
   function choose(from, to) {
     const last = explorer.tokens.length - 1;

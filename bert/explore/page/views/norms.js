@@ -5,7 +5,7 @@ import { say } from "../words.js";
 
 const HEIGHT = 150;
 const BAR = 13;
-const GROUP = 3 * BAR + 16;
+const GROUP = 3 * BAR + 26;
 const PARTS = ["x", "sublayer", "sum"];
 
 /** For each sublayer the lengths of its input, its output and their sum, before LayerNorm. */
@@ -22,7 +22,7 @@ export function normsView(explorer) {
     const groups = residualNorms(explorer.result.output.layers, explorer.state.selected);
     const largest = Math.max(...groups.flatMap(({ norms }) => norms));
     const bars = groups.flatMap(({ name, norms }, index) => {
-      const left = 4 + index * GROUP;
+      const left = 13 + index * GROUP;
       const middle = left + 1.5 * BAR;
       return [
         ...norms.map((value, part) => {

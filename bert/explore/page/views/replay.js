@@ -70,7 +70,8 @@ function curvePicture(steps, curves, checkpoint) {
   const now = x(steps[checkpoint]);
   const ticks = steps.flatMap((step, index) => {
     const anchor = index === 0 ? "start" : index === steps.length - 1 ? "end" : "middle";
-    const isShown = index % Math.ceil((56 * steps.length) / width) === 0 || index === steps.length - 1;
+    const every = Math.ceil((56 * steps.length) / width); // so that names do not touch each other
+    const isShown = index === steps.length - 1 || (index % every === 0 && index + every < steps.length);
     const at = index === 0 ? 0 : index === steps.length - 1 ? width : x(step);
     return [
       svg("line", { class: "axis", x1: x(step), x2: x(step), y1: 16, y2: HEIGHT + 4 }),
@@ -85,6 +86,7 @@ function curvePicture(steps, curves, checkpoint) {
     ...(heldout.length ? [svg("path", { class: "curve-heldout", d: path(heldout) })] : []),
     ...heldout.map(([step, value]) => svg("circle", { class: "dot", cx: x(step), cy: y(value), r: 2.6 })),
     svg("line", { class: "curve-now", x1: now, x2: now, y1: 10, y2: HEIGHT + 4 }),
-    svg("text", { class: "quiet", x: width, y: 10, "text-anchor": "end" }, `${say("replay.loss")} ${high.toFixed(1)} – ${Math.min(...values).toFixed(2)}`),
+    svg("text", { class: "quiet", x: EDGE + 3, y: 13 }, high.toFixed(1)),
+    svg("text", { class: "quiet", x: EDGE + 3, y: HEIGHT }, low.toFixed(1)),
   );
 }
