@@ -5,6 +5,7 @@ A browser of the system is used: CHROMIUM names one, or it is found by its usual
 
 import base64
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -23,6 +24,13 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 # The Node of requirements-dev.txt, or the system's.
 NODE = next(filter(os.path.exists, (os.path.join(sysconfig.get_path("scripts"), "node"),)), None) or shutil.which("node")
 PATIENCE = 30.0  # seconds
+# The browser reads from its file 3 and writes to its file 4.
+_ON_FILES_3_AND_4 = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def run_node(script: str, stdin: str = "") -> str:
@@ -136,11 +144,11 @@ def browser() -> Iterator[Page]:
         ]  # fmt: skip
         if sys.platform == "linux" and os.geteuid() == 0:
             flags.append("--no-sandbox")
-        # The browser reads from its file 3 and writes to its file 4.
-        command = ["sh", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "sh", str(CHROMIUM), *flags]
-        process = subprocess.Popen(command, pass_fds=(from_us, to_us), stderr=subprocess.DEVNULL)
-        os.close(from_us)
-        os.close(to_us)
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (from_us, to_us)]  # not 3 or 4 themselves
+        command = [sys.executable, "-c", _ON_FILES_3_AND_4, *map(str, ends), str(CHROMIUM), *flags]
+        process = subprocess.Popen(command, pass_fds=ends, stderr=subprocess.DEVNULL)
+        for end in (from_us, to_us, *ends):
+            os.close(end)
         with open(to_them, "wb") as commands, open(from_them, "rb") as events:
             try:
                 yield Page(commands, events)

@@ -7,6 +7,7 @@ page as here. ``page/normalization.js`` reads them.
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from bert.tokenization.added_tokens import is_of_word
 from bert.tokenization.normalization import CHINESE_BLOCKS, is_control, is_punctuation, is_whitespace
@@ -14,6 +15,7 @@ from bert.tokenization.normalization import CHINESE_BLOCKS, is_control, is_punct
 _HANGUL = range(0xAC00, 0xD7A4)  # syllables, which a browser decomposes as we do: by arithmetic, for ever the same
 
 
+@cache
 def unicode_tables() -> dict:
     """All that the page asks about characters.
 
