@@ -12,12 +12,13 @@ import { piecesView } from "./views/pieces.js";
 import { predictionsView } from "./views/predictions.js";
 import { productView } from "./views/product.js";
 import { replayView } from "./views/replay.js";
+import { shapesView } from "./views/shapes.js";
 import { unpackWeights } from "./weights.js";
 import { preferredLanguage, say, setLanguage, shown, useWords } from "./words.js";
 
 const VIEWS = [
   replayView, piecesView, predictionsView, embeddingsView, attentionView, linesView, matrixView, productView, lensView,
-  normsView,
+  normsView, shapesView,
 ];
 
 const data = JSON.parse(byId("data").textContent);
