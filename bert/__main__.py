@@ -4,6 +4,7 @@ python -m bert fill-mask RUN "Paris is the [MASK] of France."
 python -m bert tokenize RUN "Unaffable!"
 python -m bert attention RUN "The cat sat." "It slept." --layer 2 --head 1 -o attention.png
 python -m bert trace RUN "The cat sat." "It slept." -o trace.html
+python -m bert explore RUN -o page.html --replay
 python -m bert predict RUN reviews.tsv > predictions.tsv
 python -m bert generate RUN sources.txt -o outputs.txt
 python -m bert generate RUN --text "A dog runs."
@@ -33,7 +34,7 @@ from bert.files.terminal import (
 )
 from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
-from bert.training.flags import finite, positive
+from bert.training.flags import above_zero, finite, positive
 
 # PyTorch takes seconds to load. So only the functions that run a command import it: --help and errors in the flags
 # come at once.
@@ -102,6 +103,16 @@ def make_parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", help="a picture: .html or .svg (default: text, in the terminal)"
     )
     trace.set_defaults(function=run_trace)
+    explore = commands.add_parser("explore", help="a page in which the model runs, to watch it at work")
+    explore.add_argument("run", help="the directory of a pretraining run or of a Hugging Face BERT")
+    explore.add_argument("-o", "--output", metavar="FILE", default="page.html", help="(%(default)s)")
+    explore.add_argument("--replay", action="store_true", help="with the checkpoints of --keep-checkpoints: a slider")
+    explore.add_argument("--text", metavar="TEXT", help="the text that the page begins with (an example)")
+    explore.add_argument("--second", metavar="TEXT", help="the second text")
+    explore.add_argument("--max-length", type=positive, metavar="N", default=128, help="most tokens (%(default)s)")
+    explore.add_argument("--max-megabytes", type=above_zero, metavar="X", default=50, help="of the page (%(default)s)")
+    explore.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    explore.set_defaults(function=run_explore)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
     predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
     predict.add_argument(
@@ -200,6 +211,19 @@ def run_trace(given: argparse.Namespace) -> None:
         print_trace(given.run, given.text, given.second)
     else:
         print_line(f"{given.output}: {write_trace(given.run, given.text, given.second, given.output)}")
+
+
+def run_explore(given: argparse.Namespace) -> None:
+    """Writes a page, and prints how large it is."""
+    from bert.commands.explore import explore
+
+    written = explore(
+        given.run, given.output, given.text, given.second, given.replay, given.max_length, given.max_megabytes,
+        given.overwrite,
+    )  # fmt: skip
+    print_line(
+        f"{given.output}: {written.megabytes:.1f} megabytes, checkpoints {written.checkpoints}; open it in a browser"
+    )
 
 
 def run_predict(given: argparse.Namespace) -> None:

@@ -46,9 +46,13 @@ MAY_IMPORT = {
         "bert.training", "bert.tasks",
     },
     "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
+    "bert.explore": {
+        "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
+        "bert.training",
+    },
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
-        "bert.adaptation", "bert.generation", "bert.training", "bert.trace",
+        "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore",
     },
     "bert.__main__": {
         "bert.adaptation",

@@ -62,7 +62,7 @@ class TokenFinder:
         for match in self._pattern.finditer(text):
             start, end = match.span()
             token = self._tokens[match[0]]
-            if token.single_word and (_is_of_word(text[start - 1 : start]) or _is_of_word(text[end : end + 1])):
+            if token.single_word and (is_of_word(text[start - 1 : start]) or is_of_word(text[end : end + 1])):
                 continue
             if token.lstrip:
                 start = len(text[:start].rstrip())
@@ -77,7 +77,7 @@ class TokenFinder:
             yield done, len(text), None
 
 
-def _is_of_word(character: str) -> bool:
+def is_of_word(character: str) -> bool:
     """Unicode's letters, marks, digits, connectors and joiners: ``\\w`` of Rust's regular expressions."""
     category = unicodedata.category(character) if character else ""
     return category[:1] in {"L", "M"} or category in {"Nd", "Nl", "Pc"} or character in {"\u200c", "\u200d"}

@@ -42,7 +42,7 @@ Character = tuple[str, int]
 
 # google-research/bert, tokenization.py, _is_chinese_char: the CJK ideographs, which are written without spaces. Hangul,
 # Hiragana and Katakana are not among them: Korean has spaces.
-_CHINESE_BLOCKS = (
+CHINESE_BLOCKS = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
     (0x20000, 0x2A6DF),
@@ -79,7 +79,7 @@ def is_punctuation(character: str) -> bool:
 def is_chinese(character: str) -> bool:
     """An ideograph of the CJK blocks. Japanese and Korean texts have them too."""
     code_point = ord(character)
-    return any(first <= code_point <= last for first, last in _CHINESE_BLOCKS)
+    return any(first <= code_point <= last for first, last in CHINESE_BLOCKS)
 
 
 def clean(characters: Iterable[Character]) -> Iterator[Character]:
