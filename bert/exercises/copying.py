@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.exercises.functions import blank
-from bert.exercises.table import EXERCISES, ROOT, Exercise
+from bert.exercises.table import ROOT, Exercise, require_clone
 from bert.files.whole import writing_failed
 
 
@@ -24,6 +24,7 @@ def write_copy(output: str | Path, exercises: Sequence[Exercise]) -> int:
         nothing is left.
     """
     output = Path(output)
+    require_clone()
     files = tracked_files(ROOT)
     if os.path.lexists(output):
         raise InputError(f"{output}: is there already; name a directory that is not")
@@ -42,10 +43,6 @@ def write_copy(output: str | Path, exercises: Sequence[Exercise]) -> int:
 
 def tracked_files(root: Path) -> list[str]:
     """The files of a clone, as paths below it. Raises an InputError if ``root`` is no clone, or a file is missing."""
-    if not all((root / file).exists() for file in ["tests", *(exercise.file for exercise in EXERCISES)]):
-        raise InputError(
-            f"{root}: is the installed package, which lacks some files; run this in a clone of the project"
-        )
     command = ["git", "-C", str(root), "ls-files", "-z"]
     # A hook of git has variables that name another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

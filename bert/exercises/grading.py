@@ -20,7 +20,7 @@ from typing import cast
 
 from bert.errors import InputError
 from bert.exercises.results import NOT_YET, PASSED, WRONG, Result
-from bert.exercises.table import EXERCISES, Exercise
+from bert.exercises.table import EXERCISES, ROOT, Exercise, require_clone
 
 SECONDS = 10.0  # for the checks of one exercise, which take less than one
 STARTING = 120.0  # seconds until a process has loaded PyTorch
@@ -37,8 +37,9 @@ def grade(folder: str | Path, exercises: Sequence[Exercise], seconds: float = SE
         folder: the copy, or a folder with the files of some exercises at their places.
         seconds: the time for the checks of one exercise.
 
-    Raises an InputError if the folder has no file of any exercise.
+    Raises an InputError if the folder has no file of any exercise, or this is no clone.
     """
+    require_clone()
     folder = Path(folder).resolve()
     if not any((folder / exercise.file).is_file() for exercise in EXERCISES):
         raise InputError(
@@ -91,6 +92,8 @@ class _Attempt:
         except (EOFError, OSError):
             self.process.join(1)
             return Result(name, WRONG, _how_it_ended(self.process.exitcode), self._printed())
+        if not self.process.is_alive() and not self.reading.poll():  # one that it started holds the other end
+            return Result(name, WRONG, _how_it_ended(self.process.exitcode), self._printed())
         if time.monotonic() < self.deadline:
             return None
         sentence = f"the code did not end within {self.seconds:g} seconds: is there a loop without an end?"
@@ -127,6 +130,7 @@ def _work(index: int, folder: str, scratch: str, writing: Connection) -> None:
     with contextlib.suppress(AttributeError):  # Windows
         os.setsid()  # a group of its own, which can be ended as a whole
     os.chdir(scratch)
+    sys.path.insert(0, str(ROOT))  # a clone's bert may be installed, but its data/ is not
     with open("printed.txt", "w", encoding="utf-8", errors="backslashreplace", buffering=1) as printed:
         for descriptor in (1, 2):
             os.dup2(printed.fileno(), descriptor)

@@ -135,6 +135,13 @@ EXERCISES = (
 )  # fmt: skip
 
 
+def require_clone() -> None:
+    """Raises an InputError in an installed package, which is ``bert`` alone."""
+    for file in ["tests", *(exercise.file for exercise in EXERCISES)]:
+        if not (ROOT / file).exists():
+            raise InputError(f"{ROOT}: is an installed package, which lacks {file}; run this in a clone of the project")
+
+
 def choose(names: Sequence[str] | None) -> list[Exercise]:
     """The exercises of these names, in the order of the table; None: all. Raises an InputError if one is unknown."""
     known = [exercise.name for exercise in EXERCISES]

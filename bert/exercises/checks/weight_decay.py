@@ -15,7 +15,7 @@ class Model(nn.Module):
     def __init__(self):
         super().__init__()
         self.embeddings = nn.Embedding(5, 3)
-        self.layer = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
+        self.dense, self.layer_norm = nn.Linear(3, 3), nn.LayerNorm(3)
         self.frozen = nn.Linear(3, 2)
         self.frozen.requires_grad_(False)
         self.bias = nn.Parameter(torch.zeros(5))  # as the masked language model's head has one
@@ -24,14 +24,14 @@ class Model(nn.Module):
 
 DECAYED = {
     "embeddings.weight": "the embeddings do not decay; all matrices do",
-    "layer.0.weight": "a dense layer's weight does not decay; all matrices do",
+    "dense.weight": "a dense layer's weight does not decay; all matrices do",
     "lora_E": "an adapter's vector does not decay: the kind of a parameter counts, not its number of axes",
 }
 NOT_DECAYED = {
-    "layer.0.bias": "the bias of a dense layer decays; biases do not",
+    "dense.bias": "the bias of a dense layer decays; biases do not",
     "bias": "a bias that belongs to no dense layer decays; a parameter called bias does not",
-    "layer.1.weight": "the weight of a LayerNorm decays; it would be pulled to 0",
-    "layer.1.bias": "the bias of a LayerNorm decays; biases do not",
+    "layer_norm.weight": "the weight of a LayerNorm decays; it would be pulled to 0",
+    "layer_norm.bias": "the bias of a LayerNorm decays; biases do not",
 }
 
 

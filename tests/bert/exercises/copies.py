@@ -28,6 +28,16 @@ def write(folder: Path, file: str, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def with_body(exercise: Exercise, body: str) -> str:
+    """The exercise's file, with another body of its function."""
+    text = source_of(exercise)
+    node = find_function(ast.parse(text), exercise.function)
+    assert node is not None
+    lines = text.split("\n")
+    indent = " " * node.body[0].col_offset
+    return "\n".join([*lines[: node.body[0].end_lineno], indent + body, *lines[node.end_lineno :]])
+
+
 def lines_of(text: str, function: str) -> tuple[int, int]:
     """The first line of a function, and the line after its last one, both from 0; without decorators."""
     node = find_function(ast.parse(text), function)

@@ -10,7 +10,7 @@ import pytest
 
 from bert.__main__ import main
 from bert.errors import InputError
-from bert.exercises import copying
+from bert.exercises import copying, table
 from bert.exercises.copying import tracked_files, write_copy
 from bert.exercises.functions import blank, find_function
 from bert.exercises.table import EXERCISES, ROOT, choose
@@ -141,12 +141,12 @@ def test_an_unknown_exercise_is_named_beside_the_known_ones():
 
 def test_the_installed_package_and_a_folder_without_git_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(copying, "ROOT", tmp_path)
-    with pytest.raises(InputError, match="is the installed package, which lacks some files; run this in a clone"):
+    monkeypatch.setattr(table, "ROOT", tmp_path)
+    with pytest.raises(InputError, match="is an installed package, which lacks tests; run this in a clone"):
         write_copy(tmp_path / "out", EXERCISES)
     for file in ["tests/x", *(exercise.file for exercise in EXERCISES)]:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(InputError, match=r"git lists no files here \(.+\); run this in a clone"):
         write_copy(tmp_path / "out", EXERCISES)
     monkeypatch.setenv("PATH", "")

@@ -7,14 +7,16 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from bert.__main__ import main
+from bert.exercises import table as exercise_table
 from bert.exercises.checking import check
 from bert.exercises.grading import _state_and_sentence, grade
 from bert.exercises.results import NOT_YET, PASSED, WRONG, Result, count_passed, gradescope, table
 from bert.exercises.students_module import load_module
 from bert.exercises.table import EXERCISES
-from tests.bert.exercises.copies import BY_NAME, fill_in, source_of, write, write_blank_files
+from tests.bert.exercises.copies import BY_NAME, fill_in, source_of, with_body, write, write_blank_files
 
 # A line of code as the function's body, and what the sentence has of it.
 BODIES = {
@@ -33,15 +35,6 @@ BODIES = {
         '"B-PER O B-LOC" give []',
     ),
 }
-
-
-def with_body(exercise, body: str) -> str:
-    """The exercise's file, with another body of the blank function."""
-    text = source_of(exercise)
-    start = text.index(f"def {exercise.function.rpartition('.')[2]}(")
-    end = text.index('"""', text.index('"""', start) + 3) + 3
-    indent = " " * (8 if "." in exercise.function else 4)
-    return f"{text[:end]}\n{indent}{body}\n{text[end:]}"
 
 
 def test_each_solution_raises_the_score_by_one(tmp_path):
@@ -117,6 +110,15 @@ def test_a_line_of_a_message_is_the_line_in_the_students_file(tmp_path):
     assert check(exercise, tmp_path).sentence == expected
 
 
+def test_a_kernel_does_not_hide_an_error(tmp_path):
+    exercise = BY_NAME["layer_norm"]
+    write(tmp_path, exercise.file, with_body(exercise, "return states"))
+    states, module = torch.randn(3, 5), load_module(exercise, tmp_path)
+    with_kernel = module.layer_norm(states, torch.ones(5), torch.zeros(5), 1e-3)
+    assert not torch.equal(with_kernel, states)  # the control: the kernel runs, and is right
+    assert check(exercise, tmp_path).state == WRONG
+
+
 def test_helpers_and_imports_of_the_students_file_may_be_used(tmp_path):
     exercise = BY_NAME["layer_norm"]
     text = "import math\n" + source_of(exercise).replace(
@@ -183,6 +185,12 @@ def test_some_files_at_their_places_are_enough_and_one_exercise_can_be_graded(tm
     printed = capsys.readouterr().out
     assert "layer_norm  passed" in printed and "gelu        wrong" in printed and "1 of 2 passed" in printed
     assert main(["grade", str(tmp_path), "--only", "layer_norm"]) == 0
+
+
+def test_an_installed_package_is_told_to_use_a_clone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(exercise_table, "ROOT", tmp_path)
+    assert main(["grade", "."]) == 2
+    assert "is an installed package, which lacks tests; run this in a clone" in capsys.readouterr().err
 
 
 def test_a_folder_without_exercises_is_bad_input(tmp_path, capsys):
