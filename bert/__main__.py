@@ -152,7 +152,7 @@ def make_parser() -> argparse.ArgumentParser:
     grade.add_argument("folder", help="the copy, or a folder with some of its files at their places")
     grade.add_argument("--only", nargs="+", metavar="NAME", help="the exercises to grade (all)")
     grade.add_argument("--json", metavar="FILE", help="the results for an autograder, as Gradescope reads them")
-    grade.add_argument("--seconds", type=above_zero, metavar="X", help="the time for each exercise (10)")
+    grade.add_argument("--seconds", type=above_zero, metavar="X", help="the time for each exercise (20)")
     grade.set_defaults(function=run_grade)
     return parser
 
