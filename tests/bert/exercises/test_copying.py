@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -173,3 +174,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_page_lists_the_exercises_in_order():
+    page = (ROOT / "docs/exercises.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| \[`\w+\.py`\]\(\.\./([\w/.]+)\) \|", page, re.M)
+    assert rows == [(exercise.name, exercise.file) for exercise in EXERCISES]
