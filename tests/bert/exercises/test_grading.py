@@ -20,7 +20,7 @@ from tests.bert.exercises.copies import BY_NAME, fill_in, source_of, with_body, 
 
 # A line of code as the function's body, and what the sentence has of it.
 BODIES = {
-    "wordpiece": ("import time; time.sleep(10**6)", "did not end within 6 seconds"),
+    "wordpiece": ("import time; time.sleep(10**6)", "did not end within 10 seconds"),
     "sentence_pairs": ("raise SystemExit(0)", "the code ends the program in line"),
     "masking": ("import os; os._exit(0)", "the code ended its process (exit code 0)"),
     "embeddings": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed its process (SIGSEGV)"),
@@ -50,8 +50,8 @@ def test_each_solution_raises_the_score_by_one(tmp_path):
 
 def test_the_project_itself_passes_and_an_exit_code_says_so(tmp_path, capsys):
     started = time.monotonic()
-    assert main(["grade", str(ROOT), "--json", str(tmp_path / "results.json")]) == 0
-    assert time.monotonic() - started < 120
+    assert main(["grade", str(ROOT), "--seconds", "100", "--json", str(tmp_path / "results.json")]) == 0
+    assert time.monotonic() - started < 180
     assert capsys.readouterr().out.endswith("\n16 of 16 passed\n")
     written = json.loads((tmp_path / "results.json").read_text())
     assert [test["score"] for test in written["tests"]] == [1] * 16
@@ -66,7 +66,7 @@ def test_no_code_stops_the_grading_of_the_others(tmp_path):
         tmp_path, BY_NAME["best_span"].file, source_of(BY_NAME["best_span"]).replace("def best_span", "def worst_span")
     )
     fill_in(tmp_path, BY_NAME["heads"])
-    results = {result.exercise: result for result in grade(tmp_path, EXERCISES, seconds=6)}
+    results = {result.exercise: result for result in grade(tmp_path, EXERCISES, seconds=10)}
     for name, (_, words) in BODIES.items():
         assert words in results[name].sentence, results[name]
         assert results[name].state == (NOT_YET if name == "schedule" else WRONG)
