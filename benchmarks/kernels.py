@@ -14,10 +14,12 @@ from functools import partial
 import torch
 
 from bert import fast
+from bert.activations import gelu
 from bert.config import BertConfig
 from bert.heads.batch import sequences_of
 from bert.heads.loss import vocabulary_cross_entropy
 from bert.heads.pretraining import BertForPreTraining
+from bert.layer_norm import LayerNorm
 from bert.model.attention import attend
 from bert.model.dropout import dropout
 from bert.training.allocation import keep_freed_memory
@@ -56,6 +58,18 @@ def hidden_dropout() -> Callable[[], None]:
     return lambda: dropout(states, 0.1).sum().backward()
 
 
+def layer_norm() -> Callable[[], None]:
+    """Of one layer's hidden states."""
+    norm, states = LayerNorm(CONFIG.hidden_size), torch.randn(sum(LENGTHS), CONFIG.hidden_size, requires_grad=True)
+    return lambda: norm(states).sum().backward()
+
+
+def activation() -> Callable[[], None]:
+    """Of one layer's intermediate states."""
+    states = torch.randn(sum(LENGTHS), CONFIG.intermediate_size, requires_grad=True)
+    return lambda: gelu(states).sum().backward()
+
+
 def optimizer() -> Callable[[], None]:
     """Of all weights."""
     model = BertForPreTraining(CONFIG)
@@ -68,6 +82,8 @@ CASES = {
     "attention": partial(attention, 0.0),
     "attention, with dropout": partial(attention, 0.1),
     "dropout": hidden_dropout,
+    "layer_norm": layer_norm,
+    "gelu": activation,
     "vocabulary_loss": vocabulary_loss,
     "optimizer": optimizer,
 }

@@ -12,6 +12,8 @@ python -m bert chat RUN
 python -m bert embed RUN texts.txt texts.npy
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
+python -m bert exercises OUT
+python -m bert grade OUT --json results.json
 """
 
 import argparse
@@ -41,13 +43,14 @@ from bert.training.flags import above_zero, finite, positive
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
+    """Runs a command. Returns its exit code: 0, the command's own, or 2 for bad input, with one sentence on stderr."""
     parser = make_parser()
     given = parser.parse_args(arguments)
     with orderly(as_note):
         try:
-            given.function(given)
+            code = given.function(given)
             sys.stdout.flush()
+            return code or 0
         except InputError as error:
             print_error(f"{parser.prog} {given.command}: error: {error}")
             return 2
@@ -161,6 +164,16 @@ def make_parser() -> argparse.ArgumentParser:
     merge.add_argument("output", help="the directory to write")
     merge.add_argument("--body", metavar="DIR", help="the body's directory (default: as the run names it)")
     merge.set_defaults(function=run_merge)
+    exercises = commands.add_parser("exercises", help="a copy of the project with functions to fill in")
+    exercises.add_argument("output", help="the directory to write")
+    exercises.add_argument("--only", nargs="+", metavar="NAME", help="these are blank, and the others are solved")
+    exercises.set_defaults(function=run_exercises)
+    grade = commands.add_parser("grade", help="which functions of such a copy are right, and what is wrong")
+    grade.add_argument("folder", help="the copy, or a folder with some of its files at their places")
+    grade.add_argument("--only", nargs="+", metavar="NAME", help="the exercises to grade (all)")
+    grade.add_argument("--json", metavar="FILE", help="the results for an autograder, as Gradescope reads them")
+    grade.add_argument("--seconds", type=above_zero, metavar="X", help="the time for each exercise (20)")
+    grade.set_defaults(function=run_grade)
     return parser
 
 
@@ -295,6 +308,22 @@ def run_merge(given: argparse.Namespace) -> None:
 
     method = merge_run(given.run, given.output, given.body)
     print_line(f"{given.output}: a whole model, with the parameters of {method} in its weights")
+
+
+def run_exercises(given: argparse.Namespace) -> None:
+    """Writes a copy for students, and prints which functions are blank."""
+    from bert.commands.exercises import write_exercises
+
+    print_line(*write_exercises(given.output, given.only))
+
+
+def run_grade(given: argparse.Namespace) -> int:
+    """Prints how each exercise stands. The exit code is 1 if one is not passed."""
+    from bert.commands.grade import grade_copy
+
+    lines, is_passed = grade_copy(given.folder, given.only, given.json, given.seconds)
+    print_line(*lines)
+    return 0 if is_passed else 1
 
 
 def run_embed(given: argparse.Namespace) -> None:

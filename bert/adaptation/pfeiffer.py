@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bert.adaptation.bottleneck import Bottleneck
 from bert.adaptation.checks import check_count
+from bert.layer_norm import LayerNorm
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Pfeiffer:
             layer.feed_forward_norm = AdaptedNorm(layer.feed_forward_norm, self.size)
 
 
-class AdaptedNorm(nn.LayerNorm):
+class AdaptedNorm(LayerNorm):
     """The LayerNorm after a feed-forward network, used twice: LN(s + A(LN(s))), if s is the residual sum x + f.
 
     Source: ``adapters``, ``SeqBnConfig`` (original_ln_before, residual_before_ln; ReLU; weights of deviation 0.02). The

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bert.config import BertConfig
 from bert.generation.cache import Cache, Memory
 from bert.heads.pretraining import MaskedLanguageModelHead
+from bert.layer_norm import LayerNorm
 from bert.model.attention import MultiHeadAttention
 from bert.model.bert import initialize_weights
 from bert.model.embeddings import Embeddings
@@ -40,7 +41,7 @@ class DecoderLayer(EncoderLayer):
     def __init__(self, config: BertConfig):
         super().__init__(config)
         self.cross_attention = MultiHeadAttention(config)
-        self.cross_attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.cross_attention_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(
         self, from_states: Tensor, to_states: Tensor, from_sequences: Sequences, to_sequences: Sequences,

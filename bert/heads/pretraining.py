@@ -10,6 +10,7 @@ from bert.activations import activation
 from bert.config import BertConfig
 from bert.heads.batch import Batch
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy, smooth_labels, vocabulary_cross_entropy
+from bert.layer_norm import LayerNorm
 from bert.model.bert import BertModel, BertOutput, initialize_weights
 
 
@@ -29,7 +30,7 @@ class MaskedLanguageModelHead(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.activation = activation(config.hidden_act)
-        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.layer_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(

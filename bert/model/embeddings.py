@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.layer_norm import LayerNorm
 from bert.model.dropout import Dropout
 
 
@@ -19,7 +20,7 @@ class Embeddings(nn.Module):
         # max_position_embeddings.
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
-        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.layer_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, positions: Tensor) -> Tensor:

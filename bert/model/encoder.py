@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from bert.config import BertConfig
+from bert.layer_norm import LayerNorm
 from bert.model.attention import MultiHeadAttention
 from bert.model.dropout import Dropout
 from bert.model.feed_forward import FeedForward
@@ -19,9 +20,9 @@ class EncoderLayer(nn.Module):
     def __init__(self, config: BertConfig):
         super().__init__()
         self.attention = MultiHeadAttention(config)
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attention_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(

@@ -74,13 +74,39 @@ def mask_tokens(
     else:
         selected = _select_words(keys, word_starts, maskable, budgets)
 
+    return replace_selected(input_ids, selected, examples, seed, epoch, mask_token_id, vocab_size), selected
+
+
+def replace_selected(
+    input_ids: np.ndarray,
+    selected: np.ndarray,
+    examples: np.ndarray,
+    seed: int,
+    epoch: int,
+    mask_token_id: int,
+    vocab_size: int,
+) -> np.ndarray:
+    """The ids that the model sees: 80 % of the selected ones are ``[MASK]``, 10 % random, and 10 % as before.
+
+    Each selected token has a random number from 0 to 1, which decides among the three. Its name is the seed, the epoch,
+    ``_Draw.TREATMENT``, the example and the position. The random token's name has ``_Draw.RANDOM_TOKEN`` there.
+
+    Args:
+        input_ids: (batch, seq) integers. They stay as they are.
+        selected: (batch, seq) bool.
+        examples: (batch,) integers that name the examples within the epoch.
+        seed, epoch, mask_token_id, vocab_size: see ``mask_tokens``.
+
+    Returns:
+        (batch, seq)
+    """
     rows, positions = np.nonzero(selected)
     treatment = random_fractions(seed, epoch, _Draw.TREATMENT, examples[rows], positions)
     random_tokens = random_integers(0, vocab_size - 1, seed, epoch, _Draw.RANDOM_TOKEN, examples[rows], positions)
     shown = np.where(treatment < 0.9, random_tokens, input_ids[rows, positions])
     masked = input_ids.copy()
     masked[rows, positions] = np.where(treatment < 0.8, mask_token_id, shown)
-    return masked, selected
+    return masked
 
 
 def mask_budgets(lengths: np.ndarray) -> np.ndarray:

@@ -104,31 +104,60 @@ def _plan_pairs(
     while len(documents):
         chunk = token_at[sentence]
         chunk_end = np.minimum(np.searchsorted(token_at, chunk + target), document_end)
-        sentences = chunk_end - sentence
-        a_end = sentence + random_integers(1, np.maximum(sentences - 1, 1), *name, _Draw.A_SENTENCES, chunk)
-        is_random = (sentences == 1) | (random_fractions(*name, _Draw.IS_RANDOM, chunk) < 0.5)
-
         # The reference draws up to ten times until the document is another one. Ours always is another.
         other = _other_documents(others, documents, name, chunk)
-        other_end = sentence_at[other + 1]
-        random_first = random_integers(sentence_at[other], other_end - 1, *name, _Draw.OTHER_SENTENCE, chunk)
-        random_target = token_at[random_first] + target - (token_at[a_end] - chunk)
-        random_end = np.clip(np.searchsorted(token_at, random_target), random_first + 1, other_end)
-
-        examples = np.zeros(len(chunk), EXAMPLE)
-        examples["chunk"] = examples["a_start"] = chunk
-        examples["a_end"] = token_at[a_end]
-        examples["b_start"] = token_at[np.where(is_random, random_first, a_end)]
-        examples["b_end"] = token_at[np.where(is_random, random_end, chunk_end)]
-        examples["is_random"] = is_random
+        examples, sentence = make_pairs(corpus, sentence, chunk_end, target, other, name)
         _truncate(examples, longest, name)
         planned.append(examples)
-
-        sentence = np.where(is_random, a_end, chunk_end)
         unfinished = sentence < document_end
         documents, target = documents[unfinished], target[unfinished]
         sentence, document_end = sentence[unfinished], document_end[unfinished]
     return np.concatenate(planned)
+
+
+def make_pairs(
+    corpus: TokenizedCorpus,
+    sentence: np.ndarray,
+    chunk_end: np.ndarray,
+    target: np.ndarray,
+    other: np.ndarray,
+    name: Name,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A pair of each chunk: A, and a B that follows it or is random. Tokens too many are not dropped yet.
+
+    A is the first sentences of the chunk. Their number is random, but one at least stays for the rest. A chunk of one
+    sentence is all A. A random B begins at a random sentence of the other document. It ends with the sentence that
+    fills the target, or with its document. It has one sentence at least.
+
+    Args:
+        corpus: sentence i is the tokens from ``sentence_starts[i]`` up to the next start. Document d is the sentences
+            from ``document_starts[d]`` up to the next start.
+        sentence, chunk_end: (chunks,) the first sentence of each chunk, and the first one after it.
+        target: (chunks,) the length of A and B together to aim at, in tokens.
+        other: (chunks,) a document for the random B.
+        name: of the random numbers. Each has the chunk's first token as its last part.
+
+    Returns:
+        (chunks,) of type ``EXAMPLE``; and (chunks,) the sentence with which the next chunk begins. That is the rest's
+        first if B is random.
+    """
+    token_at, sentence_at = corpus.sentence_starts, corpus.document_starts
+    chunk, sentences = token_at[sentence], chunk_end - sentence
+    a_end = sentence + random_integers(1, np.maximum(sentences - 1, 1), *name, _Draw.A_SENTENCES, chunk)
+    is_random = (sentences == 1) | (random_fractions(*name, _Draw.IS_RANDOM, chunk) < 0.5)
+
+    other_end = sentence_at[other + 1]
+    random_first = random_integers(sentence_at[other], other_end - 1, *name, _Draw.OTHER_SENTENCE, chunk)
+    random_target = token_at[random_first] + target - (token_at[a_end] - chunk)
+    random_end = np.clip(np.searchsorted(token_at, random_target), random_first + 1, other_end)
+
+    examples = np.zeros(len(chunk), EXAMPLE)
+    examples["chunk"] = examples["a_start"] = chunk
+    examples["a_end"] = token_at[a_end]
+    examples["b_start"] = token_at[np.where(is_random, random_first, a_end)]
+    examples["b_end"] = token_at[np.where(is_random, random_end, chunk_end)]
+    examples["is_random"] = is_random
+    return examples, np.where(is_random, a_end, chunk_end)
 
 
 def _plan_single_segments(corpus: TokenizedCorpus, documents: np.ndarray, longest: int, name: Name) -> np.ndarray:

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from bert.activations import activation
+from bert import fast
+from bert.activations import activation, gelu
 from bert.config import EXACT_GELU, OTHER_ACTIVATIONS, TANH_GELU
 
 
@@ -13,6 +14,13 @@ def test_the_exact_form_is_x_times_the_normal_distribution():
     x = torch.linspace(-5, 5, 101, dtype=torch.float64)
     expected = [value * 0.5 * (1 + math.erf(value / math.sqrt(2))) for value in x.tolist()]
     torch.testing.assert_close(activation("gelu")(x), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_the_equation_of_gelu_is_pytorchs_kernel():
+    x = torch.linspace(-5, 5, 101, dtype=torch.float64).requires_grad_()
+    with fast.off():
+        torch.testing.assert_close(gelu(x), torch.nn.functional.gelu(x))
+        assert torch.autograd.gradcheck(gelu, x)
 
 
 @pytest.mark.parametrize("name", TANH_GELU)

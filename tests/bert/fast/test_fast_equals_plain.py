@@ -13,9 +13,11 @@ import bert.model.attention
 import bert.model.dropout
 import bert.training.optimizer  # every room with a plain form is imported
 from bert import fast
+from bert.activations import gelu
 from bert.generation.stepwise import largest
 from bert.heads.batch import sequences_of
 from bert.heads.loss import IGNORE_INDEX, vocabulary_cross_entropy
+from bert.layer_norm import layer_norm
 from bert.model.attention import attend
 from bert.model.dropout import dropout
 from bert.model.sequences import Sequences
@@ -48,6 +50,16 @@ def largest_scores(columns: int, count: int):
     return [scores], lambda: largest(scores, count)[0]
 
 
+def normalized():
+    states, weight, bias = normal(3, 11), normal(11), normal(11)
+    return [states, weight, bias], lambda: layer_norm(states, weight, bias, 1e-3)
+
+
+def activated():
+    states = normal(3, 13)
+    return [states], lambda: gelu(states)
+
+
 def no_dropout():
     states = normal(6, 5)
     return [states], lambda: dropout(states, 0.0)
@@ -68,6 +80,8 @@ CASES = {
     "largest:largest, some columns left over": largest_scores(4 * 3 * 64 + 63, 3),
     "largest:largest, of too few": largest_scores(3, 3),
     "vocabulary_loss:vocabulary_cross_entropy": vocabulary_loss(),
+    "built_in:layer_norm": normalized(),
+    "built_in:gelu": activated(),
     "dropout:dropout, nothing dropped": no_dropout(),  # with a probability, see test_dropout.py
 }
 TESTED_ELSEWHERE = {"optimizer:fused_update"}  # in place, without gradients: tests/bert/training/test_optimizer.py
@@ -102,6 +116,7 @@ def test_a_kernel_takes_the_arguments_of_its_plain_form(name):
     plain = {
         "attend": attend, "attend_in_rows": bert.generation.cache.attend, "largest": largest,
         "vocabulary_cross_entropy": vocabulary_cross_entropy, "dropout": dropout,
+        "layer_norm": layer_norm, "gelu": gelu,
     }[function]  # fmt: skip
     taken, expected = (inspect.signature(each).parameters for each in (kernel, plain))
     assert [(each.name, each.default) for each in taken.values()] == [
