@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -40,9 +42,9 @@ flags = ["--max-minutes", "1", "--output", run]
 # %% [markdown]
 # ## Pretrain
 #
-# The corpus is Python's documentation. The script learns a vocabulary of 6,000 pieces, cuts the text, and trains. At the
-# end it fills in blanks of documents that it has not seen. A whole run takes nine minutes more
-# (`python train_pretrain.py`).
+# The corpus is Python's documentation. The script learns a vocabulary of 6,000 pieces, cuts the text, and trains. At
+# the end it fills in blanks of documents that it has not seen. A whole run takes about ten minutes:
+# `python train_pretrain.py`.
 
 # %%
 train_pretrain.main(flags)

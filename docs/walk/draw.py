@@ -53,14 +53,10 @@ def tokens(words: Words) -> Drawing:
         spans[word] = [spans.get(word, [start])[0], end]
     for start, end in spans.values():
         page.arrow((left + (start + end) / 2 * cell, 64), (left + (start + end) / 2 * cell, 90))
-        page.box(
-            left + start * cell, rows["words"], (end - start) * cell, 34, text[start:end].lower(), ORANGE, "shape"
-        )
+        page.box(left + start * cell, rows["words"], (end - start) * cell, 34, text[start:end].lower(), ORANGE, "shape")
     for piece, (start, end) in zip(pieces.ids, pieces.offsets):
         page.arrow((left + (start + end) / 2 * cell, 126), (left + (start + end) / 2 * cell, 152))
-        page.box(
-            left + start * cell, rows["pieces"], (end - start) * cell, 34, VOCABULARY[piece], BLUE, "shape"
-        )
+        page.box(left + start * cell, rows["pieces"], (end - start) * cell, 34, VOCABULARY[piece], BLUE, "shape")
     page.text(left, 212, words("[CLS] before, [SEP] after"), "quiet", "start")
     encoding = tokenizer(text)
     for at, (token, token_id) in enumerate(zip(encoding.tokens, encoding.input_ids)):
@@ -158,7 +154,8 @@ def encoder(words: Words) -> Drawing:
         (404, 34, words("states"), "", BLUE, "(tokens, hidden_size)"),
         (318, 48, words("attention"), words("from each token to all of its sequence"), ORANGE, "(tokens, hidden_size)"),
         (252, 34, words("add, LayerNorm"), "", BOX, "(tokens, hidden_size)"),
-        (146, 48, words("feed-forward"), words("each token alone: up, GELU, down"), GREEN, "(tokens, intermediate_size)"),
+        (146, 48, words("feed-forward"), words("each token alone: up, GELU, down"), GREEN,
+         "(tokens, intermediate_size)"),
         (80, 34, words("add, LayerNorm"), "", BOX, "(tokens, hidden_size)"),
     )  # fmt: skip
     for y, height, name, what, fill, shape in parts:

@@ -13,6 +13,7 @@ import train_finetune
 import train_pretrain
 from bert import BertConfig
 from bert.__main__ import main as bert
+from bert.training.reporting import Reporter
 from tests.conftest import make_documents
 from tests.docs.snippets import READMES, ROOT, WALK, outputs_of
 
@@ -53,9 +54,11 @@ def folder(tmp_path_factory):
         "reviews.tsv": "sentence\n" + "\n".join(sentences[:8]) + "\n",
         "more.tsv": "text\tlabel\n" + rows,
         "new-reviews.txt": "\n".join(sentences[:8]) + "\n",
-        "reviews.jsonl": "".join(json.dumps({"text": f"{text} {text}", "label": label}) + "\n" for text, label in reviews),
-        "glue/SST-2/train.tsv": "sentence\tlabel\n" + "".join(f"{text}\t{len(text) % 2}\n" for text, _ in reviews),
-        "glue/SST-2/dev.tsv": "sentence\tlabel\n" + "".join(f"{text}\t{len(text) % 2}\n" for text, _ in reviews[:6]),
+        "reviews.jsonl": "".join(
+            json.dumps({"text": 2 * f"{text} ", "label": label}) + "\n" for text, label in reviews
+        ),
+        "glue/SST-2/train.tsv": "sentence\tlabel\n" + rows,
+        "glue/SST-2/dev.tsv": "sentence\tlabel\n" + rows,
     }
     files |= {f"aclImdb/train/{'pos' if label == 'good' else 'neg'}/{number}_9.txt": text
               for number, (text, label) in enumerate(reviews)}  # fmt: skip
@@ -72,6 +75,7 @@ def in_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     files = list(data.text.python_docs._source_files())[::150]
     monkeypatch.setattr(data.text.python_docs, "_source_files", lambda: iter(files))
+    monkeypatch.setattr(Reporter, "draw_curves", lambda self: None)  # half of the time, and tested in its own room
     return folder
 
 

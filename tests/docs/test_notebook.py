@@ -73,9 +73,9 @@ def test_its_two_files_hold_the_same_cells():
     assert cells[0] == cells[1]
 
 
-def test_what_is_kept_of_its_outputs_is_small_and_without_errors():
+def test_it_is_kept_without_outputs():
     import nbformat
 
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        assert not errors_of(cell) if cell.cell_type == "code" else True
-    assert NOTEBOOK.stat().st_size < 400_000
+    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    assert len(cells) > 4
+    assert not any(cell.outputs or cell.execution_count for cell in cells)

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,14 @@ from docs.walk.draw import figures
 from tests.docs.snippets import ROOT, WALK, outputs_of, snippets_of
 
 ENGLISH, CHINESE = ([page for page in WALK if page.parent.name == folder] for folder in ("walk", "zh"))
+PARTS = [page for page in WALK if page.stem != "README"]
 
 
-@pytest.mark.parametrize("page", WALK, ids=lambda page: page.relative_to(ROOT).as_posix())
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", WALK, ids=name_of)
 def test_a_snippet_prints_what_its_page_shows(page):
     assert outputs_of(page) == [shown for _, shown in snippets_of(page)]
 
@@ -25,7 +31,7 @@ def test_every_figure_is_drawn_by_its_code():
         assert path.read_text(encoding="utf-8") == figure, f"{path}: run python -m docs.walk.draw"
 
 
-@pytest.mark.parametrize("path", figures(), ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", figures(), ids=name_of)
 def test_a_figure_is_well_formed_and_nothing_leaves_its_page(path):
     root = ET.fromstring(figures()[path])
     space = "{http://www.w3.org/2000/svg}"
@@ -72,7 +78,7 @@ def test_both_languages_have_the_same_parts(page, translation):
     assert commands[0] == commands[1]
 
 
-@pytest.mark.parametrize("page", [page for page in WALK if page.stem != "README"], ids=lambda page: page.parent.name + page.stem)
+@pytest.mark.parametrize("page", PARTS, ids=name_of)
 def test_a_page_has_a_figure_a_snippet_and_two_questions_with_answers(page):
     text = page.read_text(encoding="utf-8")
     assert text.count(f"](pictures/{page.stem}.svg)") == 1
