@@ -47,7 +47,7 @@ flags = ["--max-minutes", "1", "--output", run]
 # `python train_pretrain.py`.
 
 # %%
-train_pretrain.main(flags)
+assert train_pretrain.main(flags) == 0
 
 # %% [markdown]
 # ## What it learned
@@ -91,11 +91,11 @@ Image(f"{run}/attention.png")
 # %%
 from html import escape
 
-from IPython.display import HTML
+from IPython.display import IFrame
 
 from bert.__main__ import main as bert
 
 page = Path(run, "page.html")
 page.unlink(missing_ok=True)
-bert(["explore", run, "-o", str(page)])
-HTML(f'<iframe srcdoc="{escape(page.read_text(encoding="utf-8"))}" width="100%" height="800"></iframe>')
+assert bert(["explore", run, "-o", str(page)]) == 0
+IFrame("about:blank", "100%", 800, extras=[f'srcdoc="{escape(page.read_text(encoding="utf-8"))}"'])

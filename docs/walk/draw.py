@@ -246,7 +246,7 @@ def fine_tuning(words: Words) -> Drawing:
     page = Drawing(WIDTH, 320, words("One encoder, four heads"))
     panels = (
         ("a class", "[CLS] good film [SEP]", (0,), "(sequences, labels)", "classification.py", "positive"),
-        ("a pair", "[CLS] A [SEP] B [SEP]", (0,), "(sequences, labels)", "classification.py", "follows"),
+        ("a pair", "[CLS] A [SEP] B [SEP]", (0,), "(sequences, labels)", "classification.py", "entailment"),
         ("tags", "[CLS] Rio won [SEP]", (1, 2), "(tokens, tags)", "tagging.py", "B-LOC O"),
         ("an answer", "[CLS] Q [SEP] text [SEP]", (3,), "(tokens, 2)", "spans.py", "start, end"),
     )

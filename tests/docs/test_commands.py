@@ -109,6 +109,13 @@ def test_the_readmes_snippet_runs(in_folder, monkeypatch):
     outputs_of(ROOT / "README.md")
 
 
+def test_both_readmes_begin_with_the_same_commands():
+    """The first is the default run, and .ci/run does the second."""
+    blocks = [re.findall(r"^```\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)[:4] for page in READMES]
+    assert blocks[0] == blocks[1]
+    assert all(block.startswith("python3 -m venv .venv && ") for block in blocks[0][:2])
+
+
 @pytest.mark.parametrize("page", WALK, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_each_line_of_a_block_of_commands_is_found(page):
     for block in re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S):
