@@ -14,7 +14,10 @@ from bert.__main__ import main as bert
 from finetuning import pet, sequence
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/RESULTS.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 FOLDERS = ("bert", "data", "finetuning", "pretraining")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
@@ -87,20 +90,28 @@ def test_flags_that_are_named_exist(capsys):
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}
     known |= {option for action in get_args_parser()._actions for option in action.option_strings}
-    known |= {"--logdir", "--local-dir", "--skip-smudge", "--include"}  # of TensorBoard, the Hub's client and git-lfs
+    # of TensorBoard, the Hub's client, git-lfs and jupytext
+    known |= {"--logdir", "--local-dir", "--skip-smudge", "--include", "--sync"}
     for page in PAGES:
         text = re.sub(r"\]\([^)]*\)", "", page.read_text(encoding="utf-8"))  # anchors have dashes, too
         for flag in re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text):
             assert flag in known or flag.replace("--no-", "--", 1) in known, f"{name_of(page)}: {flag} is no flag"
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 160
+each_readme = pytest.mark.parametrize(
+    "readme, five_files", [("README.md", "## Start here: BERT in five files"), ("README.zh.md", "## 从五个文件读起")]
+)
 
 
-def test_the_five_files_hold_what_the_readme_says():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.split("## Start here: BERT in five files")[1].split("\n## ")[0]
+@each_readme
+def test_the_readme_is_short(readme, five_files):
+    assert len((ROOT / readme).read_text(encoding="utf-8").splitlines()) <= 160
+
+
+@each_readme
+def test_the_five_files_hold_what_the_readme_says(readme, five_files):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    section = text.split(five_files)[1].split("\n## ")[0]
     rows = re.findall(r"^\| [^|]+ \| \[`[\w/.]+`\]\(([\w/.]+)\) \| ([^|]+) \|", section, re.M)
     assert len(rows) == 5
     for path, names in rows:
