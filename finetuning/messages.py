@@ -7,6 +7,7 @@ from typing import Any
 from bert.config import BertConfig
 from bert.generation.config import EncoderDecoderConfig
 from bert.tasks.baseline import beats, in_quotes
+from bert.tasks.generation.measure import WITHOUT_ITS_SOURCE
 from bert.tasks.kinds import KINDS
 from bert.tasks.metrics import LOWER_IS_BETTER, is_better
 from bert.tasks.task import Task
@@ -120,7 +121,7 @@ def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> s
     elif only_prediction is not None and value != 1:
         reason = f"it predicts {in_quotes(only_prediction)} everywhere ({metric} {value:.4f} on dev, beside {beside})"
     else:
-        return None
+        return ignored_source(report)
     if not report["steps"]:  # zero-shot
         return f"The patterns' words answer no better than a guess: {reason}. Try others, or train on some labels."
     nothing, epochs = f"This model has learned nothing of use: {reason}.", f"{report['epochs']:.3g}"
@@ -128,6 +129,18 @@ def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> s
         return f"{nothing} It made {report['steps']} updates: try more --epochs (they were {epochs}), or more examples."
     rate = f"{report['learning_rate']:g}"
     return f"{nothing} Try a lower --learning-rate (it was {rate}), or more --epochs (they were {epochs})."
+
+
+def ignored_source(report: Mapping[str, Any]) -> str | None:
+    """The sentence for a decoder that learned its language alone. None: it looks at its sources, or is no decoder."""
+    with_its_own, with_others = (report["dev"].get(name) for name in ("perplexity", WITHOUT_ITS_SOURCE))
+    if with_its_own is None or with_others is None or with_others > 1.01 * with_its_own:
+        return None
+    return (
+        f"This model does not look at its sources: it foretells targets as well beside others' sources (perplexity "
+        f"{with_its_own:.4g} and {with_others:.4g}). Try a lower --learning-rate (it was {report['learning_rate']:g}), "
+        f"or start from a --checkpoint."
+    )
 
 
 def next_commands(settings: FinetuningSettings) -> list[str]:

@@ -50,6 +50,16 @@ def test_a_model_that_always_predicts_the_same_may_have_more_luck_and_has_learne
     assert nothing_learned(REPORT | {"dev": {"accuracy": 1.0}}, "b") is None  # all of dev is
 
 
+@pytest.mark.parametrize(("others", "said"), [(92.05, True), (91.0, True), (95.0, False)])
+def test_a_decoder_that_ignores_its_sources_is_told_so(others, said):
+    """It happened: 1,808 updates on dialogues at 1.5e-3 gave every source the same states."""
+    dev = {"accuracy": 0.86, "perplexity": 92.04, "perplexity_with_other_sources": others}
+    sentence = nothing_learned(REPORT | {"dev": dev}, None)
+    assert (sentence is not None) == said
+    if sentence is not None:
+        assert sentence.startswith("This model does not look at its sources") and "(it was 5)" in sentence
+
+
 @pytest.mark.parametrize(("value", "words"), [(60.0, "above"), (50.0, "not below"), (math.inf, "above")])
 def test_of_a_perplexity_the_lower_is_better(value, words):
     baseline = REPORT["baseline"] | {"dev": {"perplexity": 50.0}}
