@@ -47,7 +47,7 @@ MAY_IMPORT = {
     },
     "bert.explore": {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
-        "bert.training",
+        "bert.training", "bert.adaptation", "bert.generation", "bert.tasks",
     },
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
