@@ -201,7 +201,9 @@ def run_explore(given: argparse.Namespace) -> None:
         given.run, given.output, given.text, given.second, given.replay, given.max_length, given.max_megabytes,
         given.overwrite,
     )  # fmt: skip
-    print_line(f"{given.output}: {written.megabytes:.1f} megabytes, checkpoints {written.checkpoints}; open it in a browser")
+    print_line(
+        f"{given.output}: {written.megabytes:.1f} megabytes, checkpoints {written.checkpoints}; open it in a browser"
+    )
 
 
 def run_predict(given: argparse.Namespace) -> None:

@@ -22,7 +22,9 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
 )
 # The Node of requirements-dev.txt, or the system's.
-NODE = next(filter(os.path.exists, (os.path.join(sysconfig.get_path("scripts"), "node"),)), None) or shutil.which("node")
+NODE = next(filter(os.path.exists, (os.path.join(sysconfig.get_path("scripts"), "node"),)), None) or shutil.which(
+    "node"
+)
 PATIENCE = 30.0  # seconds
 # The browser reads from its file 3 and writes to its file 4.
 _ON_FILES_3_AND_4 = """

@@ -51,7 +51,9 @@ def _is_assigned(character: str) -> bool:
 
 
 def _ranges(characters: Iterable[str], is_in: Callable[[str], bool]) -> list[int]:
-    return [end for *ends, _ in _runs((ord(character), int(is_in(character))) for character in characters) for end in ends]
+    return [
+        end for *ends, _ in _runs((ord(character), int(is_in(character))) for character in characters) for end in ends
+    ]
 
 
 def _runs(values: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:

@@ -13,7 +13,17 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 
 LETTERS = [chr(ord("a") + number) for number in range(26)]
 WORDS = "the cat dog sat on mat ran a big small red and it was tired because of".split()
-VOCABULARY = [*SPECIAL_TOKENS, *LETTERS, *(f"##{letter}" for letter in LETTERS), *WORDS[:7], *WORDS[8:], ".", ",", "猫", "é"]
+VOCABULARY = [
+    *SPECIAL_TOKENS,
+    *LETTERS,
+    *(f"##{letter}" for letter in LETTERS),
+    *WORDS[:7],
+    *WORDS[8:],
+    ".",
+    ",",
+    "猫",
+    "é",
+]
 # Each size is another prime, but for the hidden size: heads of 5.
 CONFIG = BertConfig(
     vocab_size=len(VOCABULARY) + 2, hidden_size=15, num_hidden_layers=2, num_attention_heads=3, intermediate_size=23,

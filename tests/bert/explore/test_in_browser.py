@@ -35,7 +35,8 @@ TOO_FAINT = """(() => {
     const style = getComputedStyle(node);
     let behind = node;
     while (behind && !isSeen(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
-    const pair = [light(node instanceof SVGElement ? style.fill : style.color), light(getComputedStyle(behind).backgroundColor)];
+    const color = node instanceof SVGElement ? style.fill : style.color;
+    const pair = [light(color), light(getComputedStyle(behind).backgroundColor)];
     const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
     if (ratio < 4.5) faint.push(`${text} ${ratio}`);
   }
@@ -175,13 +176,16 @@ def test_a_phone_shows_everything_in_its_width(page):
     page.resize(390, 844)
     page.wait_for("new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(true), 100)))")
     assert page.run("document.documentElement.scrollWidth") == 390
-    outside = "[...document.querySelectorAll('section')].filter((each) => each.getBoundingClientRect().right > 390).length"
+    outside = (
+        "[...document.querySelectorAll('section')].filter((each) => each.getBoundingClientRect().right > 390).length"
+    )
     assert page.run(outside) == 0
 
 
 def test_on_paper_the_page_is_light_and_afterwards_as_before(page):
     enter(page, "theme", "dark", "change")
-    page.run("window.addEventListener('beforeprint', () => { window.printed = getComputedStyle(document.body).backgroundColor; })")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.run(f"window.addEventListener('beforeprint', () => {{ window.printed = {ground}; }})")
     assert len(page.send("Page.printToPDF", printBackground=True)["data"]) > 10_000
     assert page.run("window.printed") == "rgb(247, 246, 242)"
     assert page.run("document.documentElement.dataset.theme") == "dark"
@@ -204,7 +208,9 @@ def test_hostile_texts_pieces_and_names_show_as_text(chromium, tmp_path):
 
 def test_another_script_is_stopped_by_the_pages_policy(chromium, file):
     start(chromium, file)
-    chromium.run("document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = 1' }))")
+    chromium.run(
+        "document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = 1' }))"
+    )
     assert chromium.run("window.ran === undefined")
     assert chromium.problems and "Content Security Policy" in chromium.problems[0]
     chromium.problems.clear()

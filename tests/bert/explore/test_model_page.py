@@ -106,7 +106,9 @@ def test_every_intermediate_result_is_pytorchs():
 @torch.inference_mode()
 def test_every_activation_is_pytorchs(name):
     model, [(ids, types)] = random_model(hidden_act=name), random_inputs(1)
-    found = in_the_page(model, [], f"list(maskedLanguageModelHead(model, bert(model, {ids}, {types}).hiddenStates.at(-1)))")
+    found = in_the_page(
+        model, [], f"list(maskedLanguageModelHead(model, bert(model, {ids}, {types}).hiddenStates.at(-1)))"
+    )
     close(found, rounded_model(model)(torch.tensor([ids]), torch.tensor([types])).prediction_logits)
 
 
@@ -116,11 +118,14 @@ def test_the_best_pieces_are_those_of_fill_mask():
     (found,) = in_the_page(
         model,
         [[ids, [0] * len(ids)]],
-        f"inputs.map(([ids, types]) => {{ const states = oneToken(bert(model, ids, types).hiddenStates.at(-1), 3); "
-        'const ranking = ranked(maskedLanguageModelHead(model, states), modules["wordpiece.js"].makeTokenizer(settings)); '
+        "inputs.map(([ids, types]) => { const states = oneToken(bert(model, ids, types).hiddenStates.at(-1), 3); "
+        'const tokenizer = modules["wordpiece.js"].makeTokenizer(settings); '
+        "const ranking = ranked(maskedLanguageModelHead(model, states), tokenizer); "
         f"return [ranking.top(10), ranking.rank({VOCABULARY.index('sat')})]; }})",
     )
     (expected,) = fill_mask(rounded_model(model), tokenizer, "the cat [MASK] on the mat", top=len(VOCABULARY) - 5)
     assert [VOCABULARY[each["id"]] for each in found[0]] == [filling.piece for filling in expected[:10]]
-    assert [each["probability"] for each in found[0]] == pytest.approx([each.probability for each in expected[:10]], 1e-4)
+    assert [each["probability"] for each in found[0]] == pytest.approx(
+        [each.probability for each in expected[:10]], 1e-4
+    )
     assert found[1] == 1 + [filling.piece for filling in expected].index("sat")

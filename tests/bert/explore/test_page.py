@@ -29,6 +29,9 @@ class Parsed(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes), ""))
 
+    def handle_endtag(self, tag):
+        self.elements.append(("", {}, ""))  # what comes now is outside
+
     def handle_data(self, data):
         if self.elements:
             tag, attributes, text = self.elements[-1]
