@@ -42,6 +42,15 @@ def test_the_console_script_is_the_command_line():
     assert (ROOT / "bert/py.typed").exists()
 
 
+def test_the_package_has_all_parts_of_the_explorers_page():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    room = ROOT / "bert/explore"
+    taken = {path for pattern in patterns["bert.explore"] for path in room.glob(pattern) if path.is_file()}
+    assert taken == {path for path in (room / "page").rglob("*") if path.is_file()} != set()
+
+
 def test_every_command_runs_with_the_core_requirements_alone(tmp_path):
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "good", "bad", "tea"])
     config = BertConfig(
@@ -60,6 +69,7 @@ def test_every_command_runs_with_the_core_requirements_alone(tmp_path):
         "from bert.__main__ import main\n"
         "assert main(['fill-mask', 'pretrained', 'good [MASK]']) == 0\n"
         "assert main(['tokenize', 'pretrained', 'good tea']) == 0\n"
+        "assert main(['explore', 'pretrained']) == 0\n"
         "assert main(['embed', 'pretrained', 'texts.txt', 'vectors.npy']) == 0\n"
         "assert main(['predict', 'classifier', 'texts.txt']) == 0\n"
     )

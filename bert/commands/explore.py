@@ -1,4 +1,4 @@
-"""``bert explore``: a trained model as one HTML file, in which the reader can watch it at work."""
+"""``bert explore``: a trained model at work in one HTML file."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from bert.files.whole import atomic_file
 from bert.tokenization.tokenizer import Tokenizer
 
 MEGABYTE = 10**6
-FEWEST_TOKENS = 5  # [CLS] and a piece, [SEP], and a piece of a second text with its own [SEP]
+FEWEST_TOKENS = 5  # two pieces, [CLS], and a [SEP] after each
 # The page begins with the pair of which the run's vocabulary knows most.
 EXAMPLES = (
     ("This method returns the number of open files.", "If there are none, it returns zero."),

@@ -1,10 +1,10 @@
 """The page as one file: its HTML, styles, scripts, words and data, which asks for nothing from elsewhere.
 
-The parts lie in ``page/``, each to be read and tested alone. The scripts are JavaScript's modules. A file that was
-opened from a disk may not import others, so in the page they stand behind each other, each as a function.
+The parts lie in ``page/``, each to be read and tested alone. The scripts are JavaScript's modules. A page from a disk
+may not import modules. So in the page they stand behind each other, each as a function.
 
-A text or a piece in the page is data, never markup. The scripts write it as text alone, and a policy in the page
-(Content-Security-Policy) forbids all scripts, styles and requests but its own.
+A text or a piece in the page is data, never markup. The scripts write it as text alone. A policy in the page
+(Content-Security-Policy) forbids all other scripts and styles, and every request.
 """
 
 import base64
@@ -24,7 +24,7 @@ SCRIPTS = (
     "words.js", "drawing.js", "explorer.js", "views/pieces.js", "views/predictions.js", "views/classes.js",
     "views/tags.js", "views/answer.js", "views/embeddings.js", "views/attention.js", "views/lines.js",
     "views/matrix.js", "views/product.js", "views/lens.js", "views/norms.js", "views/heat.js", "views/replay.js",
-    "main.js",
+    "views/shapes.js", "main.js",
 )  # fmt: skip
 _POLICY = "default-src 'none'"
 _STYLES = '<link rel="stylesheet" href="page.css">'

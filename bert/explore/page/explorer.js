@@ -19,7 +19,7 @@ export function makeExplorer(data, weightsOf) {
   const tokenizer = makeTokenizer(data.tokenizer);
   const models = new Map();
   const [first, second] = data.texts;
-  const explorer = { data, tokenizer, views: [], result: null, show, hasHead, tokenAt: (index) => explorer.tokens[index] };
+  const explorer = { data, tokenizer, views: [], result: null, show, hasHead };
   explorer.state = { first, second, masked: new Set(), selected: 0, layer: 0, head: 0, from: null, to: null, label: null };
   explorer.state.checkpoint = Math.max(data.steps.length - 1, 0);
   explorer.tokens = encodeFor(data.heads[0], first, second, tokenizer, data.max_length).tokens;
@@ -33,8 +33,9 @@ export function makeExplorer(data, weightsOf) {
     return data.heads.some((head) => head.kind === kind);
   }
 
-  async function modelOf(checkpoint) {
-    if (!models.has(checkpoint)) models.set(checkpoint, { config: data.config, weights: await weightsOf(checkpoint) });
+  function modelOf(checkpoint) {
+    const unpack = async () => ({ config: data.config, weights: await weightsOf(checkpoint) });
+    if (!models.has(checkpoint)) models.set(checkpoint, unpack());
     return models.get(checkpoint);
   }
 

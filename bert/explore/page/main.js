@@ -15,13 +15,14 @@ import { piecesView } from "./views/pieces.js";
 import { predictionsView } from "./views/predictions.js";
 import { productView } from "./views/product.js";
 import { replayView } from "./views/replay.js";
+import { shapesView } from "./views/shapes.js";
 import { tagsView } from "./views/tags.js";
 import { unpackWeights } from "./weights.js";
 import { preferredLanguage, say, setLanguage, shown, useWords } from "./words.js";
 
 const VIEWS = [
   replayView, piecesView, predictionsView, classesView, tagsView, answerView, heatView, embeddingsView, attentionView,
-  linesView, matrixView, productView, lensView, normsView,
+  linesView, matrixView, productView, lensView, normsView, shapesView,
 ];
 
 const data = JSON.parse(byId("data").textContent);

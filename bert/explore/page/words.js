@@ -17,7 +17,7 @@ export function say(key, values = {}) {
 export const shown = (number) => number.toLocaleString(current);
 
 /** A share as a percentage. */
-export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 2 : 1)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 2 : 1)}\u00a0%`;
 
 /** Writes all words of the page anew: texts under ``data-words``, accessible names under ``data-label``. */
 export function setLanguage(language, values) {

@@ -31,7 +31,9 @@ def random_reader(seed: int = 0, **changes) -> BertForQuestionAnswering:
     return enlarged(BertForQuestionAnswering, seed, changes)
 
 
-def enlarged(model_class: type[nn.Module], seed: int, changes: dict | None = None, scale: float = 6.0, **arguments) -> Any:
+def enlarged(
+    model_class: type[nn.Module], seed: int, changes: dict | None = None, scale: float = 6.0, **arguments
+) -> Any:
     """A model with weights so large that its answers are far from uniform, and biases that are not 0."""
     torch.manual_seed(seed)
     model = model_class(CONFIG.replace(**(changes or {})), **arguments).eval()

@@ -135,4 +135,6 @@ def test_derivatives_of_all_activations_are_autograds():
     for name, slopes in zip(names, json.loads(run_node(script)), strict=True):
         (expected,) = torch.autograd.grad(activation(name)(points).sum(), points)
         is_smooth = (points.detach().abs() > 1e-6) & ((points.detach() - 10).abs() > 1e-6)  # relu at 0, gelu_10 at 10
-        torch.testing.assert_close(torch.tensor(slopes, dtype=torch.float32)[is_smooth], expected[is_smooth], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            torch.tensor(slopes, dtype=torch.float32)[is_smooth], expected[is_smooth], rtol=1e-4, atol=1e-5
+        )

@@ -23,7 +23,9 @@ HEAT = "[...document.querySelectorAll('#heat-list li')].map((each) => [each.quer
 HEAT_OF = "document.getElementById('heat-of').textContent"
 CLASSES = "[...document.querySelectorAll('#class-list li')].map((each) => [...each.querySelectorAll('bdi, .number')].map((part) => part.textContent))"
 TAGGED = "[...document.querySelectorAll('#tag-list .tagged')].map((each) => each.getAttribute('aria-label'))"
-BOXES = "[...document.querySelectorAll('section')].filter((each) => each.getClientRects().length).map((each) => each.id)"
+BOXES = (
+    "[...document.querySelectorAll('section')].filter((each) => each.getClientRects().length).map((each) => each.id)"
+)
 SETTLED = "new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(true), 200)))"
 SHOWN = HOSTILE.replace("\u2028", "\\u2028").replace("\u202e", "\\u202e")
 
@@ -74,7 +76,14 @@ def test_each_kind_of_run_has_its_own_boxes(page, files):
     for name in ("classes", "tags", "answer", "number", "predictions"):
         start(page, files[name])
         own = "classes" if name == "number" else name
-        assert page.run(BOXES) == ["pieces", own, "heat", *shared, *(["lens"] if name == "predictions" else []), "norms"]
+        assert page.run(BOXES) == [
+            "pieces",
+            own,
+            "heat",
+            *shared,
+            *(["lens"] if name == "predictions" else []),
+            "norms",
+        ]
         assert page.run("document.querySelectorAll('[aria-pressed=\"true\"].piece').length") == (name == "predictions")
 
 
@@ -87,7 +96,9 @@ def test_classes_are_the_models_and_a_click_explains_another_class(page, files):
     names = ["bad", "good", SHOWN]
     found = page.run(CLASSES)
     assert [name for name, _ in found] == [names[label] for label in order]
-    assert [float(share.removesuffix(" %")) for _, share in found] == pytest.approx([100 * shares[each] for each in order], abs=0.06)
+    assert [float(share.removesuffix("\u00a0%")) for _, share in found] == pytest.approx(
+        [100 * shares[each] for each in order], abs=0.06
+    )
     for label in (order[0], order[2]):
         page.run(f"document.querySelector('#class-list [data-key=\"{label}\"]').click()")
         page.wait_for(f"{HEAT_OF}.includes({json.dumps(names[label])})")
@@ -155,4 +166,6 @@ def test_every_text_stands_out_and_a_phone_shows_everything(page, files, name, l
         assert page.run(TOO_FAINT) == []
     assert page.run("document.documentElement.scrollWidth") == 390
     nodes = page.send("Accessibility.getFullAXTree")["nodes"]
-    assert all(each["name"]["value"].strip() for each in nodes if each["role"]["value"] in ("button", "textbox", "region"))
+    assert all(
+        each["name"]["value"].strip() for each in nodes if each["role"]["value"] in ("button", "textbox", "region")
+    )

@@ -84,7 +84,9 @@ def answers(model: Any, texts: list, options: Options = OPTIONS) -> list[dict]:
 def test_classes_and_numbers_are_those_of_predict(arguments):
     model = random_classifier(**arguments)
     found = answers(model, PAIRS)
-    examples = [Example(number, first, second if second.strip() else None, None) for number, (first, second) in enumerate(PAIRS)]
+    examples = [
+        Example(number, first, second if second.strip() else None, None) for number, (first, second) in enumerate(PAIRS)
+    ]
     expected = predict_labels(model, text_inputs(TOKENIZER, examples, OPTIONS).windows, OPTIONS)
     for ours, theirs in zip(found, expected, strict=True):
         assert ours["shares"] == pytest.approx(theirs.probabilities.tolist(), rel=1e-3, abs=1e-4)
@@ -111,7 +113,9 @@ def test_words_and_tags_are_those_of_predict(fitting):
 @torch.inference_mode()
 def test_answers_are_those_of_predict():
     model, options = random_reader(), Options(max_length=CONFIG.max_position_embeddings, null_threshold=0.5)
-    texts = [("the cat?", f"{word} cat sat on a small {word} mat. It was tired") for word in "the big a é 猫 dog red".split()]
+    texts = [
+        ("the cat?", f"{word} cat sat on a small {word} mat. It was tired") for word in "the big a é 猫 dog red".split()
+    ]
     found = answers(model, texts, options)
     questions = [Question(0, None, *pair, ()) for pair in texts]
     expected = predict_answers(model, question_inputs(TOKENIZER, questions, options).windows, options)
@@ -133,8 +137,17 @@ def test_a_long_question_and_a_long_context_are_cut_as_in_the_first_window():
 
 
 def test_words_of_a_text_are_ours():
-    texts = [*TEXTS, *random_texts(300), "(J. Smith-Jones left the U.S. on Monday.) ", "“a”... 'b.' ...", "5.5 (x).", "[[.]]"]
-    found = in_the_page("given.texts.map((text) => wordsOf(text, given.tables))", {"texts": texts, "tables": unicode_tables()})
+    texts = [
+        *TEXTS,
+        *random_texts(300),
+        "(J. Smith-Jones left the U.S. on Monday.) ",
+        "“a”... 'b.' ...",
+        "5.5 (x).",
+        "[[.]]",
+    ]
+    found = in_the_page(
+        "given.texts.map((text) => wordsOf(text, given.tables))", {"texts": texts, "tables": unicode_tables()}
+    )
     for text, words in zip(texts, found, strict=True):
         assert [tuple(word) for word in words] == words_of(text), repr(text)
 
@@ -152,7 +165,11 @@ def test_the_best_tags_and_their_entities_are_ours():
         entities = in_the_page("given.map(findEntities)", [[labels[tag] for tag in tags] for tags in found])
         for case, tags, those in zip(cases, found, entities, strict=True):
             scores = np.array(case["scores"], np.float32).reshape(-1, len(labels))
-            best = TagSequences(labels).best(scores, case["follows"]) if fitting and len(scores) else scores.argmax(1).tolist()
+            best = (
+                TagSequences(labels).best(scores, case["follows"])
+                if fitting and len(scores)
+                else scores.argmax(1).tolist()
+            )
             assert tags == best
             expected = find_entities([labels[tag] for tag in tags])
             assert [(each["type"], each["start"], each["end"]) for each in those] == [tuple(each) for each in expected]

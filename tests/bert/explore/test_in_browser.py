@@ -118,7 +118,7 @@ def test_the_second_text_is_judged_as_pytorch_does(page):
     with torch.inference_mode():
         follows = model_of(len(STEPS))(**batch).next_sentence_logits.softmax(-1)[0, 0].item()
     digits = 2 if follows < 0.1 else 1
-    assert page.run(NOTE).startswith(f"B follows A: {follows:.{digits}%}".replace("%", " %"))
+    assert page.run(NOTE).startswith(f"B follows A: {follows:.{digits}%}".replace("%", "\u00a0%"))
     enter(page, "second", "  ")
     page.wait_for(f"{NOTE}.startsWith('Type a second text')")
 

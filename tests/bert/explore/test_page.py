@@ -160,7 +160,9 @@ def test_text_can_be_read_on_every_ground(theme):
         assert min(contrast(colors[text], colors[f"{name}-card"]) for text in (name, "ink")) >= 4.5
     assert contrast(colors["ink"], colors["mask"]) >= 4.5
     for heat in ("positive", "negative"):  # 45 % of the color at most
-        mixed = [int(0.45 * int(a, 16) + 0.55 * int(b, 16)) for a, b in zip(*(hex_pairs(colors[x]) for x in (heat, "card")))]
+        mixed = [
+            int(0.45 * int(a, 16) + 0.55 * int(b, 16)) for a, b in zip(*(hex_pairs(colors[x]) for x in (heat, "card")))
+        ]
         assert contrast(colors["ink"], "#" + "".join(f"{part:02x}" for part in mixed)) >= 4.5
     for picture in ("positive", "negative", "first", "second", "good"):
         assert contrast(colors[picture], colors["card"]) >= 3

@@ -88,6 +88,29 @@ def test_of_equal_pieces_the_last_counts_and_added_ones_are_not_in_words():
     check(WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b", "a", "##b"], added_tokens=[AddedToken("ab")]), ["a ab abb b"])
 
 
+def test_a_pair_is_joined_and_cut_as_here():
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b", "##b"])
+    pairs = [("a ab b", "b a"), ("a", "b " * 9), ("a " * 9, "b"), ("a " * 9, "b " * 9), ("a " * 9, " "), ("", "b")]
+    script = joined_scripts(["normalization.js", "added_tokens.js", "wordpiece.js", "encoding.js"]) + (
+        'import fs from "fs";\n'
+        'const { settings, pairs } = JSON.parse(fs.readFileSync(0, "utf8"));\n'
+        'const tokenizer = modules["wordpiece.js"].makeTokenizer(settings);\n'
+        'const all = pairs.map((pair) => modules["encoding.js"].encode(...pair, tokenizer, 10));\n'
+        "console.log(JSON.stringify(all));"
+    )
+    values = {"settings": tokenizer_settings(tokenizer, "it"), "pairs": pairs}
+    for (first, second), found in zip(pairs, json.loads(run_node(script, json.dumps(values))), strict=True):
+        expected = tokenizer(first, second if second.strip() else None, max_length=10)
+        assert [token["id"] for token in found["tokens"]] == expected.input_ids
+        assert [token["type"] for token in found["tokens"]] == expected.token_type_ids
+        assert [token["piece"] for token in found["tokens"]] == expected.tokens
+        offsets = [(token["start"], token["end"]) if "start" in token else None for token in found["tokens"]]
+        assert offsets == expected.offsets
+        assert found["left"] == len(tokenizer.encode(first)) + len(tokenizer.encode(second)) - len(offsets) + (
+            3 if second.strip() else 2
+        )
+
+
 @pytest.mark.skipif("BERT_DATA" not in os.environ, reason="BERT_DATA names no folder")
 def test_published_texts_have_the_same_pieces():
     """The folder holds 13,100 texts besides, of which all were compared once."""
