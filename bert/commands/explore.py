@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert.adaptation.loading import source_of
+from bert.adaptation.loading import Source, source_of
 from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.commands.predict import kind_of_run
 from bert.commands.reading import check_segments, reading_of
 from bert.errors import InputError
-from bert.explore.fine_tuned import CLASSIFICATION, SPANS, TAGGING, fine_tuned_head, read_fine_tuned
-from bert.explore.heads import read_model
+from bert.explore.fine_tuned import SPANS, TAGGING, fine_tuned_head, read_fine_tuned
+from bert.explore.heads import ExploredModel, read_model
 from bert.explore.page import explorer_page
 from bert.explore.quantize import OF_A_REPLAY
 from bert.explore.replay import curves, kept_checkpoints
@@ -72,18 +72,11 @@ def explore(
     settings = tokenizer_settings(tokenizer, run)
     check_vocabulary_fits(tokenizer, source.config(), run)
     kept = kept_checkpoints(run) if replay else []
-    head, are_pairs = fine_tuned_head(source), True
-    if head is None:
-        model = read_model(run, max_length)
-    else:
-        reading = reading_of(source, "", {}, kind_of_run(source).predict_columns)
-        max_length, are_pairs = min(max_length, reading.options.max_length), reading.trained_on_pairs
-        model = read_fine_tuned(source, head, reading.options, max_length)
+    model, max_length, reads_pairs = _read(source, max_length)
     task = model.heads[0]["kind"]
     if second and task == TAGGING:
         raise InputError(f"--second: the model in {run} tags the words of one text; leave it out")
     check_segments(source, are_pairs=bool(second) or task == SPANS)
-    takes_pairs = task != TAGGING and model.config.type_vocab_size > 1
     packed = pack_weights(model.weights)
     _check_size(len(packed.content) * max(len(kept), 1), max_megabytes)
     weights, size = [], len(packed.content)
@@ -97,11 +90,9 @@ def explore(
         its_weights = {name: earlier.weights[name] for name in model.weights}
         weights.append(pack_weights(its_weights, OF_A_REPLAY).content)
         size += len(weights[-1])
-    texts = example(tokenizer, OF_TASKS.get(task, EXAMPLES))
-    if first is not None or second is not None:
-        texts = (first or texts[0], second or "")
-    elif not takes_pairs or (task == CLASSIFICATION and not are_pairs):
-        texts = (texts[0], "")
+    usual = example(tokenizer, OF_TASKS.get(task, EXAMPLES))
+    if first is None and second is None:
+        first, second = usual[0], usual[1] if reads_pairs else ""
     data = {
         "name": Path(os.path.abspath(run)).name,
         "config": model.config.to_dict(),
@@ -111,14 +102,27 @@ def explore(
         "tensors": packed.tensors,
         "steps": [checkpoint.step for checkpoint in kept],
         "curves": curves(run) if replay else {},
-        "texts": texts,
-        "takes_pairs": takes_pairs,
+        "texts": (first or usual[0], second or ""),
+        "takes_pairs": task != TAGGING and model.config.type_vocab_size > 1,
     }
     content = explorer_page(data, [*weights, packed.content]).encode("utf-8", "backslashreplace")
     _check_size(len(content), max_megabytes)
     with atomic_file(output) as file:
         file.write(content)
     return Written(len(content) / MEGABYTE, max(len(kept), 1))
+
+
+def _read(source: Source, max_length: int) -> tuple[ExploredModel, int, bool]:
+    """The model, the longest input of its page, and whether it is used to pairs of texts."""
+    head = fine_tuned_head(source)
+    if head is None:
+        model = read_model(source.directory, max_length)
+        return model, max_length, model.config.type_vocab_size > 1
+    kind = kind_of_run(source)
+    _, options, trained_on_pairs = reading_of(source, "", {}, kind.predict_columns)
+    max_length = min(max_length, options.max_length)
+    model = read_fine_tuned(source, head, options, max_length)
+    return model, max_length, trained_on_pairs or kind.has_two_segments
 
 
 def example(tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]] = EXAMPLES) -> tuple[str, str]:

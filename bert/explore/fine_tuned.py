@@ -34,7 +34,8 @@ def _classification(model: BertForSequenceClassification, options: Options) -> d
 
 def _tagging(model: BertForTokenClassification, options: Options) -> dict:
     return {
-        "kind": TAGGING, "labels": model.labels, "fitting": options.fitting_tags, "entities": are_entities(model.labels),
+        "kind": TAGGING, "labels": model.labels, "fitting": options.fitting_tags,
+        "entities": are_entities(model.labels),
     }  # fmt: skip
 
 

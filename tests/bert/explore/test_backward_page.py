@@ -1,6 +1,8 @@
 """The backward pass in the page gives autograd's gradients, from the same rounded weights."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -40,37 +42,45 @@ console.log(JSON.stringify(results));
 class Case(NamedTuple):
     """A model, the function of ``page/scores.js``, what it takes, and the same score from the model's output."""
 
-    model: Any
+    make: Callable[[], Any]
     name: str
     values: list
-    score: Any
+    score: Callable[[Any], Tensor]
 
 
 HEAD = {"pool": "cls"}
 CASES = {
-    "a class of the pooled [CLS]": Case(random_classifier(1), "labelScore", [HEAD, 2], lambda out: out.logits[0, 2]),
+    "a class of the pooled [CLS]": Case(
+        partial(random_classifier, 1), "labelScore", [HEAD, 2], lambda out: out.logits[0, 2]
+    ),
     "a class of the mean": Case(
-        random_classifier(2, pool="mean"), "labelScore", [{"pool": "mean"}, 0], lambda out: out.logits[0, 0]
+        partial(random_classifier, 2, pool="mean"), "labelScore", [{"pool": "mean"}, 0], lambda out: out.logits[0, 0]
     ),
     "a number": Case(
-        random_classifier(3, labels=("stars",), problem_type="regression"), "labelScore", [HEAD, 0],
+        partial(random_classifier, 3, labels=("stars",), problem_type="regression"), "labelScore", [HEAD, 0],
         lambda out: out.logits[0, 0],
     ),
-    "a tag": Case(random_tagger(4), "tagScore", [3, 1], lambda out: out.logits[0, 3, 1]),
-    "an answer": Case(random_reader(5), "spanScore", [6, 7], lambda out: out.start_logits[0, 6] + out.end_logits[0, 7]),
-    "no answer": Case(random_reader(6), "spanScore", [0, 0], lambda out: out.start_logits[0, 0] + out.end_logits[0, 0]),
-    "a piece": Case(random_model(7), "pieceScore", [4, 33], lambda out: out.prediction_logits[0, 4, 33]),
+    "a tag": Case(partial(random_tagger, 4), "tagScore", [3, 1], lambda out: out.logits[0, 3, 1]),
+    "an answer": Case(
+        partial(random_reader, 5), "spanScore", [6, 7], lambda out: out.start_logits[0, 6] + out.end_logits[0, 7]
+    ),
+    "no answer": Case(
+        partial(random_reader, 6), "spanScore", [0, 0], lambda out: out.start_logits[0, 0] + out.end_logits[0, 0]
+    ),
+    "a piece": Case(partial(random_model, 7), "pieceScore", [4, 33], lambda out: out.prediction_logits[0, 4, 33]),
     "another activation": Case(
-        random_model(8, hidden_act="gelu_new"), "pieceScore", [1, 5], lambda out: out.prediction_logits[0, 1, 5]
+        partial(random_model, 8, hidden_act="gelu_new"), "pieceScore", [1, 5],
+        lambda out: out.prediction_logits[0, 1, 5],
     ),
     "heads of another size": Case(
-        random_tagger(9, num_attention_heads=1, num_hidden_layers=3), "tagScore", [8, 0], lambda out: out.logits[0, 8, 0]
+        partial(random_tagger, 9, num_attention_heads=1, num_hidden_layers=3), "tagScore", [8, 0],
+        lambda out: out.logits[0, 8, 0],
     ),
 }  # fmt: skip
 
 
 class Gradients(NamedTuple):
-    """What autograd says: a score, and its gradient before and after the embeddings' LayerNorm, (tokens, hidden_size)."""
+    """What autograd says: a score, and its gradients before and after the embeddings' LayerNorm."""
 
     score: Tensor
     sum: Tensor
@@ -80,7 +90,7 @@ class Gradients(NamedTuple):
 
 
 def autograd(case: Case) -> Gradients:
-    model, seen = in_eight_bits(case.model), []
+    model, seen = in_eight_bits(case.make()), []
     model.bert.embeddings.layer_norm.register_forward_hook(lambda _, inputs, output: seen.extend([*inputs, output]))
     score = case.score(model(torch.tensor([IDS]), torch.tensor([TYPES])))
     gradients = torch.autograd.grad(score, seen)
@@ -97,7 +107,7 @@ def found():
             "packed": vars(pack_weights(model.state_dict())), "config": model.config.to_dict(), "ids": IDS,
             "types": TYPES, "name": name, "values": values,
         }
-        for model, name, values, _ in CASES.values()
+        for model, name, values in ((make(), name, values) for make, name, values, _ in CASES.values())
     ]  # fmt: skip
     return dict(zip(CASES, json.loads(run_node(joined_scripts(WITHOUT_A_PAGE) + READ, json.dumps(cases)))))
 

@@ -8,7 +8,11 @@ import torch
 from bert.__main__ import main
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from tests.bert.explore.fine_tuned_runs import (
-    in_eight_bits, random_classifier, random_reader, random_tagger, write_fine_tuned,
+    in_eight_bits,
+    random_classifier,
+    random_reader,
+    random_tagger,
+    write_fine_tuned,
 )  # fmt: skip
 from tests.bert.explore.runs import VOCABULARY, write_run
 from tests.bert.explore.test_in_browser import CLICK, HOSTILE, PIECES, TOO_FAINT, enter, start
@@ -19,9 +23,14 @@ pytestmark = [pytest.mark.peers, pytest.mark.skipif(CHROMIUM is None, reason="ne
 TOKENIZER = WordPieceTokenizer(VOCABULARY)
 TEXT = "the cat sat on a mat."
 LABELS = ("bad", "good", HOSTILE)
-HEAT = "[...document.querySelectorAll('#heat-list li')].map((each) => [each.querySelector('bdi').textContent, each.querySelector('small').textContent])"
+# of each row the texts of some of its parts
+ROWS = (
+    "[...document.querySelectorAll('{} li')]"
+    ".map((each) => [...each.querySelectorAll('{}')].map((part) => part.textContent))"
+)
+HEAT = ROWS.format("#heat-list", "bdi, small")
 HEAT_OF = "document.getElementById('heat-of').textContent"
-CLASSES = "[...document.querySelectorAll('#class-list li')].map((each) => [...each.querySelectorAll('bdi, .number')].map((part) => part.textContent))"
+CLASSES = ROWS.format("#class-list", "bdi, .number")
 TAGGED = "[...document.querySelectorAll('#tag-list .tagged')].map((each) => each.getAttribute('aria-label'))"
 BOXES = (
     "[...document.querySelectorAll('section')].filter((each) => each.getClientRects().length).map((each) => each.id)"
@@ -84,6 +93,7 @@ def test_each_kind_of_run_has_its_own_boxes(page, files):
             *(["lens"] if name == "predictions" else []),
             "norms",
         ]
+        assert page.run("document.getElementById('second-label').getClientRects().length") == (name != "tags")
         assert page.run("document.querySelectorAll('[aria-pressed=\"true\"].piece').length") == (name == "predictions")
 
 
@@ -104,10 +114,12 @@ def test_classes_are_the_models_and_a_click_explains_another_class(page, files):
         page.wait_for(f"{HEAT_OF}.includes({json.dumps(names[label])})")
         expected = gradient_times_input(model, ids, lambda output, label=label: output.logits[0, label])
         assert [float(value) for _, value in page.run(HEAT)] == pytest.approx(expected, abs=0.006)
-    page.run(CLICK.format(3))  # a piece that is hidden changes the answer
+    page.run(CLICK.format(3))  # a piece that is hidden changes what the model reads
     page.wait_for(f"{PIECES}[3] === '[MASK]'")
+    ids[3] = TOKENIZER.mask_token_id
+    expected = gradient_times_input(model, ids, lambda output: output.logits[0, order[2]])
+    assert [float(value) for _, value in page.run(HEAT)] == pytest.approx(expected, abs=0.006)
     assert page.run(HEAT)[3][0] == "[MASK]"
-    assert page.run(CLASSES) != found
 
 
 def test_tags_stand_over_the_words_and_a_click_explains_one(page, files):
@@ -115,7 +127,7 @@ def test_tags_stand_over_the_words_and_a_click_explains_one(page, files):
     model = in_eight_bits(random_tagger(labels=("O", "B-PER", "I-PER", f"B-{SHOWN}", f"I-{SHOWN}")))
     ids = TOKENIZER(TEXT).input_ids
     tags = model(torch.tensor([ids])).logits[0].argmax(dim=-1).tolist()
-    words = TEXT.removesuffix(".").split() + ["."]
+    words = [*TEXT.removesuffix(".").split(), "."]
     assert page.run(TAGGED) == [f"{word}: {model.labels[tag]}" for word, tag in zip(words, tags[1:])]
     assert len(set(tags[1:-1])) > 2  # there is something to see
     page.run("document.querySelector('[data-key=\"word-2\"]').click()")

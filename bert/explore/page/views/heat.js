@@ -22,13 +22,16 @@ export function gradientTimesInput(model, output, gradient) {
 
 /** Draws the box. */
 export function heatView(explorer) {
+  let kept = {}; // of the last score: a backward pass takes as long as two forward passes
   return () => {
     const { result, tokens } = explorer;
     const explained = explainedScore(explorer);
     byId("heat").hidden = explained === null;
     if (explained === null) return;
     const { name, score, gradient } = explained;
-    const values = gradientTimesInput(result.model, result.output, gradient);
+    const key = JSON.stringify([result.key, name, score]);
+    if (kept.key !== key) kept = { key, values: gradientTimesInput(result.model, result.output, gradient) };
+    const { values } = kept;
     const largest = Math.max(...values.map(Math.abs));
     const shown = Object.entries(name.values).map(([key, value]) => [key, visible(String(value))]);
     byId("heat-of").textContent = say(name.key, { ...Object.fromEntries(shown), score: score.toFixed(2) });
