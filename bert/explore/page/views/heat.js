@@ -22,7 +22,7 @@ export function gradientTimesInput(model, output, gradient) {
 
 /** Draws the box. */
 export function heatView(explorer) {
-  let kept = {}; // of the last score: a backward pass takes as long as two forward passes
+  let kept = {}; // of the last score: a backward pass takes as long as a forward pass
   return () => {
     const { result, tokens } = explorer;
     const explained = explainedScore(explorer);
