@@ -1,8 +1,10 @@
 // What the head of a fine-tuned run says of the texts, and the score that the heat map explains.
-import { bestSpan, bestTags, classificationHead, isWithoutAnswer, probabilities, spanHead, taggingHead } from "./fine_tuned.js";
+import {
+  bestSpan, bestTags, classificationHead, isWithoutAnswer, probabilities, spanHead, taggingHead,
+} from "./fine_tuned.js";
 import { labelScore, pieceScore, spanScore, tagScore } from "./scores.js";
-import { row, softmax } from "./tensors.js";
 import { wordsOf } from "./sentence.js";
+import { row, softmax } from "./tensors.js";
 
 const indexOfLargest = (values) => values.indexOf(Math.max(...values));
 
@@ -52,7 +54,8 @@ export function answerOf(explorer, model, states) {
 export function chosenWord({ state, tokens, result }) {
   const { words } = result.answer;
   const chosen = words[tokens[state.selected].word];
-  return chosen ?? words.find(({ tag }) => tag !== "O") ?? words.find(({ token }) => token >= 0);
+  const read = words.filter(({ token }) => token >= 0);
+  return chosen ?? read.find(({ tag }) => tag !== "O") ?? read[0];
 }
 
 /**

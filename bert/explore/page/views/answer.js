@@ -18,7 +18,7 @@ export function answerView(explorer) {
     const hasSpan = answer.score > -Infinity;
     const [start, end] = hasSpan ? [tokens[answer.start].start, tokens[answer.end].end] : [0, 0];
     const part = (from, to) => element("bdi", {}, textOf(state.second, from, to));
-    const marked = element(answer.isWithout ? "span" : "mark", {}, textOf(state.second, start, end));
+    const marked = element(answer.isWithout ? "span" : "mark", {}, part(start, end));
     const around = [part(0, start), marked, part(end, undefined)];
     byId("context").replaceChildren(...(hasSpan ? around : [state.second]));
     const scores = { score: answer.score.toFixed(2), none: answer.nullScore.toFixed(2) };
