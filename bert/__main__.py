@@ -107,7 +107,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     trace.set_defaults(function=run_trace)
     explore = commands.add_parser("explore", help="a page in which the model runs, to watch it at work")
-    explore.add_argument("run", help="the directory of a pretraining run or of a Hugging Face BERT")
+    explore.add_argument("run", help="the directory of a pretraining or fine-tuning run, or of a Hugging Face BERT")
     explore.add_argument("-o", "--output", metavar="FILE", default="page.html", help="(%(default)s)")
     explore.add_argument("--replay", action="store_true", help="with the checkpoints of --keep-checkpoints: a slider")
     explore.add_argument("--text", metavar="TEXT", help="the text that the page begins with (an example)")

@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
     "bert.explore": {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
-        "bert.training",
+        "bert.training", "bert.adaptation", "bert.generation", "bert.tasks",
     },
     # What a check needs besides comes from the student's module, which it gets as an argument.
     "bert.exercises": {"bert.errors", "bert.files", "bert.config", "bert.fast"},

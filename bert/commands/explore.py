@@ -1,13 +1,17 @@
 """``bert explore``: a trained model at work in one HTML file."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert.checkpoints.directory import load_config
-from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
+from bert.adaptation.loading import Source, source_of
+from bert.checkpoints.vocabulary import check_vocabulary_fits
+from bert.commands.predict import kind_of_run
+from bert.commands.reading import check_segments, reading_of
 from bert.errors import InputError
-from bert.explore.heads import read_model
+from bert.explore.fine_tuned import SPANS, TAGGING, fine_tuned_head, read_fine_tuned
+from bert.explore.heads import ExploredModel, read_model
 from bert.explore.page import explorer_page
 from bert.explore.quantize import OF_A_REPLAY
 from bert.explore.replay import curves, kept_checkpoints
@@ -23,6 +27,10 @@ EXAMPLES = (
     ("This method returns the number of open files.", "If there are none, it returns zero."),
     ("我们今天去北京大学看了一场电影。", "电影很好看，大家都很喜欢。"),
 )
+OF_TASKS = {
+    TAGGING: (("Ada Lovelace met Charles Babbage in London in June 1833.", ""), ("昨天张伟从北京大学去了上海。", "")),
+    SPANS: (("What does the method return?", " ".join(EXAMPLES[0])), ("他们去哪里看了电影？", "".join(EXAMPLES[1]))),
+}
 
 
 @dataclass(frozen=True)
@@ -59,11 +67,16 @@ def explore(
         raise InputError(f"--max-length is {max_length}; a page has room for {FEWEST_TOKENS} tokens or more")
     if os.path.exists(output) and not overwrite:
         raise InputError(f"{output}: is there already; name another file with -o, or replace it with --overwrite")
-    tokenizer = load_tokenizer(run)
+    source = source_of(run)
+    tokenizer = source.tokenizer()
     settings = tokenizer_settings(tokenizer, run)
-    check_vocabulary_fits(tokenizer, load_config(run), run)
+    check_vocabulary_fits(tokenizer, source.config(), run)
     kept = kept_checkpoints(run) if replay else []
-    model = read_model(run, max_length)
+    model, max_length, reads_pairs = _read(source, max_length)
+    task = model.heads[0]["kind"]
+    if second and task == TAGGING:
+        raise InputError(f"--second: the model in {run} tags the words of one text; leave it out")
+    check_segments(source, are_pairs=bool(second) or task == SPANS)
     packed = pack_weights(model.weights)
     _check_size(len(packed.content) * max(len(kept), 1), max_megabytes)
     weights, size = [], len(packed.content)
@@ -77,7 +90,9 @@ def explore(
         its_weights = {name: earlier.weights[name] for name in model.weights}
         weights.append(pack_weights(its_weights, OF_A_REPLAY).content)
         size += len(weights[-1])
-    texts = example(tokenizer) if first is None and second is None else (first or example(tokenizer)[0], second or "")
+    usual = example(tokenizer, OF_TASKS.get(task, EXAMPLES))
+    if first is None and second is None:
+        first, second = usual[0], usual[1] if reads_pairs else ""
     data = {
         "name": Path(os.path.abspath(run)).name,
         "config": model.config.to_dict(),
@@ -87,7 +102,8 @@ def explore(
         "tensors": packed.tensors,
         "steps": [checkpoint.step for checkpoint in kept],
         "curves": curves(run) if replay else {},
-        "texts": texts if model.config.type_vocab_size > 1 else (texts[0], ""),
+        "texts": (first or usual[0], second or ""),
+        "takes_pairs": task != TAGGING and model.config.type_vocab_size > 1,
     }
     content = explorer_page(data, [*weights, packed.content]).encode("utf-8", "backslashreplace")
     _check_size(len(content), max_megabytes)
@@ -96,9 +112,22 @@ def explore(
     return Written(len(content) / MEGABYTE, max(len(kept), 1))
 
 
-def example(tokenizer: Tokenizer) -> tuple[str, str]:
-    """The pair of ``EXAMPLES`` in which the fewest pieces are unknown."""
-    return min(EXAMPLES, key=lambda pair: sum(tokenizer.encode(text).count(tokenizer.unk_token_id) for text in pair))
+def _read(source: Source, max_length: int) -> tuple[ExploredModel, int, bool]:
+    """The model, the longest input of its page, and whether it is used to pairs of texts."""
+    head = fine_tuned_head(source)
+    if head is None:
+        model = read_model(source.directory, max_length)
+        return model, max_length, model.config.type_vocab_size > 1
+    kind = kind_of_run(source)
+    _, options, trained_on_pairs = reading_of(source, "", {}, kind.predict_columns)
+    max_length = min(max_length, options.max_length)
+    model = read_fine_tuned(source, head, options, max_length)
+    return model, max_length, trained_on_pairs or kind.has_two_segments
+
+
+def example(tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]] = EXAMPLES) -> tuple[str, str]:
+    """The pair in which the fewest pieces are unknown."""
+    return min(pairs, key=lambda pair: sum(tokenizer.encode(text).count(tokenizer.unk_token_id) for text in pair))
 
 
 def _check_size(size: int, max_megabytes: float) -> None:

@@ -19,10 +19,12 @@ PARTS = Path(__file__).parent / "page"
 LANGUAGES = ("en", "zh")
 # Each comes after those that it imports from.
 SCRIPTS = (
-    "normalization.js", "added_tokens.js", "wordpiece.js", "encoding.js", "weights.js", "tensors.js", "model.js",
-    "heads.js", "elements.js", "words.js", "drawing.js", "explorer.js", "views/pieces.js", "views/predictions.js",
-    "views/embeddings.js", "views/attention.js", "views/lines.js", "views/matrix.js", "views/product.js",
-    "views/lens.js", "views/norms.js", "views/replay.js", "views/shapes.js", "main.js",
+    "normalization.js", "added_tokens.js", "wordpiece.js", "sentence.js", "encoding.js", "weights.js", "tensors.js",
+    "model.js", "heads.js", "fine_tuned.js", "derivatives.js", "backward.js", "scores.js", "answers.js", "elements.js",
+    "words.js", "drawing.js", "explorer.js", "views/pieces.js", "views/predictions.js", "views/classes.js",
+    "views/tags.js", "views/answer.js", "views/embeddings.js", "views/attention.js", "views/lines.js",
+    "views/matrix.js", "views/product.js", "views/lens.js", "views/norms.js", "views/heat.js", "views/replay.js",
+    "views/shapes.js", "main.js",
 )  # fmt: skip
 _POLICY = "default-src 'none'"
 _STYLES = '<link rel="stylesheet" href="page.css">'

@@ -23,9 +23,9 @@ def unicode_tables() -> dict:
     but ``chinese``.
 
     Returns:
-        ``space``, ``control``, ``punctuation``, ``mark`` (category Mn), ``word`` and ``stripped`` (by ``str.strip``)
-        are sets. ``combining`` has (first, last, class) for each run of combining marks of one class. ``decomposed``
-        and ``lower`` have the new form of each character that has one.
+        ``space``, ``control``, ``punctuation``, ``mark`` (category Mn), ``word``, ``alphanumeric`` and ``stripped`` (by
+        ``str.strip``) are sets. ``combining`` has (first, last, class) for each run of combining marks of one class.
+        ``decomposed`` and ``lower`` have the new form of each character that has one.
     """
     assigned = [character for character in map(chr, range(sys.maxunicode + 1)) if _is_assigned(character)]
     return {
@@ -34,6 +34,7 @@ def unicode_tables() -> dict:
         "punctuation": _ranges(assigned, is_punctuation),
         "mark": _ranges(assigned, lambda character: unicodedata.category(character) == "Mn"),
         "word": _ranges(assigned, is_of_word),
+        "alphanumeric": _ranges(assigned, str.isalnum),
         "stripped": _ranges(assigned, str.isspace),
         "chinese": [end for block in sorted(CHINESE_BLOCKS) for end in block],
         "combining": _runs((ord(character), unicodedata.combining(character)) for character in assigned),

@@ -1,5 +1,6 @@
 // What the reader has typed, masked and chosen; what the model makes of it; and the boxes that show it.
-import { encode } from "./encoding.js";
+import { answerOf } from "./answers.js";
+import { encodeFor } from "./encoding.js";
 import { maskedLanguageModelHead, nextSentenceHead, oneToken, ranked } from "./heads.js";
 import { bert } from "./model.js";
 import { softmax } from "./tensors.js";
@@ -11,7 +12,7 @@ import { makeTokenizer } from "./wordpiece.js";
  * data: what bert/commands/explore.py wrote. weightsOf: an async function from a checkpoint's index to its tensors.
  *
  * ``state`` is what the reader chose: first, second (the texts), masked (a Set of indices of tokens), selected (an
- * index), layer, head, from and to (null: not chosen), checkpoint. ``result`` is what follows from it. ``show`` takes
+ * index), layer, head, from and to (null: not chosen), checkpoint, label (of a classifier; null: the best one). ``result`` is what follows from it. ``show`` takes
  * changes of the state; then each function in ``views`` draws its box anew.
  */
 export function makeExplorer(data, weightsOf) {
@@ -19,11 +20,13 @@ export function makeExplorer(data, weightsOf) {
   const models = new Map();
   const [first, second] = data.texts;
   const explorer = { data, tokenizer, views: [], result: null, show, hasHead };
-  explorer.state = { first, second, masked: new Set(), selected: 0, layer: 0, head: 0, from: null, to: null };
+  explorer.state = { first, second, masked: new Set(), selected: 0, layer: 0, head: 0, from: null, to: null, label: null };
   explorer.state.checkpoint = Math.max(data.steps.length - 1, 0);
-  explorer.tokens = encode(first, second, tokenizer, data.max_length).tokens;
-  explorer.state.selected = firstBlank(explorer.tokens, tokenizer);
-  if (explorer.tokens[explorer.state.selected].id !== tokenizer.mask) explorer.state.masked.add(explorer.state.selected);
+  explorer.tokens = encodeFor(data.heads[0], first, second, tokenizer, data.max_length).tokens;
+  if (hasHead("masked_lm")) {
+    explorer.state.selected = firstBlank(explorer.tokens, tokenizer);
+    if (explorer.tokens[explorer.state.selected].id !== tokenizer.mask) explorer.state.masked.add(explorer.state.selected);
+  }
   let isScheduled = false;
 
   function hasHead(kind) {
@@ -62,7 +65,7 @@ function firstBlank(tokens, tokenizer) {
 /** What follows from the state. What did not change since the last time is kept. */
 function computed(explorer, model) {
   const { state, tokenizer, data, result: last } = explorer;
-  const { tokens, left } = encode(state.first, state.second, tokenizer, data.max_length);
+  const { tokens, left } = encodeFor(data.heads[0], state.first, state.second, tokenizer, data.max_length);
   const place = carried(explorer.tokens, tokens);
   state.masked = new Set([...state.masked].map(place).filter((index) => index >= 0 && isMaskable(tokens[index])));
   const selected = place(state.selected);
@@ -78,8 +81,9 @@ function computed(explorer, model) {
   const lens = last?.lensKey === lensKey ? last.lens : lensOf(explorer, model, output);
   const states = output.hiddenStates[output.hiddenStates.length - 1];
   const next = explorer.hasHead("next_sentence") ? softmax(nextSentenceHead(model, states).data) : null;
+  const answer = answerOf(explorer, model, states);
   const from = state.from ?? state.selected;
-  return { key, lensKey, left, inputIds, output, lens, next, model, from, to: state.to ?? strongest(output, state, from) };
+  return { answer, key, lensKey, left, inputIds, output, lens, next, model, from, to: state.to ?? strongest(output, state, from) };
 }
 
 /** bert/heads/pretraining.py, MaskedLanguageModelHead applied to the chosen token after each layer: the logit lens. */

@@ -2,8 +2,11 @@
 import { forgetColors } from "./drawing.js";
 import { byId, visible } from "./elements.js";
 import { makeExplorer } from "./explorer.js";
+import { answerView } from "./views/answer.js";
 import { attentionView } from "./views/attention.js";
+import { classesView } from "./views/classes.js";
 import { embeddingsView } from "./views/embeddings.js";
+import { heatView } from "./views/heat.js";
 import { lensView } from "./views/lens.js";
 import { linesView } from "./views/lines.js";
 import { matrixView } from "./views/matrix.js";
@@ -13,12 +16,13 @@ import { predictionsView } from "./views/predictions.js";
 import { productView } from "./views/product.js";
 import { replayView } from "./views/replay.js";
 import { shapesView } from "./views/shapes.js";
+import { tagsView } from "./views/tags.js";
 import { unpackWeights } from "./weights.js";
 import { preferredLanguage, say, setLanguage, shown, useWords } from "./words.js";
 
 const VIEWS = [
-  replayView, piecesView, predictionsView, embeddingsView, attentionView, linesView, matrixView, productView, lensView,
-  normsView, shapesView,
+  replayView, piecesView, predictionsView, classesView, tagsView, answerView, heatView, embeddingsView, attentionView,
+  linesView, matrixView, productView, lensView, normsView, shapesView,
 ];
 
 const data = JSON.parse(byId("data").textContent);

@@ -12,7 +12,6 @@ from bert.commands.explore import EXAMPLES, example
 from bert.explore.quantize import OF_A_REPLAY
 from bert.explore.replay import curves, kept_checkpoints
 from bert.explore.weights import pack_weights
-from bert.heads.classification import BertForSequenceClassification
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.sentencepiece.trainer import train_sentencepiece
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
@@ -113,8 +112,6 @@ def test_what_cannot_become_a_page_is_refused_in_a_sentence_and_nothing_is_writt
         r"the page would have 0\.\d megabytes, and --max-megabytes allows 0\.01", error(run, "--max-megabytes", 0.01)
     )
     tokenizer = WordPieceTokenizer(VOCABULARY)
-    save_checkpoint(tmp_path / "classifier", BertForSequenceClassification(CONFIG), tokenizer)
-    assert "has classifier, but no head of masked language modelling" in error(tmp_path / "classifier")
     save_checkpoint(tmp_path / "encoder", random_model().bert, tokenizer)
     assert "has no head of masked language modelling" in error(tmp_path / "encoder")
     assert "holds no kept checkpoints" in error(write_run(tmp_path / "plain", kept=()), "--replay")

@@ -94,6 +94,7 @@ def test_every_word_that_is_asked_for_is_there_and_every_word_is_used():
     code = "".join((PARTS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     named = set(re.findall(r'data-(?:words|label)="([^"]+)"', TEMPLATE)) | set(re.findall(r'say\(\s*"([^"]+)"', code))
     named |= set(re.findall(r'[?:] "(\w+\.\w+)"', code))
+    named |= set(re.findall(r'dataset\.words = "([^"]+)"', code))
     prefixes = tuple(re.findall(r"say\(`(\w+\.)\$\{", code))
     keys = set(WORDS["en"])
     assert named <= keys
@@ -135,6 +136,10 @@ def luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def hex_pairs(color: str) -> list[str]:
+    return [color[start : start + 2] for start in (1, 3, 5)]
+
+
 def contrast(first: str, second: str) -> float:
     """Web Content Accessibility Guidelines 2.2, "contrast ratio"."""
     darker, lighter = sorted((luminance(first), luminance(second)))
@@ -151,7 +156,14 @@ def test_text_can_be_read_on_every_ground(theme):
         for ground in ("paper", "card", "first-card", "second-card"):
             if (text, ground) != ("good", "second-card") and (text, ground) != ("good", "first-card"):
                 assert contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
+    for name in ("first", "second", "good", "other"):  # an entity's type, and its words
+        assert min(contrast(colors[text], colors[f"{name}-card"]) for text in (name, "ink")) >= 4.5
     assert contrast(colors["ink"], colors["mask"]) >= 4.5
+    for heat in ("positive", "negative"):  # 45 % of the color at most
+        mixed = [
+            int(0.45 * int(a, 16) + 0.55 * int(b, 16)) for a, b in zip(*(hex_pairs(colors[x]) for x in (heat, "card")))
+        ]
+        assert contrast(colors["ink"], "#" + "".join(f"{part:02x}" for part in mixed)) >= 4.5
     for picture in ("positive", "negative", "first", "second", "good"):
         assert contrast(colors[picture], colors["card"]) >= 3
     assert contrast("#ffffff", "#000000") == pytest.approx(21)

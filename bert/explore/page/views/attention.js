@@ -1,4 +1,4 @@
-// Box 4, left: all heads as small pictures, to choose one from. Lines and matrix stand beside them.
+// Box 5, left: all heads as small pictures, to choose one from. Lines and matrix stand beside them.
 import { drawCells } from "../drawing.js";
 import { byId, element, redraw } from "../elements.js";
 import { say } from "../words.js";

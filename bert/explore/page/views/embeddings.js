@@ -1,4 +1,4 @@
-// Box 3: the three embeddings of the chosen token, their sum, and the sum after LayerNorm.
+// Box 4: the three embeddings of the chosen token, their sum, and the sum after LayerNorm.
 import { drawCells, largestOf } from "../drawing.js";
 import { byId, element, visible } from "../elements.js";
 import { norm, row } from "../tensors.js";

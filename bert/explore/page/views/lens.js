@@ -1,4 +1,4 @@
-// Box 6: what the head of masked language modelling would say after each layer (the logit lens).
+// Box 7: what the head of masked language modelling would say after each layer (the logit lens).
 import { byId, element, pieceElement } from "../elements.js";
 import { percent, say } from "../words.js";
 

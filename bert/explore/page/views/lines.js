@@ -1,4 +1,4 @@
-// Box 4, middle: the attention of one head as lines, from the tokens on the left to the tokens on the right.
+// Box 5, middle: the attention of one head as lines, from the tokens on the left to the tokens on the right.
 import { byId, svg, visible } from "../elements.js";
 import { weightsFrom } from "../explorer.js";
 import { say } from "../words.js";

@@ -1,4 +1,4 @@
-// Box 4, right: the attention of one head as a matrix. A row is the token that attends.
+// Box 5, right: the attention of one head as a matrix. A row is the token that attends.
 import { colorOf, drawCells } from "../drawing.js";
 import { byId, element } from "../elements.js";
 import { percent, say } from "../words.js";

@@ -1,4 +1,4 @@
-// Box 7: how long the vectors of the residual stream are, and what each sublayer adds to them.
+// Box 8: how long the vectors of the residual stream are, and what each sublayer adds to them.
 import { byId, element, svg } from "../elements.js";
 import { norm, row } from "../tensors.js";
 import { say } from "../words.js";

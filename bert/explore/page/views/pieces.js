@@ -9,7 +9,7 @@ export function piecesView(explorer) {
     byId(name).value = explorer.state[name];
     byId(name).addEventListener("input", (event) => explorer.show({ [name]: event.target.value }));
   }
-  byId("second-label").hidden = explorer.data.config.type_vocab_size < 2;
+  byId("second-label").hidden = !explorer.data.takes_pairs;
 
   function choose(index) {
     const { masked, selected } = explorer.state;

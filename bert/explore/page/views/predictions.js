@@ -6,6 +6,7 @@ const MOST = 10;
 
 /** Draws the box. */
 export function predictionsView(explorer) {
+  byId("predictions").hidden = !explorer.hasHead("masked_lm");
   byId("next-sentence").hidden = !explorer.hasHead("next_sentence");
   return () => {
     if (explorer.result.lens) drawTop(explorer);

@@ -1,4 +1,4 @@
-// Box 5: query times key for the chosen pair of tokens, in the chosen layer and head.
+// Box 6: query times key for the chosen pair of tokens, in the chosen layer and head.
 import { largestOf } from "../drawing.js";
 import { byId, element } from "../elements.js";
 import { weightsFrom } from "../explorer.js";
