@@ -10,6 +10,7 @@ python -m bert chat RUN
 python -m bert embed RUN texts.txt texts.npy
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
+python -m bert selftest
 """
 
 import argparse
@@ -39,18 +40,19 @@ from bert.training.flags import finite, positive
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command. Returns its exit code: 0, or 2 for bad input, with one sentence on stderr."""
+    """Runs a command. Returns its exit code: 0; 1 if a self-test fails; 2 for bad input, with a sentence on stderr."""
     parser = make_parser()
     given = parser.parse_args(arguments)
     with orderly(as_note):
         try:
-            given.function(given)
+            code = given.function(given) or 0
             sys.stdout.flush()
         except InputError as error:
             print_error(f"{parser.prog} {given.command}: error: {error}")
             return 2
         except BrokenPipeError:  # the reader of the output has read enough
             silence_stdout()
+            return 0
         except Exception as error:
             reason = shortage(error)
             if isinstance(error, OSError) and is_disk_full(error):
@@ -63,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             print_error(f"{parser.prog} {given.command}: interrupted")
             return 130
-        return 0
+        return code
 
 
 def as_note(message: Warning | str, *place: Any, **more: Any) -> str:
@@ -141,6 +143,15 @@ def make_parser() -> argparse.ArgumentParser:
     merge.add_argument("output", help="the directory to write")
     merge.add_argument("--body", metavar="DIR", help="the body's directory (default: as the run names it)")
     merge.set_defaults(function=run_merge)
+    selftest = commands.add_parser("selftest", help="the largest error of every part, beside equations in NumPy")
+    selftest.add_argument("run", nargs="?", metavar="DIR", help="a checkpoint's directory (default: random weights)")
+    selftest.add_argument("--against", metavar="DIR2", help="only compare with it: a directory, or a recorded file")
+    selftest.add_argument("--record", metavar="FILE", help="only write DIR's numbers: .safetensors or .json")
+    selftest.add_argument("--compile", action="store_true", help="also compiled against eager, in a minute or more")
+    selftest.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
+    )
+    selftest.set_defaults(function=run_selftest)
     return parser
 
 
@@ -271,6 +282,15 @@ def run_embed(given: argparse.Namespace) -> None:
             log=print_error,
         )
     print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
+
+
+def run_selftest(given: argparse.Namespace) -> int:
+    """Prints the table of errors. Returns the exit code: 1 if a bound is broken."""
+    from bert.commands.selftest import selftest
+    from bert.training.distributed import start_processes
+
+    with start_processes(given.device) as processes:
+        return selftest(given.run, given.against, given.record, given.compile, processes.device)
 
 
 if __name__ == "__main__":
