@@ -78,7 +78,17 @@ def test_flags_that_are_named_exist(capsys):
     helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main, pet.main, sequence.main)]
     helps += [
         help_of(capsys, bert, command)
-        for command in ("fill-mask", "tokenize", "attention", "predict", "generate", "chat", "embed", "merge", "selftest")
+        for command in (
+            "fill-mask",
+            "tokenize",
+            "attention",
+            "predict",
+            "generate",
+            "chat",
+            "embed",
+            "merge",
+            "selftest",
+        )
     ]
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}

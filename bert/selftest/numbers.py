@@ -23,6 +23,7 @@ from bert.selftest.rows import SINGLE, Row, as_array, check, largest_error, not_
 from bert.selftest.subject import Subject
 
 MODEL, HEAD = "bert/model/bert.py", "bert/heads/pretraining.py"
+ONE_OF_TWO = "only one of the two has it"
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,14 @@ def compared_rows(subject: Subject, known: Numbers) -> Iterator[Row]:
             found, expected = np.where(counts, found, 0), np.where(counts, expected, 0)
         return largest_error(found, expected)
 
-    own_pass = computed(subject, known)
-    for name, title, file, values in own_pass:
+    left = dict.fromkeys(known)
+    for name, title, file, values in computed(subject, known):
+        left.pop(name, None)
         if name in known:
             yield check(title, file, SINGLE, lambda name=name, values=values: error(name, values))
         elif name == "pooler_output" or name.endswith("logits"):
-            yield not_tried(title, file, "only one of the two has it")
+            yield not_tried(title, file, ONE_OF_TWO)
+    yield from (not_tried(name, MODEL if name == "pooler_output" else HEAD, ONE_OF_TWO) for name in left)
     if last in known:
         *_, whole = (values for name, _, _, values in computed(subject, {}) if name == last)
         yield check("all layers together", "bert/model/encoder.py", SINGLE, lambda: error(last, whole))

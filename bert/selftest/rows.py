@@ -1,6 +1,6 @@
 """A row of the table: what was checked, its largest error, the bound, and the file that holds it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +96,3 @@ def run(sections: Iterable[Section], log: Callable[[Section | Row], None]) -> li
 def sigmas(share: float, expected: float, count: int) -> float:
     """How many standard deviations a share of ``count`` independent outcomes is away from the expected one."""
     return abs(share - expected) / float(np.sqrt(expected * (1 - expected) / count))
-
-
-def first_of(rows: Iterator[Row], name: str) -> Row:
-    """The row of a name. Raises a StopIteration if there is none."""
-    return next(row for row in rows if row.name == name)

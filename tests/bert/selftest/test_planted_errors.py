@@ -1,5 +1,7 @@
 """The self-test holds on this checkout, and names the layer of each planted error."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -186,6 +188,12 @@ def test_an_error_in_one_layer_does_not_reach_the_next():
     layer = subject.model.bert.encoder.layers[0]
     layer.attention.register_forward_hook(lambda module, arguments, output: (2 * output[0], output[1]))
     assert [row.name for row in layer_rows(subject) if row.is_broken] == ["layer 1: attention", "layer 1: output"]
+
+
+def test_without_the_clone_the_rows_of_its_rooms_say_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "data", None)
+    rows = list(pretraining_data_rows())
+    assert [row.error for row in rows] == [None] * 3 and "in the clone" in rows[0].note
 
 
 def test_numbers_that_are_not_finite_break_the_row():
