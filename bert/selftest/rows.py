@@ -95,4 +95,4 @@ def run(sections: Iterable[Section], log: Callable[[Section | Row], None]) -> li
 
 def sigmas(share: float, expected: float, count: int) -> float:
     """How many standard deviations a share of ``count`` independent outcomes is away from the expected one."""
-    return abs(share - expected) / float(np.sqrt(expected * (1 - expected) / count))
+    return float(abs(share - expected) / np.sqrt(expected * (1 - expected) / count))

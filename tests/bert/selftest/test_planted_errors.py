@@ -191,6 +191,8 @@ def test_an_error_in_one_layer_does_not_reach_the_next():
 
 
 def test_without_the_clone_the_rows_of_its_rooms_say_so(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("data.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "data", None)
     rows = list(pretraining_data_rows())
     assert [row.error for row in rows] == [None] * 3 and "in the clone" in rows[0].note
