@@ -147,7 +147,7 @@ def make_parser() -> argparse.ArgumentParser:
     selftest.add_argument("run", nargs="?", metavar="DIR", help="a checkpoint's directory (default: random weights)")
     selftest.add_argument("--against", metavar="DIR2", help="only compare with it: a directory, or a recorded file")
     selftest.add_argument("--record", metavar="FILE", help="only write DIR's numbers: .safetensors or .json")
-    selftest.add_argument("--compile", action="store_true", help="also compiled against eager, in a minute or more")
+    selftest.add_argument("--compile", action="store_true", help="also compiled against eager, in two minutes")
     selftest.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
     )

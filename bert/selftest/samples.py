@@ -19,6 +19,8 @@ OTHERS = (
     "a\u00a0b\u2003c\u3000d\u2028e\u2029f",
     "Привет, мир! שָׁלוֹם सत्य ไทย", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 😀👍🏽 \U00020000\U0002f800", "\ufffd\ue000\ud7ff x\u0378y", "ǅ ﬁ ½ ²",
 )  # fmt: skip
+# Every cut of these is tried.
+SHORT_WORDS = ("the", "river", "unaffable", "garden", "was", "bad", "winters", "again", "nothing", "中文")
 
 # Words of this vocabulary have several cuts. "abcd" begins with "abc", and no piece goes on from there.
 VOCABULARY = (

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+from bert.selftest.equations.unigram import best_score
 from bert.selftest.equations.wordpiece import SPECIAL, model_input, pieces
 from bert.selftest.rows import EXACT, Row, check, not_tried
-from bert.selftest.samples import ASCII, OTHERS, PAIRS
+from bert.selftest.samples import ASCII, OTHERS, PAIRS, SHORT_WORDS
+from bert.tokenization.sentencepiece.model_file import Kind, parse_model
+from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import CONTINUATION, WordPieceTokenizer
 
+NEAR_TIE = 1e-3  # the library adds up scores in float32, and its rounding may choose
 WORDPIECE, ENCODING = "bert/tokenization/wordpiece.py", "bert/tokenization/encoding.py"
 
 
@@ -24,7 +28,8 @@ def tokenizer_rows(tokenizer: Tokenizer) -> Iterator[Row]:
         yield check("offsets (texts)", file, EXACT, lambda: float(sum(map(has_wrong_offsets(tokenizer), ASCII))))
     else:
         file = "bert/tokenization/sentencepiece/tokenizer.py"
-        yield not_tried("pieces (texts)", file, "SentencePiece: tests compare it with its library")
+        if isinstance(tokenizer, SentencePieceTokenizer):
+            yield cuts_row(tokenizer)
     yield check("the fast way and the slow one (texts)", file, EXACT, lambda: two_ways_error(tokenizer))
     yield check("[CLS] first [SEP] second [SEP] (texts)", ENCODING, EXACT, lambda: inputs_error(tokenizer))
 
@@ -50,6 +55,27 @@ def has_wrong_offsets(tokenizer: WordPieceTokenizer):
         return False
 
     return is_wrong
+
+
+def cuts_row(tokenizer: SentencePieceTokenizer) -> Row:
+    """The row of a unigram model's cuts: how many short words have a better one. All cuts of a word are tried."""
+    name, file = "the most probable cut (words)", "bert/tokenization/sentencepiece/unigram.py"
+    model = parse_model(tokenizer.model_bytes)
+    if not model.is_unigram:
+        return not_tried(name, "bert/tokenization/sentencepiece/byte_pair.py", "byte pairs: the tests compare them")
+    scores = {
+        piece: score for piece, score, kind in zip(model.pieces, model.scores, model.kinds) if kind == Kind.NORMAL
+    }
+    found = [(word, tokenizer.tokenize(word)) for word in SHORT_WORDS]
+    plain = [(word, pieces) for word, pieces in found if set(pieces) <= scores.keys()]  # every character has a piece
+    if not plain:
+        return not_tried(name, file, "this vocabulary has no piece for a letter of each sample word")
+
+    def worse() -> float:
+        sums = [(sum(scores[piece] for piece in pieces), best_score("".join(pieces), scores)) for _, pieces in plain]
+        return float(sum(found < best - NEAR_TIE for found, best in sums))
+
+    return check(name, file, EXACT, worse, f"{len(plain)} words")
 
 
 def two_ways_error(tokenizer: Tokenizer) -> float:
