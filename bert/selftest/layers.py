@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bert import fast
 from bert.activations import activation
@@ -22,109 +22,112 @@ from bert.selftest.equations.bert import Numbers, bert
 from bert.selftest.equations.embeddings import positions
 from bert.selftest.equations.feed_forward import feed_forward
 from bert.selftest.equations.layer_norm import layer_norm
-from bert.selftest.equations.parameters import part
+from bert.selftest.equations.parameters import Parameters, part
 from bert.selftest.rows import DOUBLE, EXACT, Row, check, largest_error, largest_of
 from bert.selftest.subject import Subject
+
+
+def in_plain(module: Any, *arguments: Any, **more: Any) -> Any:
+    """What a module's plain form gives in float64."""
+    with fast.off():
+        return copy.deepcopy(module).double()(*arguments, **more)
 
 
 @torch.no_grad()
 def layer_rows(subject: Subject) -> Iterator[Row]:
     """The rows of all layers, from the bottom to the top."""
-    parameters, sizes, inputs = subject.parameters, subject.sizes, subject.inputs
-    ids, types, sequences = inputs.tensors(subject.device)
-    model, device = subject.model, subject.device
-    right = bert(inputs.input_ids, inputs.token_type_ids, inputs.lengths, parameters, sizes)
-    heads, states = sizes.num_attention_heads, right.states
-    its_positions = positions(inputs.lengths)
-
-    def tensor(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(device)
-
-    def in_plain(module: Any, *arguments: Any, **more: Any) -> Any:
-        with fast.off():
-            return copy.deepcopy(module).double()(*arguments, **more)
-
-    def positions_error() -> float:
-        mask = tensor(inputs.attention_mask)
-        padding = Padding.of_mask(mask, mask)
-        found = padding.sequences
-        return largest_of(
-            (
-                (sequences.positions(ids), its_positions),
-                (found.positions(ids), its_positions),
-                (found.boundaries, np.cumsum([0, *inputs.lengths])),
-                (padding.pad(ids), inputs.padded(inputs.input_ids)),
-            )
-        )
-
-    yield check("positions and padding", "bert/model/sequences.py", EXACT, positions_error)
-    yield check("activations", "bert/activations.py", DOUBLE, lambda: activation_error(device))
+    parameters, inputs, model = subject.parameters, subject.inputs, subject.model
+    right = bert(inputs.input_ids, inputs.token_type_ids, inputs.lengths, parameters, subject.sizes)
+    yield check("positions and padding", "bert/model/sequences.py", EXACT, lambda: positions_error(subject))
+    yield check("activations", "bert/activations.py", DOUBLE, lambda: activation_error(subject.device))
     yield check("LayerNorm, of almost equal numbers", "bert/model/encoder.py", 1e-6, lambda: norm_error(subject))
-    yield check(
-        "embeddings",
-        "bert/model/embeddings.py",
-        DOUBLE,
-        lambda: largest_error(in_plain(model.bert.embeddings, ids, types, tensor(its_positions)), states[0]),
-    )
-    for number, layer in enumerate(model.bert.encoder.layers, start=1):
-        below, its_parameters = states[number - 1], part(parameters, f"bert.encoder.layers.{number - 1}")
-        module: Any = layer
 
-        def attention_error(module=module, below=below, its_parameters=its_parameters) -> float:
-            expected, weights = multi_head_attention(below, inputs.lengths, part(its_parameters, "attention"), heads)
-            x = tensor(below)
-            found, its_weights = in_plain(module.attention, x, x, sequences, sequences, return_attention=True)
-            if its_weights is None or len(its_weights) != len(weights):
-                raise ValueError("the attention weights are missing")
-            return largest_of([(found, expected), *zip(its_weights, weights)])
+    def embeddings_error() -> float:
+        ids, types, _ = inputs.tensors(subject.device)
+        its_positions = subject.tensor(positions(inputs.lengths))
+        return largest_error(in_plain(model.bert.embeddings, ids, types, its_positions), right.states[0])
 
-        def fed_error(module=module, below=below, its_parameters=its_parameters) -> float:
-            expected = feed_forward(below, part(its_parameters, "feed_forward"), sizes.hidden_act)
-            return largest_error(in_plain(module.feed_forward, tensor(below)), expected)
-
-        def output_error(module=module, below=below, expected=states[number]) -> float:
-            x = tensor(below)
-            return largest_error(in_plain(module, x, x, sequences, sequences)[0], expected)
-
-        yield check(f"layer {number}: attention", "bert/model/attention.py", DOUBLE, attention_error)
-        yield check(f"layer {number}: feed-forward", "bert/model/feed_forward.py", DOUBLE, fed_error)
-        yield check(f"layer {number}: output", "bert/model/encoder.py", DOUBLE, output_error)
-    yield from head_rows(subject, right, in_plain)
+    yield check("embeddings", "bert/model/embeddings.py", DOUBLE, embeddings_error)
+    for index, layer in enumerate(model.bert.encoder.layers):
+        its_parameters = part(parameters, f"bert.encoder.layers.{index}")
+        yield from encoder_layer_rows(
+            f"layer {index + 1}", layer, its_parameters, right.states[index : index + 2], subject
+        )
+    yield from head_rows(subject, right)
 
 
-def head_rows(subject: Subject, right: Numbers, in_plain: Any) -> Iterator[Row]:
+def encoder_layer_rows(
+    name: str, layer: Any, parameters: Parameters, states: list[np.ndarray], subject: Subject
+) -> Iterator[Row]:
+    """The rows of a layer of the encoder: of its two parts, and of the whole.
+
+    Args:
+        states: before the layer, and after it.
+    """
+    before, after = states
+    sizes, lengths = subject.sizes, subject.inputs.lengths
+    x, (_, _, sequences) = subject.tensor(before), subject.inputs.tensors(subject.device)
+
+    def attention_error() -> float:
+        attention = part(parameters, "attention")
+        expected, weights = multi_head_attention(before, lengths, attention, sizes.num_attention_heads)
+        found, its_weights = in_plain(layer.attention, x, x, sequences, sequences, return_attention=True)
+        if its_weights is None or len(its_weights) != len(weights):
+            raise ValueError("there are no attention weights for each sequence")
+        return largest_of([(found, expected), *zip(its_weights, weights)])
+
+    def feed_forward_error() -> float:
+        expected = feed_forward(before, part(parameters, "feed_forward"), sizes.hidden_act)
+        return largest_error(in_plain(layer.feed_forward, x), expected)
+
+    def output_error() -> float:
+        return largest_error(in_plain(layer, x, x, sequences, sequences)[0], after)
+
+    yield check(f"{name}: attention", "bert/model/attention.py", DOUBLE, attention_error)
+    yield check(f"{name}: feed-forward", "bert/model/feed_forward.py", DOUBLE, feed_forward_error)
+    yield check(f"{name}: output", "bert/model/encoder.py", DOUBLE, output_error)
+
+
+def head_rows(subject: Subject, right: Numbers) -> Iterator[Row]:
     """The rows of the pooler and of both heads."""
-    model, device = subject.model, subject.device
-    last, first = right.states[-1], np.cumsum([0, *subject.inputs.lengths[:-1]])
+    model, head_file = subject.model, "bert/heads/pretraining.py"
+    first = np.cumsum([0, *subject.inputs.lengths[:-1]])
+    last = subject.tensor(right.states[-1])
 
     def note(part_name: str) -> str:
         return "new weights: the directory has none" if part_name in subject.new_parts else ""
 
-    def tensor(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(device)
+    def pooler_error() -> float:
+        return largest_error(in_plain(model.bert.pooler, last[first]), right.pooled)
 
-    yield check(
-        "pooler",
-        "bert/model/bert.py",
-        DOUBLE,
-        lambda: largest_error(in_plain(model.bert.pooler, tensor(last[first])), right.pooled),
-        note("bert.pooler"),
-    )
-    yield check(
-        "masked language model's head",
-        "bert/heads/pretraining.py",
-        DOUBLE,
-        lambda: largest_error(
-            in_plain(model.masked_language_model, tensor(last), model.word_embeddings.double()), right.piece_scores
-        ),
-        note("masked_language_model"),
-    )
-    yield check(
-        "next sentence's head",
-        "bert/heads/pretraining.py",
-        DOUBLE,
-        lambda: largest_error(in_plain(model.next_sentence, tensor(right.pooled)), right.next_sentence_scores),
-        note("next_sentence"),
+    def pieces_error() -> float:
+        return largest_error(
+            in_plain(model.masked_language_model, last, model.word_embeddings.double()), right.piece_scores
+        )
+
+    def next_sentence_error() -> float:
+        found = in_plain(model.next_sentence, subject.tensor(right.pooled))
+        return largest_error(found, right.next_sentence_scores)
+
+    yield check("pooler", "bert/model/bert.py", DOUBLE, pooler_error, note("bert.pooler"))
+    yield check("masked language model's head", head_file, DOUBLE, pieces_error, note("masked_language_model"))
+    yield check("next sentence's head", head_file, DOUBLE, next_sentence_error, note("next_sentence"))
+
+
+def positions_error(subject: Subject) -> float:
+    """Positions of sequences end to end, and of a padded batch; and where its padding is."""
+    inputs = subject.inputs
+    ids, _, sequences = inputs.tensors(subject.device)
+    mask = subject.tensor(inputs.attention_mask)
+    padding = Padding.of_mask(mask, mask)
+    expected = positions(inputs.lengths)
+    return largest_of(
+        (
+            (sequences.positions(ids), expected),
+            (padding.sequences.positions(ids), expected),
+            (padding.sequences.boundaries, np.cumsum([0, *inputs.lengths])),
+            (padding.pad(ids), inputs.padded(inputs.input_ids)),
+        )
     )
 
 
@@ -144,6 +147,6 @@ def norm_error(subject: Subject) -> float:
     for module in subject.model.modules():
         if isinstance(module, nn.LayerNorm):
             own = {name: values.detach().cpu().numpy() for name, values in module.state_dict().items()}
-            found = copy.deepcopy(module).double()(torch.from_numpy(x).to(subject.device))
+            found = in_plain(module, subject.tensor(x))
             pairs.append((found, layer_norm(x, own, eps)))
     return largest_of(pairs)

@@ -63,7 +63,7 @@ def compared_rows(subject: Subject, known: Numbers) -> Iterator[Row]:
 
     def error(name: str, values: np.ndarray) -> float:
         found, expected = known[name].part_of(values), known[name].values
-        if found.shape == expected.shape and values.shape[:2] == is_token.shape:
+        if found.shape == expected.shape and values.ndim == 3:
             counts = known[name].part_of(np.broadcast_to(is_token.reshape(*is_token.shape, 1), values.shape))
             found, expected = np.where(counts, found, 0), np.where(counts, expected, 0)
         return largest_error(found, expected)
@@ -81,43 +81,43 @@ def compared_rows(subject: Subject, known: Numbers) -> Iterator[Row]:
         yield check("all layers together", "bert/model/encoder.py", SINGLE, lambda: error(last, whole))
 
 
+@torch.no_grad()
 def computed(subject: Subject, known: Numbers) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """(name, the row's title, its file, padded numbers) of every number, from the bottom to the top."""
     inputs, model, device = subject.inputs, subject.model, subject.device
     ids, types, sequences = inputs.tensors(device)
     encoder: Any = model.bert.encoder
-    with torch.no_grad():
-        own = model.bert.embeddings(ids, types, sequences.positions(ids))
+    own = model.bert.embeddings(ids, types, sequences.positions(ids))
 
-        def below(name: str, states: Tensor) -> Tensor:
-            """The states that the next layer gets."""
-            if name not in known or known[name].values.shape != inputs.padded(as_array(states)).shape:
-                return states
-            return torch.from_numpy(inputs.unpadded(known[name].values)).to(device, torch.float32)
+    def below(name: str, states: Tensor) -> Tensor:
+        """The states that the next layer gets."""
+        if name not in known or known[name].values.shape != inputs.padded(as_array(states)).shape:
+            return states
+        return torch.from_numpy(inputs.unpadded(known[name].values)).to(device, torch.float32)
 
-        yield "hidden_states.0", "embeddings", "bert/model/embeddings.py", inputs.padded(as_array(own))
-        states = below("hidden_states.0", own)
-        for number, layer in enumerate(encoder.layers, start=1):
-            attended: list[Tensor] = []
-            keep: Callable = lambda module, arguments, output: attended.append(output[0])  # noqa: B023, E731
-            hook = layer.attention.register_forward_hook(keep)
-            own, _ = layer(states, states, sequences, sequences)
-            hook.remove()
-            name = f"hidden_states.{number}"
-            yield (
-                f"attention_output.{number}", f"layer {number}: attention", "bert/model/attention.py",
-                inputs.padded(as_array(attended[0])),
-            )  # fmt: skip
-            yield name, f"layer {number}: output", "bert/model/encoder.py", inputs.padded(as_array(own))
-            states = below(name, own)
-        pooled: Any = model.bert.pooler
-        pooled = pooled(states.index_select(0, sequences.first))
-        if "bert.pooler" not in subject.new_parts:
-            yield "pooler_output", "pooler", MODEL, as_array(pooled)
-        if "masked_language_model" not in subject.new_parts:
-            scores: Any = model.masked_language_model(states, model.word_embeddings)
-            yield "prediction_logits", "masked language model's head", HEAD, inputs.padded(as_array(scores))
-        if "next_sentence" not in subject.new_parts:
-            if "pooler_output" in known and known["pooler_output"].values.shape == pooled.shape:
-                pooled = torch.from_numpy(known["pooler_output"].values).to(device, torch.float32)
-            yield "next_sentence_logits", "next sentence's head", HEAD, as_array(model.next_sentence(pooled))
+    yield "hidden_states.0", "embeddings", "bert/model/embeddings.py", inputs.padded(as_array(own))
+    states = below("hidden_states.0", own)
+    for number, layer in enumerate(encoder.layers, start=1):
+        attended: list[Tensor] = []
+        keep: Callable = lambda module, arguments, output: attended.append(output[0])  # noqa: B023, E731
+        hook = layer.attention.register_forward_hook(keep)
+        own, _ = layer(states, states, sequences, sequences)
+        hook.remove()
+        name = f"hidden_states.{number}"
+        yield (
+            f"attention_output.{number}", f"layer {number}: attention", "bert/model/attention.py",
+            inputs.padded(as_array(attended[0])),
+        )  # fmt: skip
+        yield name, f"layer {number}: output", "bert/model/encoder.py", inputs.padded(as_array(own))
+        states = below(name, own)
+    pooled: Any = model.bert.pooler
+    pooled = pooled(states.index_select(0, sequences.first))
+    if "bert.pooler" not in subject.new_parts:
+        yield "pooler_output", "pooler", MODEL, as_array(pooled)
+    if "masked_language_model" not in subject.new_parts:
+        scores: Any = model.masked_language_model(states, model.word_embeddings)
+        yield "prediction_logits", "masked language model's head", HEAD, inputs.padded(as_array(scores))
+    if "next_sentence" not in subject.new_parts:
+        if "pooler_output" in known and known["pooler_output"].values.shape == pooled.shape:
+            pooled = torch.from_numpy(known["pooler_output"].values).to(device, torch.float32)
+        yield "next_sentence_logits", "next sentence's head", HEAD, as_array(model.next_sentence(pooled))

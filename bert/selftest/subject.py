@@ -79,6 +79,10 @@ class Subject:
         """Where the model is."""
         return next(self.model.parameters()).device
 
+    def tensor(self, values: np.ndarray) -> Tensor:
+        """An array on the model's device."""
+        return torch.from_numpy(values).to(self.device)
+
     @property
     def parameters(self) -> Parameters:
         """The model's parameters, under its names."""

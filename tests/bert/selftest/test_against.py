@@ -120,6 +120,15 @@ def test_a_corner_of_the_numbers_is_enough_and_padding_does_not_count(directory,
     assert selftest(capsys, directory, "--against", corner)[0] == 1
 
 
+def test_a_vector_as_long_as_the_input_is_no_sequence(directory, tmp_path, capsys):
+    ids, file = [[2, *[30] * 13, 3]], tmp_path / "vector.json"  # 15 tokens, and the hidden size is 15
+    with torch.no_grad():
+        pooled = random_subject(CPU).model.bert(torch.tensor(ids)).pooler_output
+    file.write_text(json.dumps({"input_ids": ids, "pooler_output": pooled.tolist()}))
+    code, broken, said = selftest(capsys, directory, "--against", file)
+    assert (code, broken) == (0, []) and said.count("not tried") == 3
+
+
 GOOD = {"input_ids": [[2, 3]], "pooler_output": [[0.0] * 15]}
 BAD = {
     "none.txt": (None, "neither a checkpoint's directory nor"),
