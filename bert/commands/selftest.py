@@ -27,15 +27,12 @@ def selftest(
 
     Raises an InputError if a directory or file cannot be used, or the flags do not go together.
     """
-    flag, alone = next(
-        ((name, value) for name, value in (("--against", against), ("--record", record)) if value), ("", None)
-    )
-    if alone is not None and directory is None:
-        raise InputError(
-            f"{flag} {alone}: no directory to compare or record is given; name one: selftest DIR {flag} ..."
-        )
-    if against is not None and (record is not None or compiles):
-        raise InputError("--against only compares; leave --record and --compile out")
+    given = [(flag, file) for flag, file in (("--against", against), ("--record", record)) if file is not None]
+    if len(given) + compiles > 1:
+        raise InputError("--against, --record and --compile each do something else; give one of them")
+    for flag, file in given:
+        if directory is None:
+            raise InputError(f"{flag} {file}: of which checkpoint? name its directory: selftest DIR {flag} ...")
     if record is not None:
         check_new_file(record)
     subject = random_subject(device) if directory is None else read_subject(directory, device)

@@ -38,13 +38,9 @@ def whole_rows(subject: Subject) -> Iterator[Row]:
 
 def padded_batch_error(subject: Subject, right: Numbers) -> float:
     """All states and scores of a padded batch."""
-    inputs, device = subject.inputs, subject.device
-    ids, types, mask = (
-        torch.from_numpy(values).to(device)
-        for values in (
-            inputs.padded(inputs.input_ids), inputs.padded(inputs.token_type_ids), inputs.attention_mask,
-        )
-    )  # fmt: skip
+    inputs = subject.inputs
+    padded = inputs.padded(inputs.input_ids), inputs.padded(inputs.token_type_ids), inputs.attention_mask
+    ids, types, mask = map(subject.tensor, padded)
     found = subject.model(ids, types, mask, return_hidden_states=True)
     hidden_states = found.encoder.hidden_states or ()
     if len(hidden_states) != len(right.states):
@@ -65,15 +61,15 @@ def padded_batch_error(subject: Subject, right: Numbers) -> float:
 
 def batch_losses_error(subject: Subject, right: Numbers) -> float:
     """The sums and counts of both losses, for a batch as pretraining makes it: labels at some tokens alone."""
-    inputs, device = subject.inputs, subject.device
+    inputs = subject.inputs
     selected = np.arange(1, len(inputs.input_ids), EVERY)[::-1].copy()  # any order will do
     labels = inputs.input_ids[selected].copy()
     labels[0] = IGNORE_INDEX
     is_random = np.arange(len(inputs.lengths)) % 2
-    ids, types, sequences = inputs.tensors(device)
+    ids, types, sequences = inputs.tensors(subject.device)
     labelled = {"masked_labels": labels, "next_sentence_labels": is_random}
-    on_device = {name: torch.from_numpy(values).to(device) for name, values in labelled.items()}
-    batch = Batch(ids, types, sequences, torch.from_numpy(selected).to(device), labels=on_device)
+    on_device = {name: subject.tensor(values) for name, values in labelled.items()}
+    batch = Batch(ids, types, sequences, subject.tensor(selected), labels=on_device)
     found = subject.model.losses(batch)
     expected = {
         "masked_lm": cross_entropy(right.piece_scores[selected], labels),

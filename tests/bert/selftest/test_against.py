@@ -166,11 +166,12 @@ def test_flags_that_do_not_go_together_are_one_sentence_each(directory, tmp_path
     file = tmp_path / "there.json"
     file.write_text("{}")
     for arguments, message in (
-        (["--against", directory], "no directory to compare"),
-        (["--record", tmp_path / "new.json"], "no directory to compare or record"),
+        (["--against", directory], "of which checkpoint?"),
+        (["--record", tmp_path / "new.json"], "of which checkpoint?"),
         ([directory, "--record", file], "exists already"),
         ([directory, "--record", tmp_path / "numbers.npz"], "a .safetensors or a .json file"),
-        ([directory, "--against", directory, "--record", tmp_path / "new.json"], "leave --record and --compile out"),
+        ([directory, "--against", directory, "--record", tmp_path / "new.json"], "give one of them"),
+        ([directory, "--record", tmp_path / "new.json", "--compile"], "give one of them"),
         ([tmp_path / "nowhere"], "no such directory"),
         ([tmp_path], "holds no vocabulary"),
     ):
