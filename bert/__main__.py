@@ -14,6 +14,7 @@ python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
 python -m bert exercises OUT
 python -m bert grade OUT --json results.json
+python -m bert selftest
 """
 
 import argparse
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         except BrokenPipeError:  # the reader of the output has read enough
             silence_stdout()
+            return 0
         except Exception as error:
             reason = shortage(error)
             if isinstance(error, OSError) and is_disk_full(error):
@@ -68,7 +70,6 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             print_error(f"{parser.prog} {given.command}: interrupted")
             return 130
-        return 0
 
 
 def as_note(message: Warning | str, *place: Any, **more: Any) -> str:
@@ -174,6 +175,15 @@ def make_parser() -> argparse.ArgumentParser:
     grade.add_argument("--json", metavar="FILE", help="the results for an autograder, as Gradescope reads them")
     grade.add_argument("--seconds", type=above_zero, metavar="X", help="the time for each exercise (20)")
     grade.set_defaults(function=run_grade)
+    selftest = commands.add_parser("selftest", help="the largest error of every part, beside equations in NumPy")
+    selftest.add_argument("run", nargs="?", metavar="DIR", help="a checkpoint's directory (default: random weights)")
+    selftest.add_argument("--against", metavar="DIR2", help="only compare with it: a directory, or a recorded file")
+    selftest.add_argument("--record", metavar="FILE", help="only write DIR's numbers: .safetensors or .json")
+    selftest.add_argument("--compile", action="store_true", help="also compiled against eager, in two minutes")
+    selftest.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
+    )
+    selftest.set_defaults(function=run_selftest)
     return parser
 
 
@@ -344,6 +354,15 @@ def run_embed(given: argparse.Namespace) -> None:
             log=print_error,
         )
     print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
+
+
+def run_selftest(given: argparse.Namespace) -> int:
+    """Prints the table of errors. Returns the exit code: 1 if a bound is broken."""
+    from bert.commands.selftest import selftest
+    from bert.training.distributed import start_processes
+
+    with start_processes(given.device) as processes:
+        return selftest(given.run, given.against, given.record, given.compile, processes.device)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_flags_that_are_named_exist(capsys):
         for command in (
             *("fill-mask", "tokenize", "attention", "trace", "explore"),
             *("predict", "generate", "chat", "embed", "merge"),
-            *("exercises", "grade"),
+            *("exercises", "grade", "selftest"),
         )
     ]
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]

@@ -77,6 +77,12 @@ def sooner(kernel: str) -> Callable[[Callable[Arguments, Result]], Callable[Argu
     return mark
 
 
+def kernels() -> dict[str, Callable]:
+    """The kernels of all plain forms that are imported, by ``module:name``."""
+    load()
+    return {name: _kernels[name] for name in _names}
+
+
 def load(*names: str) -> None:
     """Imports kernels, by default all. A compiler cannot trace an import, so it needs this first."""
     for kernel in names or _names:

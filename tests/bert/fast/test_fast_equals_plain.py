@@ -124,6 +124,12 @@ def test_a_kernel_takes_the_arguments_of_its_plain_form(name):
     ]
 
 
+def test_the_registry_gives_every_kernel_by_its_name():
+    kernels = fast.kernels()
+    assert kernels.keys() == set(fast._names)
+    assert all(kernel.__module__.startswith("bert.fast.") for kernel in kernels.values())
+
+
 def test_inside_off_no_kernel_runs_and_after_it_they_run_again(monkeypatch):
     calls = []
     parameters, compute = CASES["dropout:dropout, nothing dropped"]
