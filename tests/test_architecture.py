@@ -56,7 +56,8 @@ MAY_IMPORT = {
     # It checks all rooms below the tasks, and data/, which it finds by name: the installed package lacks that.
     "bert.selftest": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.layer_norm", "bert.fast",
-        "bert.fast kernels", "bert.tokenization", "bert.model", "bert.heads", "bert.checkpoints", "bert.generation", "bert.training",
+        "bert.fast kernels", "bert.tokenization", "bert.model", "bert.heads", "bert.checkpoints", "bert.generation",
+        "bert.training",
     },
     "bert.commands": {
         "bert.exercises",

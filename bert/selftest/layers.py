@@ -40,7 +40,7 @@ def layer_rows(subject: Subject) -> Iterator[Row]:
     right = bert(inputs.input_ids, inputs.token_type_ids, inputs.lengths, parameters, subject.sizes)
     yield check("positions and padding", "bert/model/sequences.py", EXACT, lambda: positions_error(subject))
     yield check("activations", "bert/activations.py", DOUBLE, lambda: activation_error(subject.device))
-    yield check("LayerNorm, of almost equal numbers", "bert/model/encoder.py", 1e-6, lambda: norm_error(subject))
+    yield check("LayerNorm, of almost equal numbers", "bert/layer_norm.py", 1e-6, lambda: norm_error(subject))
 
     def embeddings_error() -> float:
         ids, types, _ = inputs.tensors(subject.device)
