@@ -105,7 +105,7 @@ each_readme = pytest.mark.parametrize(
 
 @each_readme
 def test_the_readme_is_short(readme, five_files):
-    assert len((ROOT / readme).read_text(encoding="utf-8").splitlines()) <= 160
+    assert len((ROOT / readme).read_text(encoding="utf-8").splitlines()) <= 155
 
 
 @each_readme
