@@ -19,28 +19,22 @@ python -m bert selftest
 
 import argparse
 import os
-import shutil
 import sys
-from contextlib import nullcontext
 from typing import Any
 
+from bert.commands import running
 from bert.commands.flags import add_decoding_arguments, add_length_arguments, add_reading_arguments
 from bert.errors import InputError
 from bert.files.shortage import shortage
 from bert.files.terminal import (
     orderly,
-    output_on_stdout,
     print_error,
-    print_line,
     printing_failed,
     silence_stdout,
 )
 from bert.files.whole import is_disk_full
 from bert.tasks.options import LONG_TEXTS
 from bert.training.flags import above_zero, finite, positive
-
-# PyTorch takes seconds to load. So only the functions that run a command import it: --help and errors in the flags
-# come at once.
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -86,11 +80,11 @@ def make_parser() -> argparse.ArgumentParser:
     fill_mask = commands.add_parser("fill-mask", help="the most probable pieces for each [MASK] in a text")
     fill_mask.add_argument("run", help="the directory of a pretraining run or of a Hugging Face BERT")
     fill_mask.add_argument("text", help="with [MASK] for each blank")
-    fill_mask.set_defaults(function=run_fill_mask)
+    fill_mask.set_defaults(function=running.run_fill_mask)
     tokenize = commands.add_parser("tokenize", help="a text's pieces, ids and offsets, aligned below it")
     tokenize.add_argument("run", help="a directory with a vocabulary")
     tokenize.add_argument("text")
-    tokenize.set_defaults(function=run_tokenize)
+    tokenize.set_defaults(function=running.run_tokenize)
     attention = commands.add_parser("attention", help="a picture of which tokens attend to which")
     attention.add_argument("run", help="a directory with a checkpoint")
     attention.add_argument("text")
@@ -98,7 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     attention.add_argument("--layer", type=int, metavar="N", help="one layer, counted from 1 (default: all)")
     attention.add_argument("--head", type=int, metavar="N", help="one head; with --layer, tokens stand beside it")
     attention.add_argument("-o", "--output", metavar="FILE", default="attention.png", help="(%(default)s)")
-    attention.set_defaults(function=run_attention)
+    attention.set_defaults(function=running.run_attention)
     trace = commands.add_parser("trace", help="every tensor from characters to scores, and the code that makes it")
     trace.add_argument("run", help="a directory with a checkpoint, with any head or without")
     trace.add_argument("text")
@@ -106,7 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     trace.add_argument(
         "-o", "--output", metavar="FILE", help="a picture: .html or .svg (default: text, in the terminal)"
     )
-    trace.set_defaults(function=run_trace)
+    trace.set_defaults(function=running.run_trace)
     explore = commands.add_parser("explore", help="a page in which the model runs, to watch it at work")
     explore.add_argument("run", help="the directory of a pretraining or fine-tuning run, or of a Hugging Face BERT")
     explore.add_argument("-o", "--output", metavar="FILE", default="page.html", help="(%(default)s)")
@@ -116,7 +110,7 @@ def make_parser() -> argparse.ArgumentParser:
     explore.add_argument("--max-length", type=positive, metavar="N", default=128, help="most tokens (%(default)s)")
     explore.add_argument("--max-megabytes", type=above_zero, metavar="X", default=50, help="of the page (%(default)s)")
     explore.add_argument("--overwrite", action="store_true", help="replace a file that is there")
-    explore.set_defaults(function=run_explore)
+    explore.set_defaults(function=running.run_explore)
     predict = commands.add_parser("predict", help="a fine-tuned model's prediction for each text of a file, as TSV")
     predict.add_argument("run", help="the directory of a fine-tuning run or of a Hugging Face BERT classifier")
     predict.add_argument(
@@ -131,7 +125,7 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
     predict.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
     add_decoding_arguments(predict)
-    predict.set_defaults(function=run_predict)
+    predict.set_defaults(function=running.run_predict)
     generate = commands.add_parser("generate", help="the output that a model writes for each source, a line for each")
     generate.add_argument("run", help="the directory of a run of --problem generation")
     generate.add_argument(
@@ -143,14 +137,14 @@ def make_parser() -> argparse.ArgumentParser:
     generate.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")
     add_length_arguments(generate, [name for name in LONG_TEXTS if name != "windows"])
     add_decoding_arguments(generate)
-    generate.set_defaults(function=run_generate)
+    generate.set_defaults(function=running.run_generate)
     chat = commands.add_parser("chat", help="a dialogue with a model")
     chat.add_argument("run", help="the directory of a run of --problem generation, trained on dialogues")
     chat.add_argument("--history", type=positive, metavar="N", help="the last turns that a reply sees (the run's)")
     add_length_arguments(chat)
     decoding = add_decoding_arguments(chat, may_sample=False)
     decoding.add_argument("--greedy", action="store_true", help="the most probable piece each time, not a random one")
-    chat.set_defaults(function=run_chat)
+    chat.set_defaults(function=running.run_chat)
     embed = commands.add_parser("embed", help="a vector for each text of a file, as a NumPy array")
     embed.add_argument("run", help="a directory with a checkpoint")
     add_reading_arguments(embed)
@@ -159,22 +153,22 @@ def make_parser() -> argparse.ArgumentParser:
     embed.add_argument(
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
-    embed.set_defaults(function=run_embed)
+    embed.set_defaults(function=running.run_embed)
     merge = commands.add_parser("merge", help="a whole model of an adapter and its body")
     merge.add_argument("run", help="the directory of an adapted run")
     merge.add_argument("output", help="the directory to write")
     merge.add_argument("--body", metavar="DIR", help="the body's directory (default: as the run names it)")
-    merge.set_defaults(function=run_merge)
+    merge.set_defaults(function=running.run_merge)
     exercises = commands.add_parser("exercises", help="a copy of the project with functions to fill in")
     exercises.add_argument("output", help="the directory to write")
     exercises.add_argument("--only", nargs="+", metavar="NAME", help="these are blank, and the others are solved")
-    exercises.set_defaults(function=run_exercises)
+    exercises.set_defaults(function=running.run_exercises)
     grade = commands.add_parser("grade", help="which functions of such a copy are right, and what is wrong")
     grade.add_argument("folder", help="the copy, or a folder with some of its files at their places")
     grade.add_argument("--only", nargs="+", metavar="NAME", help="the exercises to grade (all)")
     grade.add_argument("--json", metavar="FILE", help="the results for an autograder, as Gradescope reads them")
     grade.add_argument("--seconds", type=above_zero, metavar="X", help="the time for each exercise (20)")
-    grade.set_defaults(function=run_grade)
+    grade.set_defaults(function=running.run_grade)
     selftest = commands.add_parser("selftest", help="the largest error of every part, beside equations in NumPy")
     selftest.add_argument("run", nargs="?", metavar="DIR", help="a checkpoint's directory (default: random weights)")
     selftest.add_argument("--against", metavar="DIR2", help="only compare with it: a directory, or a recorded file")
@@ -183,186 +177,8 @@ def make_parser() -> argparse.ArgumentParser:
     selftest.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: a GPU if there is one)"
     )
-    selftest.set_defaults(function=run_selftest)
+    selftest.set_defaults(function=running.run_selftest)
     return parser
-
-
-def reading_given(given: argparse.Namespace) -> dict[str, Any]:
-    """The reading settings; None for each that was not given."""
-    names = (
-        "text text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold "
-        "beams length_penalty min_output max_output no_repeat_ngram sample temperature top_p seed"
-    )
-    return {name: getattr(given, name, None) for name in names.split()}
-
-
-def refuse_to_write_over_input(output: str | None, file: str) -> None:
-    """Raises an InputError if the output is the input file."""
-    if output is not None and os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
-        raise InputError(f"{output} is the file of the texts, which would be lost; name another output")
-
-
-def run_fill_mask(given: argparse.Namespace) -> None:
-    """Prints the five most probable pieces for each blank."""
-    from bert.commands.fill_mask import print_fillings
-
-    print_fillings(given.run, given.text)
-
-
-def run_tokenize(given: argparse.Namespace) -> None:
-    """Prints the pieces of a text, aligned with it."""
-    from bert.checkpoints.vocabulary import load_tokenizer
-    from bert.commands.alignment import aligned_pieces
-
-    print(aligned_pieces(load_tokenizer(given.run), given.text, width=shutil.get_terminal_size().columns))
-
-
-def run_attention(given: argparse.Namespace) -> None:
-    """Writes a picture, and prints what is in it."""
-    from bert.commands.attention import draw_attention
-
-    drawn = draw_attention(given.run, given.text, given.second, given.output, given.layer, given.head)
-    layers, heads, tokens, _ = drawn.weights.shape
-    print_line(f"{given.output}: layers x heads {layers} x {heads}, tokens {tokens}")
-
-
-def run_trace(given: argparse.Namespace) -> None:
-    """Prints every tensor, or writes a picture of them and prints how many there are."""
-    from bert.commands.trace import print_trace, write_trace
-
-    if given.output is None:
-        print_trace(given.run, given.text, given.second)
-    else:
-        print_line(f"{given.output}: {write_trace(given.run, given.text, given.second, given.output)}")
-
-
-def run_explore(given: argparse.Namespace) -> None:
-    """Writes a page, and prints how large it is."""
-    from bert.commands.explore import explore
-
-    written = explore(
-        given.run, given.output, given.text, given.second, given.replay, given.max_length, given.max_megabytes,
-        given.overwrite,
-    )  # fmt: skip
-    print_line(
-        f"{given.output}: {written.megabytes:.1f} megabytes, checkpoints {written.checkpoints}; open it in a browser"
-    )
-
-
-def run_predict(given: argparse.Namespace) -> None:
-    """Writes predictions: to a file as a whole, to the terminal as they come."""
-    from bert.adaptation.loading import source_of
-    from bert.commands.predict import predict_file
-    from bert.files.whole import atomic_file
-    from bert.training.distributed import start_processes
-
-    if len(given.adapter or ()) > 1:
-        run_predict_with_adapters(given)
-        return
-    source = source_of(given.adapter[0], given.run) if given.adapter else source_of(given.run)
-    refuse_to_write_over_input(given.output, given.file)
-    output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output, may_be_pipe=True)
-    with start_processes(given.device) as processes, output as file:
-        predict_file(source, given.file, file, reading_given(given), processes.device)
-
-
-def run_predict_with_adapters(given: argparse.Namespace) -> None:
-    """Writes the predictions of several adapters, a file for each, and prints the files' names."""
-    from bert.commands.predict import output_of, predict_with_adapters
-    from bert.training.distributed import start_processes
-
-    if given.output is None:
-        raise InputError("--adapter names several, and each writes a file of its own; name their folder: --output DIR")
-    for adapter in given.adapter:
-        refuse_to_write_over_input(str(output_of(adapter, given.output)), given.file)
-    with start_processes(given.device) as processes:
-        files = predict_with_adapters(
-            given.run, given.adapter, given.file, given.output, reading_given(given), processes.device
-        )
-    for file in files:
-        print_line(str(file))
-
-
-def run_generate(given: argparse.Namespace) -> None:
-    """Writes outputs: to a file as a whole, to the terminal as they come."""
-    from bert.commands.generate import generate_file, generate_texts
-    from bert.files.whole import atomic_file
-    from bert.training.distributed import start_processes
-
-    named = [source for source in (given.file, given.text) if source is not None]
-    if len(named) != 1:
-        found = "both" if named else "neither"
-        raise InputError(f"of a file of sources and --text {found} is given; give one of the two")
-    if given.file:
-        refuse_to_write_over_input(given.output, given.file)
-    output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output, may_be_pipe=True)
-    with start_processes(given.device) as processes, output as file:
-        if given.text is None:
-            generate_file(given.run, given.file, file, vars(given), processes.device)
-        else:
-            generate_texts(given.run, given.text, file, vars(given) | {"text": None}, processes.device)
-
-
-def run_chat(given: argparse.Namespace) -> None:
-    """Answers what is typed."""
-    from bert.commands.chat import chat
-    from bert.training.distributed import start_processes
-
-    with start_processes(given.device) as processes:
-        chat(given.run, vars(given), processes.device)
-
-
-def run_merge(given: argparse.Namespace) -> None:
-    """Writes a whole model, and prints where it is."""
-    from bert.commands.merge import merge_run
-
-    method = merge_run(given.run, given.output, given.body)
-    print_line(f"{given.output}: a whole model, with the parameters of {method} in its weights")
-
-
-def run_exercises(given: argparse.Namespace) -> None:
-    """Writes a copy for students, and prints which functions are blank."""
-    from bert.commands.exercises import write_exercises
-
-    print_line(*write_exercises(given.output, given.only))
-
-
-def run_grade(given: argparse.Namespace) -> int:
-    """Prints how each exercise stands. The exit code is 1 if one is not passed."""
-    from bert.commands.grade import grade_copy
-
-    lines, is_passed = grade_copy(given.folder, given.only, given.json, given.seconds)
-    print_line(*lines)
-    return 0 if is_passed else 1
-
-
-def run_embed(given: argparse.Namespace) -> None:
-    """Writes vectors, and prints the shape of their array."""
-    from bert.commands.embed import embed_file
-    from bert.training.distributed import start_processes
-
-    refuse_to_write_over_input(given.output, given.file)
-    with start_processes(given.device) as processes:
-        shape = embed_file(
-            given.run,
-            given.file,
-            given.output,
-            reading_given(given),
-            given.pooling,
-            given.layers,
-            processes.device,
-            log=print_error,
-        )
-    print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")
-
-
-def run_selftest(given: argparse.Namespace) -> int:
-    """Prints the table of errors. Returns the exit code: 1 if a bound is broken."""
-    from bert.commands.selftest import selftest
-    from bert.training.distributed import start_processes
-
-    with start_processes(given.device) as processes:
-        return selftest(given.run, given.against, given.record, given.compile, processes.device)
 
 
 if __name__ == "__main__":

@@ -60,15 +60,10 @@ MAY_IMPORT = {
         "bert.training",
     },
     "bert.commands": {
-        "bert.exercises",
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
+        "bert.exercises", "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
     },
-    "bert.__main__": {
-        "bert.adaptation",
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization", "bert.training",
-        "bert.tasks", "bert.commands",
-    },
+    "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),
     "data": {
         "bert.errors", "bert.randomness", "bert.workers", "bert.files", "bert.model", "bert.heads", "bert.tokenization",
