@@ -60,8 +60,9 @@ MAY_IMPORT = {
         "bert.training",
     },
     "bert.commands": {
-        "bert.exercises", "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
+        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
+        "bert.exercises",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),
