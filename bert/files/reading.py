@@ -26,6 +26,8 @@ def require_file(path: str | Path) -> os.stat_result:
     """
     try:
         status = os.stat(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check its name and folder") from None
     except (OSError, ValueError) as error:  # ValueError: the name holds a zero byte
         raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if stat.S_ISDIR(status.st_mode):

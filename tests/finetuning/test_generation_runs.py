@@ -343,7 +343,7 @@ def test_a_file_that_is_not_there_is_named_before_another_is_read(folder, given,
     for flag in ("--dev", "--test", "--test-targets", "--dev-targets"):
         other = ["--test", folder / "dev.src"] if flag == "--test-targets" else []
         message = error_of(capsys, *given, *other, flag, tmp_path / "none.en", "--output", tmp_path / "other")
-        assert "none.en: cannot be read (No such file or directory)" in message
+        assert "none.en: no such file; check its name" in message
 
 
 def test_flags_about_another_form_of_file_are_refused(given, tmp_path, capsys):

@@ -115,7 +115,7 @@ def test_a_file_that_needs_more_memory_than_there_is_is_one_sentence(tmp_path, m
 def test_an_error_of_a_reader_is_said_once(tmp_path):
     with pytest.raises(InputError) as caught:
         read_json_object(tmp_path / "none.json")
-    assert str(caught.value) == f"{tmp_path / 'none.json'}: cannot be read (No such file or directory)"
+    assert str(caught.value) == f"{tmp_path / 'none.json'}: no such file; check its name and folder"
 
 
 @pytest.mark.parametrize("kind", ["", ".gz", ".xz", ".bz2"])
