@@ -9,7 +9,10 @@ from pathlib import Path
 from bert.errors import InputError
 from bert.exercises.functions import blank
 from bert.exercises.table import ROOT, Exercise, require_clone
+from bert.files.reading import read_bytes
 from bert.files.whole import writing_failed
+
+MOST_BYTES = 1 << 20  # of a source file
 
 
 def write_copy(output: str | Path, exercises: Sequence[Exercise]) -> int:
@@ -63,7 +66,7 @@ def _copy(source: Path, copy: Path, exercises: Sequence[Exercise]) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, copy, follow_symlinks=False)
     if exercises:
-        text = source.read_text(encoding="utf-8")
+        text = read_bytes(source, MOST_BYTES).decode()
         for exercise in exercises:
             text = blank(text, exercise)
         copy.write_text(text, encoding="utf-8")

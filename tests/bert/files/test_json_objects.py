@@ -18,7 +18,7 @@ def test_json_that_is_no_object_is_refused_by_name(tmp_path):
         message = "holds a int" if content == "3" else "is not JSON"
         with pytest.raises(InputError, match=rf"x\.json: .*{message}"):
             read_json_object(path)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file"):
         read_json_object(tmp_path / "none.json")
 
 

@@ -132,7 +132,7 @@ def test_a_vector_as_long_as_the_input_is_no_sequence(directory, tmp_path, capsy
 GOOD = {"input_ids": [[2, 3]], "pooler_output": [[0.0] * 15]}
 BAD = {
     "none.txt": (None, "neither a checkpoint's directory nor"),
-    "none.json": (None, "No such file"),
+    "none.json": (None, "no such file"),
     "list.json": ([1], "a JSON object was expected"),
     "empty.json": ({}, "holds no input_ids"),
     "inputs.json": ({"input_ids": [[2, 3]]}, "holds no numbers"),
