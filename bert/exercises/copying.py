@@ -8,11 +8,9 @@ from pathlib import Path
 
 from bert.errors import InputError
 from bert.exercises.functions import blank
-from bert.exercises.table import ROOT, Exercise, require_clone
+from bert.exercises.table import MOST_BYTES, ROOT, Exercise, require_clone
 from bert.files.reading import read_bytes
 from bert.files.whole import writing_failed
-
-MOST_BYTES = 1 << 20  # of a source file
 
 
 def write_copy(output: str | Path, exercises: Sequence[Exercise]) -> int:

@@ -9,8 +9,10 @@ import ast
 from pathlib import Path
 from types import ModuleType
 
+from bert.errors import InputError
 from bert.exercises.functions import find_function, restore
-from bert.exercises.table import EXERCISES, ROOT, Exercise
+from bert.exercises.table import EXERCISES, MOST_BYTES, ROOT, Exercise
+from bert.files.reading import read_bytes
 
 
 class Unreadable(Exception):
@@ -40,8 +42,10 @@ def load_module(exercise: Exercise, folder: Path) -> ModuleType:
 
 def _parse(path: Path, name: str) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        return ast.parse(read_bytes(path, MOST_BYTES), str(path))
+    except InputError as error:
+        raise Unreadable(f"Python cannot read {name}: {str(error).removeprefix(f'{path}: ')}") from None
     except SyntaxError as error:
         raise Unreadable(f"Python cannot read line {error.lineno} of {name}: {error.msg}") from None
-    except (OSError, ValueError, RecursionError, MemoryError) as error:
-        raise Unreadable(f"Python cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"Python cannot read {name}: {error}") from None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bert.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]  # of the project: the solutions, or a student's copy
+MOST_BYTES = 1 << 20  # of a source file
 
 
 class Exercise(NamedTuple):

@@ -51,7 +51,10 @@ def test_a_link_to_a_file_is_read_as_the_file(tmp_path):
 
 
 def test_a_program_reads_through_this_door_alone():
-    """Or, after ``require_file``, with a library. No input are Python's own sources, and Linux' counts in /proc."""
+    """Or, after ``require_file``, with a library.
+
+    No input are sources of Python and of this project, and Linux' counts in /proc.
+    """
     readers = r"\.read_text\(|\.read_bytes\(|(?<![\w.])open\((?!.*\"(a|ab|w|wb)\")|np\.(load|fromfile)\("
     allowed = {
         "bert/files/whole.py",
@@ -60,6 +63,9 @@ def test_a_program_reads_through_this_door_alone():
         "bert/training/machine_load.py",
         "bert/training/state.py",
         "bert/checkpoints/pytorch_bin.py",
+        "bert/exercises/grading.py",  # what the checks have printed
+        "bert/explore/page.py",  # the page's parts
+        "bert/selftest/kernels.py",
     }
     for path in ("bert/training/state.py", "bert/checkpoints/pytorch_bin.py"):
         assert "require_file(path)\n    with open(path" in (ROOT / path).read_text()
