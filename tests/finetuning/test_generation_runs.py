@@ -271,7 +271,7 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, given, tmp_path, caps
     (tmp_path / "short.tgt").write_text("a\n")
     (tmp_path / "gap.tgt").write_text("a\n" * 50 + "\n" + "a\n" * 39)
     assert "short.tgt: has 1 lines, and" in error("--train", folder / "train.src", tmp_path / "short.tgt")
-    assert "train.src: line 51: the target is ''" in error("--train", folder / "train.src", tmp_path / "gap.tgt")
+    assert "gap.tgt: line 51: the target is ''" in error("--train", folder / "train.src", tmp_path / "gap.tgt")
     assert "--train: takes one file" in error("--train", "a", "b", "c")
     assert "--max-length 50 is above the 40 positions" in error(*from_checkpoint, "--max-length", 50)
     message = error(*from_checkpoint, "--max-target-length", 50, "--max-output", 8)

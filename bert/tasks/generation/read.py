@@ -66,7 +66,10 @@ def read_pairs(path: str | Path, columns: Columns, labelled: bool) -> Iterator[P
 
     def read(place: str, line: int, values: Sequence[Any]) -> Pair:
         source = _text(values[0], "source", place, may_be_empty=not labelled)
-        return Pair(line, (source,), _text(values[1], "target", place) if labelled else None)
+        if not labelled:
+            return Pair(line, (source,), None)
+        target_place = place if columns.targets is None else f"{columns.targets}: line {line}"
+        return Pair(line, (source,), _text(values[1], "target", target_place))
 
     yield from bad.good(rows, read, "holds no sources; rows of a source and its target were expected")
 

@@ -81,9 +81,9 @@ def test_aligned_files_of_unequal_length_are_refused(tmp_path):
 
 def test_a_line_that_is_blank_in_one_of_two_files_is_an_error_and_in_both_it_is_skipped(tmp_path):
     sources, targets = write(tmp_path / "a.en", "a", " ", "b", "c"), write(tmp_path / "a.de", "d", "", "", "f")
-    with pytest.raises(InputError, match="line 3: the target is ''; a text that is not empty was expected; mend or"):
+    with pytest.raises(InputError, match=r"a\.de: line 3: the target is ''; a text that is not empty was expected"):
         read(sources, targets=str(targets))
-    with pytest.warns(UserWarning, match="1 row is left out .line 3: the target"):
+    with pytest.warns(UserWarning, match=r"a.en: 1 row is left out \(.*a.de: line 3: the target"):
         assert [pair.line for pair in read(sources, targets=str(targets), bad_rows="skip")] == [1, 4]
 
 
