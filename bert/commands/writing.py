@@ -64,6 +64,7 @@ def with_flags(decoding: Decoding, given: dict[str, Any], positions: int) -> Dec
     """The settings, with those that flags give instead.
 
     A flag that asks for sampling puts the other settings' beams aside. ``--beams`` puts their sampling aside.
+    ``--max-output`` below their minimum lowers that, too.
 
     Args:
         positions: of the decoder.
@@ -80,6 +81,8 @@ def with_flags(decoding: Decoding, given: dict[str, Any], positions: int) -> Dec
     if asked.get("beams") == 1:
         put_aside += ("length_penalty",)
     settings = vars(decoding) | {name: getattr(Decoding, name) for name in put_aside} | asked
+    if "max_length" in asked and "min_length" not in asked:
+        settings["min_length"] = min(settings["min_length"], settings["max_length"])
     try:
         decoding = Decoding(**settings)
         decoding.check_positions(positions)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bert.config import LARGEST
 from bert.errors import InputError
 
+MOST_BEAMS = 1_000  # more would take gigabytes
 LENGTH_PENALTY = 0.6  # Rothe et al. 2020, section 3.2, with 4 beams
 
 
@@ -33,10 +34,13 @@ class Decoding:
     seed: int | None = None  # of sampling: names the random numbers; None: 0
 
     def __post_init__(self):
-        for name, least in (("max_length", 1), ("min_length", 0), ("no_repeat_ngram", 0), ("beams", 1)):
+        for name, least, most in (
+            ("max_length", 1, LARGEST), ("min_length", 0, LARGEST), ("no_repeat_ngram", 0, LARGEST),
+            ("beams", 1, MOST_BEAMS),
+        ):  # fmt: skip
             value = getattr(self, name)
-            if type(value) is not int or not least <= value <= LARGEST:
-                raise InputError(f"{name} is {value!r}; a whole number from {least} to {LARGEST:,} was expected")
+            if type(value) is not int or not least <= value <= most:
+                raise InputError(f"{name} is {value!r}; a whole number from {least} to {most:,} was expected")
         for name, fits, expected in (
             ("length_penalty", math.isfinite, "a finite number"),
             ("temperature", lambda value: 0 < value < math.inf, "a positive number"),
@@ -60,12 +64,13 @@ class Decoding:
         if self.length_penalty is not None and self.beams == 1:
             raise InputError(
                 f"length_penalty is {self.length_penalty}, but one beam compares no lengths; raise beams, or leave it "
-                "away"
+                "out"
             )
         for name in ("temperature", "top_p", "seed"):
             if getattr(self, name) is not None and not self.sample:
                 raise InputError(
-                    f"{name} is {getattr(self, name)}, but nothing is drawn at random; turn sample on, or leave it away"
+                    f"{name} is {getattr(self, name)}, but nothing is drawn at random: sample is off; turn it on, or "
+                    f"leave {name} out"
                 )
 
     def check_positions(self, positions: int) -> None:

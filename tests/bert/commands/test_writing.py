@@ -135,3 +135,10 @@ def test_what_is_written_does_not_change_the_runs_settings(run):
     before = vars(writing(run).decoding)
     writing_of_run(run, {"decoding": before}, "task.json", {"beams": 1})
     assert before == vars(DECODING)
+
+
+def test_a_maximum_below_the_runs_minimum_lowers_it_too():
+    saved = Decoding(max_length=20, min_length=10)
+    assert with_flags(saved, {"max_output": 5}, positions=30) == Decoding(max_length=5, min_length=5)
+    with pytest.raises(InputError, match=r"^--min-output is 7 and --max-output 5"):
+        with_flags(saved, {"max_output": 5, "min_output": 7}, positions=30)
