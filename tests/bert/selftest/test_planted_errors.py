@@ -64,6 +64,8 @@ ERRORS = {
     "the tanh form of GELU": (
         f"{MODEL}feed_forward.py", "activation(config.hidden_act)", 'activation("gelu_new")', "layers",
         "layer 1: feed-forward"),
+    "GELU's root of 2 left out": (
+        "bert/activations.py", "torch.erf(x / math.sqrt(2))", "torch.erf(x)", "layers", "activations"),
     "one form of GELU for both": (
         "bert/activations.py", 'nn.GELU(approximate="tanh") if hidden_act in TANH', "GELU() if hidden_act in TANH",
         "layers", "activations"),
