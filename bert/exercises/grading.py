@@ -41,6 +41,8 @@ def grade(folder: str | Path, exercises: Sequence[Exercise], seconds: float = SE
     """
     require_clone()
     folder = Path(folder).resolve()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such directory; name the folder that 'bert exercises' wrote")
     if not any((folder / exercise.file).is_file() for exercise in EXERCISES):
         raise InputError(
             f"{folder}: has no file of any exercise, such as {EXERCISES[0].file}; name the folder that "

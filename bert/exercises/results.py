@@ -30,8 +30,7 @@ def table(results: Sequence[Result]) -> list[str]:
     lines = [f"{'exercise':{name_width}}  result   what is missing or wrong"]
     for result in results:
         lines.append(f"{result.exercise:{name_width}}  {result.state:7}  {result.sentence}".rstrip())
-        printed = result.printed.splitlines()[-_MOST_LINES:]
-        lines += [f"{'':{name_width}}  printed  {line}" for line in printed if result.state == WRONG]
+        lines += [f"{'':{name_width}}  printed  {line}" for line in _printed(result)]
     return [*lines, f"{count_passed(results)} of {len(results)} passed"]
 
 
@@ -47,7 +46,7 @@ def gradescope(results: Sequence[Result], seconds: float) -> dict[str, Any]:
             "score": int(result.state == PASSED),
             "max_score": 1,
             "status": "passed" if result.state == PASSED else "failed",
-            "output": f"{result.state}: {result.sentence}" if result.sentence else result.state,
+            "output": "\n".join([_in_words(result), *(f"printed: {line}" for line in _printed(result))]),
             "output_format": "text",
         }
         for number, result in enumerate(results, 1)
@@ -58,3 +57,12 @@ def gradescope(results: Sequence[Result], seconds: float) -> dict[str, Any]:
         "visibility": "visible",
         "tests": tests,
     }
+
+
+def _in_words(result: Result) -> str:
+    return f"{result.state}: {result.sentence}" if result.sentence else result.state
+
+
+def _printed(result: Result) -> list[str]:
+    """The last lines that a wrong answer printed."""
+    return result.printed.splitlines()[-_MOST_LINES:] if result.state == WRONG else []

@@ -12,8 +12,9 @@ import { makeTokenizer } from "./wordpiece.js";
  * data: what bert/commands/explore.py wrote. weightsOf: an async function from a checkpoint's index to its tensors.
  *
  * ``state`` is what the reader chose: first, second (the texts), masked (a Set of indices of tokens), selected (an
- * index), layer, head, from and to (null: not chosen), checkpoint, label (of a classifier; null: the best one). ``result`` is what follows from it. ``show`` takes
- * changes of the state; then each function in ``views`` draws its box anew.
+ * index), layer, head, from and to (null: not chosen), checkpoint, label (of a classifier; null: the best one).
+ * ``result`` is what follows from it. ``show`` takes changes of the state; then each function in ``views`` draws its
+ * box anew.
  */
 export function makeExplorer(data, weightsOf) {
   const tokenizer = makeTokenizer(data.tokenizer);

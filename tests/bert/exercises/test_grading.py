@@ -164,7 +164,7 @@ def test_the_table_has_a_line_for_each_exercise_and_what_its_code_printed():
 
 
 def test_the_json_has_gradescopes_fields():
-    written = gradescope([Result("gelu", PASSED), Result("attention", WRONG, "no scale")], 1.234)
+    written = gradescope([Result("gelu", PASSED), Result("attention", WRONG, "no scale", "a\nb\n")], 1.234)
     assert written["output"] == "1 of 2 exercises passed" and written["execution_time"] == 1.23
     assert written["tests"] == [
         {
@@ -173,7 +173,7 @@ def test_the_json_has_gradescopes_fields():
         },
         {
             "name": "attention: scaled dot-product attention", "number": "2", "score": 0, "max_score": 1,
-            "status": "failed", "output": "wrong: no scale", "output_format": "text",
+            "status": "failed", "output": "wrong: no scale\nprinted: a\nprinted: b", "output_format": "text",
         },
     ]  # fmt: skip
 
@@ -194,11 +194,13 @@ def test_an_installed_package_is_told_to_use_a_clone(tmp_path, monkeypatch, caps
 
 
 def test_a_folder_without_exercises_is_bad_input(tmp_path, capsys):
-    for folder in (tmp_path, tmp_path / "nothing"):
+    for folder, sentence in (
+        (tmp_path, "has no file of any exercise, such as bert/tokenization/wordpiece.py; name the folder"),
+        (tmp_path / "nothing", "nothing: no such directory; name the folder"),
+    ):
         assert main(["grade", str(folder)]) == 2
         error = capsys.readouterr().err
-        assert "has no file of any exercise, such as bert/tokenization/wordpiece.py; name the folder" in error
-        assert len(error.splitlines()) == 1
+        assert sentence in error and len(error.splitlines()) == 1
     write(tmp_path, "bert/layer_norm.py", source_of(BY_NAME["layer_norm"]))
     assert main(["grade", str(tmp_path), "--only", "lstm"]) == 2
     results = os.path.join(tmp_path, "bert")

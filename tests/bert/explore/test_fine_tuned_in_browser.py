@@ -147,7 +147,7 @@ def test_the_answer_is_marked_in_its_context(page, files):
     page.wait_for("document.getElementById('context').textContent === ''")
     assert page.run("document.getElementById('heat').hidden")
     enter(page, "second", HOSTILE)
-    page.wait_for(f"document.getElementById('context').textContent === {json.dumps(HOSTILE)}")
+    page.wait_for(f"document.getElementById('context').textContent === {json.dumps(SHOWN)}")
 
 
 def test_a_regression_shows_its_number(page, files):

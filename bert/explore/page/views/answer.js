@@ -1,6 +1,6 @@
 // Box 2 of a run that answers questions: the answer in its context, and where it may begin and end.
 import { textOf } from "../answers.js";
-import { byId, element, pieceElement } from "../elements.js";
+import { byId, element, pieceElement, visible } from "../elements.js";
 import { percent, say } from "../words.js";
 
 const MOST = 3;
@@ -17,10 +17,11 @@ export function answerView(explorer) {
     const { answer } = result;
     const hasSpan = answer.score > -Infinity;
     const [start, end] = hasSpan ? [tokens[answer.start].start, tokens[answer.end].end] : [0, 0];
-    const part = (from, to) => element("bdi", {}, textOf(state.second, from, to));
+    const shown = (text) => element("bdi", {}, text.replace(/[^\n\t]+/g, (line) => visible(line)));
+    const part = (from, to) => shown(textOf(state.second, from, to));
     const marked = element(answer.isWithout ? "span" : "mark", {}, part(start, end));
     const around = [part(0, start), marked, part(end, undefined)];
-    byId("context").replaceChildren(...(hasSpan ? around : [state.second]));
+    byId("context").replaceChildren(...(hasSpan ? around : [shown(state.second)]));
     const scores = { score: answer.score.toFixed(2), none: answer.nullScore.toFixed(2) };
     const note = !hasSpan ? "answer.no_context" : answer.isWithout ? "answer.none" : "answer.scores";
     byId("answer-note").textContent = say(note, scores);

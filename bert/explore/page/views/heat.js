@@ -33,6 +33,7 @@ export function heatView(explorer) {
     if (kept.key !== key) kept = { key, values: gradientTimesInput(result.model, result.output, gradient) };
     const { values } = kept;
     const largest = Math.max(...values.map(Math.abs));
+    const digits = Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(largest || 1)))); // two of the largest number's
     const shown = Object.entries(name.values).map(([key, value]) => [key, visible(String(value))]);
     byId("heat-of").textContent = say(name.key, { ...Object.fromEntries(shown), score: score.toFixed(2) });
     byId("heat-list").replaceChildren(
@@ -41,7 +42,7 @@ export function heatView(explorer) {
           "li",
           { class: values[index] < 0 ? "against" : "for" },
           pieceElement(seenAs(explorer, index)),
-          element("small", {}, values[index].toFixed(2)),
+          element("small", {}, values[index].toFixed(digits).replace(/^-(0\.0*)$/, "$1")),
         );
         cell.style.setProperty("--strength", `${Math.round((100 * Math.abs(values[index])) / (largest || 1))}%`);
         return cell;
