@@ -47,6 +47,7 @@ WORDS = {
     "left as it is": "保持不变",
     "The learning rate over a run, and one update": "学习率的变化，以及一次更新",
     "learning rate": "学习率",
+    "peak": "最高",
     "warm-up ends": "预热结束",
     "last update": "最后一次更新",
     "one update of one matrix": "一个矩阵的一次更新",

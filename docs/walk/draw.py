@@ -224,7 +224,7 @@ def optimisation(words: Words) -> Drawing:
     page.line(*points, color=DARK[ORANGE])
     page.line((left + across * 0.1, bottom), (left + across * 0.1, bottom - up), dashed=True)
     page.text(left, 32, words("learning rate"), "strong", "start")
-    page.text(left - 8, bottom - up, "1e-4", "shape", "end")
+    page.text(left - 8, bottom - up, words("peak"), "shape", "end")
     page.text(left - 8, bottom, "0", "shape", "end")
     page.text(left + across * 0.1, bottom + 18, words("warm-up ends"), "quiet")
     page.text(left + across, bottom + 18, words("last update"), "quiet")

@@ -58,6 +58,8 @@ def check_a_causal_mask(module: ModuleType) -> None:
                 scores.masked_fill(keys >= last, -math.inf).softmax(-1),
             "the mask begins one key too late: a query sees the key after its own":
                 scores.masked_fill(keys > last + 1, -math.inf).softmax(-1),
+            "the hidden scores become 0 before the softmax, where e^0 = 1 still counts; they must be minus infinity":
+                scores.masked_fill(keys > last, 0.0).softmax(-1),
         }  # fmt: skip
         if queries < KEYS:
             mistakes["with fewer queries than keys the last query is at the last key; the mask starts at key 0"] = (

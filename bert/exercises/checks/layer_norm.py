@@ -31,7 +31,8 @@ def check_the_equation(module: ModuleType) -> None:
         "the states are not divided by the standard deviation": weight * centered + bias,
         "eps is added after the square root; it belongs under the root": weight * centered / (variance.sqrt() + EPS)
             + bias,
-        "eps is left out": weight * centered / variance.sqrt() + bias,
+        "eps is left out, or always as small as 1e-12": weight * centered / variance.sqrt() + bias,
+        "eps is always 1e-5; it is an argument": weight * centered / (variance + 1e-5).sqrt() + bias,
         "the bias is left out": weight * normal,
         "the weight is left out": normal + bias,
         "weight and bias are left out": normal,

@@ -80,6 +80,7 @@ ERRORS = {
         "hidden_size - 1",
     ),
     "eps outside of the root": ("layer_norm", "(variance + eps).sqrt()", "(variance.sqrt() + eps)", "under the root"),
+    "an eps of its own": ("layer_norm", "(variance + eps)", "(variance + 1e-5)", "it is an argument"),
     "no square root": ("layer_norm", "(variance + eps).sqrt()", "(variance + eps)", "not by its square root"),
     "a detached mean": (
         "layer_norm", "states.mean(dim=-1, keepdim=True)", "states.mean(-1, True).detach()", "gradient",
@@ -88,6 +89,7 @@ ERRORS = {
     "-inf after the softmax": (
         "attention", MASK, MASK_AFTER.format("-math.inf"), "is the mask added after the softmax?",
     ),
+    "hidden scores of 0": ("attention", "-math.inf", "0.0", "they must be minus infinity"),
     "scale by d": ("attention", "math.sqrt(query.shape[-1])", "query.shape[-1]", "the equation has its square root"),
     "no scale": ("attention", " / math.sqrt(query.shape[-1])", "", "not divided by sqrt(dim)"),
     "softmax over the queries": ("attention", "softmax(dim=-1)", "softmax(dim=-2)", "the softmax is over the queries"),
