@@ -166,7 +166,7 @@ def test_the_baseline_stands_in_the_log_the_report_and_on_the_console(folder, gi
     # Such a learning rate ruins the model, and the run ends with the sentence.
     assert report["warning"].startswith("This model has learned nothing of use: ")
     assert f"Note: {report['warning']}" in said
-    assert "Try a lower --learning-rate (it was 5)" in (tmp_path / "run" / "report.html").read_text()
+    assert f"It made {report['steps']} updates: try more --epochs" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_predictions_stand_beside_their_texts_or_alone(finished, given, tmp_path):

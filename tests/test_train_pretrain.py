@@ -451,7 +451,7 @@ def test_a_run_of_phases_that_is_stopped_twice_at_a_boundary_begins_one_pass_the
     assert pretrain("--output", run, "--resume", "--phases", "16:20,32:1") == 0
     shutil.rmtree(run / "training_state" / "step-00000021")
     with monkeypatch.context() as patched:
-        patched.setattr(train_pretrain, "train", lambda run, *arguments: arguments[-1]() or "interrupted")
+        patched.setattr(train_pretrain, "train", lambda run, *arguments: arguments[-2]() or "interrupted")
         assert pretrain("--output", run, "--resume", "--phases", "16:20,32:10") == 130  # it saves at once
     assert pretrain("--output", run, "--resume") == 0
     assert same_bytes(run, phased)

@@ -81,7 +81,7 @@ def test_a_classifier_learns_what_its_teachers_know(teachers, folder, tmp_path, 
 
 def test_misuse_is_one_sentence(teachers, folder, tmp_path, capsys):  # noqa: F811
     (tmp_path / "u.txt").write_text("a river\n")
-    other = ["--output", tmp_path / "other", "--checkpoint", folder / "checkpoint"]
+    other = ["--output", tmp_path / "other", "--checkpoint", folder / "checkpoint", "--max-length", 20]
     flags = ["--distil-from", teachers[0], "--unlabelled", tmp_path / "u.txt", "--dev", folder / "dev.tsv"]
 
     def error(*arguments):
@@ -112,7 +112,7 @@ def test_the_labels_are_the_teachers_whatever_the_dev_set_has(teachers, given, f
     with pytest.raises(InputError, match=r"third predicts wet, dry, icy, and .*cloze predicts wet, dry"):
         read_teachers([str(teachers[0]), str(third)])
     flags = ["--distil-from", third, "--unlabelled", folder / "unlabelled.txt", "--dev", folder / "dev.tsv"]
-    flags += ["--checkpoint", folder / "checkpoint", "--output", tmp_path / "other"]
+    flags += ["--checkpoint", folder / "checkpoint", "--max-length", 20, "--output", tmp_path / "other"]
     assert "--metric f1: of this task, accuracy, macro_f1" in error_of(capsys, *flags, "--metric", "f1")
 
 

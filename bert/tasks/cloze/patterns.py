@@ -34,8 +34,9 @@ _EXAMPLE = 'as in patterns = ["{text} It was [MASK]."] and [words] with bad = ["
 
 def read_patterns(path: str | Path) -> Patterns:
     """The patterns and words of a TOML file. Raises InputError, which names the entry, if they are no good."""
+    content = read_bytes(path, LONGEST_FILE)
     try:
-        values = tomllib.loads(read_bytes(path, LONGEST_FILE).decode("utf-8-sig"))
+        values = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # of TOML or of UTF-8
         raise InputError(f"{path}: is not TOML ({error}); patterns and words were expected, {_EXAMPLE}") from None
     return patterns_of(values, str(path))

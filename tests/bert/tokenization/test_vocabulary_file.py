@@ -80,7 +80,7 @@ def test_a_file_that_is_far_too_large_is_not_read_whole(tmp_path, monkeypatch):
 
 
 def test_a_vocabulary_file_that_is_not_there_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.txt: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.txt: no such file"):
         read_vocabulary(tmp_path / "nowhere.txt")
     with pytest.raises(InputError, match="cannot be read"):
         read_vocabulary(tmp_path)

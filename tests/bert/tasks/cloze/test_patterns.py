@@ -69,6 +69,6 @@ def test_a_file_of_another_form_is_refused(tmp_path, text, message):
 
 def test_a_file_that_is_not_utf_8_or_not_there_is_refused(tmp_path):
     (tmp_path / "p.toml").write_bytes(b"\xff\xfe")
-    for name, message in (("p.toml", "is not TOML"), ("q.toml", "cannot be read")):
+    for name, message in (("p.toml", "is not TOML"), ("q.toml", "^[^(]*q.toml: no such file")):
         with pytest.raises(InputError, match=message):
             read_patterns(tmp_path / name)

@@ -100,7 +100,7 @@ def test_a_damaged_or_foreign_file_is_named_with_what_is_wrong(data, complaint, 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.model: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.model: no such file"):
         SentencePieceTokenizer.from_file(tmp_path / "nowhere.model")
     with pytest.raises(InputError, match="cannot be read"):
         SentencePieceTokenizer.from_file(tmp_path)
