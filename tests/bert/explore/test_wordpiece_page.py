@@ -91,7 +91,7 @@ def test_of_equal_pieces_the_last_counts_and_added_ones_are_not_in_words():
 def test_a_pair_is_joined_and_cut_as_here():
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b", "##b"])
     pairs = [("a ab b", "b a"), ("a", "b " * 9), ("a " * 9, "b"), ("a " * 9, "b " * 9), ("a " * 9, " "), ("", "b")]
-    script = joined_scripts(["normalization.js", "added_tokens.js", "wordpiece.js", "encoding.js"]) + (
+    script = joined_scripts(["normalization.js", "added_tokens.js", "wordpiece.js", "sentence.js", "encoding.js"]) + (
         'import fs from "fs";\n'
         'const { settings, pairs } = JSON.parse(fs.readFileSync(0, "utf8"));\n'
         'const tokenizer = modules["wordpiece.js"].makeTokenizer(settings);\n'
