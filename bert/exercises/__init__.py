@@ -1,1 +1,4 @@
-"""The project as a course: functions to fill in, and checks that say in a sentence what is wrong."""
+"""The project as a course.
+
+A student fills functions in. Checks say what is wrong, each in a sentence.
+"""

@@ -1,1 +1,4 @@
-"""The explorer: a trained BERT as one HTML file, which runs the model in the reader's browser."""
+"""A trained BERT as one HTML file.
+
+Its page runs the model in the reader's browser.
+"""

@@ -1,1 +1,4 @@
-"""A check of every part of BERT: against its equations in NumPy, finite differences, plain forms and other files."""
+"""Checks every part of BERT.
+
+The oracles are equations in NumPy, finite differences, plain forms, and other files.
+"""

@@ -1,4 +1,7 @@
-"""Checks of the input representation: the sum of three vectors, looked up by hand."""
+"""Checks of the input representation.
+
+The oracle looks three vectors up and adds them.
+"""
 
 from types import ModuleType
 from typing import Any

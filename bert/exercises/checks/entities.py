@@ -1,10 +1,13 @@
-"""Checks of reading entities from tags: cases by the rules of conlleval, the script of the CoNLL tasks."""
+"""Checks of reading entities from tags.
+
+The rules are those of conlleval, the script of the CoNLL tasks.
+"""
 
 from types import ModuleType
 
 from bert.exercises.checks.compare import require
 
-# Tags, the entities (type, start, end), and what a student has probably not done who gets this wrong.
+# Tags; the entities (type, start, end); the probable mistake.
 CASES = [
     ("O O", [], "O is outside of any entity"),
     (

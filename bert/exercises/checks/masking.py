@@ -1,4 +1,7 @@
-"""Checks of 80 / 10 / 10: counts in a large batch, inside five standard deviations."""
+"""Checks of 80 / 10 / 10.
+
+Counts in a large batch must be inside five standard deviations.
+"""
 
 from types import ModuleType
 

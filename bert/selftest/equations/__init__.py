@@ -1,1 +1,4 @@
-"""BERT in NumPy, written out in float64: nothing here is fast, and nothing is shared with the rooms that it checks."""
+"""BERT in NumPy, written out in float64.
+
+Nothing here is fast. It shares nothing with the rooms that it checks.
+"""
