@@ -11,6 +11,7 @@ from torch.distributed.run import get_args_parser
 import train_finetune
 import train_pretrain
 from bert.__main__ import main as bert
+from bert.__main__ import make_parser
 from finetuning import pet, sequence
 
 ROOT = Path(__file__).parent.parent
@@ -79,14 +80,8 @@ def help_of(capsys: pytest.CaptureFixture, main: Callable, *arguments: str) -> s
 
 def test_flags_that_are_named_exist(capsys):
     helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main, pet.main, sequence.main)]
-    helps += [
-        help_of(capsys, bert, command)
-        for command in (
-            *("fill-mask", "tokenize", "attention", "trace", "explore"),
-            *("predict", "generate", "chat", "embed", "merge"),
-            *("exercises", "grade", "selftest"),
-        )
-    ]
+    commands = next(iter(make_parser()._subparsers._group_actions)).choices
+    helps += [help_of(capsys, bert, command) for command in commands]
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}
     known |= {option for action in get_args_parser()._actions for option in action.option_strings}

@@ -4,8 +4,11 @@ PyTorch takes seconds to load, and --help should come at once. So nothing here i
 """
 
 import argparse
+import os
 from collections.abc import Sequence
+from typing import Any
 
+from bert.errors import InputError
 from bert.tasks.options import LONG_TEXTS
 from bert.training.flags import finite, positive, seed, whole
 
@@ -47,3 +50,18 @@ def add_decoding_arguments(parser: argparse.ArgumentParser, may_sample: bool = T
     group.add_argument("--top-p", type=finite, metavar="P", help="at random: only the most probable pieces, P in all")
     group.add_argument("--seed", type=seed, metavar="N", help="at random: the same one draws the same outputs")
     return group
+
+
+def reading_given(given: argparse.Namespace) -> dict[str, Any]:
+    """The reading settings; None for each that was not given."""
+    names = (
+        "text text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold "
+        "beams length_penalty min_output max_output no_repeat_ngram sample temperature top_p seed"
+    )
+    return {name: getattr(given, name, None) for name in names.split()}
+
+
+def refuse_to_write_over_input(output: str | None, file: str) -> None:
+    """Raises an InputError if the output is the input file."""
+    if output is not None and os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
+        raise InputError(f"{output} is the file of the texts, which would be lost; name another output")
