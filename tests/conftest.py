@@ -1,5 +1,6 @@
 """Settings and a corpus that all tests share."""
 
+import contextlib
 import importlib.util
 import os
 import random
@@ -8,6 +9,9 @@ import signal
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from bert.tasks.classification import measure
+from bert.training.reporting import Reporter
 
 # Tiny tensors on contended cores are hundreds of times slower with more threads than one.
 torch.set_num_threads(1)
@@ -24,26 +28,6 @@ WORDS = (
     "falls waits turns opens and under over before after near quickly slowly often never"
 ).split(" ")
 
-# Runs a script that waits for a signal after its first checkpoint. So it is interrupted there on any machine.
-_WAITING = """
-import os, runpy, signal, sys
-from bert.training.run import Run
-
-reading, writing = os.pipe()
-os.set_blocking(writing, False)
-signal.set_wakeup_fd(writing)  # a byte for each signal
-save = Run.save
-
-def save_and_wait(run, **own):
-    Run.save = save
-    save(run, **own)
-    os.read(reading, 1)
-
-Run.save = save_and_wait
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without requirements-dev.txt, tests that compare with another implementation are skipped."""
@@ -53,10 +37,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs requirements-dev.txt"))
 
 
-def waiting_for_a_signal(command: list[str]) -> list[str]:
-    """The command [python, script, arguments ...], to wait for a signal once the first training state is saved."""
-    python, *others = command
-    return [python, "-c", _WAITING, *others]
+# What draws pictures at each evaluation and in each report: (place, name, what tests have instead).
+_PICTURES = [
+    (Reporter, "draw_curves", lambda reporter: None),
+    (measure, "draw_confusion_matrix", lambda *matrix: b""),
+]
+_DRAWING = [getattr(place, name) for place, name, _ in _PICTURES]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_pictures():
+    """Drawing takes longer than all else that a tiny run does. So only runs in ``pictures_are_drawn`` do it."""
+    for place, name, instead in _PICTURES:
+        setattr(place, name, instead)
+
+
+@contextlib.contextmanager
+def pictures_are_drawn():
+    """Inside the block, runs draw their pictures."""
+    for (place, name, _), drawing in zip(_PICTURES, _DRAWING):
+        setattr(place, name, drawing)
+    yield
+    for place, name, instead in _PICTURES:
+        setattr(place, name, instead)
 
 
 def make_documents(count: int, seed: int = 0) -> list[list[str]]:

@@ -10,7 +10,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +33,8 @@ from bert.tasks.classification.task import ClassificationTask
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
-from tests.conftest import WORDS, waiting_for_a_signal, weights_of
+from tests.conftest import WORDS, pictures_are_drawn, weights_of
+from tests.processes import all_ends, interrupted, run_in_processes
 
 ROOT = Path(__file__).parent.parent
 CONFIG = BertConfig(
@@ -107,7 +107,8 @@ def given(folder):
 @pytest.fixture(scope="module")
 def finished(folder, given):
     """A finished run."""
-    assert finetune(*given, "--output", folder / "run", *SMALL_RUN, "--epochs", 8) == 0
+    with pictures_are_drawn():
+        assert finetune(*given, "--output", folder / "run", *SMALL_RUN, "--epochs", 8) == 0
     return folder / "run"
 
 
@@ -496,8 +497,7 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(given, folder, 
     assert finetune(*arguments, "--output", runs["whole"]) == 0
     assert finetune(*arguments, "--output", runs["parts"], "--accumulate", 3) == 0
     assert finetune(*arguments, "--output", runs["control"], "--batch-size", 7) == 0
-    line = command(*arguments, "--output", runs["processes"], processes=2)
-    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    run_in_processes("train_finetune", [*arguments, "--output", runs["processes"]], 2)
     whole, *others = (load_checkpoint(run, BertForSequenceClassification).state_dict() for run in runs.values())
     for other in others[:2]:
         for name, weight in whole.items():
@@ -530,13 +530,11 @@ sys.exit(train_finetune.main(sys.argv[1:]))
 def test_the_main_process_decides_which_epoch_is_the_best_and_when_to_stop(given, tmp_path):
     """Alone, the second process would take the fifth evaluation for the best, and stop at none of the first five."""
     metrics = [[0.5, 0.7, 0.6, 0.6], [0.5, 0.4, 0.6, 0.7, 0.8]]
-    (tmp_path / "scripted.py").write_text(SCRIPTED_METRICS.format(metrics=metrics), encoding="utf-8")
     arguments = [*SMALL_RUN, "--early-stopping", 2, "--max-steps", 12, "--eval-every", 2, "--checkpoint-every", 4]
-    line = command(*given, "--output", tmp_path / "run", *arguments, processes=2)
-    line[line.index(str(ROOT / "train_finetune.py"))] = str(tmp_path / "scripted.py")
-    ended = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    assert "Stopped early at step 8" in ended.stdout
+    line = ["train_finetune.py", *map(str, given), "--output", str(tmp_path / "run"), *map(str, arguments)]
+    (code, said, errors), (other, _, errors_of_other) = all_ends(SCRIPTED_METRICS.format(metrics=metrics), line, 2)
+    assert (code, other) == (0, 0), errors + errors_of_other
+    assert "Stopped early at step 8" in said
     report = report_of(tmp_path / "run")
     assert (report["best_step"], report["steps"]) == (4, 8)
 
@@ -545,12 +543,8 @@ def test_a_killed_run_goes_on_bit_for_bit(given, tmp_path):
     long_run = [*SMALL_RUN, "--epochs", 6, "--accumulate", 2, "--checkpoint-every", 7, "--layer-decay", 0.9]
     expected, run = tmp_path / "whole", tmp_path / "interrupted"
     assert finetune(*given, "--output", expected, *long_run) == 0
-    line = waiting_for_a_signal(command(*given, "--output", run, *long_run))
-    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
-        while not list(run.glob("training_state/step-*")) and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(120) == -signal.SIGKILL
+    code = interrupted("train_finetune", [*given, "--output", run, *long_run], run, signal.SIGKILL)
+    assert code == -signal.SIGKILL
     assert 7 <= newest_state(run / "training_state")[1]["progress"]["step"] < 120
     assert not (run / "report.json").exists()
     assert finetune("--output", run, "--resume") == 0

@@ -33,7 +33,8 @@ from data.pretraining.batches import PretrainingBatches
 from pretraining import held_out, planning
 from pretraining.reading import find_tokenizer
 from pretraining.settings import PretrainingSettings
-from tests.conftest import make_documents, waiting_for_a_signal, weights_of
+from tests.conftest import make_documents, pictures_are_drawn, weights_of
+from tests.processes import interrupted, run_in_processes
 
 ROOT = Path(__file__).parent.parent
 SMALL_RUN = [
@@ -71,7 +72,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     corpus = folder / "corpus.txt"
     corpus.write_text("\n\n".join("\n".join(document) for document in make_documents(60)), encoding="utf-8")
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with contextlib.redirect_stdout(io.StringIO()) as printed, pictures_are_drawn():
         assert pretrain("--corpus", corpus, "--output", folder / "run", *SMALL_RUN, "--eval-every", 4) == 0
     (folder / "printed.txt").write_text(printed.getvalue())
     return corpus, folder / "run"
@@ -284,10 +285,8 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
     assert pretrain(*arguments, "--output", runs["control"], "--batch-size", 4) == 0
-    line = command(*arguments, "--output", runs["processes"], "--accumulate", 2, processes=2)
-    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
-    line = command(*arguments, "--output", runs["four_sharded"], "--shard", processes=4)
-    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    run_in_processes("train_pretrain", [*arguments, "--output", runs["processes"], "--accumulate", 2], 2)
+    run_in_processes("train_pretrain", [*arguments, "--output", runs["four_sharded"], "--shard"], 4)
     by_four = weights_of(runs["four_sharded"])
     for run in runs.values():
         kept = sorted((run / "checkpoints").iterdir())
@@ -347,12 +346,7 @@ def uninterrupted(finished, tmp_path_factory):
 def test_an_interrupted_run_goes_on_bit_for_bit(finished, uninterrupted, tmp_path, number):
     corpus, _ = finished
     expected, run = uninterrupted, tmp_path / "interrupted"
-    line = waiting_for_a_signal(command("--corpus", corpus, "--output", run, *LONG_RUN))
-    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
-        while not list(run.glob("training_state/step-*")) and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(number)
-        code = process.wait(120)
+    code = interrupted("train_pretrain", ["--corpus", corpus, "--output", run, *LONG_RUN], run, number)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     step = newest_state(run / "training_state")[1]["progress"]["step"]
     assert 3 <= step < 40

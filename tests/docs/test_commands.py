@@ -14,7 +14,6 @@ import train_finetune
 import train_pretrain
 from bert import BertConfig
 from bert.__main__ import main as bert
-from bert.training.reporting import Reporter
 from tests.conftest import make_documents
 from tests.docs.snippets import READMES, ROOT, WALK, outputs_of
 
@@ -83,7 +82,6 @@ def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     files = list(data.text.python_docs._source_files())[::150]
     monkeypatch.setattr(data.text.python_docs, "_source_files", lambda: iter(files))
-    monkeypatch.setattr(Reporter, "draw_curves", lambda self: None)  # half of the time, and tested in its own room
 
 
 @pytest.fixture

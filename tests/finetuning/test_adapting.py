@@ -22,7 +22,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.tagging import BertForTokenClassification
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training import state
-from bert.training.reporting import Reporter, read_log
+from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
 from finetuning.adaptation_flags import METHODS
 from finetuning.best_model import load_best_model
@@ -44,13 +44,6 @@ from tests.test_train_finetune import (
 )
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Drawing takes longer than training here."""
-    monkeypatch.setattr(Reporter, "draw_curves", lambda reporter: None)
-    monkeypatch.setattr("bert.tasks.classification.measure.draw_confusion_matrix", lambda *matrix: b"")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import subprocess
 
 import pytest
 import torch
@@ -20,10 +19,9 @@ from bert.training import state
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
 from tests.conftest import WORDS
+from tests.processes import run_in_processes
 from tests.test_train_finetune import (
     SMALL_RUN,
-    command,
-    environment,
     error_of,
     finetune,
     make_rows,
@@ -155,8 +153,7 @@ def test_micro_batches_and_processes_change_nothing_but_rounding(given, folder, 
     assert finetune(*arguments, "--output", runs["whole"]) == 0
     assert finetune(*arguments, "--output", runs["parts"], "--accumulate", 3) == 0
     assert finetune(*arguments, "--output", runs["control"], "--masked-lm-weight", 0.2) == 0
-    line = command(*arguments, "--output", runs["processes"], processes=2)
-    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    run_in_processes("train_finetune", [*arguments, "--output", runs["processes"]], 2)
     whole, *others = (load_checkpoint(run, BertForCloze).state_dict() for run in runs.values())
     for other in others[:2]:
         for name, weight in whole.items():

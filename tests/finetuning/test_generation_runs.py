@@ -4,7 +4,6 @@ import csv
 import json
 import random
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -26,7 +25,8 @@ from bert.training.state_reading import newest_state
 from finetuning.generation_start import check_start, config_of
 from finetuning.settings import read_settings
 from tests.conftest import WORDS
-from tests.test_train_finetune import command, environment, error_of, finetune, report_of, same_bytes
+from tests.processes import run_in_processes
+from tests.test_train_finetune import error_of, finetune, report_of, same_bytes
 
 SMALL_RUN = [
     "--problem", "generation", "--max-length", 14, "--report-every", 2, "--device", "cpu", "--precision", "fp32",
@@ -225,8 +225,7 @@ def test_micro_batches_and_processes_change_nothing_but_rounding(folder, given, 
     assert finetune(*arguments, "--output", runs["whole"]) == 0
     assert finetune(*arguments, "--output", runs["parts"], "--accumulate", 3) == 0
     assert finetune(*arguments, "--output", runs["control"], "--batch-tokens", 120) == 0
-    line = command(*arguments, "--initialization", "share", "--output", runs["processes"], processes=2)
-    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    run_in_processes("train_finetune", [*arguments, "--initialization", "share", "--output", runs["processes"]], 2)
     shared = tmp_path / "shared"
     assert finetune(*arguments, "--initialization", "share", "--output", shared) == 0
     models = {

@@ -4,8 +4,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -28,8 +26,9 @@ from data.corpus.tokenized import open_corpus
 from data.pretraining.batches import evaluation_batches
 from pretraining.settings import PretrainingSettings, read_settings
 from pretraining.start import find_config, start_model
-from tests.conftest import make_documents, waiting_for_a_signal, weights_of
-from tests.test_train_pretrain import command, environment, error_of, pretrain
+from tests.conftest import make_documents, weights_of
+from tests.processes import interrupted, run_in_processes
+from tests.test_train_pretrain import error_of, pretrain
 
 SHORT_RUN = [
     "--max-steps", "4", "--batch-size", "8", "--max-length", "24", "--learning-rate", "1e-3", "--report-every", "2",
@@ -216,12 +215,7 @@ def test_a_killed_run_goes_on_bit_for_bit_without_the_checkpoint(corpus, tmp_pat
     flags = ["--checkpoint", checkpoint, "--fresh", "nsp", "--add-pieces", 9, "--corpus", corpus, *SHORT_RUN,
              "--max-steps", 20, "--accumulate", 2]  # fmt: skip
     assert pretrain(*flags, "--output", expected) == 0
-    line = waiting_for_a_signal(command(*flags, "--output", run))
-    with subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL) as process:
-        while not list(run.glob("training_state/step-*")) and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(120) == -signal.SIGKILL
+    assert interrupted("train_pretrain", [*flags, "--output", run], run, signal.SIGKILL) == -signal.SIGKILL
     assert newest_state(run / "training_state")[1]["progress"]["step"] < 20
     assert not (run / "config.json").exists()  # killed between its first state and its first checkpoint
     shutil.rmtree(checkpoint)
@@ -264,8 +258,7 @@ def test_two_processes_train_what_one_trains(corpus, tmp_path):
                                  attention_probs_dropout_prob=0.0)  # fmt: skip
     flags = ["--checkpoint", checkpoint, "--fresh", "mlm", "--add-pieces", 9, "--corpus", corpus, *SHORT_RUN]
     assert pretrain(*flags, "--output", tmp_path / "one") == 0
-    line = command(*flags, "--output", tmp_path / "two", processes=2)
-    subprocess.run(line, env=environment(), check=True, capture_output=True, timeout=120)
+    run_in_processes("train_pretrain", [*flags, "--output", tmp_path / "two"], 2)
     one, two = (load_checkpoint(tmp_path / name, BertForPreTraining).state_dict() for name in ("one", "two"))
     for name, weight in one.items():
         torch.testing.assert_close(weight, two[name], rtol=1e-4, atol=2e-5)

@@ -9,6 +9,7 @@ from bert.errors import InputError
 from bert.training import reporting
 from bert.training.progress import Progress
 from bert.training.reporting import Reporter, in_words, read_log
+from tests.conftest import pictures_are_drawn
 
 
 def record(directory, progress, step, **measured):
@@ -87,7 +88,8 @@ def test_a_silent_reporter_writes_nothing(tmp_path, capsys):
         reporter.record(loss=1.0)
         reporter.report({"masked_lm_loss": 1.0, "masked_lm_accuracy": 0.5})
         reporter.log("hello")
-        reporter.draw_curves()
+        with pictures_are_drawn():
+            reporter.draw_curves()
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out == ""
 
@@ -97,7 +99,8 @@ def test_the_curves_are_a_picture(tmp_path):
     with Reporter(tmp_path, progress, max_steps=10) as reporter:
         for progress.step in (1, 2):
             reporter.record(masked_lm_loss=2.0, masked_lm_accuracy=0.1, heldout_masked_lm_loss=2.0)
-        reporter.draw_curves()
+        with pictures_are_drawn():
+            reporter.draw_curves()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -117,7 +120,8 @@ def test_the_curves_of_any_loss_are_drawn(tmp_path):
     with Reporter(tmp_path, progress, max_steps=10) as reporter:
         for progress.step in (1, 2):
             reporter.record(regression_loss=2.0, heldout_regression_loss=2.0)
-        reporter.draw_curves()
+        with pictures_are_drawn():
+            reporter.draw_curves()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,11 +1,10 @@
 """Weights, gradients and optimizer state shared out among 1, 2 and 4 processes: the same numbers, and less memory."""
 
 import json
-import subprocess
 
 import pytest
 
-from tests.processes import start
+from tests.processes import all_ends
 
 PROGRAM = """
 import json
@@ -127,11 +126,10 @@ print("well")
 
 def run(program: str, processes: int, *arguments) -> str:
     """What the first process printed."""
-    running = start(program, " ".join(map(str, arguments)), processes, errors=subprocess.PIPE)
-    ended = [process.communicate(timeout=200) for process in running]
-    for process, (_, errors) in zip(running, ended, strict=True):
-        assert process.returncode == 0, errors
-    return ended[0][0]
+    ended = all_ends(program, ["-c", *map(str, arguments)], processes)
+    for code, _, errors in ended:
+        assert code == 0, errors
+    return ended[0][1]
 
 
 def test_any_number_of_processes_computes_the_same_and_each_holds_its_share(tmp_path):
