@@ -17,6 +17,11 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[1]
+# What warm processes have imported: the scripts, and what they import when they need it.
+IMPORTED = [
+    "torch", "numpy", "einops", "train_finetune", "train_pretrain", "torch.distributed.checkpoint.state_dict",
+    "torch.utils.tensorboard", "sklearn.metrics", "safetensors.torch", "matplotlib.figure", "tqdm",
+]  # fmt: skip
 RUNS = """
 import os, sys
 import train_finetune
@@ -71,7 +76,7 @@ class Warm:
         self.folder = tempfile.TemporaryDirectory()
         self.files = [Path(self.folder.name) / name for name in ("output", "errors")]
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["torch", "numpy", "einops", "train_finetune", "train_pretrain"])
+        context.set_forkserver_preload(IMPORTED)
         known = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | (environment or {})
         self.process = context.Process(target=_enter, args=(program, arguments, known, os.getcwd(), self.files))
         self.process.start()
