@@ -186,6 +186,7 @@ def finetune_once(
         if ended == "finished":
             evaluate()
             checkpoint()  # once more, for the best of all
+        reporter.record(ended=ended)
     run.log_end(ended)
     if ended == "interrupted":
         return ended, None
