@@ -108,7 +108,8 @@ class Search:
                 f"{self.settings.output}: no trial has come to its end ({self.trials[0].reason or 'it has no score'}); "
                 f"mend that, and name another --output"
             )
-        both = [best] if best.number == 0 else [best, self.trials[0]]
+        usual = self.trials[0]
+        both = [best] if usual == best or usual.state == "failed" else [best, usual]
         repeats = [self.repeat(trial) for trial in both]
         self.save(summarize(self.trials, repeats))
         report_search(self.settings, self.space, self.trials, repeats)

@@ -32,28 +32,26 @@ def parallel_plot(trials: Sequence[Trial], space: Space, best: Trial | None) -> 
     if scored[0].metric in LOWER_IS_BETTER:  # good scores are at the top
         low, high = high, low
     places = [_places(part, [trial.settings[part.name] for trial in scored]) for part in space]
-    width = LEFT + APART * len(space) + RIGHT
-    parts = [
-        _axis(LEFT + APART * index, flag(part.name), each) for index, (part, each) in enumerate(zip(space, places))
-    ]
     ends = {low: 0.0, high: 1.0} if low != high else {low: 0.5}
-    of_score = {f"{value:.4f}": place for value, place in ends.items()}
-    parts.append(_axis(LEFT + APART * len(space), f"dev {scored[0].metric}", of_score))
+    labels = [*places, {f"{value:.4f}": place for value, place in ends.items()}]
+    titles = [*(flag(part.name).removeprefix("--") for part in space), f"dev {scored[0].metric}"]
+    at = [LEFT + APART * index for index in range(len(titles))]
+    width = at[-1] + RIGHT
 
-    def points(trial: Trial) -> str:
-        value = low if trial.value is None else trial.value
+    def points(trial: Trial, value: float) -> str:
         score = 0.5 if low == high else (value - low) / (high - low)
         heights = [_place(part, trial.settings[part.name], each) for part, each in zip(space, places)] + [score]
-        return " ".join(f"{LEFT + APART * index},{_y(height):.1f}" for index, height in enumerate(heights))
+        return " ".join(f"{x},{_y(height):.1f}" for x, height in zip(at, heights))
 
-    chosen = {0: ("the usual settings", "--predicted"), **({} if best is None else {best.number: ("best", "--true")})}
-    for trial in sorted(scored, key=lambda trial: (trial.number in chosen, trial == best)):
-        words, color = chosen.get(trial.number, (trial.state, "--quiet"))
-        style = f"fill:none;stroke:var({color});stroke-width:{4 if trial.number in chosen else 1.5}"
-        style += "" if trial.number in chosen else ";stroke-opacity:0.55"
-        style += ";stroke-dasharray:6 5" if trial.state == "pruned" else ""
-        title = shown(f"{trial.name} ({words}): {trial.value:.4f}")
-        parts.append(f'<polyline points="{points(trial)}" style="{style}"><title>{title}</title></polyline>')
+    style = "stroke:var(--line);stroke-width:2"
+    parts = [f'<line x1="{x}" y1="{TOP}" x2="{x}" y2="{BOTTOM}" style="{style}"/>' for x in at]
+    for trial in sorted(scored, key=lambda trial: (trial == best, trial.number == 0)):
+        if trial.value is not None:
+            style, words = _style(trial, best)
+            title = shown(f"{trial.name} ({words}): {trial.value:.4f}")
+            line = points(trial, trial.value)
+            parts.append(f'<polyline points="{line}" style="{style}"><title>{title}</title></polyline>')
+    parts += map(_labels, at, titles, labels)
     usual = "" if best is not None and best.number == 0 else ", the usual settings are orange"
     legend = f"The best trial is blue{usual}; a broken line was pruned."
     style = f"min-width:{width * 0.75:.0f}px;max-width:{width}px;width:100%;font:14px system-ui,sans-serif"
@@ -61,6 +59,18 @@ def parallel_plot(trials: Sequence[Trial], space: Space, best: Trial | None) -> 
         f'<div class="scroll" role="region" aria-label="parallel plot" tabindex="0">'
         f'<svg viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="a line for each trial" style="{style}">'
         f"{''.join(parts)}</svg></div>\n<p>{legend}</p>"
+    )
+
+
+def _style(trial: Trial, best: Trial | None) -> tuple[str, str]:
+    """How a trial's line looks, and what the trial is."""
+    if trial == best:
+        return "fill:none;stroke:var(--true);stroke-width:4", "best"
+    color, width, words = ("predicted", 4, "usual settings") if trial.number == 0 else ("quiet", 1.5, trial.state)
+    broken = ";stroke-dasharray:6 5" if trial.state == "pruned" else ""
+    return (
+        f"fill:none;stroke:var(--{color});stroke-width:{width};stroke-opacity:{1 if width > 2 else 0.6}{broken}",
+        words,
     )
 
 
@@ -93,13 +103,11 @@ def _y(place: float) -> float:
     return BOTTOM - place * (BOTTOM - TOP)
 
 
-def _axis(x: float, name: str, places: dict[str, float]) -> str:
-    """A line from top to bottom with its name above and its labels beside it."""
-    line = f'<line x1="{x}" y1="{TOP}" x2="{x}" y2="{BOTTOM}" style="stroke:var(--line);stroke-width:2"/>'
-    title = f'<text x="{x}" y="{TOP - 30}" text-anchor="middle" style="fill:var(--ink)">{shown(name)}</text>'
+def _labels(x: float, title: str, places: dict[str, float]) -> str:
+    """An axis's title above it and its labels beside it, legible on lines."""
+    style = "fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:4px"
     labels = "".join(
-        f'<text x="{x + 7}" y="{_y(place) - 6:.1f}" style="fill:var(--ink);paint-order:stroke;stroke:var(--paper);'
-        f'stroke-width:4px">{shown(label, LONGEST_LABEL)}</text>'
+        f'<text x="{x + 7}" y="{_y(place) - 6:.1f}" style="{style}">{shown(label, LONGEST_LABEL)}</text>'
         for label, place in places.items()
     )
-    return line + title + labels
+    return f'<text x="{x}" y="{TOP - 30}" text-anchor="middle" style="{style}">{shown(title)}</text>{labels}'

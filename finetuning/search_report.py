@@ -32,8 +32,8 @@ class Repeats:
 
 
 def settings_in_words(trial: Trial) -> str:
-    """The settings of a trial, as flags."""
-    return " ".join(as_flags(trial.settings)).replace("=", " ")
+    """The settings of a trial, such as "batch-size 16, epochs 3"."""
+    return ", ".join(each.removeprefix("--").replace("=", " ", 1) for each in as_flags(trial.settings))
 
 
 def mean_in_words(values: Sequence[float]) -> str:
@@ -87,17 +87,17 @@ def in_sentences(trials: Sequence[Trial], repeats: Sequence[Repeats]) -> list[st
     if not repeats:
         return lines
     found, seeds = summarize(trials, repeats), len(repeats[0].scores("dev"))
-    lines.append(f"From {'another seed' if seeds == 1 else f'{seeds} other seeds'}:")
     for part in ("dev", "test"):
         if repeats[0].scores(part):
             means = [mean_in_words(each.scores(part)) for each in repeats]
+            others = "another seed" if seeds == 1 else f"{seeds} other seeds"
             beside = f", and the usual settings {means[1]}" if len(means) > 1 else ""
-            lines.append(f"on {part} the best settings have {means[0]}{beside}.")
+            lines.append(f"From {others} the best settings have {means[0]} on {part}{beside}.")
     by = found["optimistic_by"]
     if by > 0:
-        lines.append(f"So the score of the best of {count} is optimistic by about {by:.4f}.")
+        lines.append(f"So the best of {count} is optimistic by about {by:.4f}.")
     else:
-        lines.append(f"So the score of the best of {count} was not optimistic this time ({-by:.4f} below the mean).")
+        lines.append(f"So the best of {count} is not optimistic this time: the mean is no worse.")
     if "by_chance" in found:
         lines.append(
             f"By chance alone, the best of {count} equal runs lies about {found['by_chance']:.4f} above their mean."

@@ -6,12 +6,12 @@ same settings as if it had not been: Optuna's samplers keep their random state i
 Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (TPE); Akiba et al. 2019, "Optuna".
 """
 
-import os
-import shutil
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bert.files.whole import write_atomically
 from bert.tasks.metrics import LOWER_IS_BETTER
 from finetuning.search_space import Choices, Range, Settings, Space
 from finetuning.search_trials import Trial
@@ -44,17 +44,26 @@ def importances(trials: Sequence[Trial], space: Space) -> dict[str, float]:
 def write_study(path: Path, trials: Sequence[Trial], space: Space) -> None:
     """Writes the study file, which ``optuna-dashboard`` and ``optuna.load_study`` read, whole or not at all.
 
-    Optuna would append to it. A line that a kill cut short would make the file unreadable once another one follows.
+    Optuna itself would append to it. After a kill, a line that was cut short would make the file unreadable.
     """
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+    from optuna.storages.journal import BaseJournalBackend
 
-    folder = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(folder, ignore_errors=True)  # a search that was killed has left it, and perhaps a lock in it
-    folder.mkdir()
-    _study(trials, space, None, JournalStorage(JournalFileBackend(str(folder / path.name))))
-    os.replace(folder / path.name, path)
-    shutil.rmtree(folder)
+    class InMemory(BaseJournalBackend):
+        """The operations of a study, as the lines of Optuna's ``JournalFileBackend``."""
+
+        def __init__(self):
+            self.logs: list[dict[str, Any]] = []
+
+        def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+            return iter(self.logs[log_number_from:])
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            self.logs.extend(logs)
+
+    journal = InMemory()
+    _study(trials, space, None, JournalStorage(journal))
+    write_atomically(path, "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in journal.logs))
 
 
 def _study(trials: Sequence[Trial], space: Space, sampler: Any, storage: Any = None) -> Any:

@@ -67,7 +67,7 @@ class Trackio:
             project=sent.project, name=f"{run.name}-{sent.id}", config=dict(settings), resume="allow", embed=False,
             auto_log_gpu=False, auto_log_cpu=False,
         )  # fmt: skip
-        self.where = f"the project {sent.project} (to see it: trackio show --project {sent.project})"
+        self.where = f"the project {sent.project} (to see it: trackio show --project '{sent.project}')"
         self.last = max(sent.step, 0)
 
     def send(self, point: Point) -> None:
