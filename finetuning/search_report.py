@@ -112,7 +112,7 @@ def report_search(settings: SearchSettings, space: Space, trials: Sequence[Trial
     sections = [Section("The trials, side by side", parallel_plot(trials, space, best), WIDE)]
     if repeats:
         sections.append(Section("From other seeds", _repeats_table(repeats)))
-    sections.append(Section("What mattered", _importances(settings, space, trials)))
+    sections.append(Section("What mattered", _importances(settings.method == "tpe" and bool(repeats), space, trials)))
     if best is not None:
         sections.append(Section("Expected best score", _expected(trials, repeats)))
     sections.append(Section("All trials", _trials_table(names, trials, best), WIDE))
@@ -161,9 +161,9 @@ def _repeats_table(repeats: Sequence[Repeats]) -> str:
     return table(["settings", "set", "mean", "standard deviation", "each seed"], rows)
 
 
-def _importances(settings: SearchSettings, space: Space, trials: Sequence[Trial]) -> str:
-    """A bar for each flag, and what it measures."""
-    if settings.method == "tpe":
+def _importances(by_optuna: bool, space: Space, trials: Sequence[Trial]) -> str:
+    """A bar for each flag, and what it measures. Optuna takes a while, so it is asked at the end only."""
+    if by_optuna:
         from finetuning.search_tpe import importances
 
         found, meaning = importances(trials, space), "The share of the scores' differences that it explains (fANOVA)."
