@@ -12,7 +12,7 @@ from finetuning.continuing_flags import flag
 from finetuning.search_measures import best_of, expected_best, expected_maximum, rank_importances, values_of
 from finetuning.search_plot import parallel_plot
 from finetuning.search_settings import SearchSettings
-from finetuning.search_space import Space, as_flags
+from finetuning.search_space import Space
 from finetuning.search_trials import Trial
 
 DRAWS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of which the expected best score is shown
@@ -33,7 +33,12 @@ class Repeats:
 
 def settings_in_words(trial: Trial) -> str:
     """The settings of a trial, such as "batch-size 16, epochs 3"."""
-    return ", ".join(each.removeprefix("--").replace("=", " ", 1) for each in as_flags(trial.settings))
+    return ", ".join(f"{spelled(name)} {_plain(value)}" for name, value in trial.settings.items())
+
+
+def spelled(name: str) -> str:
+    """A setting as its flag spells it, without dashes before it: "learning-rate"."""
+    return flag(name).removeprefix("--")
 
 
 def mean_in_words(values: Sequence[float]) -> str:
@@ -116,7 +121,7 @@ def report_search(settings: SearchSettings, space: Space, trials: Sequence[Trial
     if best is not None:
         sections.append(Section("Expected best score", _expected(trials, repeats)))
     sections.append(Section("All trials", _trials_table(names, trials, best), WIDE))
-    rows = [(name, shown_setting(value)) for name, value in vars(settings).items()]
+    rows = [(spelled(name), shown_setting(value)) for name, value in vars(settings).items()]
     sections.append(Section("The search", table(["", ""], rows), WIDE))
     verdict = " ".join(in_sentences(trials, repeats))
     write_atomically(settings.place("report.html"), page(f"Search: {settings.output}", sections, verdict))
@@ -124,6 +129,8 @@ def report_search(settings: SearchSettings, space: Space, trials: Sequence[Trial
 
 def shown_setting(value: Any) -> str:
     """A setting of the search, for the page."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -143,7 +150,7 @@ def _trials_table(names: Sequence[str], trials: Sequence[Trial], best: Trial | N
         ]
         for trial in sorted(trials, key=order)
     ]  # fmt: skip
-    return table(["trial", *map(flag, names), metric, "outcome", "evaluations", "seconds of training"], rows)
+    return table(["trial", *map(spelled, names), metric, "outcome", "evaluations", "seconds of training"], rows)
 
 
 def _plain(value: Any) -> str:
@@ -157,8 +164,8 @@ def _repeats_table(repeats: Sequence[Repeats]) -> str:
             if scores := each.scores(part):
                 spread = statistics.stdev(scores) if len(scores) > 1 else ""
                 found = ", ".join(f"{score:.4f}" for score in scores)
-                rows.append([settings_in_words(each.trial), part, statistics.mean(scores), spread, found])
-    return table(["settings", "set", "mean", "standard deviation", "each seed"], rows)
+                rows.append([each.trial.name, part, statistics.mean(scores), spread, found])
+    return table(["settings of", "set", "mean", "standard deviation", "each seed"], rows)
 
 
 def _importances(by_optuna: bool, space: Space, trials: Sequence[Trial]) -> str:
@@ -175,7 +182,7 @@ def _importances(by_optuna: bool, space: Space, trials: Sequence[Trial]) -> str:
     if not found:
         return "<p>There are too few trials to tell.</p>"
     rows = "".join(
-        f'<tr><th scope="row">{shown(flag(name))}</th>'
+        f'<tr><th scope="row">{shown(spelled(name))}</th>'
         f'<td class="share" style="--share: {100 * share:.0f}; width: 16rem">{share:.2f}</td></tr>\n'
         for name, share in sorted(found.items(), key=lambda item: -item[1])
     )
