@@ -153,6 +153,13 @@ def finetune_once(
             if is_best:
                 checkpoint()  # before the model: from this state a resumed run can write it again
                 save_best()
+            return reason_to_end()
+
+        def reason_to_end() -> str | None:
+            """Why the evaluations until now end the run. None: they do not."""
+            hopeless = best.is_hopeless(reading.metric, settings.stop_if_worse, training.updates_per_epoch)
+            if hopeless and run.progress.step < schedule.max_steps:
+                return "pruned"
             return "stopped early" if best.patience_exhausted(settings.early_stopping) else None
 
         def save_best() -> None:
@@ -172,19 +179,21 @@ def finetune_once(
 
         if best.value is not None and best.step == run.progress.step:
             save_best()  # the run may have been killed between the state and its model
-        ended = "stopped early"
-        if not best.patience_exhausted(settings.early_stopping):
+        ended = reason_to_end()
+        if ended is None:
             with closing(prefetch(training)) as updates:
                 ended = train(run, updates, schedule, reporter.report, evaluate, checkpoint)
         if ended == "finished":
             evaluate()
             checkpoint()  # once more, for the best of all
+        reporter.record(ended=ended)
     run.log_end(ended)
     if ended == "interrupted":
         return ended, None
     processes.gather(None)  # the best model is on the disk
     memory.write_fisher(directory)  # before the report, which says that the run is finished
-    return ended, report_best(settings, run, reading, best, run.progress.step / training.updates_per_epoch, memory)
+    epochs = run.progress.step / training.updates_per_epoch
+    return ended, report_best(settings, run, reading, best, epochs, memory, ended)
 
 
 def resume(run: Run) -> Best:
@@ -215,7 +224,7 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
 
 
 def report_best(
-    settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float, memory: Memory
+    settings: FinetuningSettings, run: Run, reading: Reading, best: Best, epochs: float, memory: Memory, ended: str
 ) -> dict[str, Any]:
     """Measures the best model and writes the report. Returns the report.json; only the main process has the metrics."""
     task = reading.task
@@ -239,7 +248,7 @@ def report_best(
         "task": settings.task or settings.train or settings.dev or "built-in",
         "checkpoint": checkpoint, "start": start, "seed": settings.seed,
         "metric": reading.metric, "best_step": best.step, "best_epoch": best.epoch, "steps": run.progress.step,
-        "epochs": round(epochs, 2),
+        "epochs": round(epochs, 2), "ended": ended,
         "training_seconds": round(run.progress.seconds, 1), "labels": list(task.labels),
         "examples": {name: len(part.examples) for name, part in task.sets.items()},
         "too_long": {name: part.too_long for name, part in task.sets.items()},

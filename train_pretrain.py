@@ -139,6 +139,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         with closing(prefetch(updates_of(phases, first_step, run.progress.position, batches))) as updates:
             ended = train(run, updates, schedule, report, evaluate, checkpoint, kept.is_due)
         evaluate()
+        reporter.record(ended=ended)
     run.log_end(ended)
     if note and ended != "interrupted":
         log(note)

@@ -1,8 +1,11 @@
 """Which evaluation was the best so far, and when to stop waiting for a better one."""
 
+import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bert.tasks.metrics import is_better
+from bert.training.flags import finite, positive
 
 
 @dataclass
@@ -32,3 +35,25 @@ class Best:
     def patience_exhausted(self, early_stopping: int | None) -> bool:
         """Whether ``early_stopping`` evaluations have passed without a better one; None: never."""
         return early_stopping is not None and self.evaluations_since >= early_stopping
+
+    def is_hopeless(self, metric: str, bounds: Sequence[str] | None, updates_per_epoch: int) -> bool:
+        """Whether the best value is worse than the bound of the epoch that the last evaluation ended.
+
+        Args:
+            bounds: of some epochs, each "EPOCH=VALUE". None: there are none.
+        """
+        values = {int(epoch): float(value) for epoch, _, value in (bound.partition("=") for bound in bounds or ())}
+        epoch, rest = divmod(self.last_step, updates_per_epoch)
+        return self.value is not None and not rest and epoch in values and is_better(metric, values[epoch], self.value)
+
+
+def bound_of_epoch(text: str) -> str:
+    """A bound as ``is_hopeless`` takes it, unchanged. Raises argparse's error if it is none."""
+    epoch, equals, value = text.partition("=")
+    try:
+        positive(epoch), finite(value)
+    except (ValueError, argparse.ArgumentTypeError):
+        equals = ""
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not EPOCH=VALUE, such as 2=0.85")
+    return text

@@ -161,6 +161,8 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         if settings.data is not None and (test := find_test_file(settings.data, known)):
             files["test"] = test
     files |= {name: path for name in ("train", "dev", "test") if (path := getattr(settings, name)) is not None}
+    if not settings.measure_test:
+        files.pop("test", None)
     if settings.distil_from is not None:
         files.pop("train", None)
         if "dev" not in files:

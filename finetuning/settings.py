@@ -20,6 +20,7 @@ from finetuning.adaptation_flags import (
     add_adaptation_arguments,
     check_adaptation_flags,
 )
+from finetuning.best import bound_of_epoch
 from finetuning.continuing_flags import ADAPTERS, add_continuing_arguments, check_continuing_flags
 from finetuning.generation_flags import (
     GenerationSettings,
@@ -73,6 +74,7 @@ class FinetuningSettings(AdaptationSettings, GenerationSettings, TrainingSetting
     lwf_weight: float | None = None
     old_train: str | None = None
     old_dev: str | None = None
+    measure_test: bool = True
     metric: str | None = None
     long_texts: str = "head"
     null_threshold: float = 0.0
@@ -88,6 +90,7 @@ class FinetuningSettings(AdaptationSettings, GenerationSettings, TrainingSetting
     reinitialize_layers: int = 0
     layer_decay: float = 1.0
     early_stopping: int | None = None
+    stop_if_worse: list[str] | None = None
     epochs: int | None = 3
     batch_size: int = 32
     learning_rate: float = 5e-5
@@ -96,6 +99,7 @@ class FinetuningSettings(AdaptationSettings, GenerationSettings, TrainingSetting
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE - {"batch_size", "max_length"} | {
         "workers",
         "early_stopping",
+        "measure_test",
         "text",
     }
     OWN_FLAG: ClassVar[str] = "random_start"
@@ -255,6 +259,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     task.add_argument(
         "--pool", choices=POOLS, help="what a classifier reads: the pooled [CLS], or the mean of all tokens (cls)"
     )
+    add_switch(task, "--measure-test", "measure on the test set, if there is one; not while you still choose (yes)")
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
     task.add_argument(
@@ -281,6 +286,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         training, "--seeds", flags.positive, "runs, from as many seeds; the report has mean and standard deviation (1)"
     )
     add_number(training, "--early-stopping", flags.positive, "stop after this many evaluations without a better one")
+    training.add_argument(
+        "--stop-if-worse", nargs="+", action="extend", type=bound_of_epoch, metavar="EPOCH=VALUE",
+        help="stop after this epoch if the best value of the metric so far is worse than this one",
+    )  # fmt: skip
     add_number(training, "--dropout", flags.probability, "of hidden states and attention weights (the checkpoint's)")
     add_number(training, "--reinitialize-layers", flags.whole, "top layers that start untrained (0)")
     add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of the next layer's (1)")

@@ -46,6 +46,7 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.heads", "bert.tokenization",
         "bert.training", "bert.tasks",
     },
+    "bert.tracking": {"bert.errors", "bert.files", "bert.training"},
     "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
     "bert.explore": {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
@@ -62,7 +63,7 @@ MAY_IMPORT = {
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises",
+        "bert.exercises", "bert.tracking",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),
@@ -86,7 +87,7 @@ KINDS_MAY_IMPORT = {
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
-    "sacrebleu",
+    "sacrebleu", "optuna",
 }  # fmt: skip
 
 FOLDERS = ("bert", "data", "finetuning", "pretraining")

@@ -12,7 +12,7 @@ import train_finetune
 import train_pretrain
 from bert.__main__ import main as bert
 from bert.__main__ import make_parser
-from finetuning import pet, sequence
+from finetuning import pet, search, sequence
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -79,7 +79,8 @@ def help_of(capsys: pytest.CaptureFixture, main: Callable, *arguments: str) -> s
 
 
 def test_flags_that_are_named_exist(capsys):
-    helps = [help_of(capsys, main) for main in (train_pretrain.main, train_finetune.main, pet.main, sequence.main)]
+    scripts = (train_pretrain.main, train_finetune.main, pet.main, sequence.main, search.main)
+    helps = [help_of(capsys, main) for main in scripts]
     commands = next(iter(make_parser()._subparsers._group_actions)).choices
     helps += [help_of(capsys, bert, command) for command in commands]
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]

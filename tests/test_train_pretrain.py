@@ -117,7 +117,8 @@ def test_it_says_what_it_does_and_ends_by_naming_the_next_command(finished):
     assert "Guessing the masked pieces by their frequency alone" in printed
     assert "Guessing them from two pieces on each side (5-grams)" in printed
     assert "step 4, held out: MLM loss" in printed
-    start, *_, end = read_log(run / "log.jsonl")
+    start, *_, end, last = read_log(run / "log.jsonl")
+    assert last == {"step": 6, "ended": "finished"}
     base_rates = {"step 2 of 6: ": start["random_pairs"], "held out: ": start["majority_next_sentence_accuracy"]}
     for line, base_rate in base_rates.items():
         assert re.search(f"{line}.* right, {base_rate:.1%} by always guessing 'random'\\)", printed)

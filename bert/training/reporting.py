@@ -35,7 +35,8 @@ class Reporter:
 
     Args:
         directory: the run's. Its ``log.jsonl`` is continued, without the lines after ``progress.step``. An interrupted
-            session wrote those after its last checkpoint, and the resumed run will write them again.
+            session wrote those after its last checkpoint, and the resumed run will write them again. The line that
+            says why an earlier session ended ("ended") goes too.
         progress: where the run stands. Its step goes into each line.
         max_steps: the end of the progress bar; None: not known yet. Reports may hold a newer one, "planned_steps".
         silent: neither prints nor writes, as in all processes but the main one.
@@ -51,7 +52,8 @@ class Reporter:
         from tqdm import tqdm
 
         self.file = directory / "log.jsonl"
-        kept = [line for line in read_log(self.file) if line["step"] <= progress.step] if progress.step else []
+        before = read_log(self.file) if progress.step else []
+        kept = [line for line in before if line["step"] <= progress.step and "ended" not in line]
         write_atomically(self.file, "".join(json.dumps(line) + "\n" for line in kept))
         self.last_line = kept[-1] if kept else None
         self.place = os.stat(directory)

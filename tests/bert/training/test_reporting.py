@@ -41,6 +41,12 @@ def test_a_resumed_run_drops_the_lines_after_its_checkpoint_and_keeps_those_befo
     assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [0, 5]
 
 
+def test_a_resumed_run_takes_back_that_it_has_ended(tmp_path):
+    for ended in ("interrupted", "finished"):
+        record(tmp_path, Progress(step=5), 5, ended=ended)
+    assert read_log(tmp_path / "log.jsonl") == [{"step": 5, "ended": "finished"}]
+
+
 def test_a_finished_run_that_is_resumed_and_measured_again_has_its_evaluation_once(tmp_path):
     with Reporter(tmp_path, progress := Progress(), max_steps=10) as reporter:
         for progress.step in (5, 10):
