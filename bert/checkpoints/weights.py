@@ -76,6 +76,8 @@ def required_file(directory: Path, name: str, expected: str | None = None) -> Pa
     check_is_directory(directory)
     if name == "config.json" and not (directory / name).exists() and (directory / find.CONFIG).exists():
         name = find.CONFIG
+    elif name == "config.json":
+        expected = f"config.json or {find.CONFIG}"
     if not (directory / name).exists():
         for pattern, framework in _OTHER_FRAMEWORKS.items():
             if found := sorted(directory.glob(pattern)):

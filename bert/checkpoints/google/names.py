@@ -21,6 +21,11 @@ _GOOGLES = {theirs: google for google, theirs in _HEADS.items()}
 CLASSIFIER, SPANS, PRETRAINING = "output_weights", "cls/squad/output_weights", "cls/predictions/output_bias"
 # Last parts of names. TensorFlow's dense layers compute x W, PyTorch's x W^T: kernels are transposed.
 _LAST = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
+# The variables of modeling.py, and of run_pretraining.py's transform.
+_VARIABLE = re.compile(
+    r"(bert/(embeddings|pooler|encoder/layer_\d+/(attention/(self|output)|intermediate|output))"
+    r"|cls/predictions/transform)/((dense|query|key|value)/(kernel|bias)|LayerNorm/(gamma|beta)|\w+_embeddings)"
+)
 _LAYER = re.compile(r"layer_(\d+)")
 # What optimizers and training loops keep beside the weights.
 _NOT_A_WEIGHT = re.compile(
@@ -68,5 +73,4 @@ def to_google_name(name: str) -> str | None:
     path = re.sub(r"_embeddings/weight$", "_embeddings", path)
     path = re.sub(r"LayerNorm/weight$", "LayerNorm/gamma", re.sub(r"LayerNorm/bias$", "LayerNorm/beta", path))
     path = re.sub(r"/weight$", "/kernel", path)
-    is_known = path.startswith(("bert/", "cls/predictions/transform/")) and from_google_name(path) == name
-    return path if is_known else None
+    return path if _VARIABLE.fullmatch(path) and from_google_name(path) == name else None

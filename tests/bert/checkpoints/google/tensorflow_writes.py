@@ -1,7 +1,7 @@
 """TensorFlow writes checkpoints, and reads them, for the tests. It needs tensorflow-cpu, in whatever environment.
 
     python tests/bert/checkpoints/google/tensorflow_writes.py write DIRECTORY     (the frozen files: frozen/)
-    python tests/bert/checkpoints/google/tensorflow_writes.py read PREFIX FILE.npz
+    python tests/bert/checkpoints/google/tensorflow_writes.py read PREFIX FILE.npz PREFIX FILE.npz ...
 
 ``uncased/`` is a small BERT under the names of google-research/bert, of v1's Saver, with the optimizer's variables.
 ``formats/`` has what else such a checkpoint may hold: several data files, formats of numbers, partitioned variables.
@@ -115,7 +115,8 @@ def main() -> None:
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
     command, path, *others = sys.argv[1:]
     if command == "read":
-        np.savez(others[0], **read(Path(path)))
+        for prefix, file in zip([path, *others[1::2]], others[::2]):
+            np.savez(file, **read(Path(prefix)))
         return
     for name, write in (("uncased", write_bert), ("formats", write_formats)):
         values = read(write(Path(path) / name, seed=int(others[0]) if others else 0))
