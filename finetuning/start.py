@@ -13,6 +13,7 @@ from bert.checkpoints.directory import (
     load_checkpoint,
     load_encoder_config,
 )
+from bert.checkpoints.google.find import CONFIG as GOOGLES_CONFIG
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.checkpoints.weights import ADAPTER_CONFIG, required_file
 from bert.config import BertConfig
@@ -42,7 +43,9 @@ def find_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
     if os.path.exists(Path(settings.checkpoint) / ADAPTER_CONFIG):
         required_file(Path(settings.checkpoint), "config.json")
     built_in = settings.task is None and settings.train is None
-    if built_in and not os.path.exists(Path(settings.checkpoint) / "config.json"):
+    if built_in and not any(
+        os.path.exists(Path(settings.checkpoint) / name) for name in ("config.json", GOOGLES_CONFIG)
+    ):
         raise InputError(
             f"{settings.checkpoint}: holds no checkpoint to start from; make it with: python train_pretrain.py "
             f"--output {settings.checkpoint}"

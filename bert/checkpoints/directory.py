@@ -1,6 +1,7 @@
 """A checkpoint's directory: ``config.json``, ``model.safetensors`` and the vocabulary (``vocabulary.py``).
 
 The layout and the names of the weights are Hugging Face's. So transformers loads our checkpoints, and we load its own.
+Google's layout is read too: ``bert_config.json`` and ``bert_model.ckpt`` (``google/``).
 """
 
 import inspect
@@ -12,6 +13,9 @@ from typing import Any, TypeVar, cast
 from torch import Tensor, nn
 
 from bert.checkpoints.encoder_decoder import from_encoder_decoder, to_encoder_decoder_name
+from bert.checkpoints.google.find import CONFIG as GOOGLES_CONFIG
+from bert.checkpoints.google.find import google_checkpoint
+from bert.checkpoints.google.read import google_settings
 from bert.checkpoints.huggingface import (
     UNTIED_DECODER,
     from_huggingface,
@@ -79,12 +83,13 @@ def load_checkpoint(
     directory: str | Path, model_class: type[Model], fresh: Iterable[str] = (), config: Any = None,
     **model_arguments,
 ) -> Model:  # fmt: skip
-    """Loads a model from one of our runs or a Hugging Face BERT directory: float32, on the CPU, in eval mode.
+    """Loads a model from one of our runs, or from Hugging Face's or Google's files: float32, on the CPU, in eval mode.
 
     Of an encoder with a decoder, a model without a decoder takes the encoder.
 
     Args:
-        directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``, or the parts of either).
+        directory: holds ``config.json`` and ``model.safetensors`` (or ``pytorch_model.bin``, or the parts of either);
+            or ``bert_config.json`` and ``bert_model.ckpt``.
         model_class: BertModel or a class with a head.
         fresh: parts, by our names, that are newly initialized if the checkpoint lacks them or their shape differs.
             Examples: ``("classifier",)`` to fine-tune, ``("bert.pooler",)``.
@@ -159,7 +164,7 @@ def load_encoder_config(directory: str | Path) -> BertConfig:
 
 def is_checkpoint_of(directory: str | Path, model_class: type[nn.Module]) -> bool:
     """Whether a checkpoint was saved as a model of this class."""
-    architectures = read_json_object(required_file(Path(directory), "config.json")).get("architectures")
+    architectures = _config_values(Path(directory))[1].get("architectures")
     return isinstance(architectures, list) and _architecture(model_class) in architectures
 
 
@@ -173,7 +178,16 @@ def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tu
 
 def checkpoint_pool(directory: str | Path) -> str:
     """What a checkpoint's classifier reads: "cls", the pooled [CLS]; or "mean"."""
-    return read_json_object(required_file(Path(directory), "config.json")).get(POOLING, "cls")
+    return _config_values(Path(directory))[1].get(POOLING, "cls")
+
+
+def _config_values(directory: Path) -> tuple[Path, dict[str, Any]]:
+    """The path of the configuration, and its values. Of Google's files the weights say which heads there are."""
+    path = required_file(directory, "config.json")
+    values = read_json_object(path)
+    if path.name == GOOGLES_CONFIG and (prefix := google_checkpoint(directory)) is not None:
+        values = google_settings(prefix) | values
+    return path, values
 
 
 def _architecture(model_class: type[nn.Module]) -> str:
@@ -216,8 +230,8 @@ def _shared(weights: dict[str, Tensor], model: nn.Module, source: str) -> dict[s
 
 def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:
     """The labels, problem type and pooling of ``config.json``, if the model's constructor takes them."""
-    path = required_file(directory, "config.json")
-    labels, problem_type = labels_from_huggingface(read_json_object(path), str(path))
+    path, values = _config_values(directory)
+    labels, problem_type = labels_from_huggingface(values, str(path))
     saved = {"labels": labels, "problem_type": problem_type, "pool": checkpoint_pool(directory)}
     parameters = inspect.signature(model_class).parameters
     return {name: value for name, value in saved.items() if name in parameters and value is not None}

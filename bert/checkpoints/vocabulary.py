@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bert.checkpoints.added_tokens import added_tokens_decoder, with_added_tokens
+from bert.checkpoints.google.letter_case import is_lowercased
 from bert.checkpoints.sentencepiece_json import SENTENCEPIECE_CONFIG, sentencepiece_json
 from bert.checkpoints.tokenizer_config import read_tokenizer_config
 from bert.checkpoints.tokenizer_json import read_tokenizer_json
@@ -68,7 +69,8 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
 
     It is read from ``spm.model``. Else from ``tokenizer.json``, the single file of later versions of transformers. Else
     from ``vocab.txt``. As in transformers, ``tokenizer.json`` counts before ``vocab.txt``, which may lack tokens that
-    were added later. Settings and further tokens come from ``tokenizer_config.json`` and its neighbours.
+    were added later. Settings and further tokens come from ``tokenizer_config.json`` and its neighbours. Without that
+    file the vocabulary shows whether texts are lower-cased, and a warning says so.
 
     Raises an InputError if none is there, one is damaged, two contradict each other, or one asks for steps that we do
     not have.
@@ -83,7 +85,10 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
     settings, added_tokens = read_tokenizer_config(directory)
     switches = _switches(settings, _SWITCHES, config_file)
     if not file.exists():
-        return with_added_tokens(read_vocabulary(directory / "vocab.txt"), added_tokens, **switches)
+        pieces = read_vocabulary(directory / "vocab.txt")
+        if not config_file.exists():
+            switches["lowercase"] = is_lowercased(pieces, directory)
+        return with_added_tokens(pieces, added_tokens, **switches)
     read = read_tokenizer_json(file)
     in_file = _switches(read.normalizer, _NORMALIZER, file)
     switches = in_file | switches

@@ -1,4 +1,7 @@
-"""The weights of a checkpoint: ``model.safetensors``, or the older ``pytorch_model.bin``, in one part or in several."""
+"""The weights of a checkpoint: ``model.safetensors``, or the older ``pytorch_model.bin``, in one part or in several.
+
+Else Google's ``bert_model.ckpt`` (``google/``).
+"""
 
 import hashlib
 import json
@@ -8,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bert.checkpoints.google import find
+from bert.checkpoints.google.read import read_google_weights
 from bert.checkpoints.pytorch_bin import read_pytorch_bin
 from bert.checkpoints.vocabulary import check_is_directory
 from bert.errors import InputError
@@ -17,8 +22,7 @@ from bert.files.whole import atomic_file
 
 # Files of weights that are not PyTorch's, as patterns.
 _OTHER_FRAMEWORKS = {
-    "*.ckpt.index": "TensorFlow", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "*.onnx": "ONNX",
-    "onnx/*.onnx": "ONNX",
+    "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "*.onnx": "ONNX", "onnx/*.onnx": "ONNX",
 }  # fmt: skip
 ADAPTER_CONFIG = "adapter_config.json"  # of an adapter's directory (bert/adaptation/files.py)
 Reader = Callable[[Path], dict[str, Tensor]]
@@ -59,12 +63,21 @@ def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
             return path, read(path)
         if index.exists():
             return index, _read_parts(index, read)
+    if prefix := find.google_checkpoint(directory):
+        return prefix, read_google_weights(prefix)
     return required_file(directory, "model.safetensors", "model.safetensors or pytorch_model.bin"), {}
 
 
 def required_file(directory: Path, name: str, expected: str | None = None) -> Path:
-    """The path of a file that every checkpoint has. Raises an InputError if it is not there."""
+    """The path of a file that every checkpoint has. Raises an InputError if it is not there.
+
+    ``bert_config.json``, its name in Google's code, stands for a ``config.json``.
+    """
     check_is_directory(directory)
+    if name == "config.json" and not (directory / name).exists() and (directory / find.CONFIG).exists():
+        name = find.CONFIG
+    elif name == "config.json":
+        expected = f"config.json or {find.CONFIG}"
     if not (directory / name).exists():
         for pattern, framework in _OTHER_FRAMEWORKS.items():
             if found := sorted(directory.glob(pattern)):

@@ -113,7 +113,7 @@ def test_an_untied_decoder_stops_only_the_head_that_would_read_it(directory):
         assert model.bert.embeddings.word_embeddings.weight.equal(embeddings)
 
 
-@pytest.mark.parametrize("name", ["bert_model.ckpt.index", "tf_model.h5", "flax_model.msgpack", "model.onnx"])
+@pytest.mark.parametrize("name", ["tf_model.h5", "flax_model.msgpack", "model.onnx"])
 def test_weights_of_other_frameworks_are_named_with_the_remedy(tmp_path, name):
     (tmp_path / name).touch()
     for _ in range(2):

@@ -1,0 +1,1 @@
+"""Google's own checkpoints, as TensorFlow writes them. TensorFlow is not needed."""
