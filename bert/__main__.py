@@ -13,6 +13,7 @@ python -m bert embed RUN texts.txt texts.npy
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
 python -m bert track RUN --to wandb --follow
+python -m bert export RUN OUT --format onnx
 python -m bert exercises OUT
 python -m bert grade OUT --json results.json
 python -m bert selftest

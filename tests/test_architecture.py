@@ -52,6 +52,10 @@ MAY_IMPORT = {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
         "bert.training", "bert.adaptation", "bert.generation", "bert.tasks",
     },
+    "bert.export": {
+        "bert.errors", "bert.files", "bert.randomness", "bert.checkpoints", "bert.model", "bert.heads", "bert.tasks",
+        "bert.tokenization", "bert.adaptation", "bert.generation",
+    },
     # What a check needs besides comes from the student's module, which it gets as an argument.
     "bert.exercises": {"bert.errors", "bert.files", "bert.config", "bert.fast"},
     # It checks all rooms below the tasks, and data/, which it finds by name: the installed package lacks that.
@@ -63,7 +67,7 @@ MAY_IMPORT = {
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises", "bert.tracking",
+        "bert.exercises", "bert.export", "bert.tracking",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),
@@ -87,7 +91,7 @@ KINDS_MAY_IMPORT = {
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
-    "sacrebleu", "optuna",
+    "sacrebleu", "onnx", "onnxruntime", "optuna",
 }  # fmt: skip
 
 FOLDERS = ("bert", "data", "finetuning", "pretraining")

@@ -60,23 +60,28 @@ def save_checkpoint(
         InputError: if the disk is full or the directory cannot be written to.
     """
     directory = Path(directory)
-    sizes = cast(Any, model.config).to_dict()
+    config = config_of(model)
     weights = {
-        _name_in_file(name, model, has_decoder="decoder" in sizes): weight
+        _name_in_file(name, model, has_decoder="decoder" in config): weight
         for name, weight in (model.state_dict() if weights is None else weights).items()
     }
-    config = {"architectures": [_architecture(type(model))], "model_type": "bert", **sizes}
-    labels = getattr(model, "labels", None)
-    if labels is not None:
-        config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
-    if getattr(model, "pool", "cls") != "cls":
-        config[POOLING] = model.pool
     content = json.dumps(config, indent=2) + "\n"
     remove_unless(directory / "config.json", content)
     write_weights(directory, weights)
     if tokenizer is not None:
         save_tokenizer(directory, tokenizer)
     write_atomically(directory / "config.json", content)
+
+
+def config_of(model: nn.Module) -> dict[str, Any]:
+    """What ``config.json`` says of a model: its class, sizes and labels."""
+    config = {"architectures": [_architecture(type(model))], "model_type": "bert", **cast(Any, model.config).to_dict()}
+    labels = getattr(model, "labels", None)
+    if labels is not None:
+        config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
+    if getattr(model, "pool", "cls") != "cls":
+        config[POOLING] = model.pool
+    return config
 
 
 def load_checkpoint(

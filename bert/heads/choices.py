@@ -59,7 +59,7 @@ class BertForMultipleChoice(nn.Module):
         if choices is not None:
             logits = choices.padding.pad(scores, -torch.inf)
         else:
-            logits = rearrange(scores, "(batch choices) -> batch choices", batch=len(input_ids))
+            logits = rearrange(scores, "(batch choices) -> batch choices", batch=input_ids.shape[0])
             if attention_mask is not None:
                 logits = logits.masked_fill(~attention_mask.bool().any(dim=-1), -torch.inf)
         return MultipleChoiceOutput(logits, encoder)

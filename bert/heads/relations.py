@@ -61,7 +61,7 @@ class BertForRelationExtraction(nn.Module):
         encoder = self.bert(input_ids, token_type_ids, attention_mask, **options)
         states = encoder.last_hidden_state
         if entity_positions is not None:
-            rows = torch.arange(len(input_ids), device=input_ids.device).unsqueeze(1)
+            rows = torch.arange(input_ids.shape[0], device=input_ids.device).unsqueeze(1)
             states = states[rows, entity_positions].flatten(0, 1)
         states = rearrange(states, "(batch entities) hidden -> batch (entities hidden)", entities=2)
         return RelationOutput(self.classifier(self.dropout(states)), encoder)
