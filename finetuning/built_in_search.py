@@ -9,12 +9,16 @@ as ``fit_transform``, and is left out.
 import re
 from collections.abc import Iterable
 
+import numpy as np
+
+from bert.randomness import shuffled
 from bert.tasks.generation.read import Pair
 from bert.tasks.retrieval.read import Search
 from bert.training.script import Log
 from data.text.docstring_summaries import DocstringSummary, read_docstring_summaries
 from finetuning.built_in_summaries import DEV_PAIRS, summary_pairs
 
+_DEV_ORDER = 620  # names the random order
 # A word with a capital, an underscore or a digit behind its first letter; or several words joined by points.
 _NAME = re.compile(r"\b(?:[a-z]\w*[A-Z_0-9]\w*|[A-Z]\w*[a-z_0-9]\w*[A-Z_]\w*|_\w+|\w+(?:\.\w+)+)\b")
 
@@ -31,10 +35,15 @@ def search_sets(log: Log, processes: int = 1) -> dict[str, tuple[str, list[Searc
 
 
 def search_pairs(summaries: Iterable[DocstringSummary]) -> tuple[list[Search], list[Search]]:
-    """Training and validation examples, always the same ones; at most ``DEV_PAIRS`` for validation."""
+    """Training and validation examples, always the same ones.
+
+    A fifth of the pairs, of random modules, is not for training. Of them ``DEV_PAIRS`` random ones are for validation:
+    whole modules would be a set of near relations.
+    """
     kept = [each for each in summaries if not names_in(each.summary) & names_in(" ".join(each.sentences))]
-    training, dev = summary_pairs(kept)
-    return list(map(_search, training)), list(map(_search, dev[:DEV_PAIRS]))
+    training, dev = summary_pairs(kept, len(kept) // 5)
+    order = shuffled(np.arange(len(dev)), len(dev), _DEV_ORDER)[:DEV_PAIRS]
+    return list(map(_search, training)), [_search(dev[index]) for index in sorted(order.tolist())]
 
 
 def names_in(text: str) -> set[str]:
