@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from torch import nn
 
+from bert.adaptation.adapt import merge
 from bert.adaptation.files import CONFIG, AdapterFile, adapted, load_adapter, read_adapter
 from bert.adaptation.prefix import Prefix
 from bert.checkpoints.directory import checkpoint_labels, is_checkpoint_of, load_checkpoint, load_encoder_config
@@ -80,8 +81,12 @@ class Source:
             return load_checkpoint(self.directory, model_class)
         return adapted(self.body, self.adapter, model_class)
 
-    def load_encoder(self) -> BertModel:
-        """The model without its head or decoder. It has a pooler only if the adapter's model has one."""
+    def load_encoder(self, merged: bool = False) -> BertModel:
+        """The model without its head or decoder. It has a pooler only if the adapter's model has one.
+
+        Args:
+            merged: whether the adapter becomes part of plain weights. An InputError says so if it cannot.
+        """
         if self.adapter is None:
             return load_checkpoint(self.directory, BertModel, with_pooler=False)
         weights = {name: weight for name, weight in self.adapter.weights.items() if name.startswith("bert.")}
@@ -89,6 +94,8 @@ class Source:
         fresh = ("pooler",) if "bert.pooler" in self.adapter.also else ()
         model = Headless(load_checkpoint(self.body, BertModel, fresh, with_pooler=has_pooler))
         load_adapter(replace(self.adapter, weights=weights, head=None, labels=None, pool=None), model)
+        if merged:
+            merge(model)
         return model.bert.eval()
 
 

@@ -1,8 +1,11 @@
 """A directory of the library sentence-transformers: what it does to texts before BERT, and to token states after it.
 
+read_sentence_modules(directory)                                 what a directory says; None if it says nothing
+write_modules(directory, "mean", normalize=True, max_length=128)  beside a checkpoint: SentenceTransformer loads it
+
     modules.json                        Transformer, Pooling, then any of Dense and Normalize
     sentence_bert_config.json           max_seq_length, do_lower_case
-    config_sentence_transformers.json   a prompt that goes before each text
+    config_sentence_transformers.json   prompts that go before texts
     1_Pooling/config.json               token states -> a vector, by one way or by several side by side
     2_Dense/                            a linear layer and an activation
     3_Normalize/                        vectors of length 1
@@ -10,17 +13,19 @@
 Another module, and a setting that changes the vectors, are refused by name.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bert.checkpoints.weights import as_float32, read_weights
+from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
 from bert.errors import InputError
 from bert.files.json_objects import parse_json_object, read_json_object
 from bert.files.reading import read_bytes
+from bert.files.whole import remove_unless, write_atomically
 
 LARGEST_LIST = 1 << 20  # bytes of modules.json
 POOLINGS = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
@@ -54,9 +59,25 @@ class SentenceModules:
     directory: Path  # of BERT's own files
     max_length: int | None  # tokens of an input; None: as many as the model can read
     lowercase: bool  # texts are lower-cased, even if the tokenizer would not do it
-    prompt: str  # goes before each text
     poolings: tuple[str, ...]  # side by side
     after: nn.Sequential  # from pooled vectors to vectors
+    prompts: dict[str, str] = field(default_factory=dict)  # by name, such as "query": what goes before a text
+    default_prompt: str | None = None  # the name of the prompt that goes before each text
+
+    def prompt(self, *names: str) -> str:
+        """What goes before a text: the first of these prompts that the directory has, else its default prompt."""
+        return next((self.prompts[name] for name in (*names, self.default_prompt) if name in self.prompts), "")
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether vectors have length 1."""
+        return len(self.after) > 0 and isinstance(self.after[-1], Normalize)
+
+    def normalized(self, normalize: bool) -> "SentenceModules":
+        """The same modules; at the end vectors get length 1, or they do not."""
+        if normalize == self.normalizes:
+            return self
+        return replace(self, after=nn.Sequential(*self.after, Normalize()) if normalize else self.after[:-1])
 
 
 def read_sentence_modules(directory: str | Path) -> SentenceModules | None:
@@ -83,9 +104,80 @@ def read_sentence_modules(directory: str | Path) -> SentenceModules | None:
     transformer, pooling, *rest = folders
     max_length, lowercase = _text_settings(transformer)
     after = [_dense(folder) if kind == "Dense" else _normalize(folder) for kind, folder in zip(kinds[2:], rest)]
-    prompt = _prompt(directory)
-    poolings = _poolings(pooling, has_prompt=prompt != "")
-    return SentenceModules(transformer, max_length, lowercase, prompt, poolings, nn.Sequential(*after).eval())
+    prompts, default = _prompts(directory)
+    poolings = _poolings(pooling, has_prompt=any(prompts.values()))
+    return SentenceModules(transformer, max_length, lowercase, poolings, nn.Sequential(*after).eval(), prompts, default)
+
+
+def write_modules(directory: str | Path, pooling: str, normalize: bool, max_length: int) -> None:
+    """Writes the modules of a checkpoint's directory, with which ``SentenceTransformer(directory)`` gives vectors.
+
+    Args:
+        directory: with a ``config.json``, of an encoder with or without a head.
+        pooling: one of ``POOLINGS``.
+        normalize: whether vectors get length 1.
+        max_length: tokens of an input, [CLS] and [SEP] included; longer texts are cut.
+    """
+    modules = SentenceModules(Path(directory), max_length, False, (pooling,), nn.Sequential())
+    write_sentence_modules(directory, modules.normalized(normalize))
+
+
+def write_sentence_modules(directory: str | Path, modules: SentenceModules) -> None:
+    """Writes modules as ``read_sentence_modules`` reads them, in the older form, which every version reads.
+
+    ``modules.json`` comes last: it says that the others are there.
+
+    Raises an InputError if there is no ``config.json``, or a file cannot be written.
+    """
+    directory = Path(directory)
+    width = read_json_object(required_file(directory, "config.json"))["hidden_size"]
+    kinds = ["Transformer", "Pooling", *(_kind(module) for module in modules.after)]
+    folders = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds[1:], start=1))]
+    listed = [
+        {"idx": number, "name": str(number), "path": folder, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, folder) in enumerate(zip(kinds, folders))
+    ]
+    remove_unless(directory / "modules.json", _as_json(listed))
+    pooling: dict[str, Any] = {switch: mode in modules.poolings for switch, mode in _POOLING_SWITCHES.items()}
+    if modules.poolings != tuple(mode for mode in POOLINGS if mode in modules.poolings):
+        pooling = {"pooling_mode": modules.poolings}  # switches have an order of their own
+    _write_json(directory / "1_Pooling" / "config.json", {"word_embedding_dimension": width} | pooling)
+    for folder, module in zip(folders[2:], modules.after):
+        _write_after(directory / folder, module)
+    texts = {"max_seq_length": modules.max_length, "do_lower_case": modules.lowercase}
+    texts["model_args"] = {"add_pooling_layer": False}  # BERT's own pooler, which no module reads
+    _write_json(directory / "sentence_bert_config.json", texts)
+    prompts = {"prompts": modules.prompts, "default_prompt_name": modules.default_prompt}
+    _write_json(directory / "config_sentence_transformers.json", prompts | {"similarity_fn_name": "cosine"})
+    _write_json(directory / "modules.json", listed)
+
+
+def _kind(module: nn.Module) -> str:
+    return "Normalize" if isinstance(module, Normalize) else "Dense"
+
+
+def _write_after(folder: Path, module: Any) -> None:
+    """Writes what follows pooling: a Dense layer and its activation; of Normalize there is nothing to say."""
+    if isinstance(module, Normalize):
+        _write_json(folder / "config.json", {})
+        return
+    linear, activation = module
+    settings = {
+        "in_features": linear.in_features,
+        "out_features": linear.out_features,
+        "bias": linear.bias is not None,
+        "activation_function": f"{type(activation).__module__}.{type(activation).__name__}",
+    }
+    write_weights(folder, {f"linear.{name}": weight for name, weight in linear.state_dict().items()})
+    _write_json(folder / "config.json", settings)
+
+
+def _as_json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_atomically(path, _as_json(content))
 
 
 def _folder(name: Any, path: Path) -> Path:
@@ -116,15 +208,15 @@ def _text_settings(folder: Path) -> tuple[int | None, bool]:
     return length, lowercase
 
 
-def _prompt(directory: Path) -> str:
+def _prompts(directory: Path) -> tuple[dict[str, str], str | None]:
+    """The prompts by their names, and the name of the one that goes before each text."""
     path = directory / "config_sentence_transformers.json"
     settings = read_json_object(path) if path.exists() else {}
-    name, prompts = settings.get("default_prompt_name"), settings.get("prompts") or {}
-    if name is None:
-        return ""
-    if not isinstance(prompts, dict) or not isinstance(prompts.get(name), str):
+    name, listed = settings.get("default_prompt_name"), settings.get("prompts") or {}
+    prompts = {key: text for key, text in listed.items() if isinstance(text, str)} if isinstance(listed, dict) else {}
+    if name is not None and str(name) not in prompts:
         raise InputError(f"{path}: has no prompt {str(name)[:80]!r}, which default_prompt_name names; fetch it again")
-    return prompts[name]
+    return prompts, name
 
 
 def _poolings(folder: Path, has_prompt: bool) -> tuple[str, ...]:
@@ -165,8 +257,8 @@ def _dense(folder: Path) -> nn.Sequential:
 
 def as_modules_say(modules: SentenceModules) -> str:
     """What the directory's modules do, in words."""
-    after = [("Normalize" if isinstance(module, Normalize) else "Dense") for module in modules.after]
-    return f"pooling {' and '.join(modules.poolings)}{''.join(f', then {name}' for name in after)}"
+    after = "".join(f", then {_kind(module)}" for module in modules.after)
+    return f"pooling {' and '.join(modules.poolings)}{after}"
 
 
 def width_of(modules: SentenceModules, hidden_size: int, poolings: tuple[str, ...]) -> int:

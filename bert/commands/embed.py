@@ -4,21 +4,29 @@ In a directory of sentence-transformers, its own length, pooling and further mod
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bert.adaptation.loading import source_of
-from bert.checkpoints.directory import load_config
-from bert.checkpoints.sentence_transformers import as_modules_say, read_sentence_modules, width_of
+from bert.adaptation.loading import Source, source_of
+from bert.checkpoints.directory import save_checkpoint
+from bert.checkpoints.sentence_transformers import (
+    SentenceModules,
+    as_modules_say,
+    read_sentence_modules,
+    width_of,
+    write_sentence_modules,
+)
 from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
-from bert.files.whole import atomic_file
+from bert.files.npy import npy_file
+from bert.files.whole import new_directory
 from bert.heads.batch import Batch
 from bert.model.bert import BertModel
 from bert.model.sequences import Sequences
@@ -30,6 +38,81 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
 
+class Embedder(NamedTuple):
+    """A model with all that makes vectors of texts."""
+
+    model: BertModel
+    tokenizer: Tokenizer
+    modules: SentenceModules
+    options: Options
+    width: int  # the size of a vector
+
+    def __call__(
+        self, texts: Iterable[Example], layers: Sequence[int] = (-1,), prompts: Sequence[str] = ()
+    ) -> Iterator[np.ndarray]:
+        """A vector for each text, streamed: see ``embed``.
+
+        Args:
+            prompts: names of prompts. The first that the directory has goes before each text, else its default prompt.
+        """
+        prompt = self.modules.prompt(*prompts)
+        texts = (text._replace(first=prompt + text.first) for text in texts)
+        modules = self.modules
+        return embed(self.model, self.tokenizer, texts, self.options, modules.poolings, layers, modules.after)
+
+
+class Recipe(NamedTuple):
+    """How a run makes vectors, before its model is loaded."""
+
+    source: Source
+    modules: SentenceModules
+    given: dict[str, Any]  # the reading settings, with the modules' own length
+
+    def load(self, options: Options, device: str | torch.device = "cpu") -> Embedder:
+        """The model and its tokenizer. Raises an InputError if they, or the modules, do not belong together."""
+        model = self.source.load_encoder().to(device)
+        tokenizer = self.source.tokenizer()
+        check_vocabulary_fits(tokenizer, model.config, str(self.source))
+        width = width_of(self.modules, model.config.hidden_size, self.modules.poolings)
+        if self.modules.lowercase and isinstance(tokenizer, WordPieceTokenizer):
+            tokenizer = tokenizer.lowercased()
+        return Embedder(model, tokenizer, self.modules, options, width)
+
+
+def recipe_of(
+    run: str | Path,
+    given: dict[str, Any],
+    pooling: str | None = None,
+    normalize: bool | None = None,
+    log: Callable[[str], None] = lambda sentence: None,
+) -> Recipe:
+    """How a run makes vectors: by the flags, else by its modules of sentence-transformers, else the mean.
+
+    Args:
+        given: the reading settings; None for each that was not given.
+        normalize: whether vectors get length 1.
+        log: takes a note on what such modules do, and which of it a flag replaces.
+    """
+    modules = read_sentence_modules(run)
+    if modules is None:
+        modules = SentenceModules(Path(run), None, False, (pooling or "mean",), nn.Sequential())
+        source = source_of(run)
+    else:
+        log(f"Note: the modules of sentence-transformers in {run} make the vectors: {as_modules_say(modules)}.")
+        source = source_of(modules.directory)
+        longest = source.config().max_position_embeddings
+        if given.get("max_length") is None:
+            given = given | {"max_length": min(longest, modules.max_length or longest)}
+        else:
+            log(f"Note: --max-length {given['max_length']} instead of theirs, {modules.max_length or longest}.")
+        if pooling is not None:
+            log(f"Note: --pooling {pooling} instead of theirs.")
+            modules = replace(modules, poolings=(pooling,))
+    if normalize is not None:
+        modules = modules.normalized(normalize)
+    return Recipe(source, modules, given)
+
+
 def embed_file(
     run: str | Path,
     path: str | Path,
@@ -39,56 +122,42 @@ def embed_file(
     layers: Sequence[int],
     device: str | torch.device = "cpu",
     log: Callable[[str], None] = lambda sentence: None,
+    normalize: bool | None = None,
 ) -> tuple[int, ...]:
     """Writes each text's vector to an ``.npy`` file, float32. Texts are streamed, in order.
 
     Args:
-        given: the reading settings; None for each that was not given.
-        pooling: see ``embed``. None: what a directory of sentence-transformers says, else "mean".
-        log: takes a note on what such a directory does.
+        given, pooling, normalize, log: see ``recipe_of``.
 
     Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
-    modules = read_sentence_modules(run)
-    poolings, after = (pooling or "mean",), None
-    if modules is not None:
-        run, after, longest = modules.directory, modules.after, load_config(modules.directory).max_position_embeddings
-        log(f"Note: the modules of sentence-transformers in {run} make the vectors: {as_modules_say(modules)}.")
-        if pooling is None:
-            poolings = modules.poolings
-        else:
-            log(f"Note: --pooling {pooling} instead of theirs.")
-        if given.get("max_length") is None:
-            given = given | {"max_length": min(longest, modules.max_length or longest)}
-        else:
-            log(f"Note: --max-length {given['max_length']} instead of theirs, {modules.max_length or longest}.")
-    source = source_of(run)
-    columns, options, _ = reading_of(source, path, given)
-    check_segments(source, are_pairs=columns.text_pair is not None)
+    recipe = recipe_of(run, given, pooling, normalize, log)
+    columns, options, _ = reading_of(recipe.source, path, recipe.given)
+    check_segments(recipe.source, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
-    model = source.load_encoder().to(device)
-    tokenizer = source.tokenizer()
-    check_vocabulary_fits(tokenizer, model.config, run)
-    width = model.config.hidden_size
-    if modules is not None:
-        width = width_of(modules, width, poolings)
-        texts = (example._replace(first=modules.prompt + example.first) for example in texts)
-        if modules.lowercase and isinstance(tokenizer, WordPieceTokenizer):
-            tokenizer = tokenizer.lowercased()
-    vectors = embed(model, tokenizer, texts, options, poolings, layers, after)
-    shape = (width,) if len(layers) == 1 else (len(layers), width)
+    embedder = recipe.load(options, device)
+    shape = (embedder.width,) if len(layers) == 1 else (len(layers), embedder.width)
     count = 0
-    with atomic_file(output, may_be_pipe=True) as file:
-        _write_npy_header(file, (0, *shape))
-        begin = file.tell()
-        for vector in vectors:
-            file.write(np.ascontiguousarray(vector, np.float32).tobytes())
+    with npy_file(output, shape) as write:
+        for vector in embedder(texts, layers):
+            write(vector)
             count += 1
-        file.seek(0)  # only now the count is known; numpy leaves room for it in the header
-        _write_npy_header(file, (count, *shape))
-        if file.tell() != begin:
-            raise RuntimeError("the header of an .npy file grew with the number of rows")
     return (count, *shape)
+
+
+def export_run(directory: str | Path, recipe: Recipe) -> None:
+    """Writes a run's encoder as a directory of sentence-transformers. An adapter is merged into its body.
+
+    Raises an InputError if the directory is there already, or the adapter cannot be merged.
+    """
+    source = recipe.source
+    with new_directory(directory) as path:
+        options = reading_of(source, "", recipe.given).options
+        model, tokenizer = source.load_encoder(merged=True), source.tokenizer()
+        check_vocabulary_fits(tokenizer, model.config, str(source))
+        width_of(recipe.modules, model.config.hidden_size, recipe.modules.poolings)  # or they do not fit
+        save_checkpoint(path, model, tokenizer)
+        write_sentence_modules(path, replace(recipe.modules, max_length=options.max_length))
 
 
 def embed(
@@ -157,7 +226,3 @@ def pool(states: Tensor, sequences: Sequences, pooling: str) -> Tensor:
         lengths = lengths * (lengths + 1) / 2  # the sum of the weights
     sums = zeros.index_add(0, sequence_of_token, states)
     return sums / (lengths.sqrt() if pooling == "mean_sqrt_len_tokens" else lengths)[:, None, None]
-
-
-def _write_npy_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})

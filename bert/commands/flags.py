@@ -13,9 +13,14 @@ from bert.tasks.options import LONG_TEXTS
 from bert.training.flags import finite, positive, seed, whole
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which file and columns hold the texts, and how they become inputs. Defaults: the run's training settings."""
-    parser.add_argument("file", help="texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2")
+def add_reading_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    """Which file and columns hold the texts, and how they become inputs. Defaults: the run's training settings.
+
+    Args:
+        optional: whether the command can do without a file.
+    """
+    forms = "texts: .tsv .csv .jsonl, or .txt with a text in each line; also .gz .xz .bz2"
+    parser.add_argument("file", nargs="?" if optional else None, help=forms)
     parser.add_argument("--text-column", metavar="NAME", help="a column's name, or its number from 1")
     parser.add_argument("--text-pair-column", metavar="NAME", help="the column of the second texts, for pairs")
     parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first row names the columns")

@@ -163,6 +163,21 @@ def test_a_body_that_moved_is_named(body, texts, tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("name", [*MERGED, *KEPT])
+def test_a_directory_of_sentence_transformers_has_the_adapter_in_its_weights(name, body, texts, tmp_path, capsys):
+    run = write_run(tmp_path / "run", body, (MERGED | KEPT)[name])
+    if name in KEPT:
+        assert f"an adapter of {name} cannot be merged" in refusal(capsys, "embed", run, "--export", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        return
+    arguments = ["embed", run, texts, tmp_path / "vectors.npy", "--export", tmp_path / "out"]
+    assert main(list(map(str, arguments))) == 0
+    embed_file(tmp_path / "out", texts, tmp_path / "exported.npy", {}, None, [-1])
+    np.testing.assert_allclose(
+        np.load(tmp_path / "exported.npy"), np.load(tmp_path / "vectors.npy"), rtol=1e-4, atol=1e-5
+    )
+
+
 # ---- several adapters on one body ----
 
 

@@ -13,6 +13,7 @@ from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.commands.embed import pool
 from bert.config import BertConfig
+from bert.errors import InputError
 from bert.model.bert import BertModel
 from bert.model.sequences import Sequences
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -137,6 +138,56 @@ def test_the_published_model_reads_as_much_of_a_text_as_it_was_made_for(director
     output = directory.parent / "published.npy"
     assert main(["embed", str(model), str(directory.parent / "texts.txt"), str(output)]) == 0
     assert cosines(np.load(output), expected).min() > 1 - 1e-5
+
+
+@pytest.mark.peers
+def test_sentence_transformers_loads_what_is_exported_with_our_vectors(directory, tmp_path, capsys):
+    library = pytest.importorskip("sentence_transformers")
+
+    def assert_equal_after_export(name: str, *flags: str) -> None:
+        expected = embedded(directory, *flags)
+        assert main(["embed", str(directory), "--export", str(tmp_path / name), *flags]) == 0
+        theirs = library.SentenceTransformer(str(tmp_path / name), device="cpu").encode(TEXTS)
+        np.testing.assert_allclose(theirs, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(embedded(tmp_path / name), expected, rtol=1e-5, atol=1e-5)  # without the flags
+
+    lengths = []
+    for pooling in ("mean", "cls", "max"):
+        for normalize in ("--normalize", "--no-normalize"):
+            assert_equal_after_export(f"{pooling}{normalize}", "--pooling", pooling, normalize, "--max-length", "9")
+            lengths.append(np.linalg.norm(embedded(directory, "--pooling", pooling, normalize), axis=1))
+    np.testing.assert_allclose(lengths[::2], 1, rtol=1e-5)
+    assert np.abs(np.array(lengths[1::2]) - 1).min() > 0.1  # the control
+    assert "a directory of sentence-transformers; pooling max, then Normalize" in capsys.readouterr().out
+    add_modules(directory, ["max_tokens", "cls_token"], (5, TANH), "Normalize", do_lower_case=True)
+    prompts = {"prompts": {"query": "a b "}, "default_prompt_name": "query"}
+    (directory / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    assert_equal_after_export("again")
+
+
+def test_export_writes_whole_directories_and_nothing_over_another_one(directory, tmp_path, capsys, monkeypatch):
+    assert "neither texts nor --export" in refused(capsys, "embed", directory)
+    assert "no file for the vectors" in refused(capsys, "embed", directory, tmp_path / "texts.txt")
+    assert "--layers" in refused(capsys, "embed", directory, "--export", tmp_path / "out", "--layers", 1)
+    assert "is there already" in refused(capsys, "embed", directory, "--export", directory)
+    with monkeypatch.context() as patched:
+        patched.setattr("bert.commands.embed.write_sentence_modules", failing)
+        assert "disk is full" in refused(capsys, "embed", directory, "--export", tmp_path / "new" / "out")
+    assert not list((tmp_path / "new").iterdir())
+    arguments = ["embed", directory, tmp_path / "texts.txt", tmp_path / "vectors.npy", "--export", tmp_path / "new/out"]
+    assert main(list(map(str, arguments))) == 0  # both
+    assert len(np.load(tmp_path / "vectors.npy")) == len(TEXTS)
+    assert (tmp_path / "new/out/modules.json").stat().st_mode == (tmp_path / "texts.txt").stat().st_mode
+
+
+def refused(capsys, *arguments) -> str:
+    assert main(list(map(str, arguments))) == 2
+    return capsys.readouterr().err
+
+
+def failing(directory, modules):
+    (directory / "modules.json").write_bytes(b"half")
+    raise InputError("the disk is full")
 
 
 def test_flags_win_over_the_directory_with_a_note(directory, capsys):
