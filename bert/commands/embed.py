@@ -34,6 +34,7 @@ from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.options import Options
 from bert.tasks.prediction import EXAMPLES_AT_A_TIME, window_scores
+from bert.tasks.windows import WindowsOfEach
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
@@ -60,6 +61,15 @@ class Embedder(NamedTuple):
         modules = self.modules
         return embed(self.model, self.tokenizer, texts, self.options, modules.poolings, layers, modules.after)
 
+    def inputs(self, texts: Sequence[Example]) -> WindowsOfEach:
+        """The model's inputs for texts, each after the default prompt."""
+        texts = [text._replace(first=self.modules.prompt() + text.first) for text in texts]
+        return text_inputs(self.tokenizer, texts, self.options).windows
+
+    def vectors(self, inputs: WindowsOfEach) -> list[np.ndarray]:
+        """A vector for each text, (width,), of its inputs."""
+        return list(vectors_of(self.model, inputs, self.modules.poolings, after=self.modules.after))
+
 
 class Recipe(NamedTuple):
     """How a run makes vectors, before its model is loaded."""
@@ -80,7 +90,7 @@ class Recipe(NamedTuple):
 
 
 def recipe_of(
-    run: str | Path,
+    run: str | Path | Source,
     given: dict[str, Any],
     pooling: str | None = None,
     normalize: bool | None = None,
@@ -93,9 +103,10 @@ def recipe_of(
         normalize: whether vectors get length 1.
         log: takes a note on what such modules do, and which of it a flag replaces.
     """
-    modules = read_sentence_modules(run)
+    directory = run.directory if isinstance(run, Source) else Path(run)
+    modules = read_sentence_modules(directory)
     if modules is None:
-        modules = SentenceModules(Path(run), None, False, (pooling or "mean",), nn.Sequential())
+        modules = SentenceModules(directory, None, False, (pooling or "mean",), nn.Sequential())
         source = source_of(run)
     else:
         log(f"Note: the modules of sentence-transformers in {run} make the vectors: {as_modules_say(modules)}.")
@@ -182,6 +193,19 @@ def embed(
     Raises:
         InputError: if the model has no such layer.
     """
+    texts = iter(texts)
+    while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
+        yield from vectors_of(model, text_inputs(tokenizer, chunk, options).windows, poolings, layers, after)
+
+
+def vectors_of(
+    model: BertModel,
+    inputs: WindowsOfEach,
+    poolings: Sequence[str] = ("mean",),
+    layers: Sequence[int] = (-1,),
+    after: nn.Module | None = None,
+) -> Iterator[np.ndarray]:
+    """A vector for each text, from its inputs: see ``embed``."""
     number = model.config.num_hidden_layers
     for layer in layers:
         if not -number - 1 <= layer <= number:
@@ -195,15 +219,12 @@ def embed(
         states = [output.last_hidden_state] if only_last else [output.hidden_states[layer] for layer in layers]
         return torch.cat([pool(torch.stack(states, dim=1), batch.sequences, pooling) for pooling in poolings], dim=-1)
 
-    texts = iter(texts)
-    while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
-        windows = text_inputs(tokenizer, chunk, options).windows
-        for parts in window_scores(model, windows, score):
-            vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size * poolings)
-            if after is not None:
-                with torch.inference_mode():
-                    vectors = after(torch.from_numpy(vectors)).numpy()
-            yield vectors[0] if len(layers) == 1 else vectors
+    for parts in window_scores(model, inputs, score):
+        vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size * poolings)
+        if after is not None:
+            with torch.inference_mode():
+                vectors = after(torch.from_numpy(vectors)).numpy()
+        yield vectors[0] if len(layers) == 1 else vectors
 
 
 def pool(states: Tensor, sequences: Sequences, pooling: str) -> Tensor:
