@@ -59,8 +59,9 @@ MAY_IMPORT = {
         "bert.fast kernels", "bert.tokenization", "bert.model", "bert.heads", "bert.checkpoints", "bert.generation",
         "bert.training",
     },
+    "bert.serve": {"bert.errors", "bert.files"},  # it knows no model: that is an argument
     "bert.commands": {
-        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
+        "bert.errors", "bert.serve", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
         "bert.exercises",
     },
