@@ -10,6 +10,7 @@ python -m bert generate RUN sources.txt -o outputs.txt
 python -m bert generate RUN --text "A dog runs."
 python -m bert chat RUN
 python -m bert embed RUN texts.txt texts.npy
+python -m bert serve RUN --port 8000
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
 python -m bert exercises OUT
@@ -22,7 +23,7 @@ import os
 import sys
 from typing import Any
 
-from bert.commands.parsers import looking, teaching, using, vectors
+from bert.commands.parsers import looking, shipping, teaching, using, vectors
 from bert.errors import InputError
 from bert.files.shortage import shortage
 from bert.files.terminal import (
@@ -74,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     prog = "python -m bert" if is_module else None
     parser = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (using, vectors, looking, teaching):
+    for group in (using, vectors, shipping, looking, teaching):
         group.add_commands(commands)
     return parser
 
