@@ -5,7 +5,7 @@ a pretraining run    the best pieces for each [MASK]: bert/commands/fill_mask.py
 a bare encoder       a vector for each text: bert/commands/embed.py
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import Any
 
 import torch
@@ -26,12 +26,22 @@ from bert.files.lines import Lines
 from bert.files.tables import read_objects
 from bert.serve.requests import NAME
 from bert.serve.service import Item, Service
-from bert.tasks.classification.read import read_examples
+from bert.tasks.classification.read import MULTI, REGRESSION, read_examples
 from bert.tasks.kinds import KINDS
 from bert.tasks.options import Columns
 from bert.tasks.task import Kind
 
 FILLERS = {"BertForPreTraining", "BertForMaskedLM"}  # in ``config.json``
+PROBLEMS: dict[str | None, str] = {MULTI: "multi-label", REGRESSION: "regression"}  # one head has three kinds
+# What JSON has other values for than text.
+PARSED: dict[str, dict[str, Callable[[str], Any]]] = {
+    "regression": {"prediction": float},
+    "choices": {"probabilities": lambda cell: list(map(float, cell.split(",")))},
+    "summary": {
+        "prediction": lambda cell: list(map(int, cell.split(","))),
+        "probabilities": lambda cell: list(map(float, cell.split(","))),
+    },
+}
 # An input of each kind that is not a row of texts.
 EXAMPLES: dict[str, dict[str, Any]] = {
     "choices": {"context": "She opens the door.", "choices": ["She walks in.", "The door sings."]},
@@ -80,9 +90,13 @@ def _service_of_task(source: Source, given: dict[str, Any], device: str | torch.
         return list(map(Item, examples, kind.inputs(tokenizer, examples, options, NAME).windows))
 
     def answer(item: Item, prediction: Any) -> dict[str, Any]:
-        return _as_object(kind, list(kind.rows(model, [(item.example, prediction)], options)))
+        cells = _as_object(kind, list(kind.rows(model, [(item.example, prediction)], options)))
+        if name == "multi-label":  # a label's own name may have the separator in it
+            cells["prediction"] = [label for label in model.labels if cells[f"p({label})"] > 0.5]
+        return cells | {key: parse(cells[key]) for key, parse in PARSED.get(name, {}).items()}
 
     name = next(name for name, row in KINDS.items() if row is kind)
+    name = PROBLEMS.get(getattr(model, "problem_type", None), name)
     return Service(
         run=source.directory.resolve().name,
         kind=name,
