@@ -61,9 +61,9 @@ MAY_IMPORT = {
     },
     "bert.serve": {"bert.errors", "bert.files"},  # it knows no model: that is an argument
     "bert.commands": {
-        "bert.errors", "bert.serve", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
+        "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises",
+        "bert.exercises", "bert.serve",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),

@@ -18,8 +18,4 @@ class Limits:
     body: int = 4 << 20  # bytes
     timeout: float = 30.0  # seconds for a client to send its request, and again to be answered
     connections: int = 128  # open at the same time, each with a thread
-
-    @property
-    def input_tokens(self) -> int:
-        """The most tokens that one input may have in all its windows: others wait while it is computed."""
-        return 16 * self.batch_tokens
+    input_tokens: int = 16 * TOKENS  # of one input in all its windows: others wait while it is computed

@@ -15,7 +15,9 @@ let keys = []; // of the inputs; none: one box with JSON
 
 function showInputs(example) {
   keys = Object.values(example).every((value) => typeof value === "string") ? Object.keys(example) : [];
-  const boxes = keys.length ? keys.map((key) => [key, example[key]]) : [["input, as JSON", JSON.stringify(example, null, 2)]];
+  const lines = Object.entries(example).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+  const json = `{\n${lines.join(",\n")}\n}`;
+  const boxes = keys.length ? keys.map((key) => [key, example[key]]) : [["input, as JSON", json]];
   boxes.forEach(([title, value], number) => {
     const label = element("label", title);
     const box = element("textarea", "", keys.length ? "" : "json");

@@ -98,7 +98,7 @@ def test_a_text_of_a_million_characters_is_answered_while_others_go_on(run):
 
 def test_windows_without_end_are_refused_by_their_tokens(tmp_path):
     save_checkpoint(tmp_path, BertForTokenClassification(CONFIG, labels=["O", "B-X"]), TOKENIZER)
-    limits = Limits(batch_tokens=100)
+    limits = Limits(input_tokens=1600)
     with Server(service_of(source_of(tmp_path), {}), port=0, limits=limits) as server:
         assert post(server.url, {"text": "a b c"})[0] == 200
         code, answer = post(server.url, {"inputs": [{"tokens": ["a"]}, {"tokens": ["a"] * 2000}]})

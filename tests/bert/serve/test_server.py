@@ -157,7 +157,7 @@ def test_a_failure_of_the_model_hits_one_request_alone(stub, served, capsys):
 
 
 def test_a_text_of_more_tokens_than_others_can_wait_for_is_refused(served):
-    server = served(batch_tokens=10)
+    server = served(input_tokens=160)
     assert Client(server).post(json.dumps({"text": "x" * 160})).answer()[0] == 200
     code, sentence = Client(server).post(json.dumps({"inputs": ["a", "x" * 161]})).answer()
     assert code == 413 and "input 2 has 161 tokens" in sentence["error"]
