@@ -27,7 +27,7 @@ from bert.commands.predict import kind_of_run
 from bert.commands.reading import Reading, check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.npy import npy_file
-from bert.files.whole import new_directory
+from bert.files.whole_directory import whole_directory
 from bert.heads.batch import Batch
 from bert.model.bert import BertModel
 from bert.model.sequences import Sequences
@@ -35,6 +35,7 @@ from bert.tasks.classification.inputs import text_inputs
 from bert.tasks.classification.read import Example, read_examples
 from bert.tasks.options import Options
 from bert.tasks.prediction import EXAMPLES_AT_A_TIME, window_scores
+from bert.tasks.windows import WindowsOfEach
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
@@ -60,6 +61,15 @@ class Embedder(NamedTuple):
         texts = (text._replace(first=prompt + text.first) for text in texts)
         modules = self.modules
         return embed(self.model, self.tokenizer, texts, self.options, modules.poolings, layers, modules.after)
+
+    def inputs(self, texts: Sequence[Example]) -> WindowsOfEach:
+        """The model's inputs for texts, each after the default prompt."""
+        texts = [text._replace(first=self.modules.prompt() + text.first) for text in texts]
+        return text_inputs(self.tokenizer, texts, self.options).windows
+
+    def vectors(self, inputs: WindowsOfEach) -> list[np.ndarray]:
+        """A vector for each text, (width,), of its inputs."""
+        return list(vectors_of(self.model, inputs, self.modules.poolings, after=self.modules.after))
 
 
 class Recipe(NamedTuple):
@@ -88,7 +98,7 @@ class Recipe(NamedTuple):
 
 
 def recipe_of(
-    run: str | Path,
+    run: str | Path | Source,
     given: dict[str, Any],
     pooling: str | None = None,
     normalize: bool | None = None,
@@ -101,9 +111,10 @@ def recipe_of(
         normalize: whether vectors get length 1.
         log: takes a note on what such modules do, and which of it a flag replaces.
     """
-    modules = read_sentence_modules(run)
+    directory = run.directory if isinstance(run, Source) else Path(run)
+    modules = read_sentence_modules(directory)
     if modules is None:
-        modules = SentenceModules(Path(run), None, False, (pooling or "mean",), nn.Sequential())
+        modules = SentenceModules(directory, None, False, (pooling or "mean",), nn.Sequential())
         source = source_of(run)
     else:
         log(f"Note: the modules of sentence-transformers in {run} make the vectors: {as_modules_say(modules)}.")
@@ -159,7 +170,7 @@ def export_run(directory: str | Path, recipe: Recipe) -> None:
     Raises an InputError if the directory is there already, or the adapter cannot be merged.
     """
     source = recipe.source
-    with new_directory(directory) as path:
+    with whole_directory(directory) as path:
         options = reading_of(source, "", recipe.given).options
         model, tokenizer = source.load_encoder(merged=True), source.tokenizer()
         check_vocabulary_fits(tokenizer, model.config, str(source))
@@ -190,6 +201,19 @@ def embed(
     Raises:
         InputError: if the model has no such layer.
     """
+    texts = iter(texts)
+    while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
+        yield from vectors_of(model, text_inputs(tokenizer, chunk, options).windows, poolings, layers, after)
+
+
+def vectors_of(
+    model: BertModel,
+    inputs: WindowsOfEach,
+    poolings: Sequence[str] = ("mean",),
+    layers: Sequence[int] = (-1,),
+    after: nn.Module | None = None,
+) -> Iterator[np.ndarray]:
+    """A vector for each text, from its inputs: see ``embed``."""
     number = model.config.num_hidden_layers
     for layer in layers:
         if not -number - 1 <= layer <= number:
@@ -203,15 +227,12 @@ def embed(
         states = [output.last_hidden_state] if only_last else [output.hidden_states[layer] for layer in layers]
         return torch.cat([pool(torch.stack(states, dim=1), batch.sequences, pooling) for pooling in poolings], dim=-1)
 
-    texts = iter(texts)
-    while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
-        windows = text_inputs(tokenizer, chunk, options).windows
-        for parts in window_scores(model, windows, score):
-            vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size * poolings)
-            if after is not None:
-                with torch.inference_mode():
-                    vectors = after(torch.from_numpy(vectors)).numpy()
-            yield vectors[0] if len(layers) == 1 else vectors
+    for parts in window_scores(model, inputs, score):
+        vectors = np.concatenate(parts).mean(axis=0)  # (layers, hidden_size * poolings)
+        if after is not None:
+            with torch.inference_mode():
+                vectors = after(torch.from_numpy(vectors)).numpy()
+        yield vectors[0] if len(layers) == 1 else vectors
 
 
 def pool(states: Tensor, sequences: Sequences, pooling: str) -> Tensor:

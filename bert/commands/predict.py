@@ -19,7 +19,7 @@ from bert.files.tables import tsv_line
 from bert.files.whole import atomic_file
 from bert.model.bert import BertModel
 from bert.tasks.kinds import KINDS
-from bert.tasks.options import Options
+from bert.tasks.options import Columns, Options
 from bert.tasks.prediction import predictions
 from bert.tasks.task import Kind
 
@@ -104,6 +104,12 @@ def output_of(adapter: str, directory: str | Path) -> Path:
 
 def _prepare(source: Source, path: str | Path, given: dict[str, Any]) -> Prediction:
     """Reads the settings and the first example. So errors in them come before a model is loaded."""
+    kind, columns, options = settings_of(source, path, given)
+    return Prediction(source, path, kind, options, first_checked(kind.read(path, columns, False)))
+
+
+def settings_of(source: Source, path: str | Path, given: dict[str, Any]) -> tuple[Kind, Columns, Options]:
+    """The kind of a run's task, and how a file is read for it. Raises an InputError if a flag would change nothing."""
     kind = kind_of_run(source)
     columns, options, trained_on_pairs = reading_of(source, path, given, kind.predict_columns)
     flags = kind.predict_flags(path)
@@ -118,7 +124,7 @@ def _prepare(source: Source, path: str | Path, given: dict[str, Any]) -> Predict
         )
     are_pairs = columns.text_pair is not None and not kind.reads_texts_alone
     check_segments(source, are_pairs=are_pairs or kind.has_two_segments)
-    return Prediction(source, path, kind, options, first_checked(kind.read(path, columns, False)))
+    return kind, columns, options
 
 
 def kind_of_run(run: str | Path | Source) -> Kind:

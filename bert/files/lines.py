@@ -1,7 +1,7 @@
 """The lines of a text file, plain or compressed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bert.errors import InputError
@@ -11,8 +11,23 @@ from bert.files.reading import open_to_read
 LONGEST_LINE = 1 << 24  # bytes, more than any model can read: a hostile file must not fill memory
 
 
+class Lines(str):
+    """Lines of text in memory, which readers take like the name of a file: ``Lines("request.jsonl", lines)``.
+
+    The end of the name says which form the lines have.
+    """
+
+    lines: Sequence[str]
+
+    def __new__(cls, name: str, lines: Sequence[str]) -> "Lines":
+        """Lines without their ends, under a name for messages."""
+        new = super().__new__(cls, name)
+        new.lines = lines
+        return new
+
+
 def read_lines(path: str | Path, bad: BadRows | None = None) -> Iterator[tuple[int, str]]:
-    """(line number from 1, text without its line end) for each line of a file, plain or compressed.
+    """(line number from 1, text without its line end) for each line of a file, plain or compressed, or of ``Lines``.
 
     Args:
         bad: takes lines that are not UTF-8, which are then skipped.
@@ -20,6 +35,9 @@ def read_lines(path: str | Path, bad: BadRows | None = None) -> Iterator[tuple[i
     Raises:
         InputError: if the file cannot be read. Without ``bad``, also if a line is not UTF-8.
     """
+    if isinstance(path, Lines):
+        yield from enumerate(path.lines, start=1)
+        return
     path = Path(path)
     if not os.path.exists(path):  # Path.exists raises if a name is too long
         raise InputError(f"{path}: no such file; a table of texts was expected")

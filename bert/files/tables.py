@@ -22,7 +22,7 @@ from bert.files.bad_rows import BadRows, add_or_raise
 from bert.files.delimiters import TABS, Delimiter, delimiter_of, is_usual
 from bert.files.json_lists import is_json_list, read_json_list
 from bert.files.json_objects import parse_json_object
-from bert.files.lines import LONGEST_LINE, read_lines
+from bert.files.lines import LONGEST_LINE, Lines, read_lines
 from bert.files.reading import COMPRESSIONS
 
 FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
@@ -54,10 +54,10 @@ def read_rows(
     Raises:
         InputError: if the file cannot be read or has no such column. Without ``bad``, also if a row is bad.
     """
-    path = Path(path)
     kind = table_format(path)
     if kind == "jsonl":
         return _read_objects(path, columns, bad)
+    path = Path(path)
     if kind == "txt" and set(columns.values()) <= {"text", "1"} and not loose_tabs:
         return _read_texts(path, columns)
     return _read_fields(path, kind, columns, header, bad, loose_tabs)
@@ -174,7 +174,7 @@ def _split_csv(path: Path, lines: Iterable[tuple[int, str]], character: str) -> 
         ) from None
 
 
-def _read_objects(path: Path, columns: Mapping[str, str], bad: BadRows | None) -> Iterator[Row]:
+def _read_objects(path: str | Path, columns: Mapping[str, str], bad: BadRows | None) -> Iterator[Row]:
     some_had_all = False
     for line, values in read_objects(path, bad):
         missing = next((flag for flag, column in columns.items() if column not in values), None)
@@ -206,7 +206,7 @@ def read_objects(path: str | Path, bad: BadRows | None = None) -> Iterator[tuple
     Raises:
         InputError: if the file cannot be read or has no object. Without ``bad``, also if a line is none.
     """
-    is_list = os.path.exists(path) and is_json_list(path)
+    is_list = not isinstance(path, Lines) and os.path.exists(path) and is_json_list(path)
     unit = "object" if is_list else "line"
     if bad is not None:
         bad.unit = unit

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import glob
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -47,7 +46,9 @@ def atomic_file(path: str | Path, may_be_pipe: bool = False) -> Iterator[IO[byte
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # a file of mkstemp can be read by its owner only
+        umask = os.umask(0)  # it can only be read by setting it
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # a file of mkstemp can be read by its owner only
         os.replace(temporary, path)
         temporary = None
         sync_directory(path.parent)
@@ -65,39 +66,6 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     """
     with atomic_file(path) as file:
         file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
-
-
-@contextlib.contextmanager
-def new_directory(path: str | Path) -> Iterator[Path]:
-    """A directory that appears under ``path`` only when the block has ended well. Until then it has another name.
-
-    Raises an InputError if something is there that is not an empty directory, or if it cannot be written.
-    """
-    path = Path(path)
-    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
-        raise InputError(f"{path}: is there already; name a directory that is not")
-    path = Path(os.path.realpath(path))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
-    except OSError as error:
-        raise InputError(writing_failed(path, error)) from error
-    try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())  # one of mkdtemp can be read by its owner only
-        os.replace(temporary, path)
-        sync_directory(path.parent)
-    except OSError as error:
-        raise InputError(writing_failed(path, error)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _umask() -> int:
-    """Which permissions new files of this process lack."""
-    umask = os.umask(0)  # it can only be read by setting it
-    os.umask(umask)
-    return umask
 
 
 def writing_failed(path: str | Path, error: OSError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bert.errors import InputError
-from bert.files.whole import writing_failed
+from bert.files.whole import sync_directory, writing_failed
 
 
 @contextlib.contextmanager
@@ -38,6 +38,7 @@ def whole_directory(path: str | Path, overwrite: bool = False, mark: str = "") -
                 raise
         else:
             new.rename(path)
+        sync_directory(path.parent)
     except OSError as error:
         raise InputError(writing_failed(path, error)) from error
     finally:

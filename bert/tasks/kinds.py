@@ -149,6 +149,7 @@ KINDS: dict[str, Kind] = {
         head=BertForTokenClassification,
         predict=predict_tags,
         rows=tag_rows,
+        item_columns=("word", "tag"),
         measure=measure_tags,
         baseline=baseline_of_tags,
         task=TaggingTask,

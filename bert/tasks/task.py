@@ -39,6 +39,8 @@ class Kind:
     predict: Callable[[Any, WindowsOfEach, Options], list[Any]]
     # (model, (example, prediction) pairs, options) -> the cells of each line that ``bert predict`` writes
     rows: Callable[[Any, Iterable[tuple[Any, Any]], Options], Iterator[Sequence[Any]]]
+    # of lines for the items of an example, such as its words: what stands in them. None: the first line names columns
+    item_columns: tuple[str, ...] | None = None
     # (examples, predictions, labels, options, in_full) -> metrics and, in full, the report's parts
     measure: Callable[[Sequence[Any], Sequence[Any], Sequence[str], Options, bool], Evaluation]
     task: Callable[..., "Task"]  # makes a task of this kind from the examples of a run

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows
-from bert.files.lines import read_lines
+from bert.files.lines import Lines, read_lines
 from bert.files.schema import shown
 from bert.files.tables import FORMATS, read_rows, table_format
 from bert.tasks.classification.read import hold_out
@@ -92,7 +92,7 @@ def has_columns(path: str | Path) -> bool:
 
 def is_dialogues(path: str | Path) -> bool:
     """Whether a file has a list of texts in its first line that is not blank."""
-    if not os.path.isfile(path) or not _is_table(path) or table_format(path) != "jsonl":
+    if not (isinstance(path, Lines) or os.path.isfile(path)) or not _is_table(path) or table_format(path) != "jsonl":
         return False
     first = next((text for _, text in read_lines(path) if text.strip()), "")
     try:

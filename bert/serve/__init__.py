@@ -1,0 +1,1 @@
+"""A server of the standard library: requests of many clients, computed together by one thread. It knows no model."""
