@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "bert.training", "bert.tasks",
     },
     "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
+    "bert.search": {"bert.errors", "bert.files"},
     "bert.explore": {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
         "bert.training", "bert.adaptation", "bert.generation", "bert.tasks",
@@ -62,7 +63,7 @@ MAY_IMPORT = {
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises",
+        "bert.exercises", "bert.search",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),
@@ -86,7 +87,7 @@ KINDS_MAY_IMPORT = {
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
-    "sacrebleu",
+    "sacrebleu", "usearch",
 }  # fmt: skip
 
 FOLDERS = ("bert", "data", "finetuning", "pretraining")
