@@ -90,7 +90,7 @@ def note_cut(count: int, what: str, embedder: Embedder, log: Callable[[str], Non
     """Says how many texts were cut."""
     if count and embedder.options.long_texts != "windows":
         of_it = {"head": "their beginnings", "tail": "their ends"}.get(embedder.options.long_texts, "both ends")
-        log(f"Note: {count:,} {what} longer than {embedder.options.max_length} tokens: only {of_it} were read.")
+        log(f"Note: {what} of more than {embedder.options.max_length} tokens: {count:,}; only {of_it} were read.")
 
 
 def _as_before(old: Index, given: dict[str, Any], pooling: str | None) -> tuple[dict[str, Any], str | None]:

@@ -1,6 +1,7 @@
 """``python -m bert search``: the texts of an index whose vectors are nearest to a query's."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +46,7 @@ def load_model_of(index: Index, model: str | None = None, device: str | torch.de
     """
     said = index.description
     run = said.model if model is None else model
-    if not Path(run).is_dir():
+    if not os.path.isdir(run):
         raise InputError(
             f"{index.directory}: its model is {run}, and there is no such directory (seen from {Path.cwd()}); name it "
             f"with --model"
@@ -63,17 +64,27 @@ def load_model_of(index: Index, model: str | None = None, device: str | torch.de
 
 
 def search(
-    index: Index, embedder: Embedder, queries: Iterable[Example], top: int, log: Callable[[str], None] = lambda _: None
+    index: Index,
+    embedder: Embedder,
+    queries: Iterable[Example],
+    top: int,
+    log: Callable[[str], None] = lambda sentence: None,
+    source: str = "query",
 ) -> Iterator[tuple[str, list[Hit]]]:
     """(query, what it finds) of each query, in order.
 
-    Raises an InputError if a query is blank.
+    Args:
+        log: takes a note on queries that were cut.
+        source: of the queries, for messages: a query's number or line follows.
+
+    Raises:
+        InputError: if a query is blank.
     """
     queries, cut = iter(queries), []
     while some := list(islice(queries, QUERIES_AT_A_TIME)):
         for query in some:
             if not query.first.strip():
-                raise InputError(f"query {query.line} is empty; write what to look for")
+                raise InputError(f"{source} {query.line}: is empty; write what to look for")
         vectors = normalized(np.stack(list(embedder(some, prompts=PROMPTS, cut=cut.append))))
         for query, found in zip(some, index.nearest(vectors, top)):
             yield query.first, hits_of(index, found)

@@ -1,6 +1,7 @@
 """``index.json``: what an index holds, and which model made its vectors."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Description(Maker):
 def read_description(directory: str | Path) -> Description:
     """What ``index.json`` says. Raises an InputError if there is none, or it is damaged."""
     path = Path(directory) / NAME
-    if not path.parent.is_dir():
+    if not os.path.isdir(directory):  # Path.is_dir raises if a name is too long
         raise InputError(f"{directory}: there is no such directory; make an index: python -m bert index RUN TEXTS")
     if not path.exists():
         raise InputError(f"{directory}: holds no {NAME}, so it is no index, or making it was cut off; {REMEDY}")

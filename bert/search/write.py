@@ -71,6 +71,7 @@ def write_index(
             raise InputError("there are no texts; an index has at least one")
     graph_crc = None
     if graph:
+        sweep(directory, [graph_name(count)])
         vectors = open_vectors(directory / VECTORS, count, vector_size, vectors_crc, REMEDY)
         graph_crc = write_graph(directory / graph_name(count), vectors)
     said = Description(

@@ -133,7 +133,8 @@ def run_search(given: argparse.Namespace) -> None:
         if index.graph is not None:
             print_error(f"Note: {index.recall_in_words()}.")
         embedder = load_model_of(index, given.model, processes.device)
-        for query, hits in search(index, embedder, queries, given.top, print_error):
+        source = "query" if given.queries is None else f"{given.queries}: line"
+        for query, hits in search(index, embedder, queries, given.top, print_error, source):
             write_hits(output_on_stdout(), hits, None if is_one else query, given.json)
 
 

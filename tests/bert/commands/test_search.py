@@ -165,7 +165,8 @@ def test_bad_input_is_a_sentence_and_no_index_is_left(run, capsys):
     assert "no such file" in refused(capsys, "index", "run", "none.txt", "-o", "new")
     assert "has no column 'title'" in refused(capsys, "index", "run", "texts.txt", "-o", "new", "--columns", "title")
     assert not (run.parent / "new").exists()
-    assert "query 2 is empty" in refused(capsys, "search", "index", "a", " ")
+    assert "query 2: is empty" in refused(capsys, "search", "index", "a", " ")
+    assert "texts.txt: line 4: is empty" in refused(capsys, "search", "index", "--queries", "texts.txt")
     assert "there is no such directory" in refused(capsys, "search", "none", "a")
     assert "holds no index.json" in refused(capsys, "search", "run", "a")
     assert "has no graph" in refused(capsys, "search", "index", "a", "--approximate")
@@ -182,11 +183,11 @@ def test_bad_input_is_a_sentence_and_no_index_is_left(run, capsys):
 def test_what_is_longer_than_the_model_reads_is_counted(run, capsys):
     (run.parent / "long.txt").write_text("a\n" + "b " * 40 + "\n" + "c " * 30 + "\n")
     assert main(["index", "run", "long.txt"]) == 0
-    assert "2 texts longer than 16 tokens: only their beginnings were read" in capsys.readouterr().err
+    assert "texts of more than 16 tokens: 2; only their beginnings were read" in capsys.readouterr().err
     assert main(["search", "long.txt.index", "b " * 50]) == 0
-    assert "1 queries longer than 16 tokens" in capsys.readouterr().err
+    assert "queries of more than 16 tokens: 1" in capsys.readouterr().err
     assert main(["index", "run", "long.txt", "-o", "windows", "--long-texts", "windows"]) == 0
-    assert "longer" not in capsys.readouterr().err
+    assert "tokens" not in capsys.readouterr().err
 
 
 @pytest.mark.peers
