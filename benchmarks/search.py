@@ -51,7 +51,7 @@ def contestants(vectors: np.ndarray, graph: Graph | None) -> dict[str, Callable[
         return found
 
     def torch_brute_force(queries: np.ndarray) -> list[np.ndarray]:
-        return list((as_tensor @ torch.from_numpy(queries).T).topk(TOP, dim=0).indices.T.numpy())
+        return [(as_tensor @ query).topk(TOP).indices.numpy() for query in torch.from_numpy(queries)]
 
     works: dict[str, Callable[[np.ndarray], list[np.ndarray]]] = {
         "ours, exact, mapped": lambda queries: [found.numbers for found in nearest(vectors, queries, TOP)],

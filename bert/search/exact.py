@@ -2,8 +2,8 @@
 
     vectors (rows, size), mapped   @   queries (size, queries)   ->   scores of a block   ->   the best so far
 
-Reading the vectors takes the time: 154 MB for 100,000 of 384 numbers. A block stays in the cache while its scores are
-used. NumPy reads 13 GB a second on a core where PyTorch reads 10 (``benchmarks/search.py``).
+Reading the vectors takes the time: 154 MB for 100,000 of 384 numbers. So NumPy's product takes no longer than PyTorch's
+(``benchmarks/search.py``).
 """
 
 from collections.abc import Iterable
