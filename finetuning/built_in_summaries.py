@@ -34,9 +34,7 @@ def summary_sets(log: Log, processes: int = 1) -> dict[str, tuple[str, list[Pair
     return {"train": ("the built-in summaries", training), "dev": ("the built-in summaries", dev)}
 
 
-def summary_pairs(
-    summaries: Iterable[DocstringSummary], dev_pairs: int = DEV_PAIRS
-) -> tuple[list[Pair], list[Pair]]:
+def summary_pairs(summaries: Iterable[DocstringSummary], dev_pairs: int = DEV_PAIRS) -> tuple[list[Pair], list[Pair]]:
     """Training and validation pairs, always the same: random modules, until there are enough for validation.
 
     A pair's ``line`` is its number among all.
