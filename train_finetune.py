@@ -29,6 +29,7 @@ from bert.continual.task import ContinualTask
 from bert.files.schema import Rule, check
 from bert.tasks.batches import TaskBatches
 from bert.tasks.report import write_json, write_report
+from bert.tasks.similarity.task import SimilarityTask
 from bert.training.distributed import Processes
 from bert.training.layer_wise import decay_learning_rate_by_layer
 from bert.training.loop import train
@@ -205,6 +206,8 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     options = {name: getattr(reading.task.options, name) for name in names}
     if (patterns := reading.task.options.patterns) is not None:
         options |= {"patterns": patterns.texts, "words": patterns.words}
+    if isinstance(reading.task, SimilarityTask):
+        options["score_range"] = reading.task.options.score_range
     if isinstance(reading.task, ContinualTask):
         options["label_groups"] = reading.task.groups.groups
     columns = reading.columns
@@ -228,7 +231,10 @@ def report_best(
             if name in task.sets
         }
         earlier_tasks = memory.measured(run)
-    baseline = {"baseline": {"name": task.baseline.name, **task.baselines}} if task.baseline else {}
+    baseline: dict[str, Any] = {}
+    if task.baseline:
+        reads = {"reads_texts": True} if task.baseline.reads_texts else {}
+        baseline = {"baseline": {"name": task.baseline.name, **reads, **task.baselines}}
     for name, evaluation in evaluations.items():
         in_words = compared(evaluation.metrics, task.baselines.get(name), reading.metric)
         run.log(f"Best by {reading.metric}, after {best.epoch:.1f} epochs; {name}: {in_words}")

@@ -14,6 +14,8 @@ _HOME = {
     "BertForSequenceClassification": "bert.heads.classification",
     "BertForTokenClassification": "bert.heads.tagging",
     "BertForQuestionAnswering": "bert.heads.spans",
+    "BertForSimilarity": "bert.heads.embedding",
+    "BertForRetrieval": "bert.heads.embedding",
     "BertForMultipleChoice": "bert.heads.choices",
     "BertForRelationExtraction": "bert.heads.relations",
     "BertForExtractiveSummarization": "bert.heads.summaries",

@@ -10,9 +10,11 @@ from bert.adaptation import files as adapter
 from bert.adaptation.adapt import adaptation_of
 from bert.adaptation.files import load_adapter, save_adapter
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.sentence_transformers import write_modules
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.generation.directory import save_target_tokenizer
+from bert.heads.embedding import SentenceEncoder
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.sharding import is_sharded
@@ -32,6 +34,9 @@ def save_best_model(settings: FinetuningSettings, run: Run, task: Task, weights:
     else:
         save_tokenizer(run.directory, task.tokenizer)
         save_adapter(run.directory, run.model, settings.checkpoint, weights)
+    if isinstance(run.model, SentenceEncoder):
+        length = task.options.max_length
+        write_modules(run.directory, run.model.pool, settings.normalize, length, run.model.config.hidden_size)
 
 
 def load_best_model(settings: FinetuningSettings, run: Run, task: Task) -> nn.Module:

@@ -15,7 +15,7 @@ from bert.tasks.generation.read import Pair
 from bert.training.script import Log
 from data.text.docstring_summaries import DocstringSummary, read_docstring_summaries
 
-DEV_PAIRS = 1_000  # or a fifth of all pairs, if that is less
+DEV_PAIRS = 1_000
 _MODULE_ORDER = 610  # names the random order
 _NAMES = {"python": "the standard library", "sklearn": "scikit-learn"}
 
@@ -34,14 +34,17 @@ def summary_sets(log: Log, processes: int = 1) -> dict[str, tuple[str, list[Pair
     return {"train": ("the built-in summaries", training), "dev": ("the built-in summaries", dev)}
 
 
-def summary_pairs(summaries: Iterable[DocstringSummary]) -> tuple[list[Pair], list[Pair]]:
+def summary_pairs(summaries: Iterable[DocstringSummary], dev_pairs: int = DEV_PAIRS) -> tuple[list[Pair], list[Pair]]:
     """Training and validation pairs, always the same: random modules, until there are enough for validation.
 
     A pair's ``line`` is its number among all.
+
+    Args:
+        dev_pairs: how many are enough. A fifth of all pairs is enough in any case.
     """
     summaries = list(summaries)
     sizes = Counter((each.library, each.module) for each in summaries)
-    modules, enough = list(sizes), min(DEV_PAIRS, len(summaries) // 5)
+    modules, enough = list(sizes), min(dev_pairs, len(summaries) // 5)
     dev_modules: set[tuple[str, str]] = set()
     held_out = 0
     for index in shuffled(np.arange(len(modules)), len(modules), _MODULE_ORDER).tolist():

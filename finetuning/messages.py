@@ -122,6 +122,8 @@ def nothing_learned(report: Mapping[str, Any], only_prediction: str | None) -> s
         reason = f"it predicts {in_quotes(only_prediction)} everywhere ({metric} {value:.4f} on dev, beside {beside})"
     else:
         return ignored_source(report)
+    if baseline.get("reads_texts"):
+        return f"Words alone do better than this model: {reason}. A larger --checkpoint, or more examples, may help."
     if not report["steps"]:  # zero-shot
         return f"The patterns' words answer no better than a guess: {reason}. Try others, or train on some labels."
     nothing, epochs = f"This model has learned nothing of use: {reason}.", f"{report['epochs']:.3g}"

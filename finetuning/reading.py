@@ -15,13 +15,14 @@ from bert.tasks.classification.class_weights import read_class_weights
 from bert.tasks.classification.distillation import DistilledTask
 from bert.tasks.cloze.patterns import read_patterns
 from bert.tasks.cloze.task import ClozeTask
-from bert.tasks.kinds import IN_WINDOWS
+from bert.tasks.kinds import IN_WINDOWS, KINDS
 from bert.tasks.options import Columns, Options
 from bert.tasks.task import Kind, Task
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.script import Log
 from data.text.python_docs import read_named_python_docs
 from finetuning.built_in import library_examples
+from finetuning.built_in_search import search_sets
 from finetuning.built_in_summaries import summary_sets
 from finetuning.continuing import extended_labels, later_task, read_earlier
 from finetuning.generation_start import find_tokenizers
@@ -87,7 +88,8 @@ def read_task(
     if "target_vocab" in kind.flags:
         tokenizer, writing = find_tokenizers(settings, tokenizer, sets["train"][1], log)
     assert tokenizer is not None, "only generation begins without a checkpoint"
-    metric = check_metric(settings.metric, kind, labels, known.metric if known else None)
+    usual = known.metric if known is not None and kind is KINDS[known.problem] else None
+    metric = check_metric(settings.metric, kind, labels, usual)
     options = Options(
         settings.max_length,
         settings.long_texts,
@@ -101,6 +103,7 @@ def read_task(
         pool=settings.pool,
         masked_lm_weight=settings.masked_lm_weight,
         writing=writing,
+        temperature=settings.temperature,
     )
     if teachers:
         logits = teacher_logits(teachers, examples, source, device)
@@ -142,6 +145,7 @@ def columns_of(settings: FinetuningSettings, known: KnownTask | None) -> Columns
         "text": settings.text_column, "text_pair": settings.text_pair_column, "label": _one_or_several(settings),
         "header": settings.header, "separator": settings.label_separator, "bad_rows": settings.bad_rows,
         "word": settings.word_column, "tag": settings.tag_column, "history": settings.history,
+        "query": settings.query_column, "negatives": settings.negatives_column,
     }  # fmt: skip
     return columns._replace(**{name: value for name, value in given.items() if value is not None})
 
@@ -191,6 +195,8 @@ def read_sets(settings: FinetuningSettings, kind: Kind, known: KnownTask | None,
         return sets
     if "target_vocab" in kind.flags:
         return summary_sets(log, settings.workers)
+    if kind is KINDS["retrieval"]:
+        return search_sets(log, settings.workers)
     log("Which library does a passage of documentation come from? Reading the passages.")
     training, dev = library_examples(read_named_python_docs(settings.workers))
     return {"train": ("the built-in task", training), "dev": ("the built-in task", dev)}

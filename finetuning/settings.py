@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bert.errors import InputError
-from bert.heads.pooling import POOLS
-from bert.tasks.kinds import KINDS, TAG_COLUMNS, TRAINING_COLUMNS
+from bert.heads.pooling import VECTOR_POOLS
+from bert.tasks.kinds import KINDS, SEARCH_COLUMNS, TAG_COLUMNS, TRAINING_COLUMNS
 from bert.tasks.options import BAD_ROWS, LONG_TEXTS, MASKED_LM_WEIGHT, SUMMARY_SENTENCES
 from bert.tasks.task import Kind
 from bert.training import flags
@@ -30,10 +30,17 @@ from finetuning.generation_flags import (
 )
 from finetuning.known_tasks import KNOWN_TASKS
 from finetuning.next_adapter import settings_of_adapter, settings_of_model
+from finetuning.vector_flags import (
+    VectorSettings,
+    add_vector_arguments,
+    check_vector_flags,
+    makes_vectors,
+    vector_defaults,
+)
 
 
 @dataclass(frozen=True)
-class FinetuningSettings(AdaptationSettings, GenerationSettings, TrainingSettings):
+class FinetuningSettings(AdaptationSettings, GenerationSettings, VectorSettings, TrainingSettings):
     """The settings of a fine-tuning run, one for each flag.
 
     The defaults are the paper's recipe (appendix A.3). As in google-research/bert ``run_classifier.py``, the first
@@ -121,9 +128,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     given = vars(parser.parse_args(command_line))
     defaults = FinetuningSettings()
     kind = kind_of(given.get("problem"), given.get("task"))
-    if not given.keys() & {"task", "data", "train", "zero_shot", "distil_from", "resume"}:
-        built_in = {"problem"} if kind is KINDS["generation"] else set()
-        for name in sorted(given.keys() & (TRAINING_COLUMNS | TAG_COLUMNS | {"problem", "label_separator"}) - built_in):
+    built_in = not given.keys() & {"task", "data", "train", "zero_shot", "distil_from", "resume"}
+    if built_in:
+        chooses = {"problem"} if kind in (KINDS["generation"], KINDS["retrieval"]) else set()
+        about_files = TRAINING_COLUMNS | TAG_COLUMNS | SEARCH_COLUMNS | {"problem", "label_separator"}
+        for name in sorted(given.keys() & about_files - chooses):
             raise InputError(f"--{name.replace('_', '-')} is about a file: name it, --train, or --task and --data")
         defaults = replace(defaults, **BUILT_IN)
     defaults = replace(defaults, max_length=kind.max_length or defaults.max_length)
@@ -136,6 +145,8 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         defaults = replace(defaults, learning_rate=METHODS[method].learning_rate, optimizer="adamw", compare=False)
     if kind is KINDS["generation"]:
         defaults = generation_defaults(given, defaults)
+    if makes_vectors(kind):
+        defaults = vector_defaults(given, defaults, built_in)
     settings = shared.settings_of_run(given, defaults, parser)
     shared.check_plain(settings)
     check_flags(given.keys(), kind_of(settings.problem, settings.task), settings.long_texts)
@@ -144,6 +155,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     check_continuing_flags(given.keys(), settings)
     check_adaptation_flags(given.keys(), settings)
     check_generation_flags(given.keys(), settings)
+    check_vector_flags(given.keys(), settings, kind_of(settings.problem, settings.task))
     if settings.compare and settings.random_start:
         raise InputError("--random-start is one of the two that --compare compares; leave one of them out")
     if settings.random_start and (settings.fresh or settings.reinitialize_layers):
@@ -191,7 +203,7 @@ def check_cloze_flags(given: Set[str], settings: FinetuningSettings) -> None:
 def check_distillation_flags(given: Set[str], settings: FinetuningSettings) -> None:
     """Checks the flags about teachers. Raises InputError if one is missing, or two contradict each other."""
     if settings.distil_from is None:
-        if "temperature" in given and settings.method != "lwf":
+        if "temperature" in given and settings.method != "lwf" and settings.problem != "retrieval":
             raise InputError(
                 "--temperature is about teachers: name their runs as well, --distil-from RUN (or --method lwf)"
             )
@@ -251,9 +263,17 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         metavar="RUN",
         help="learn what these runs predict for the --unlabelled texts; RUN=WEIGHT weighs them (1)",
     )
-    add_number(task, "--temperature", flags.above_zero, "by which the scores of teachers and pupil are divided (2)")
+    add_number(
+        task,
+        "--temperature",
+        flags.above_zero,
+        "by which teachers' and pupil's scores are divided (2), or cosines (0.05)",
+    )
     task.add_argument(
-        "--pool", choices=POOLS, help="what a classifier reads: the pooled [CLS], or the mean of all tokens (cls)"
+        "--pool",
+        choices=VECTOR_POOLS,
+        help="what a classifier reads: the pooled [CLS], or the mean of all tokens (cls); a vector's parts: mean, cls, "
+        "max (mean)",
     )
     task.add_argument("--metric", metavar="NAME", help="selects the best epoch (accuracy; the known task's own)")
     task.add_argument("--long-texts", choices=LONG_TEXTS, help="what to keep of texts over --max-length (head)")
@@ -275,6 +295,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_adaptation_arguments(parser)
     add_continuing_arguments(parser)
     add_generation_arguments(parser)
+    add_vector_arguments(parser)
 
     training = flags.add_training_arguments(parser)
     add_number(

@@ -83,7 +83,8 @@ MAY_IMPORT = {
 # Between the kinds of tasks: all may read tables of texts; some hold out texts, or label them, as it does.
 KINDS_MAY_IMPORT = {
     "relations": {"classification"}, "spans": {"classification"}, "tagging": {"classification"},
-    "cloze": {"classification"}, "generation": {"classification"},
+    "cloze": {"classification"}, "generation": {"classification"}, "similarity": {"classification"},
+    "retrieval": {"classification"},
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
@@ -128,7 +129,10 @@ def test_a_file_imports_only_from_rooms_below_its_own(path):
 def test_a_kind_of_task_knows_no_other_kind_and_what_they_share_knows_none():
     folder = ROOT / "bert/tasks"
     kinds = {path.name for path in folder.iterdir() if (path / "task.py").exists()}
-    assert kinds == {"classification", "tagging", "spans", "relations", "choices", "summaries", "cloze", "generation"}
+    assert kinds == {
+        "classification", "tagging", "spans", "relations", "choices", "summaries", "cloze", "generation",
+        "similarity", "retrieval",
+    }  # fmt: skip
     for path in sorted(folder.rglob("*.py")):
         if path != folder / "kinds.py":
             own = path.parent.name

@@ -109,7 +109,9 @@ def read_sentence_modules(directory: str | Path) -> SentenceModules | None:
     return SentenceModules(transformer, max_length, lowercase, poolings, nn.Sequential(*after).eval(), prompts, default)
 
 
-def write_modules(directory: str | Path, pooling: str, normalize: bool, max_length: int) -> None:
+def write_modules(
+    directory: str | Path, pooling: str, normalize: bool, max_length: int, hidden_size: int | None = None
+) -> None:
     """Writes the modules of a checkpoint's directory, with which ``SentenceTransformer(directory)`` gives vectors.
 
     Args:
@@ -117,12 +119,13 @@ def write_modules(directory: str | Path, pooling: str, normalize: bool, max_leng
         pooling: one of ``POOLINGS``.
         normalize: whether vectors get length 1.
         max_length: tokens of an input, [CLS] and [SEP] included; longer texts are cut.
+        hidden_size: of the encoder; None: as ``config.json`` says, which an adapter's directory lacks.
     """
     modules = SentenceModules(Path(directory), max_length, False, (pooling,), nn.Sequential())
-    write_sentence_modules(directory, modules.normalized(normalize))
+    write_sentence_modules(directory, modules.normalized(normalize), hidden_size)
 
 
-def write_sentence_modules(directory: str | Path, modules: SentenceModules) -> None:
+def write_sentence_modules(directory: str | Path, modules: SentenceModules, hidden_size: int | None = None) -> None:
     """Writes modules as ``read_sentence_modules`` reads them, in the older form, which every version reads.
 
     ``modules.json`` comes last: it says that the others are there.
@@ -130,7 +133,7 @@ def write_sentence_modules(directory: str | Path, modules: SentenceModules) -> N
     Raises an InputError if there is no ``config.json``, or a file cannot be written.
     """
     directory = Path(directory)
-    width = read_json_object(required_file(directory, "config.json"))["hidden_size"]
+    width = hidden_size or read_json_object(required_file(directory, "config.json"))["hidden_size"]
     kinds = ["Transformer", "Pooling", *(_kind(module) for module in modules.after)]
     folders = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds[1:], start=1))]
     listed = [

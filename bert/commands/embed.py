@@ -25,7 +25,8 @@ from bert.checkpoints.sentence_transformers import (
 )
 from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.checkpoints.weights import digest
-from bert.commands.reading import check_segments, first_checked, reading_of
+from bert.commands.predict import kind_of_run
+from bert.commands.reading import Reading, check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.npy import npy_file
 from bert.files.whole import new_directory
@@ -84,6 +85,13 @@ class Recipe(NamedTuple):
     source: Source
     modules: SentenceModules
     given: dict[str, Any]  # the reading settings, with the modules' own length
+
+    def reading(self, path: str | Path) -> Reading:
+        """How a file is read. A run of similarity was trained on pairs, and gives each text a vector of its own."""
+        reading = reading_of(self.source, path, self.given)
+        if kind_of_run(self.source).reads_texts_alone and self.given.get("text_pair_column") is None:
+            return reading._replace(columns=reading.columns._replace(text_pair=None))
+        return reading
 
     def load(self, options: Options, device: str | torch.device = "cpu") -> Embedder:
         """The model and its tokenizer. Raises an InputError if they, or the modules, do not belong together."""
@@ -149,7 +157,7 @@ def embed_file(
     Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
     recipe = recipe_of(run, given, pooling, normalize, log)
-    columns, options, _ = reading_of(recipe.source, path, recipe.given)
+    columns, options, _ = recipe.reading(path)
     check_segments(recipe.source, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
     embedder = recipe.load(options, device)

@@ -116,7 +116,8 @@ def _prepare(source: Source, path: str | Path, given: dict[str, Any]) -> Predict
         raise InputError(
             f"{path}: holds single texts, and the model in {source} was trained on pairs; give it a table of them"
         )
-    check_segments(source, are_pairs=columns.text_pair is not None or kind.has_two_segments)
+    are_pairs = columns.text_pair is not None and not kind.reads_texts_alone
+    check_segments(source, are_pairs=are_pairs or kind.has_two_segments)
     return Prediction(source, path, kind, options, first_checked(kind.read(path, columns, False)))
 
 

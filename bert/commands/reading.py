@@ -27,6 +27,7 @@ COLUMNS: Schema = {
     "separator": Rule(lambda value: isinstance(value, str) and value != "", "a text that is not empty"),
     "word": Rule(lambda value: isinstance(value, str | None), "a text or null"),
     "history": COUNT,
+    "query": Rule(lambda value: isinstance(value, str), "a text"),
 }
 SETTINGS: Schema = {
     "columns": Rule(lambda value: isinstance(value, dict | None), "an object with columns' names"),
@@ -35,6 +36,9 @@ SETTINGS: Schema = {
     "summary_sentences": COUNT,
     "null_threshold": Rule(lambda value: value is None or is_number(value), "a finite number or null"),
     "fitting_tags": TRUTH,
+    "score_range": Rule(
+        lambda value: isinstance(value, list) and len(value) == 2 and all(map(is_number, value)), "two finite numbers"
+    ),
     **WRITING,
 }
 
@@ -67,7 +71,10 @@ def reading_of(
     trained_on_pairs = columns.text_pair is not None
     if ".txt" in map(str.lower, Path(path).suffixes[-2:]):
         columns = columns._replace(text="text", text_pair=None)
-    names = {"text": "text_column", "text_pair": "text_pair_column", "header": "header", "word": "word_column"}
+    names = {
+        "text": "text_column", "text_pair": "text_pair_column", "header": "header", "word": "word_column",
+        "query": "query_column",
+    }  # fmt: skip
     asked = {name: given.get(flag) for name, flag in names.items()}
     columns = columns._replace(**{name: value for name, value in asked.items() if value is not None})
     of_table = [f"--{names[name].replace('_', '-')}" for name in ("text", "header") if asked[name] is not None]
@@ -83,6 +90,7 @@ def reading_of(
         "null_threshold": saved.get("null_threshold"),
         "text": True,
         "fitting_tags": saved.get("fitting_tags", False),
+        "score_range": tuple(saved.get("score_range", Options.score_range)),
     }
     values |= {name: given[name] for name in values if given.get(name) is not None}
     if values["max_length"] > longest:

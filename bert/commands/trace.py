@@ -26,6 +26,7 @@ from bert.generation.model import BertForConditionalGeneration
 from bert.heads.batch import Batch
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.cloze import BertForCloze
+from bert.heads.embedding import BertForRetrieval, BertForSimilarity
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.summaries import BertForExtractiveSummarization
@@ -139,6 +140,12 @@ def _text(source: Source, tokenizer: Tokenizer, first: str, second: str | None, 
     return window, batch_of([window], **more)
 
 
+def _alone(source: Source, tokenizer: Tokenizer, first: str, second: str | None) -> tuple[Window, Batch]:
+    """A single text."""
+    _refuse_second(source, second)
+    return _text(source, tokenizer, first, None)
+
+
 def _choice(source: Source, tokenizer: Tokenizer, first: str, second: str | None) -> tuple[Window, Batch]:
     """A context and one of its choices."""
     if second is None:
@@ -175,6 +182,8 @@ def _refuse_second(source: Source, second: str | None) -> None:
 
 
 SPECIAL: dict[type, Callable[..., tuple[Window, Batch]]] = {
+    BertForSimilarity: _alone,
+    BertForRetrieval: _alone,
     BertForMultipleChoice: _choice,
     BertForRelationExtraction: _relation,
     BertForExtractiveSummarization: _sentences,

@@ -16,6 +16,7 @@ from bert.explore.heads import POSITIONS, ExploredModel
 from bert.generation.model import BertForConditionalGeneration
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
+from bert.heads.embedding import BertForRetrieval, BertForSimilarity
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.summaries import BertForExtractiveSummarization
@@ -52,6 +53,8 @@ HEADS: dict[type[nn.Module], Callable[[Any, Options], dict]] = {
     BertForQuestionAnswering: _spans,
 }
 WITHOUT_PAGE: dict[type[nn.Module], str] = {
+    BertForSimilarity: "gives each text a vector",
+    BertForRetrieval: "gives each text a vector",
     BertForMultipleChoice: "chooses among several continuations",
     BertForRelationExtraction: "reads two marked entities",
     BertForExtractiveSummarization: "chooses sentences of a document",

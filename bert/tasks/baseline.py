@@ -20,6 +20,7 @@ class Baseline(NamedTuple):
     guess: Callable[[Any], Any]  # an example -> what it predicts, in the form of the kind's ``predict``
     short: str = "majority"  # before its metrics in the log; ``bert.training.curves.BASELINES`` has its words
     short_of: Mapping[str, str] = MappingProxyType({})  # the same of metrics that another guess is for
+    reads_texts: bool = False  # whether it compares texts by their words: a model below it may still be of use
 
     def in_log(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Its metrics by their names in the log."""

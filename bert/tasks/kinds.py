@@ -10,6 +10,7 @@ from bert.generation.model import BertForConditionalGeneration
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
+from bert.heads.embedding import BertForRetrieval, BertForSimilarity
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.summaries import BertForExtractiveSummarization
@@ -33,11 +34,22 @@ from bert.tasks.generation.predict import write_outputs, writing_rows
 from bert.tasks.generation.read import has_columns, hold_out_lines, read_pairs
 from bert.tasks.generation.task import GenerationTask
 from bert.tasks.options import Columns
+from bert.tasks.ranking import RANKING_METRICS
 from bert.tasks.relations.inputs import marked_inputs
 from bert.tasks.relations.measure import baseline_of_relations, measure_relations
 from bert.tasks.relations.predict import predict_relations, relation_rows
 from bert.tasks.relations.read import find_relations, read_marked_texts
 from bert.tasks.relations.task import RelationTask
+from bert.tasks.retrieval.inputs import search_inputs
+from bert.tasks.retrieval.measure import baseline_of_words, measure_searches
+from bert.tasks.retrieval.predict import predict_vectors, search_rows
+from bert.tasks.retrieval.read import hold_out_texts, read_searches
+from bert.tasks.retrieval.task import RetrievalTask
+from bert.tasks.similarity.inputs import pair_inputs
+from bert.tasks.similarity.measure import baseline_of_overlap, measure_similarity
+from bert.tasks.similarity.predict import predict_cosines, similarity_rows
+from bert.tasks.similarity.read import read_scored_pairs
+from bert.tasks.similarity.task import SimilarityTask
 from bert.tasks.spans.inputs import question_inputs
 from bert.tasks.spans.measure import baseline_of_answers, measure_answers
 from bert.tasks.spans.predict import answer_rows, predict_answers
@@ -63,6 +75,8 @@ LATER_TASKS = frozenset({
     "continue_from", "method", "keep", "task_known", "replay_every", "ewc_strength", "ewc_decay", "fisher_examples",
     "lwf_weight", "old_train", "old_dev",
 })  # fmt: skip
+SEARCH_COLUMNS = frozenset({"query_column", "negatives_column"})
+VECTOR = frozenset({"pool", "normalize", "workers", "text"})  # the flags about vectors
 TAG_COLUMNS = frozenset({"word_column", "tag_column"})
 # the flags about how a decoder writes, and what training does not need of them
 WRITING = frozenset({"beams", "length_penalty", "min_output", "max_output", "no_repeat_ngram"})
@@ -214,6 +228,38 @@ KINDS: dict[str, Kind] = {
         max_length=512,  # Liu 2019, section 3.2
         has_two_segments=True,
         predict_file="FILE.jsonl",
+    ),
+    "similarity": Kind(
+        read=read_scored_pairs,
+        inputs=pair_inputs,
+        head=BertForSimilarity,
+        predict=predict_cosines,
+        rows=similarity_rows,
+        measure=measure_similarity,
+        baseline=baseline_of_overlap,
+        task=SimilarityTask,
+        hold_out=hold_out,
+        metrics=("spearman", "pearson"),
+        flags=TRAINING_COLUMNS | VECTOR,
+        column_flags=lambda path: TEXT_COLUMNS,
+        may_have_windows=False,
+        reads_texts_alone=True,
+    ),
+    "retrieval": Kind(
+        read=read_searches,
+        inputs=search_inputs,
+        head=BertForRetrieval,
+        predict=predict_vectors,
+        rows=search_rows,
+        measure=measure_searches,
+        baseline=baseline_of_words,
+        task=RetrievalTask,
+        hold_out=hold_out_texts,
+        metrics=RANKING_METRICS,
+        flags=VECTOR | SEARCH_COLUMNS | {"text_column", "header", "bad_rows", "temperature"},
+        column_flags=lambda path: frozenset({"text_column", "query_column", "header"}),
+        may_have_windows=False,
+        reads_texts_alone=True,
     ),
     "generation": Kind(
         read=read_pairs,

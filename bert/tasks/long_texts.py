@@ -15,8 +15,10 @@ other text, of which at most half a window is kept.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
-from bert.tasks.options import LONG_TEXTS
+from bert.errors import InputError
+from bert.tasks.options import LONG_TEXTS, Options
 from bert.tasks.windows import Inputs, text_window
 from bert.tokenization.encoding import lengths_after_truncation, room_for_pieces, window_bounds
 from bert.tokenization.tokenizer import Tokenizer
@@ -80,3 +82,20 @@ def _cut(ids: Ids, keep: int, long_texts: str) -> Ids:
         return ids
     head = {"head": keep, "tail": 0, "head+tail": round(keep / 4)}[long_texts]  # Sun et al.: 128 of 510 pieces
     return ids[:head] + ids[len(ids) - (keep - head) :]
+
+
+def each_alone(tokenizer: Tokenizer, texts: Sequence[Sequence[str]], options: Options) -> Inputs:
+    """One window for each text of each example. A longer text is cut.
+
+    Args:
+        texts: of each example, at least one.
+
+    Raises:
+        InputError: if ``options.long_texts`` is "windows", or not even the special tokens fit.
+    """
+    if options.long_texts == "windows":
+        raise InputError("--long-texts windows: a text has one vector, of one window; use head, tail or head+tail")
+    flat = [text for each in texts for text in each]
+    fitted = fit_texts(tokenizer, flat, None, options.max_length, options.long_texts, options.workers)
+    windows = iter([only for (only,) in fitted.windows])
+    return Inputs([list(islice(windows, len(each))) for each in texts], fitted.too_long)

@@ -29,6 +29,8 @@ class Columns(NamedTuple):
     is_table: bool | None = None  # whether a tagger's file is a table of texts, not of words; None: the file shows it
     targets: str | None = None  # a plain file with the target of each line of the sources' file
     history: int = HISTORY  # of a dialogue: the most turns before a reply that are its source
+    query: str = "query"  # in retrieval: of the queries; ``text`` is the text that answers one
+    negatives: str | None = None  # of texts that do not answer it; None: "negatives", in JSON lines that have it
 
 
 class Patterns(NamedTuple):
@@ -62,6 +64,8 @@ class Options:
     text: bool = True  # whether the texts stand beside their predictions in a file
     fitting_tags: bool = False  # whether tags mark entities, and predicted ones must fit together as BIO has it
     patterns: Patterns | None = None  # of cloze questions
-    pool: str = "cls"  # what a new classifier reads: the pooled [CLS], or the "mean" of all tokens' last states
+    pool: str = "cls"  # what a new classifier or vector is made of, see bert/heads/pooling.py
     masked_lm_weight: float = MASKED_LM_WEIGHT  # of unlabelled texts' loss beside theirs
     writing: Writing | None = None  # in generation
+    score_range: tuple[float, float] = (0.0, 1.0)  # the lowest and the highest score of similarity's training file
+    temperature: float = 1.0  # of retrieval's loss

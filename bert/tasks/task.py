@@ -62,6 +62,7 @@ class Kind:
     may_have_windows: bool = True  # whether --long-texts may be "windows"
     max_length: int | None = None  # the default of --max-length, if it is not the usual one
     has_two_segments: bool = False  # whether every input has two segments
+    reads_texts_alone: bool = False  # whether each text of a pair is an input of its own, to become a vector
     predict_columns: Columns | None = None  # of a prediction file; None: the same as of the training file
     predict_file: str = "FILE.tsv"  # an example of a prediction file's name
 
@@ -101,6 +102,7 @@ class Task(ABC):
 
     head_name: str | None = "classifier"  # the part of the model that starts untrained; None: the checkpoint has all
     labels_per_item = False  # whether a window has a label for each of its items, not one label
+    needs_dropout = False  # whether the loss says nothing without dropout
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ NAMES = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
 BASELINES = {  # what precedes a guess's numbers in the log, and its words
     "unigram": "by frequency", "five_gram": "5-grams", "majority": "majority", "mean": "mean",
     "first_sentence": "first sentence", "first_sentences": "first sentences", "no_answer": "no answer",
-    "context": "whole context",
+    "context": "whole context", "tfidf": "tf-idf", "overlap": "words in common",
 }  # fmt: skip
 
 Log = list[dict[str, float]]  # the numbers of each line

@@ -20,7 +20,7 @@ MODELS = ("model.safetensors", "adapter_model.safetensors")  # a run's model is 
 WRITTEN = (
     "arguments.json", "config.json", "adapter_config.json", *MODELS, "training_state", "task.json", "vocab.txt",
     "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
-    "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
+    "modules.json", "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
     "adapters", "target", "checkpoints",
 )  # fmt: skip
 
