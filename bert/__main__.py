@@ -10,6 +10,10 @@ python -m bert generate RUN sources.txt -o outputs.txt
 python -m bert generate RUN --text "A dog runs."
 python -m bert chat RUN
 python -m bert embed RUN texts.txt texts.npy
+python -m bert embed RUN --export DIR
+python -m bert index RUN texts.txt -o INDEX
+python -m bert search INDEX "how to sort a list"
+python -m bert recommend INDEX liked.txt
 python -m bert serve RUN --port 8000
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged

@@ -89,6 +89,11 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
         return make_generation_model(settings, task)
     checkpoint = settings.checkpoint
     config = config_of(settings, task.tokenizer)
+    if task.needs_dropout and not (config.hidden_dropout_prob or config.attention_probs_dropout_prob):
+        raise InputError(
+            f"{checkpoint}: has no dropout, so that a text read twice has the same vector, and texts without queries "
+            f"teach nothing; give --dropout 0.1, or queries"
+        )
     types = task.segments() if config.type_vocab_size < 2 else 2
     if types > config.type_vocab_size:
         raise InputError(
@@ -102,7 +107,7 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
     fresh = {"head": task.head_name, "pooler": "bert.pooler"}
     asked = [fresh[name] or "" for name in settings.fresh or ()]
     if "" in asked:
-        raise InputError("--fresh head: this task has no head of its own, but pretraining's; leave it out")
+        raise InputError("--fresh head: this task has no head of its own; leave it out")
     # A head of another kind of task, or over another pooling, is never taken over, even if its shape fits. A further
     # adapter has its own head: the body's is for other labels.
     same_head = is_checkpoint_of(checkpoint, task.kind.head) and checkpoint_pool(checkpoint) == settings.pool

@@ -49,6 +49,7 @@ MAY_IMPORT = {
     },
     "bert.tracking": {"bert.errors", "bert.files", "bert.training"},
     "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
+    "bert.search": {"bert.errors", "bert.files"},
     "bert.explore": {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
         "bert.training", "bert.adaptation", "bert.generation", "bert.tasks", "bert.quantization",
@@ -69,7 +70,7 @@ MAY_IMPORT = {
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises", "bert.export", "bert.quantization", "bert.serve", "bert.tracking",
+        "bert.exercises", "bert.export", "bert.quantization", "bert.search", "bert.serve", "bert.tracking",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),
@@ -94,7 +95,7 @@ KINDS_MAY_IMPORT = {
 }  # fmt: skip
 THIRD_PARTY = {
     "torch", "numpy", "einops", "sentencepiece", "safetensors", "tqdm", "tensorboard", "matplotlib", "sklearn",
-    "sacrebleu", "onnx", "onnxruntime", "optuna",
+    "sacrebleu", "onnx", "onnxruntime", "optuna", "usearch",
 }  # fmt: skip
 
 FOLDERS = ("bert", "data", "finetuning", "pretraining")

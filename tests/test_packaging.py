@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
 TRAIN = [Requirement(line) for line in PROJECT["optional-dependencies"]["train"]]
 TRANSLATION = [Requirement(line) for line in PROJECT["optional-dependencies"]["translation"]]
+SEARCH = [Requirement(line) for line in PROJECT["optional-dependencies"]["search"]]
 DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
 
 
@@ -27,7 +28,7 @@ def pins(file: str) -> dict[str, str]:
 
 def test_the_pinned_versions_are_in_the_ranges():
     pinned = pins("requirements.txt") | pins("requirements-dev.txt")
-    for requirement in [*CORE, *TRAIN, *TRANSLATION, *DEV]:
+    for requirement in [*CORE, *TRAIN, *TRANSLATION, *SEARCH, *DEV]:
         if requirement.name not in (PROJECT["name"], "pre-commit"):  # pre-commit is no check of .ci/run
             assert requirement.specifier.contains(pinned[requirement.name]), requirement
 
@@ -60,9 +61,8 @@ def test_every_command_runs_with_the_core_requirements_alone(tmp_path):
     save_checkpoint(tmp_path / "pretrained", BertForPreTraining(config), tokenizer)
     save_checkpoint(tmp_path / "classifier", BertForSequenceClassification(config), tokenizer)
     (tmp_path / "texts.txt").write_text("good tea\nbad tea\n")
-    extras = [
-        {"scikit-learn": "sklearn"}.get(requirement.name, requirement.name) for requirement in [*TRAIN, *TRANSLATION]
-    ]
+    names = [requirement.name for requirement in [*TRAIN, *TRANSLATION, *SEARCH]]
+    extras = [{"scikit-learn": "sklearn"}.get(name, name) for name in names]
     code = (
         "import sys\n"
         f"for name in {extras!r}: sys.modules[name] = None\n"
@@ -71,6 +71,8 @@ def test_every_command_runs_with_the_core_requirements_alone(tmp_path):
         "assert main(['tokenize', 'pretrained', 'good tea']) == 0\n"
         "assert main(['explore', 'pretrained']) == 0\n"
         "assert main(['embed', 'pretrained', 'texts.txt', 'vectors.npy']) == 0\n"
+        "assert main(['index', 'pretrained', 'texts.txt', '-o', 'texts.index']) == 0\n"
+        "assert main(['search', 'texts.index', 'tea']) == 0\n"
         "assert main(['predict', 'classifier', 'texts.txt']) == 0\n"
     )
     command = [sys.executable, "-c", code]

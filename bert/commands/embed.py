@@ -3,6 +3,7 @@
 In a directory of sentence-transformers, its own length, pooling and further modules make the vectors.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -23,6 +24,7 @@ from bert.checkpoints.sentence_transformers import (
     write_sentence_modules,
 )
 from bert.checkpoints.vocabulary import check_vocabulary_fits
+from bert.checkpoints.weights import digest
 from bert.commands.predict import kind_of_run
 from bert.commands.reading import Reading, check_segments, first_checked, reading_of
 from bert.errors import InputError
@@ -50,17 +52,32 @@ class Embedder(NamedTuple):
     width: int  # the size of a vector
 
     def __call__(
-        self, texts: Iterable[Example], layers: Sequence[int] = (-1,), prompts: Sequence[str] = ()
+        self,
+        texts: Iterable[Example],
+        layers: Sequence[int] = (-1,),
+        prompts: Sequence[str] = (),
+        cut: Callable[[int], None] = lambda count: None,
     ) -> Iterator[np.ndarray]:
         """A vector for each text, streamed: see ``embed``.
 
         Args:
             prompts: names of prompts. The first that the directory has goes before each text, else its default prompt.
         """
-        prompt = self.modules.prompt(*prompts)
+        prompt, modules = self.modules.prompt(*prompts), self.modules
         texts = (text._replace(first=prompt + text.first) for text in texts)
-        modules = self.modules
-        return embed(self.model, self.tokenizer, texts, self.options, modules.poolings, layers, modules.after)
+        return embed(self.model, self.tokenizer, texts, self.options, modules.poolings, layers, modules.after, cut)
+
+    def fingerprint(self) -> str:
+        """A digest of weights, tokenizer and modules. With the same digest a text has the same vector."""
+        weights = {**self.model.state_dict(), **self.modules.after.state_dict(prefix="after.")}
+        modules = [self.modules.poolings, self.modules.lowercase, self.modules.prompts, self.modules.default_prompt]
+        parts = [
+            digest({name: weight.cpu() for name, weight in weights.items()}),
+            self.tokenizer.fingerprint,
+            as_modules_say(self.modules),
+            repr(modules),
+        ]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
     def inputs(self, texts: Sequence[Example]) -> WindowsOfEach:
         """The model's inputs for texts, each after the default prompt."""
@@ -187,6 +204,7 @@ def embed(
     poolings: Sequence[str] = ("mean",),
     layers: Sequence[int] = (-1,),
     after: nn.Module | None = None,
+    cut: Callable[[int], None] = lambda count: None,
 ) -> Iterator[np.ndarray]:
     """A vector for each text or pair, streamed. Of several windows it is the mean.
 
@@ -197,13 +215,16 @@ def embed(
             others of ``pool``. The vectors of several stand side by side.
         layers: 0 the embeddings, 1 the first layer, -1 the last.
         after: what becomes of the pooled vectors.
+        cut: takes the number of texts that were too long, again and again.
 
     Raises:
         InputError: if the model has no such layer.
     """
     texts = iter(texts)
     while chunk := list(islice(texts, EXAMPLES_AT_A_TIME)):
-        yield from vectors_of(model, text_inputs(tokenizer, chunk, options).windows, poolings, layers, after)
+        inputs = text_inputs(tokenizer, chunk, options)
+        cut(inputs.too_long)
+        yield from vectors_of(model, inputs.windows, poolings, layers, after)
 
 
 def vectors_of(

@@ -104,6 +104,7 @@ class Task(ABC):
 
     head_name: str | None = "classifier"  # the part of the model that starts untrained; None: the checkpoint has all
     labels_per_item = False  # whether a window has a label for each of its items, not one label
+    needs_dropout = False  # whether the loss says nothing without dropout
 
     def __init__(
         self,

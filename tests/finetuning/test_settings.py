@@ -7,16 +7,20 @@ from bert.tasks.kinds import KINDS
 from finetuning.settings import check_flags, make_parser, read_settings
 
 OF_TEXTS = ("single-label", "multi-label", "regression", "cloze")
+OF_VECTORS = ("similarity", "retrieval")
 HEEDED_BY = {
     "class_weights": ("single-label", "multi-label"),
     "label_separator": ("multi-label",),
-    "label_column": (*OF_TEXTS, "generation"),
-    "text_column": (*OF_TEXTS, "generation"),
-    "text_pair_column": OF_TEXTS,
-    "header": (*OF_TEXTS, "generation"),
-    "workers": (*OF_TEXTS, "generation"),
-    "pool": ("single-label", "multi-label", "regression"),
-    "long_texts": (*OF_TEXTS, "choices", "generation"),
+    "label_column": (*OF_TEXTS, "generation", "similarity"),
+    "text_column": (*OF_TEXTS, "generation", *OF_VECTORS),
+    "text_pair_column": (*OF_TEXTS, "similarity"),
+    "query_column": ("retrieval",),
+    "negatives_column": ("retrieval",),
+    "normalize": OF_VECTORS,
+    "header": (*OF_TEXTS, "generation", *OF_VECTORS),
+    "workers": (*OF_TEXTS, "generation", *OF_VECTORS),
+    "pool": ("single-label", "multi-label", "regression", *OF_VECTORS),
+    "long_texts": (*OF_TEXTS, "choices", "generation", *OF_VECTORS),
     "target_vocab": ("generation",),
     "beams": ("generation",),
     "patterns": ("cloze",),
@@ -24,10 +28,10 @@ HEEDED_BY = {
     "masked_lm_weight": ("cloze",),
     "unlabelled": ("cloze", "single-label"),
     "distil_from": ("single-label",),
-    "temperature": ("single-label",),
+    "temperature": ("single-label", "retrieval"),
     "null_threshold": ("spans",),
     "summary_sentences": ("summary",),
-    "bad_rows": ("generation", *OF_TEXTS, "spans", "relations", "choices", "summary"),
+    "bad_rows": ("generation", *OF_TEXTS, "spans", "relations", "choices", "summary", *OF_VECTORS),
 }
 
 
@@ -93,6 +97,7 @@ def test_a_kind_selects_the_best_epoch_by_the_metric_that_its_literature_reports
     assert metrics == metrics | {
         "single-label": "accuracy", "multi-label": "micro_f1", "regression": "pearson", "tagging": "f1", "spans": "f1",
         "relations": "macro_f1", "choices": "accuracy", "summary": "rouge1",
+        "similarity": "spearman", "retrieval": "mrr@10",
     }  # fmt: skip
 
 

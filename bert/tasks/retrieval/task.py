@@ -44,6 +44,7 @@ class RetrievalTask(Task):
                     f"measured without; give each text its query"
                 )
             if alone:
+                self.needs_dropout = alone == len(part.examples)
                 self.notes.append(
                     f"{alone:,} of the {len(part.examples):,} training texts have no query. Each is its own, and is "
                     f"read twice with other dropout (SimCSE)."

@@ -14,6 +14,7 @@ from bert.generation.model import BertForConditionalGeneration
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
+from bert.heads.embedding import BertForRetrieval
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
@@ -52,6 +53,7 @@ def run(tmp_path_factory):
         (BertForSequenceClassification, ["the", "cats"], "logits"),
         (BertForTokenClassification, ["the cats"], "logits"),
         (BertForQuestionAnswering, ["the cat", "cats"], "start_logits"),
+        (BertForRetrieval, ["the cats"], "vectors"),
         (BertForMultipleChoice, ["the", "cats"], "logits"),
         (BertForRelationExtraction, ["<e1>the</e1> <e2>cats</e2>"], "logits"),
         (BertForExtractiveSummarization, ["the cats", "a cat"], "logits"),

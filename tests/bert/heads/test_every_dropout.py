@@ -18,6 +18,8 @@ HEAD_DROPS = {  # before its last dense layer: so many states of so many numbers
     "relation": [(5, 96)],
     "summary": [(10, 48)],
     "choices": [(4, 48)],
+    "similarity": [],
+    "retrieval": [],
     "cloze": [],
     "cloze of long words": [],
 }

@@ -12,6 +12,7 @@ from bert.heads.batch import Batch
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
+from bert.heads.embedding import BertForRetrieval, BertForSimilarity
 from bert.heads.pretraining import BertForPreTraining
 from bert.heads.relations import BertForRelationExtraction
 from bert.heads.spans import BertForQuestionAnswering
@@ -71,6 +72,16 @@ HEADS = {
             "label_of_word": torch.tensor([1, 0, 1]),
         },
     ),
+    "similarity": (
+        functools.partial(BertForSimilarity, pool="max"),
+        {name: values[:4] for name, values in INPUTS.items()} | {"labels": torch.tensor([0.2, 0.9])},
+    ),
+    "retrieval": (
+        BertForRetrieval,
+        INPUTS
+        | {"queries": torch.tensor([0, 2]), "texts": torch.tensor([1, 3]), "negatives": torch.tensor([4])}
+        | {"query_ids": torch.arange(2), "text_ids": torch.arange(2, 4), "negative_ids": torch.tensor([4])},
+    ),
     "choices": (BertForMultipleChoice, CHOICES | {"labels": torch.tensor([1, 0])}),
 }
 
@@ -114,8 +125,8 @@ def test_kernels_give_what_the_plain_forms_give(head):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_in_which_order_sequences_stand_does_not_matter(head):
-    if head == "choices":
-        pytest.skip("its sequences are choices of examples")
+    if head in ("choices", "similarity", "retrieval"):
+        pytest.skip("its sequences belong together")
     model, padded = make_model(head), HEADS[head][1]
     expected = loss_and_gradients(model, ragged(padded))
     rows = len(padded["input_ids"])
@@ -146,7 +157,7 @@ def test_its_own_parts_start_as_the_model_does(head):
             assert (module.weight == 1).all()
             assert not module.bias.any()
             assert module.eps == 1e-7
-    assert any(isinstance(module, torch.nn.Linear) for module in own)
+    assert any(isinstance(module, torch.nn.Linear) for module in own) or head in ("similarity", "retrieval")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
