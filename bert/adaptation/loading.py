@@ -15,7 +15,7 @@ from bert.adaptation.files import CONFIG, AdapterFile, adapted, load_adapter, re
 from bert.adaptation.prefix import Prefix
 from bert.checkpoints.directory import checkpoint_labels, is_checkpoint_of, load_checkpoint, load_encoder_config
 from bert.checkpoints.vocabulary import load_tokenizer
-from bert.checkpoints.weights import required_file
+from bert.checkpoints.weights import weight_files
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.model.bert import BertModel
@@ -69,7 +69,7 @@ class Source:
     def files(self) -> list[Path]:
         """The files that say which model it is. The adapter's has the checksum of its body."""
         if self.adapter is None:
-            return [required_file(self.directory, "model.safetensors")]
+            return weight_files(self.directory)
         return [self.adapter.path, self.directory / CONFIG]
 
     def load(self, model_class: type[Model]) -> Model:

@@ -167,9 +167,21 @@ def load_encoder_config(directory: str | Path) -> BertConfig:
     return BertConfig.from_dict(encoder, f"{path}: encoder")
 
 
+def config_values(directory: str | Path) -> tuple[Path, dict[str, Any]]:
+    """The path of a directory's configuration, and its values. Of Google's files the weights say which heads there are.
+
+    Raises an InputError if there is none, or it is damaged.
+    """
+    path = required_file(Path(directory), "config.json")
+    values = read_json_object(path)
+    if path.name == GOOGLES_CONFIG and (prefix := google_checkpoint(Path(directory))) is not None:
+        values = google_settings(prefix) | values
+    return path, values
+
+
 def is_checkpoint_of(directory: str | Path, model_class: type[nn.Module]) -> bool:
     """Whether a checkpoint was saved as a model of this class."""
-    architectures = _config_values(Path(directory))[1].get("architectures")
+    architectures = config_values(directory)[1].get("architectures")
     return isinstance(architectures, list) and _architecture(model_class) in architectures
 
 
@@ -183,16 +195,7 @@ def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tu
 
 def checkpoint_pool(directory: str | Path) -> str:
     """What a checkpoint's classifier reads: "cls", the pooled [CLS]; or "mean"."""
-    return _config_values(Path(directory))[1].get(POOLING, "cls")
-
-
-def _config_values(directory: Path) -> tuple[Path, dict[str, Any]]:
-    """The path of the configuration, and its values. Of Google's files the weights say which heads there are."""
-    path = required_file(directory, "config.json")
-    values = read_json_object(path)
-    if path.name == GOOGLES_CONFIG and (prefix := google_checkpoint(directory)) is not None:
-        values = google_settings(prefix) | values
-    return path, values
+    return config_values(directory)[1].get(POOLING, "cls")
 
 
 def _architecture(model_class: type[nn.Module]) -> str:
@@ -235,7 +238,7 @@ def _shared(weights: dict[str, Tensor], model: nn.Module, source: str) -> dict[s
 
 def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:
     """The labels, problem type and pooling of ``config.json``, if the model's constructor takes them."""
-    path, values = _config_values(directory)
+    path, values = config_values(directory)
     labels, problem_type = labels_from_huggingface(values, str(path))
     saved = {"labels": labels, "problem_type": problem_type, "pool": checkpoint_pool(directory)}
     parameters = inspect.signature(model_class).parameters

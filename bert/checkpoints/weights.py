@@ -68,6 +68,23 @@ def read_weights(directory: Path) -> tuple[Path, dict[str, Tensor]]:
     return required_file(directory, "model.safetensors", "model.safetensors or pytorch_model.bin"), {}
 
 
+def weight_files(directory: Path) -> list[Path]:
+    """The files that a directory's weights are in, whose content says which model it is.
+
+    Raises an InputError if there are none.
+    """
+    check_is_directory(directory)
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (directory / name).exists():
+            return [directory / name]
+        if (directory / f"{name}.index.json").exists():
+            stem, ending = name.split(".")
+            return [directory / f"{name}.index.json", *sorted(directory.glob(f"{stem}-*-of-*.{ending}"))]
+    if prefix := find.google_checkpoint(directory):
+        return [prefix.with_name(f"{prefix.name}.index")]  # it has the checksums of all tensors
+    return [required_file(directory, "model.safetensors", "model.safetensors or pytorch_model.bin")]
+
+
 def required_file(directory: Path, name: str, expected: str | None = None) -> Path:
     """The path of a file that every checkpoint has. Raises an InputError if it is not there.
 

@@ -30,7 +30,7 @@ def read_varint(data: bytes, start: int, source: str) -> tuple[int, int]:
             if value >> 64:
                 break
             return value, place + 1
-    raise damaged(source, f"no number ends after byte {start}")
+    raise damaged(source, f"a number at byte {start} does not end")
 
 
 def write_varint(value: int) -> bytes:

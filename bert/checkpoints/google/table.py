@@ -38,32 +38,40 @@ def read_table(path: Path) -> dict[bytes, bytes]:
         raise damaged(source, "its footer holds more than two places")
     _block(content, metaindex, source)  # nothing in it is needed, but its checksum covers it
     values: dict[bytes, bytes] = {}
-    last = None
+    last, end = None, 0
     for _, handle in _entries(_block(content, index, source), source):
-        block = _block(content, _handle(handle, 0, source)[0], source)
-        for key, value in _entries(block, source):
+        (offset, size), _ = _handle(handle, 0, source)
+        if offset < end:  # else a small file could name a block a million times
+            raise damaged(source, "its blocks overlap")
+        end = offset + size
+        for key, value in _entries(_block(content, (offset, size), source), source):
             if last is not None and key <= last:
                 raise damaged(source, "its keys are not in order")
-            if len(values) == _MOST_KEYS:
-                raise damaged(source, f"it has more than {_MOST_KEYS:,} keys")
             values[key] = value
             last = key
+        if len(values) > _MOST_KEYS:
+            raise damaged(source, f"it has more than {_MOST_KEYS:,} keys")
     return values
 
 
 def write_table(values: dict[bytes, bytes]) -> bytes:
     """A table with one data block, whose keys are written in full."""
-    content, handles = b"", []
-    data = [(key, values[key]) for key in sorted(values)]
-    for number in range(3):  # data, metaindex, index
-        entries = (data, [], [(data[-1][0], handles[0])] if handles else [])[number]
-        block = b"".join(
-            write_varint(0) + write_varint(len(key)) + write_varint(len(value)) + key + value for key, value in entries
-        )
-        block += bytes(4) + (1).to_bytes(4, "little")  # one key is a restart point, the first
-        handles.append(write_varint(len(content)) + write_varint(len(block)))
-        content += block + bytes(1) + masked_crc32c(block, bytes(1)).to_bytes(4, "little")
-    return content + (handles[1] + handles[2]).ljust(_FOOTER - 8, b"\0") + _MAGIC
+    data, metaindex = _written_block(sorted(values.items())), _written_block([])
+    index = _written_block([(max(values), _written_handle(0, data))])
+    footer = _written_handle(len(data), metaindex) + _written_handle(len(data + metaindex), index)
+    return data + metaindex + index + footer.ljust(_FOOTER - len(_MAGIC), b"\0") + _MAGIC
+
+
+def _written_block(entries: list[tuple[bytes, bytes]]) -> bytes:
+    block = b"".join(
+        write_varint(0) + write_varint(len(key)) + write_varint(len(value)) + key + value for key, value in entries
+    )
+    block += bytes(4) + (1).to_bytes(4, "little")  # one restart point, the first key
+    return block + bytes(1) + masked_crc32c(block, bytes(1)).to_bytes(4, "little")
+
+
+def _written_handle(offset: int, block: bytes) -> bytes:
+    return write_varint(offset) + write_varint(len(block) - _TRAILER)
 
 
 def _handle(data: bytes, place: int, source: str) -> tuple[tuple[int, int], int]:
@@ -91,7 +99,7 @@ def _entries(block: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 - 4 * int.from_bytes(block[-4:], "little")
     if len(block) < 4 or end < 0:
         raise damaged(source, "a block is shorter than its restart points")
-    place, key = 0, b""
+    place, key, count = 0, b"", 0
     while place < end:
         shared, place = read_varint(block, place, source)
         length, place = read_varint(block, place, source)
@@ -99,5 +107,7 @@ def _entries(block: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
         if shared > len(key) or shared + length > _LONGEST_KEY or place + length + size > end:
             raise damaged(source, "a key or a value is longer than its block")
         key = key[:shared] + block[place : place + length]
-        place += length + size
+        place, count = place + length + size, count + 1
+        if count > _MOST_KEYS:
+            raise damaged(source, f"it has more than {_MOST_KEYS:,} keys")
         yield key, block[place - size : place]

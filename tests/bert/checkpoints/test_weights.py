@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
-from bert.checkpoints.weights import read_weights
+from bert.checkpoints.weights import read_weights, weight_files
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
@@ -54,6 +54,18 @@ def test_a_checkpoint_in_parts_is_the_whole(directory, kind):
     parts = load_checkpoint(directory, BertForPreTraining).state_dict()
     assert parts.keys() == whole.keys()
     assert all(parts[name].equal(weight) for name, weight in whole.items())
+
+
+def test_the_files_of_the_weights_are_known_in_every_layout(directory):
+    assert weight_files(directory) == [directory / "model.safetensors"]
+    in_parts(directory, "bin")
+    parts = [directory / f"pytorch_model-0000{number}-of-00002.bin" for number in (1, 2)]
+    assert weight_files(directory) == [directory / "pytorch_model.bin.index.json", *parts]
+    (directory / "pytorch_model.bin.index.json").unlink()
+    with pytest.raises(InputError, match=r"holds no model\.safetensors or pytorch_model\.bin"):
+        weight_files(directory)
+    (directory / "bert_model.ckpt.index").touch()
+    assert weight_files(directory) == [directory / "bert_model.ckpt.index"]
 
 
 @pytest.mark.parametrize(("change", "message"), [

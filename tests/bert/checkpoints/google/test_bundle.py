@@ -77,7 +77,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing_that_is_read(tmp_path):
     prefix, expected = copied(FORMATS, tmp_path / "copy"), recorded(FORMATS)
     generator, found = random.Random(0), 0
     paths = sorted(prefix.parent.glob("model.ckpt*"))
-    for number in range(80):
+    for number in range(48):
         path = paths[number % len(paths)]
         whole = path.read_bytes()
         place = generator.randrange(len(whole))
@@ -86,7 +86,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing_that_is_read(tmp_path):
         assert read is None or same(read, expected)  # texts are not read
         found += read is None
         path.write_bytes(whole)
-    assert found > 70
+    assert found > 42
 
 
 def test_a_missing_data_file_is_named(tmp_path):
@@ -135,7 +135,7 @@ def test_the_made_file_is_read_if_nothing_is_wrong_with_it(tmp_path):
     (write_field(2, 5), "a number stands for a message"),
     (write_field(2, write_field(2, write_field(1, 2)))[:-1], "longer than its message"),
     (b"\x0f", "a field is of type 7"),
-    (b"\x08" + b"\xff" * 11, "no number ends"),
+    (b"\x08" + b"\xff" * 11, "does not end"),
     (write_entry(entry_of(size=0)) + write_field(7, write_field(1, write_field(1, 1) + write_field(2, 2)) * 2),
      "a slice that is not there"),
     (write_entry(entry_of(size=0)) + write_field(7, write_field(1, b"")), "a slice does not fit into it"),

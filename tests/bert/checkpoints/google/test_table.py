@@ -51,12 +51,24 @@ def test_keys_share_their_beginnings_within_a_block_and_not_across(tmp_path):
     (table_of([block_of(entry(b"a", b"", shared=1))]), "longer than its block"),
     (table_of([block_of(entry(b"a" * 1025, b""))]), "longer than its block"),
     (table_of([block_of(entry(b"a", b"")[:-1])]), "longer than its block"),
-    (table_of([block_of(b"\xff" * 9 + b"\x7f")]), "no number ends"),
+    (table_of([block_of(b"\xff" * 9 + b"\x7f")]), "does not end"),
     (table_of([bytes(2) + masked_crc32c(bytes(2)).to_bytes(4, "little")]), "shorter than its restart points"),
+    (table_of([block_of(entry(b"%d" % number, b"")) for number in range(8)]), "more than 7 keys"),
     (table_of([block_of(b"".join(entry(b"%d" % number, b"") for number in range(8)))]), "more than 7 keys"),
 ])  # fmt: skip
 def test_a_table_that_tensorflow_never_writes_is_refused(tmp_path, monkeypatch, content, message):
     monkeypatch.setattr("bert.checkpoints.google.table._MOST_KEYS", 7)
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(InputError, match=message):
+        read_table(tmp_path / "x")
+
+
+def test_a_block_that_is_named_twice_is_refused(tmp_path):
+    """A small file must not cost hours."""
+    block = block_of(b"")
+    handle = write_varint(0) + write_varint(len(block) - 5)
+    index = block_of(entry(b"a", handle) + entry(b"b", handle))
+    footer = handle + write_varint(len(block)) + write_varint(len(index) - 5)
+    (tmp_path / "x").write_bytes(block + index + footer.ljust(40, b"\0") + 0xDB4775248B80FB57.to_bytes(8, "little"))
+    with pytest.raises(InputError, match="its blocks overlap"):
         read_table(tmp_path / "x")
