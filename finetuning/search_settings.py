@@ -76,6 +76,7 @@ def read_settings(own: argparse.Namespace, others: list[str]) -> tuple[SearchSet
         InputError: if a flag is none, if the command decides it, or if the method cannot search the space.
     """
     runs = make_parser_of_runs(None)
+    runs.parse_args(others)  # says what is no flag
     for group in by_flag(others):
         name = next(iter(vars(runs.parse_args(group))), None)
         if name in DECIDED:

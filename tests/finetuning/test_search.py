@@ -178,13 +178,14 @@ def test_the_grid_is_the_papers_and_ends_when_all_is_tried(runs, flags, tmp_path
 def test_what_cannot_be_searched_is_said_before_the_first_trial(runs, flags, tmp_path, capsys):
     for more, said in (
         (["--eval-every", "5"], "--eval-every: the command decides it for each trial"),
+        (["runs/search"], "unrecognized arguments: runs/search"),
         (["--nothing", "5"], "unrecognized arguments: --nothing"),
         (["--space", "rank=4,8"], "--rank"),
         (["--space", "dropout=0..0.3"], "--dropout has no usual value here"),
         (["--batch-size", "0"], "0 is not at least 1"),
         ([*SPACE, "--method", "grid"], "a grid needs lists"),
     ):
-        assert search.main([*flags, *more]) == 2
+        assert search.main([*more, *flags]) == 2
         assert said in capsys.readouterr().err
     assert runs.lines == []
 
