@@ -118,6 +118,7 @@ def _task_examples(
     validation = validation_of(source)
     if texts is not None:
         saved = source.directory / "task.json"
+        usual = columns  # as ``bert predict`` reads this file
         if validation is not None:
             columns = validation.columns
         elif saved.exists():
@@ -125,7 +126,7 @@ def _task_examples(
         try:
             return evenly_spaced(read_labelled(kind, texts, columns), count), True, str(texts)
         except InputError as error:
-            examples = evenly_spaced(list(kind.read(texts, columns, False)), count)
+            examples = evenly_spaced(list(kind.read(texts, usual, False)), count)
             log(f"Note: no metric is compared, since {error}.")
             return examples, False, str(texts)
     if validation is not None and os.path.exists(validation.file):

@@ -21,7 +21,7 @@ from train_finetune import how_to_predict
 ])  # fmt: skip
 def test_a_file_is_read_and_predicted_as_the_run_was_measured(columns, options, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(BertConfig.tiny(max_position_embeddings=40).to_dict()))
-    reading = SimpleNamespace(columns=columns, task=SimpleNamespace(options=options))
+    reading = SimpleNamespace(columns=columns, task=SimpleNamespace(options=options), validation=None)
     (tmp_path / "task.json").write_text(json.dumps(how_to_predict(reading)))
     found = reading_of(tmp_path, "a.tsv", {})
     names = ("max_length", "long_texts", "summary_sentences", "null_threshold", "fitting_tags", "separator")
@@ -34,7 +34,7 @@ def test_outputs_are_written_as_the_run_was_measured_for_as_many_turns_as_it_saw
     writing = Writing(TARGET, 13, Decoding(12, 2, 3, beams=5, length_penalty=0.5))
     pairs = [Pair(1, ("a",), "B"), Pair(1, ("a",) * turns, "B")]
     task = SimpleNamespace(options=Options(20, writing=writing), sets={"train": SimpleNamespace(examples=pairs)})
-    reading = SimpleNamespace(columns=Columns(history=3), task=task)
+    reading = SimpleNamespace(columns=Columns(history=3), task=task, validation=None)
     save_run(tmp_path, **json.loads(json.dumps(how_to_predict(reading))))
     found = reading_of(tmp_path, "a.jsonl", {})
     assert (found.options.writing.decoding, found.options.writing.max_length) == (writing.decoding, 13)
