@@ -53,7 +53,7 @@ def export_run(
     """
     output, row = Path(output), FORMATS[format]
     check_may_write(output, overwrite, MARK)
-    row.check()
+    row.refuse_unless_possible(int8)
     exported = read_exported(run)
     model, parts = exported.model, parts_of(exported.model)
     forms = {name: part.form for name, part in parts.items()}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bert.errors import InputError
 from bert.export.onnx_graph import check_installed, open_graph, write_graph
 from bert.export.parts import Part
 from bert.export.program import Runner, open_program, write_program
@@ -18,17 +19,28 @@ class Format:
         write: (path, part, in 8 bits) -> the file.
         open: the file -> a function that runs it.
         check: raises an InputError if something that the format needs is missing.
+        has_int8: whether it can be in 8 bits.
     """
 
     suffix: str
     write: Callable[[Path, Part, bool], None]
     open: Callable[[Path], Runner]
     check: Callable[[], None] = lambda: None
+    has_int8: bool = False
+
+    def refuse_unless_possible(self, int8: bool) -> None:
+        """Raises an InputError if the format cannot be written here, or not in 8 bits."""
+        if int8 and not self.has_int8:
+            raise InputError(
+                "--int8: a program of PyTorch cannot hold our 8-bit weights, which are packed for this processor; use "
+                "--format onnx, or bert predict --int8 without an export"
+            )
+        self.check()
 
 
 FORMATS = {
     "torch": Format(".pt2", write_program, open_program),
-    "onnx": Format(".onnx", write_graph, open_graph, check_installed),
+    "onnx": Format(".onnx", write_graph, open_graph, check_installed, has_int8=True),
 }
 
 

@@ -144,3 +144,10 @@ def test_a_pretraining_run_is_compared_by_the_pieces_it_puts_into_blanks(tmp_pat
     check = command.export_run(tmp_path / "run", tmp_path / "out", "torch", count=40)
     assert list(check.metrics) == ["masked_lm_accuracy"] and check.labels > 1
     assert check.largest_difference < 1e-5
+
+
+def test_a_program_of_pytorch_in_8_bits_is_refused_and_so_is_a_run_that_is_not_there(run, tmp_path, capsys):
+    assert main(["export", str(run), str(tmp_path / "out"), "--format", "torch", "--int8"]) == 2
+    assert "use --format onnx" in capsys.readouterr().err
+    assert main(["export", str(tmp_path / "nothing"), str(tmp_path / "out"), "--format", "torch"]) == 2
+    assert not (tmp_path / "out").exists()
