@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
 TRAIN = [Requirement(line) for line in PROJECT["optional-dependencies"]["train"]]
 TRANSLATION = [Requirement(line) for line in PROJECT["optional-dependencies"]["translation"]]
+EXPORT = [Requirement(line) for line in PROJECT["optional-dependencies"]["export"]]
 DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
 
 
@@ -27,7 +28,7 @@ def pins(file: str) -> dict[str, str]:
 
 def test_the_pinned_versions_are_in_the_ranges():
     pinned = pins("requirements.txt") | pins("requirements-dev.txt")
-    for requirement in [*CORE, *TRAIN, *TRANSLATION, *DEV]:
+    for requirement in [*CORE, *TRAIN, *TRANSLATION, *EXPORT, *DEV]:
         if requirement.name not in (PROJECT["name"], "pre-commit"):  # pre-commit is no check of .ci/run
             assert requirement.specifier.contains(pinned[requirement.name]), requirement
 
@@ -61,7 +62,8 @@ def test_every_command_runs_with_the_core_requirements_alone(tmp_path):
     save_checkpoint(tmp_path / "classifier", BertForSequenceClassification(config), tokenizer)
     (tmp_path / "texts.txt").write_text("good tea\nbad tea\n")
     extras = [
-        {"scikit-learn": "sklearn"}.get(requirement.name, requirement.name) for requirement in [*TRAIN, *TRANSLATION]
+        {"scikit-learn": "sklearn"}.get(requirement.name, requirement.name)
+        for requirement in [*TRAIN, *TRANSLATION, *EXPORT]
     ]
     code = (
         "import sys\n"

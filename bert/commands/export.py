@@ -96,7 +96,19 @@ def subject_of(
     compared = f"{len(examples):,} examples of {where}"
     if isinstance(exported.model, BertForConditionalGeneration):
         return of_pairs(kind, tokenizer, examples, options), compared, options
+    if labelled and not _has_metrics():
+        labelled = False
+        log("Note: no metric is compared, since scikit-learn is missing; pip install scikit-learn.")
     return of_kind(kind, exported.model, tokenizer, examples, options, where, labelled), compared, options
+
+
+def _has_metrics() -> bool:
+    """Whether the library of metrics is installed."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _plain_texts(texts: str | Path | None, columns: Columns, count: int) -> list[Example]:

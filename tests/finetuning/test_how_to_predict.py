@@ -5,11 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from bert.adaptation.loading import source_of
 from bert.commands.reading import reading_of
+from bert.commands.validation import validation_of
 from bert.config import BertConfig
 from bert.generation.decoding import Decoding
 from bert.tasks.generation.read import Pair
+from bert.tasks.kinds import KINDS
 from bert.tasks.options import Columns, Options, Writing
+from finetuning.reading import validation_file
 from tests.bert.commands.writers import TARGET, save_run
 from train_finetune import how_to_predict
 
@@ -39,3 +43,20 @@ def test_outputs_are_written_as_the_run_was_measured_for_as_many_turns_as_it_saw
     found = reading_of(tmp_path, "a.jsonl", {})
     assert (found.options.writing.decoding, found.options.writing.max_length) == (writing.decoding, 13)
     assert found.columns.history == history
+
+
+@pytest.mark.parametrize("has_dev", [True, False])
+def test_the_validation_set_can_be_read_once_more(has_dev, tmp_path):
+    kind, columns = KINDS["single-label"], Columns("2", None, "1", header=False)
+    names, sets = ["train", "dev"] if has_dev else ["train"], {}
+    for name in names:
+        (tmp_path / name).write_text("".join(f"{'wet' if n % 3 else 'dry'}\ttext {n} of {name}\n" for n in range(40)))
+        sets[name] = (str(tmp_path / name), list(kind.read(tmp_path / name, columns, True)))
+    expected = sets["dev"][1] if has_dev else kind.hold_out(sets["train"][1])[1]
+    settings = SimpleNamespace(train_targets=None, dev_targets=None)
+    task = SimpleNamespace(options=Options(20))
+    reading = SimpleNamespace(columns=columns, task=task, validation=validation_file(settings, sets, columns))
+    (tmp_path / "task.json").write_text(json.dumps(how_to_predict(reading)))
+    validation = validation_of(source_of(tmp_path))
+    assert validation.read(kind) == expected and 0 < len(expected) <= 40
+    assert validation_file(settings, {"train": ("the built-in task", [])}, columns) is None
