@@ -12,12 +12,11 @@ from bert.commands.reading import reading_of
 from bert.commands.validation import columns_from, read_labelled, validation_of
 from bert.errors import InputError
 from bert.export.check import Check, compare, megabytes_of
-from bert.export.formats import FORMATS, write_files
+from bert.export.formats import FORMATS
 from bert.export.forms import SentenceVectors
 from bert.export.model import Exported, read_exported
 from bert.export.parts import parts_of
 from bert.export.readme import readme_of
-from bert.export.running import run_by
 from bert.export.subject import Subject, of_kind, of_masked_pieces, of_pairs, of_vectors
 from bert.export.texts import built_in_examples, evenly_spaced
 from bert.files.json_objects import read_json_object
@@ -55,24 +54,34 @@ def export_run(
     check_may_write(output, overwrite, MARK)
     row.refuse_unless_possible(int8)
     exported = read_exported(run)
-    model, parts = exported.model, parts_of(exported.model)
-    forms = {name: part.form for name, part in parts.items()}
+    model, tokenizer = exported.model, exported.tokenizer
+    forms = {name: part.form for name, part in parts_of(model).items()}
     subject, compared, options = subject_of(exported, texts, count, log)
     with whole_directory(output, overwrite, MARK) as directory:
-        files = write_files(directory, parts, row, int8)
+        running = row.write(directory, model, tokenizer, int8)
         megabytes = megabytes_of(model), sum(path.stat().st_size for path in directory.iterdir()) / 1e6
-        running = run_by(model, {name: row.open(path) for name, path in files.items()})
         outputs = tuple((forms["decoder"] if "decoder" in forms else forms["model"]).axes_of)
         check = compare(model, running, outputs, subject, compared, format, int8, megabytes, threshold)
-        save_tokenizer(directory, exported.tokenizer)
-        if isinstance(model, BertForConditionalGeneration) and options.writing is not None:
-            save_target_tokenizer(directory, exported.tokenizer, options.writing.tokenizer)
-        labels = {"labels": getattr(model, "labels", None), "problem_type": getattr(model, "problem_type", None)}
-        config = config_of(model.bert if isinstance(model, SentenceVectors) else model)
-        write_atomically(directory / "README.md", readme_of(format, row.suffix, forms, exported.tokenizer))
-        for name, content in (("labels.json", labels), ("config.json", config), (MARK, check.to_dict())):
-            write_atomically(directory / name, json.dumps(content, indent=2) + "\n")
+        if row.suffix is not None:
+            _write_beside(directory, exported, options)
+            write_atomically(directory / "README.md", readme_of(format, row.suffix, forms, tokenizer))
+        _write_json(directory / MARK, check.to_dict())
     return check
+
+
+def _write_beside(directory: Path, exported: Exported, options: Options) -> None:
+    """The tokenizer's files, ``labels.json`` and ``config.json``."""
+    model, tokenizer = exported.model, exported.tokenizer
+    save_tokenizer(directory, tokenizer)
+    if options.writing is not None:
+        save_target_tokenizer(directory, tokenizer, options.writing.tokenizer)
+    names = ("labels", "problem_type")
+    _write_json(directory / "labels.json", {name: getattr(model, name, None) for name in names})
+    _write_json(directory / "config.json", config_of(model.bert if isinstance(model, SentenceVectors) else model))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(content, indent=2) + "\n")
 
 
 def subject_of(
@@ -95,7 +104,7 @@ def subject_of(
     examples, labelled, where = _task_examples(exported, texts, columns, count, are_pairs, log)
     compared = f"{len(examples):,} examples of {where}"
     if isinstance(exported.model, BertForConditionalGeneration):
-        return of_pairs(kind, tokenizer, examples, options), compared, options
+        return of_pairs(kind, tokenizer, examples, options, labelled), compared, options
     if labelled and not _has_metrics():
         labelled = False
         log("Note: no metric is compared, since scikit-learn is missing; pip install scikit-learn.")

@@ -13,6 +13,8 @@ from bert.commands import export as command
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.export import formats
+from bert.export.parts import parts_of
+from bert.export.running import run_by
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
 from bert.tasks.options import Columns
@@ -47,19 +49,13 @@ def exported(run, tmp_path_factory):
 
 def by_the_model_itself(monkeypatch, off=0.0):
     """Instead of writing a file and running it, which takes a second: our own model, moved by ``off``."""
-    parts = {}
 
-    def write(path, part, int8):
-        parts[path] = part
-        path.write_text("")
+    def write(directory, model, tokenizer, int8):
+        module = parts_of(model)["model"].module
+        run = lambda inputs: {name: value + off for name, value in module(**inputs).items()}  # noqa: E731
+        return run_by(model, {"model": run})
 
-    def opened(path):
-        def run(inputs):
-            return {name: value + off for name, value in parts[path].module(**inputs).items()}
-
-        return run
-
-    monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(".pt2", write, opened))
+    monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(".pt2", write))
 
 
 def test_the_directory_has_the_model_its_tokenizer_and_all_that_says_what_it_is(run, exported):
@@ -107,11 +103,11 @@ def test_what_is_there_stays_unless_it_is_an_export_that_may_be_replaced(run, ex
     assert "holds no check.json" in capsys.readouterr().err
     assert (tmp_path / "letters" / "aunt.txt").exists()
 
-    def fail(path, part, int8):
-        path.write_text("half")
+    def fail(directory, model, tokenizer, int8):
+        (directory / "model.pt2").write_text("half")
         raise InputError("the disk is full")
 
-    monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(".pt2", fail, None))
+    monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(".pt2", fail))
     assert main([*arguments, "--overwrite"]) == 2
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     assert list(exported.parent.iterdir()) == [exported]
