@@ -33,8 +33,8 @@ class Format:
         """Raises an InputError if the format cannot be written here, or not in 8 bits."""
         if int8 and not self.has_int8:
             raise InputError(
-                "--int8: a program of PyTorch cannot hold our 8-bit weights, which are packed for this processor; use "
-                "--format onnx, or bert predict --int8 without an export"
+                "--int8: only an ONNX graph can be in 8 bits, since our own 8-bit weights are packed for this "
+                "processor; use --format onnx, or bert predict --int8 without an export"
             )
         self.check()
 

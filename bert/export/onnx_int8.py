@@ -1,4 +1,4 @@
-"""An ONNX graph in 8 bits: matrices and embeddings as integers, with a scale for each column.
+"""An ONNX graph in 8 bits: matrices as integers with a scale for each column, tables of embeddings with one scale.
 
 onnxruntime quantizes what goes into a matrix as it comes ("dynamic"), and multiplies integers. The second matrix of
 each feed-forward network stays in float. A few of its inputs are far larger than the others, and one scale for all
