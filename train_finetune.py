@@ -223,6 +223,8 @@ def how_to_predict(reading: Reading) -> dict[str, Any]:
     if (writing := reading.task.options.writing) is not None:
         options |= {"max_target_length": writing.max_length, "decoding": vars(writing.decoding)}
         columns = columns._replace(history=max(len(pair.source) for pair in reading.task.sets["train"].examples))
+    if reading.validation is not None:
+        options |= {"validation": reading.validation}  # what an export is compared on
     return {"columns": columns._asdict()} | options
 
 

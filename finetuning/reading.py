@@ -42,6 +42,7 @@ class Reading:
     task: Task
     metric: str  # selects the best epoch
     columns: Columns  # of the files that the model will predict for
+    validation: dict[str, Any] | None = None  # the validation file, and how it was read; None: there is none
 
 
 def read_task(
@@ -80,6 +81,7 @@ def read_task(
         labels = list(patterns.words)  # also one that no training example has
     elif labels is not None and not isinstance(columns.label, str):
         labels = list(columns.label)  # also one that no training example has
+    validation = validation_file(settings, sets, columns)
     if "dev" not in sets:
         training, dev = kind.hold_out(examples)
         sets["train"], sets["dev"] = (source, training), (source, dev)
@@ -127,7 +129,20 @@ def read_task(
     if isinstance(task, ClozeTask):
         for note in read_beside(task, settings, columns):
             log(note)
-    return Reading(task, metric, kind.predict_columns or columns)
+    return Reading(task, metric, kind.predict_columns or columns, validation)
+
+
+def validation_file(settings: FinetuningSettings, sets: Sets, columns: Columns) -> dict[str, Any] | None:
+    """What reads the validation set once more (``bert.commands.validation``). None: it is of no file.
+
+    ``held_out`` says that it is a part of the training file.
+    """
+    name = "dev" if "dev" in sets else "train"
+    file, _ = sets[name]
+    if not os.path.exists(file):  # the built-in task
+        return None
+    columns = columns._replace(targets=getattr(settings, f"{name}_targets"))
+    return {"file": file, "held_out": name == "train", "columns": columns._asdict()}
 
 
 def fingerprint(examples: Iterable[Any]) -> str:

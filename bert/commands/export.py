@@ -12,12 +12,11 @@ from bert.commands.reading import reading_of
 from bert.commands.validation import columns_from, read_labelled, validation_of
 from bert.errors import InputError
 from bert.export.check import Check, compare, megabytes_of
-from bert.export.formats import FORMATS, write_files
+from bert.export.formats import FORMATS
 from bert.export.forms import SentenceVectors
 from bert.export.model import Exported, read_exported
 from bert.export.parts import parts_of
 from bert.export.readme import readme_of
-from bert.export.running import run_by
 from bert.export.subject import Subject, of_kind, of_masked_pieces, of_pairs, of_vectors
 from bert.export.texts import built_in_examples, evenly_spaced
 from bert.files.json_objects import read_json_object
@@ -53,26 +52,36 @@ def export_run(
     """
     output, row = Path(output), FORMATS[format]
     check_may_write(output, overwrite, MARK)
-    row.check()
+    row.refuse_unless_possible(int8)
     exported = read_exported(run)
-    model, parts = exported.model, parts_of(exported.model)
-    forms = {name: part.form for name, part in parts.items()}
+    model, tokenizer = exported.model, exported.tokenizer
+    forms = {name: part.form for name, part in parts_of(model).items()}
     subject, compared, options = subject_of(exported, texts, count, log)
     with whole_directory(output, overwrite, MARK) as directory:
-        files = write_files(directory, parts, row, int8)
+        running = row.write(directory, model, tokenizer, int8)
         megabytes = megabytes_of(model), sum(path.stat().st_size for path in directory.iterdir()) / 1e6
-        running = run_by(model, {name: row.open(path) for name, path in files.items()})
         outputs = tuple((forms["decoder"] if "decoder" in forms else forms["model"]).axes_of)
         check = compare(model, running, outputs, subject, compared, format, int8, megabytes, threshold)
-        save_tokenizer(directory, exported.tokenizer)
-        if isinstance(model, BertForConditionalGeneration) and options.writing is not None:
-            save_target_tokenizer(directory, exported.tokenizer, options.writing.tokenizer)
-        labels = {"labels": getattr(model, "labels", None), "problem_type": getattr(model, "problem_type", None)}
-        config = config_of(model.bert if isinstance(model, SentenceVectors) else model)
-        write_atomically(directory / "README.md", readme_of(format, row.suffix, forms, exported.tokenizer))
-        for name, content in (("labels.json", labels), ("config.json", config), (MARK, check.to_dict())):
-            write_atomically(directory / name, json.dumps(content, indent=2) + "\n")
+        if row.suffix is not None:
+            _write_beside(directory, exported, options)
+            write_atomically(directory / "README.md", readme_of(format, row.suffix, forms, tokenizer))
+        _write_json(directory / MARK, check.to_dict())
     return check
+
+
+def _write_beside(directory: Path, exported: Exported, options: Options) -> None:
+    """The tokenizer's files, ``labels.json`` and ``config.json``."""
+    model, tokenizer = exported.model, exported.tokenizer
+    save_tokenizer(directory, tokenizer)
+    if options.writing is not None:
+        save_target_tokenizer(directory, tokenizer, options.writing.tokenizer)
+    names = ("labels", "problem_type")
+    _write_json(directory / "labels.json", {name: getattr(model, name, None) for name in names})
+    _write_json(directory / "config.json", config_of(model.bert if isinstance(model, SentenceVectors) else model))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(content, indent=2) + "\n")
 
 
 def subject_of(
@@ -95,8 +104,20 @@ def subject_of(
     examples, labelled, where = _task_examples(exported, texts, columns, count, are_pairs, log)
     compared = f"{len(examples):,} examples of {where}"
     if isinstance(exported.model, BertForConditionalGeneration):
-        return of_pairs(kind, tokenizer, examples, options), compared, options
+        return of_pairs(kind, tokenizer, examples, options, labelled), compared, options
+    if labelled and not _has_metrics():
+        labelled = False
+        log("Note: no metric is compared, since scikit-learn is missing; pip install scikit-learn.")
     return of_kind(kind, exported.model, tokenizer, examples, options, where, labelled), compared, options
+
+
+def _has_metrics() -> bool:
+    """Whether the library of metrics is installed."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _plain_texts(texts: str | Path | None, columns: Columns, count: int) -> list[Example]:
@@ -118,6 +139,7 @@ def _task_examples(
     validation = validation_of(source)
     if texts is not None:
         saved = source.directory / "task.json"
+        usual = columns  # as ``bert predict`` reads this file
         if validation is not None:
             columns = validation.columns
         elif saved.exists():
@@ -125,7 +147,7 @@ def _task_examples(
         try:
             return evenly_spaced(read_labelled(kind, texts, columns), count), True, str(texts)
         except InputError as error:
-            examples = evenly_spaced(list(kind.read(texts, columns, False)), count)
+            examples = evenly_spaced(list(kind.read(texts, usual, False)), count)
             log(f"Note: no metric is compared, since {error}.")
             return examples, False, str(texts)
     if validation is not None and os.path.exists(validation.file):

@@ -3,9 +3,10 @@
 Needs the extra "export": onnx, onnxscript, onnxruntime.
 """
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bert.errors import InputError
+from bert.export.onnx_int8 import write_in_8_bits
 from bert.export.parts import Part
 from bert.export.program import Runner, program_of
 
@@ -34,21 +36,26 @@ def check_installed() -> None:
 def graph_of(part: Part) -> Any:
     """The graph of a part, an ``onnx.ModelProto``."""
     program, names = program_of(part), list(part.form.axes_of)
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it warns that torchvision is missing
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # PyTorch's, about its own code
-            exported = torch.onnx.export(
-                program, dynamo=True, opset_version=OPSET, output_names=names, verbose=False, external_data=False
-            )
-    finally:
-        exporter.setLevel(level)
+    with _quiet():
+        exported = torch.onnx.export(
+            program, dynamo=True, opset_version=OPSET, output_names=names, verbose=False, external_data=False
+        )
     assert exported is not None
     graph = exported.model_proto
     _name_axes(graph, part)
     return graph
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The libraries warn about torchvision, which is not needed, and about their own code."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _name_axes(graph: Any, part: Part) -> None:
@@ -75,6 +82,10 @@ def write_graph(path: Path, part: Part, int8: bool) -> None:
 
     graph = graph_of(part)
     is_large = graph.ByteSize() > MOST_IN_ONE_FILE
+    if int8:
+        with _quiet():
+            write_in_8_bits(graph, path, part.module, is_large)
+        return
     onnx.save_model(graph, path, save_as_external_data=is_large, location=f"{path.name}.data")
 
 

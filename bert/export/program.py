@@ -26,7 +26,7 @@ def program_of(part: Part) -> torch.export.ExportedProgram:
 
 
 def write_program(path: Path, part: Part, int8: bool) -> None:
-    """Writes the program's file."""
+    """Writes the program's file. ``int8`` is refused before (``bert.export.formats``)."""
     torch.export.save(program_of(part), path)
 
 

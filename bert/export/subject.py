@@ -73,8 +73,9 @@ def _predicted(rows: Iterable[Sequence[Any]]) -> list[Any]:
     return [row[column] for row in rows[1:]]
 
 
-def of_pairs(kind: Kind, tokenizer: Tokenizer, pairs: Sequence[Any], options: Options) -> Subject:
-    """Pairs of source and target: how well the target is foretold, piece by piece."""
+def of_pairs(kind: Kind, tokenizer: Tokenizer, pairs: Sequence[Any], options: Options, labelled: bool) -> Subject:
+    """Pairs of source and target: how well the target is foretold, piece by piece. Without one: the source's copy."""
+    pairs = [pair if pair.target else pair._replace(target=pair.source[-1]) for pair in pairs]
     windows = [only for (only,) in kind.inputs(tokenizer, pairs, options, "").windows]
     targets, _ = target_ids(writing_of(options), pairs, "")
 
@@ -83,7 +84,7 @@ def of_pairs(kind: Kind, tokenizer: Tokenizer, pairs: Sequence[Any], options: Op
         metrics = next_piece_metrics(loss, right, count)
         return {name: metrics[name] for name in ("token_accuracy", "perplexity")}
 
-    return Subject(len(pairs), lambda model: foretell(model, windows, targets), None, measure)
+    return Subject(len(pairs), lambda model: foretell(model, windows, targets), None, measure if labelled else None)
 
 
 def of_masked_pieces(tokenizer: Tokenizer, examples: Sequence[Example], options: Options) -> Subject:

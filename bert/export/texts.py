@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from bert.errors import InputError
 from bert.generation.model import BertForConditionalGeneration
 from bert.heads.choices import BertForMultipleChoice
 from bert.heads.relations import BertForRelationExtraction
@@ -30,7 +31,11 @@ MODULES = (
 
 def built_in_texts(count: int) -> list[str]:
     """Different paragraphs of at least four words, in a fixed order. Evenly spaced ones, if there are more."""
-    return evenly_spaced(list(dict.fromkeys(_paragraphs())), count)
+    if not (texts := list(dict.fromkeys(_paragraphs()))):
+        raise InputError(
+            "Python runs without docstrings (-OO), so there are no texts to compare with; name --texts FILE"
+        )
+    return evenly_spaced(texts, count)
 
 
 def evenly_spaced(items: Sequence[Any], count: int) -> list[Any]:
@@ -53,8 +58,9 @@ def _paragraphs() -> Iterator[str]:
 
 def _members(module: Any, name: str) -> Iterator[Any]:
     """The public classes and functions of a module, and their public methods."""
-    for _, member in sorted(vars(module).items()):
-        if getattr(member, "__module__", None) == name and not member.__name__.startswith("_"):
+    for key, member in sorted(vars(module).items()):
+        is_own = getattr(member, "__module__", None) == name and not key.startswith("_")
+        if is_own and (inspect.isclass(member) or inspect.isroutine(member)):
             yield member
             if inspect.isclass(member):
                 yield from (method for key, method in sorted(vars(member).items()) if not key.startswith("_"))
