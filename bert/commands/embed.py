@@ -16,6 +16,7 @@ from bert.adaptation.loading import source_of
 from bert.checkpoints.directory import load_config
 from bert.checkpoints.sentence_transformers import as_modules_say, read_sentence_modules, width_of
 from bert.checkpoints.vocabulary import check_vocabulary_fits
+from bert.commands.eight_bits import in_eight_bits
 from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.whole import atomic_file
@@ -39,6 +40,7 @@ def embed_file(
     layers: Sequence[int],
     device: str | torch.device = "cpu",
     log: Callable[[str], None] = lambda sentence: None,
+    int8: bool = False,
 ) -> tuple[int, ...]:
     """Writes each text's vector to an ``.npy`` file, float32. Texts are streamed, in order.
 
@@ -46,6 +48,7 @@ def embed_file(
         given: the reading settings; None for each that was not given.
         pooling: see ``embed``. None: what a directory of sentence-transformers says, else "mean".
         log: takes a note on what such a directory does.
+        int8: whether the model computes in 8 bits (``bert.quantization``), on the CPU.
 
     Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
@@ -67,6 +70,8 @@ def embed_file(
     check_segments(source, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
     model = source.load_encoder().to(device)
+    if int8:
+        model = in_eight_bits(model, log)
     tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, model.config, run)
     width = model.config.hidden_size
