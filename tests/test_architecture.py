@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "bert.errors", "bert.randomness", "bert.files", "bert.config", "bert.tokenization", "bert.model", "bert.heads",
         "bert.checkpoints", "bert.fast", "bert.layer_norm",
     },
+    "bert.quantization": {"bert.errors", "bert.fast", "bert.fast kernels", "bert.model", "bert.adaptation"},
     "bert.training": {
         "bert.errors", "bert.files", "bert.config", "bert.model", "bert.heads", "bert.fast", "bert.fast kernels",
     },
@@ -49,7 +50,7 @@ MAY_IMPORT = {
     "bert.trace": {"bert.errors", "bert.fast", "bert.tasks"},
     "bert.explore": {
         "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.checkpoints", "bert.heads",
-        "bert.training", "bert.adaptation", "bert.generation", "bert.tasks",
+        "bert.training", "bert.adaptation", "bert.generation", "bert.tasks", "bert.quantization",
     },
     # What a check needs besides comes from the student's module, which it gets as an argument.
     "bert.exercises": {"bert.errors", "bert.files", "bert.config", "bert.fast"},
@@ -57,13 +58,13 @@ MAY_IMPORT = {
     "bert.selftest": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.layer_norm", "bert.fast",
         "bert.fast kernels", "bert.tokenization", "bert.model", "bert.heads", "bert.checkpoints", "bert.generation",
-        "bert.training",
+        "bert.training", "bert.quantization",
     },
     "bert.serve": {"bert.errors", "bert.files"},  # it knows no model: that is an argument
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises", "bert.serve",
+        "bert.exercises", "bert.quantization", "bert.fast kernels", "bert.serve",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),

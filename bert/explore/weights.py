@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bert.explore.quantize import EIGHT_BITS, quantize
+from bert.quantization.rows import EIGHT_BITS, quantize_rows
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ def pack_weights(weights: dict[str, Tensor], largest: int = EIGHT_BITS) -> Packe
     """Packs vectors and matrices under their names.
 
     Args:
-        largest: the largest whole number of a matrix, see ``quantize``.
+        largest: the largest whole number of a matrix, see ``quantize_rows``.
     """
     parts = []
     for weight in weights.values():
         if weight.dim() == 2:
-            whole, scales = quantize(weight, largest)
+            whole, scales = quantize_rows(weight, largest)
             content = whole.numpy().tobytes()
             parts += [scales.numpy().astype("<f4").tobytes(), content, bytes(-len(content) % 4)]
         else:

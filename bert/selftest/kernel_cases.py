@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from bert.activations import gelu
+from bert.fast.eight_bits import pack
 from bert.generation import cache, stepwise
 from bert.heads import loss
 from bert.heads.batch import sequences_of
 from bert.layer_norm import layer_norm
 from bert.model import attention
 from bert.model.sequences import Sequences
+from bert.quantization.linear import dense
+from bert.quantization.rows import quantize_rows
 from bert.training import optimizer
 
 Form = Callable[..., Any]
@@ -71,6 +74,7 @@ def cases_of(name: str, device: torch.device, dtype: torch.dtype) -> list[Case]:
         "built_in:gelu": gelu_cases,
         "attention:attend_in_rows": attention_in_rows_cases,
         "largest:largest": largest_cases,
+        "eight_bits:dense": eight_bits_cases,
         "vocabulary_loss:vocabulary_cross_entropy": vocabulary_loss_cases,
         "optimizer:fused_update": update_cases,
     }
@@ -128,6 +132,13 @@ def attention_in_rows_cases(device: torch.device) -> list[Case]:
 def largest_cases(device: torch.device) -> list[Case]:
     """Whole blocks of scores, and some left over at the end."""
     return [Case(stepwise.largest, (normal(device, 5, columns), count)) for columns, count in ((256, 1), (831, 3))]
+
+
+def eight_bits_cases(device: torch.device) -> list[Case]:
+    """Weights as this CPU reads them; with a bias, and without. Other devices leave the product to the plain form."""
+    states, weight = (quantize_rows(normal(device, rows, 131)) for rows in (7, 13))
+    layer = *states, pack(weight[0]), weight[1]
+    return [Case(dense, (*layer, bias)) for bias in (normal(device, 13), None)]
 
 
 def vocabulary_loss_cases(device: torch.device) -> list[Case]:

@@ -2,7 +2,13 @@
 
 import argparse
 
-from bert.commands.flags import add_reading_arguments, reading_given, refuse_to_write_over_input
+from bert.commands.flags import (
+    add_eight_bits_argument,
+    add_reading_arguments,
+    device_of,
+    reading_given,
+    refuse_to_write_over_input,
+)
 from bert.errors import InputError
 from bert.files.terminal import print_error, print_line
 
@@ -21,6 +27,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
     embed.add_argument("--export", metavar="DIR", help="write a directory that sentence-transformers loads")
+    add_eight_bits_argument(embed)
     embed.set_defaults(function=run_embed)
 
 
@@ -43,7 +50,7 @@ def run_embed(given: argparse.Namespace) -> None:
     if given.file is None:
         return
     refuse_to_write_over_input(given.output, given.file)
-    with start_processes(given.device) as processes:
+    with start_processes(device_of(given)) as processes:
         shape = embed_file(
             given.run,
             given.file,
@@ -54,5 +61,6 @@ def run_embed(given: argparse.Namespace) -> None:
             processes.device,
             log=print_error,
             normalize=given.normalize,
+            int8=given.int8,
         )
     print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")

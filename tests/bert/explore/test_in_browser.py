@@ -10,8 +10,9 @@ from bert.__main__ import main
 from bert.checkpoints.directory import save_checkpoint
 from bert.commands.fill_mask import fill_mask
 from bert.config import BertConfig
-from bert.explore.quantize import EIGHT_BITS, OF_A_REPLAY, rounded
+from bert.explore.quantize import OF_A_REPLAY, rounded
 from bert.heads.pretraining import BertForPreTraining
+from bert.quantization.rows import EIGHT_BITS
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from tests.bert.explore.runs import STEPS, VOCABULARY, random_model, write_run
 from tests.browser import CHROMIUM, Page, browser

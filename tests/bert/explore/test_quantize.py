@@ -1,28 +1,8 @@
-"""A matrix in whole numbers is close to the matrix, row by row."""
+"""Weights as the page has them."""
 
 import torch
 
-from bert.explore.quantize import EIGHT_BITS, OF_A_REPLAY, dequantize, quantize, rounded
-
-
-def test_each_number_is_within_half_a_step_of_its_own_row():
-    torch.manual_seed(0)
-    matrix = torch.randn(7, 13) * torch.logspace(-6, 3, 7)[:, None]
-    for largest in (EIGHT_BITS, OF_A_REPLAY):
-        whole, scales = quantize(matrix, largest)
-        assert whole.dtype == torch.int8
-        assert whole.abs().amax(dim=1).tolist() == [largest] * 7
-        error = (dequantize(whole, scales) - matrix).abs()
-        assert (error <= scales[:, None] * 0.5001).all()
-        assert (error.amax(dim=1) > scales / 8).all()  # the control: something is lost
-
-
-def test_a_row_of_zeros_and_a_row_of_the_smallest_numbers_stay_finite():
-    whole, scales = quantize(torch.tensor([[0.0, 0.0], [1e-45, 0.0], [1e38, -3e38]]))
-    back = dequantize(whole, scales)
-    assert back.isfinite().all()
-    assert back[0].tolist() == [0, 0]
-    torch.testing.assert_close(back[2], torch.tensor([1e38, -3e38]), rtol=0.01, atol=0)
+from bert.explore.quantize import rounded
 
 
 def test_vectors_stay_as_they_are():

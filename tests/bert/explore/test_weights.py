@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from bert.explore.page import joined_scripts
-from bert.explore.quantize import EIGHT_BITS, OF_A_REPLAY, rounded
+from bert.explore.quantize import OF_A_REPLAY, rounded
 from bert.explore.weights import pack_weights
+from bert.quantization.rows import EIGHT_BITS
 from tests.browser import NODE, run_node
 
 

@@ -11,6 +11,7 @@ import bert.generation.cache
 import bert.heads.loss
 import bert.model.attention
 import bert.model.dropout
+import bert.quantization.linear
 import bert.training.optimizer  # every room with a plain form is imported
 from bert import fast
 from bert.activations import gelu
@@ -84,7 +85,8 @@ CASES = {
     "built_in:gelu": activated(),
     "dropout:dropout, nothing dropped": no_dropout(),  # with a probability, see test_dropout.py
 }
-TESTED_ELSEWHERE = {"optimizer:fused_update"}  # in place, without gradients: tests/bert/training/test_optimizer.py
+# Without gradients: tests/bert/training/test_optimizer.py, tests/bert/quantization/test_linear.py.
+TESTED_ELSEWHERE = {"optimizer:fused_update", "eight_bits:dense"}
 
 
 @pytest.mark.parametrize("name", CASES)
