@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over a pipe (Chrome DevTools Protocol), with the network off.
+"""Chromium without a window, driven over a pipe (Chrome DevTools Protocol), with the network off but for this machine.
 
 A browser of the system is used: CHROMIUM names one, or it is found by its usual names.
 """
@@ -99,6 +99,14 @@ class Page:
         self.send("Page.navigate", url=url)
         self.wait_for(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
+    def visit(self, url: str) -> None:
+        """Opens a page of a server on this machine, with the network on, and waits until it is loaded."""
+        self.send(
+            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+        self.send("Page.navigate", url=url)
+        self.wait_for(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
+
     def run(self, expression: str):
         """The value of a JavaScript expression; of a promise, what it gives."""
         result = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
@@ -141,8 +149,8 @@ def browser() -> Iterator[Page]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         flags = [
             "--headless", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", "--hide-scrollbars",
-            "--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking", "--force-color-profile=srgb",
-            f"--user-data-dir={profile}", "--lang=en",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-background-networking",
+            "--force-color-profile=srgb", f"--user-data-dir={profile}", "--lang=en",
         ]  # fmt: skip
         if sys.platform == "linux" and os.geteuid() == 0:
             flags.append("--no-sandbox")

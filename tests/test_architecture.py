@@ -70,7 +70,8 @@ MAY_IMPORT = {
     "bert.commands": {
         "bert.errors", "bert.files", "bert.checkpoints", "bert.model", "bert.heads", "bert.tokenization", "bert.tasks",
         "bert.adaptation", "bert.generation", "bert.training", "bert.trace", "bert.explore", "bert.selftest",
-        "bert.exercises", "bert.export", "bert.quantization", "bert.search", "bert.serve", "bert.tracking",
+        "bert.exercises", "bert.export", "bert.quantization", "bert.fast kernels", "bert.search", "bert.serve",
+        "bert.tracking",
     },
     "bert.__main__": {"bert.errors", "bert.files", "bert.training", "bert.tasks", "bert.commands"},
     "bert": set(),

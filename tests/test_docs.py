@@ -86,8 +86,9 @@ def test_flags_that_are_named_exist(capsys):
     helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}
     known |= {option for action in get_args_parser()._actions for option in action.option_strings}
-    # of TensorBoard, the Hub's client, git-lfs and jupytext
+    # of TensorBoard, the Hub's client, git-lfs, jupytext and curl
     known |= {"--logdir", "--local-dir", "--skip-smudge", "--include", "--sync"}
+    known |= {"--retry", "--retry-delay", "--retry-connrefused"}
     for page in PAGES:
         text = re.sub(r"\]\([^)]*\)", "", page.read_text(encoding="utf-8"))  # anchors have dashes, too
         for flag in re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text):

@@ -25,6 +25,7 @@ from bert.checkpoints.sentence_transformers import (
 )
 from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.checkpoints.weights import digest
+from bert.commands.eight_bits import in_eight_bits
 from bert.commands.predict import kind_of_run
 from bert.commands.reading import Reading, check_segments, first_checked, reading_of
 from bert.errors import InputError
@@ -159,11 +160,13 @@ def embed_file(
     device: str | torch.device = "cpu",
     log: Callable[[str], None] = lambda sentence: None,
     normalize: bool | None = None,
+    int8: bool = False,
 ) -> tuple[int, ...]:
     """Writes each text's vector to an ``.npy`` file, float32. Texts are streamed, in order.
 
     Args:
         given, pooling, normalize, log: see ``recipe_of``.
+        int8: whether the model computes in 8 bits (``bert.quantization``), on the CPU.
 
     Returns the array's shape: (texts, hidden_size). With several layers it is (texts, layers, hidden_size).
     """
@@ -172,6 +175,8 @@ def embed_file(
     check_segments(recipe.source, are_pairs=columns.text_pair is not None)
     texts = first_checked(read_examples(path, columns, labelled=False))
     embedder = recipe.load(options, device)
+    if int8:
+        in_eight_bits(embedder.model, log)
     shape = (embedder.width,) if len(layers) == 1 else (len(layers), embedder.width)
     count = 0
     with npy_file(output, shape) as write:

@@ -37,6 +37,18 @@ def add_length_arguments(parser: argparse.ArgumentParser, long_texts: Sequence[s
     )
 
 
+def add_eight_bits_argument(parser: argparse.ArgumentParser) -> None:
+    """Whether the model computes in 8 bits."""
+    parser.add_argument("--int8", action=argparse.BooleanOptionalAction, default=False, help="in 8 bits, on the CPU")
+
+
+def device_of(given: argparse.Namespace) -> str:
+    """The device that was asked for; with --int8 the CPU. Raises an InputError if --int8 should run on a GPU."""
+    if given.int8 and given.device == "cuda":
+        raise InputError("--int8 computes on the CPU, and --device cuda asks for a GPU; leave one of the two out")
+    return "cpu" if given.int8 else given.device
+
+
 def add_decoding_arguments(parser: argparse.ArgumentParser, may_sample: bool = True) -> argparse._ArgumentGroup:
     """How outputs are written. Defaults: the run's training settings.
 

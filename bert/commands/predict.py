@@ -1,6 +1,6 @@
 """``python -m bert predict``: a file of texts in, a file of predictions out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from bert.adaptation.loading import Source, source_of
 from bert.adaptation.several import AdaptedModel
 from bert.checkpoints.directory import load_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits
+from bert.commands.eight_bits import in_eight_bits
 from bert.commands.reading import check_segments, first_checked, reading_of
 from bert.errors import InputError
 from bert.files.tables import tsv_line
@@ -54,6 +55,8 @@ def predict_file(
     output: IO[bytes],
     given: dict[str, Any],
     device: str | torch.device = "cpu",
+    int8: bool = False,
+    log: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Writes a line of TSV for each text of a file: its prediction. Texts are streamed, in order.
 
@@ -61,9 +64,14 @@ def predict_file(
     line; a warning says how it was read. Spans need questions with their contexts: a table, or SQuAD's JSON.
     Relations, choices and summaries need the form of the training file. Labels are skipped. In ``given``, a flag that
     was not given is None. Raises an InputError if it cannot read the file. Also if a flag would change nothing.
+
+    Args:
+        int8: whether the model computes in 8 bits (``bert.quantization``), on the CPU.
+        log: takes a note on what that saves.
     """
     prediction = _prepare(source_of(run), path, given)
-    output.writelines(prediction.lines(prediction.source.load(prediction.kind.head).to(device)))
+    model = prediction.source.load(prediction.kind.head).to(device)
+    output.writelines(prediction.lines(in_eight_bits(model, log) if int8 else model))
 
 
 def predict_with_adapters(
@@ -73,8 +81,12 @@ def predict_with_adapters(
     directory: str | Path,
     given: dict[str, Any],
     device: str | torch.device = "cpu",
+    int8: bool = False,
+    log: Callable[[str], None] = lambda sentence: None,
 ) -> list[Path]:
     """Writes a file of predictions for each adapter, ``directory/NAME.tsv``. The body is in memory once.
+
+    In 8 bits an adapter is part of the body's weights. So each model has its own, and they are made one after another.
 
     Returns the files. Raises an InputError as ``predict_file`` does, or if two adapters would write the same file. Then
     none is written.
@@ -84,16 +96,24 @@ def predict_with_adapters(
         if outputs.count(output) > 1:
             raise InputError(f"--adapter {adapter}: another one writes {output} too; rename one of their directories")
     prepared = [_prepare(source_of(adapter, body), path, given) for adapter in adapters]
+    if int8:
+        models = (in_eight_bits(each.source.load(each.kind.head), log) for each in prepared)
+        return _write_all(outputs, prepared, models)
     # Only adapters that trained a pooler of their own fit a body without one.
     tasks = AdaptedModel(load_checkpoint(body, BertModel, fresh=("pooler",)).to(device))
     for number, prediction in enumerate(prepared):
         model: nn.Module = prediction.source.load(prediction.kind.head)
         tasks.add(str(number), model)
     tasks.eval()
-    with ExitStack() as stack:  # all files or none
+    return _write_all(outputs, prepared, (tasks.use(str(number)) for number in range(len(prepared))))
+
+
+def _write_all(outputs: list[Path], prepared: Sequence[Prediction], models: Iterable[nn.Module]) -> list[Path]:
+    """Writes the predictions of each model. All files or none."""
+    with ExitStack() as stack:
         files = [stack.enter_context(atomic_file(output)) for output in outputs]
-        for number, (prediction, file) in enumerate(zip(prepared, files)):
-            file.writelines(prediction.lines(tasks.use(str(number))))
+        for prediction, file, model in zip(prepared, files, models, strict=True):
+            file.writelines(prediction.lines(model))
     return outputs
 
 

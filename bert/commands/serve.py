@@ -33,17 +33,19 @@ def serve(
     pooling: str | None = None,
     int8: bool = False,
     log: Callable[[str], None] = lambda sentence: None,
+    note: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Answers requests until a signal comes. Then it answers what it took, and returns.
 
     Args:
         given: the reading settings, pooling: of vectors, int8: see ``service_of``.
-        log: takes a line when the server is there, and one at its end.
+        log: takes a line when the server is there, and two at its end.
+        note: takes notes on how the model was loaded.
 
     Raises:
         InputError: if the run cannot be served, or the server cannot listen there.
     """
-    service = service_of(source_of(run), given, device, pooling, int8)
+    service = service_of(source_of(run), given, device, pooling, int8, note)
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:

@@ -14,6 +14,7 @@ from torch import nn
 from bert.adaptation.loading import Source
 from bert.checkpoints.vocabulary import check_vocabulary_fits
 from bert.checkpoints.weights import required_file
+from bert.commands.eight_bits import in_eight_bits
 from bert.commands.embed import recipe_of
 from bert.commands.fill_mask import Filling, blanks_of, fill_windows, load_filler
 from bert.commands.predict import settings_of
@@ -31,6 +32,7 @@ from bert.tasks.kinds import KINDS
 from bert.tasks.options import Columns
 from bert.tasks.task import Kind
 
+Log = Callable[[str], None]
 FILLERS = {"BertForPreTraining", "BertForMaskedLM"}  # in ``config.json``
 PROBLEMS: dict[str | None, str] = {MULTI: "multi-label", REGRESSION: "regression"}  # one head has three kinds
 # What JSON has other values for than text.
@@ -56,6 +58,7 @@ def service_of(
     device: str | torch.device = "cpu",
     pooling: str | None = None,
     int8: bool = False,
+    log: Log = lambda sentence: None,
 ) -> Service:
     """The service of a run: of its fine-tuned task, or of what it was pretrained for.
 
@@ -63,7 +66,8 @@ def service_of(
         given: the reading settings; None for each that was not given.
         pooling: answers with vectors, whatever the run's head; None: if the run has no head, or has the modules of
             sentence-transformers.
-        int8: whether its matrices have 8 bits.
+        int8: whether its matrices have 8 bits, on the CPU.
+        log: takes a note on what that saves.
 
     Raises:
         InputError: if a file of the run is damaged or missing, or a flag would change nothing.
@@ -71,17 +75,19 @@ def service_of(
     architectures = set(_architectures(source))
     has_modules = (source.directory / "modules.json").exists()
     if pooling is not None or has_modules or "BertModel" in architectures:
-        return _service_of_vectors(source, given, device, pooling, int8)
+        return _service_of_vectors(source, given, device, pooling, int8, log)
     is_task = any(source.is_of(kind.head) for kind in KINDS.values())
     if source.adapter is None and architectures & FILLERS and not is_task:
-        return _service_of_blanks(source, given, device, int8)
-    return _service_of_task(source, given, device, int8)
+        return _service_of_blanks(source, given, device, int8, log)
+    return _service_of_task(source, given, device, int8, log)
 
 
-def _service_of_task(source: Source, given: dict[str, Any], device: str | torch.device, int8: bool) -> Service:
+def _service_of_task(
+    source: Source, given: dict[str, Any], device: str | torch.device, int8: bool, log: Log
+) -> Service:
     kind, columns, options = settings_of(source, NAME, given)
     columns = _named(columns, given)
-    model = _at_work(source.load(kind.head), device, int8)
+    model = _at_work(source.load(kind.head), device, int8, log)
     tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, model.config, str(source))
 
@@ -107,9 +113,11 @@ def _service_of_task(source: Source, given: dict[str, Any], device: str | torch.
     )
 
 
-def _service_of_blanks(source: Source, given: dict[str, Any], device: str | torch.device, int8: bool) -> Service:
+def _service_of_blanks(
+    source: Source, given: dict[str, Any], device: str | torch.device, int8: bool, log: Log
+) -> Service:
     _refuse_others(given, frozenset(), "blanks to fill")
-    model = _at_work(load_filler(source), device, int8)
+    model = _at_work(load_filler(source), device, int8, log)
     tokenizer = source.tokenizer()
     check_vocabulary_fits(tokenizer, model.config, str(source))
 
@@ -143,15 +151,15 @@ def _service_of_blanks(source: Source, given: dict[str, Any], device: str | torc
 
 
 def _service_of_vectors(
-    source: Source, given: dict[str, Any], device: str | torch.device, pooling: str | None, int8: bool
+    source: Source, given: dict[str, Any], device: str | torch.device, pooling: str | None, int8: bool, log: Log
 ) -> Service:
     _refuse_others(given, {"text_column", "text_pair_column", "max_length", "long_texts"}, "vectors")
-    recipe = recipe_of(source, given, pooling)
+    recipe = recipe_of(source, given, pooling, log=log)
     columns, options, _ = reading_of(recipe.source, NAME, recipe.given)
     columns = _named(columns, given)
     check_segments(recipe.source, are_pairs=columns.text_pair is not None)
     embedder = recipe.load(options, device)
-    embedder = embedder._replace(model=_at_work(embedder.model, device, int8))
+    embedder = embedder._replace(model=_at_work(embedder.model, device, int8, log))
 
     def read(lines: Lines) -> list[Item]:
         texts = list(read_examples(lines, columns, labelled=False))
@@ -174,13 +182,9 @@ def _refuse_others(given: dict[str, Any], heeded: Set[str], what: str) -> None:
             raise InputError(f"--{name.replace('_', '-')}: it would change nothing for {what}; leave it out")
 
 
-def _at_work(model: nn.Module, device: str | torch.device, int8: bool) -> Any:
+def _at_work(model: nn.Module, device: str | torch.device, int8: bool, log: Log) -> Any:
     if int8:
-        from bert.quantization import quantize
-
-        if torch.device(device).type != "cpu":
-            raise InputError(f"--int8: runs on the CPU alone, and the device is {device}; give --device cpu")
-        model = quantize(model)
+        in_eight_bits(model, log)
     return model.to(device).eval()
 
 

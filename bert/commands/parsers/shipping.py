@@ -3,7 +3,13 @@
 import argparse
 import ipaddress
 
-from bert.commands.flags import add_decoding_arguments, add_length_arguments, reading_given
+from bert.commands.flags import (
+    add_decoding_arguments,
+    add_eight_bits_argument,
+    add_length_arguments,
+    device_of,
+    reading_given,
+)
 from bert.files.terminal import print_error, print_line
 from bert.tasks.options import LONG_TEXTS
 from bert.training.flags import above_zero, finite, positive, whole
@@ -43,7 +49,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     reading.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
     reading.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
     reading.add_argument("--pooling", choices=("mean", "cls", "max"), help="answer with vectors, pooled in this way")
-    reading.add_argument("--int8", action="store_true", help="matrices of 8 bits, on a CPU")
+    add_eight_bits_argument(reading)
     add_decoding_arguments(serve)
     serve.set_defaults(function=run_serve)
     track = commands.add_parser("track", help="sends the log of a run to an experiment tracker")
@@ -84,10 +90,10 @@ def run_serve(given: argparse.Namespace) -> None:
     }  # fmt: skip
     limits = Limits(**{name: value for name, value in flags.items() if value is not None})
     source = source_of(given.run, given.body)
-    with start_processes(given.device) as processes:
+    with start_processes(device_of(given)) as processes:
         serve(
             source, given.host, given.port, limits, reading_given(given), processes.device, given.pooling, given.int8,
-            log=print_line,
+            log=print_line, note=print_error,
         )  # fmt: skip
 
 

@@ -5,13 +5,15 @@ from contextlib import nullcontext
 
 from bert.commands.flags import (
     add_decoding_arguments,
+    add_eight_bits_argument,
     add_length_arguments,
     add_reading_arguments,
+    device_of,
     reading_given,
     refuse_to_write_over_input,
 )
 from bert.errors import InputError
-from bert.files.terminal import output_on_stdout, print_line
+from bert.files.terminal import output_on_stdout, print_error, print_line
 from bert.tasks.options import LONG_TEXTS
 from bert.training.flags import finite, positive
 
@@ -35,6 +37,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
     predict.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
+    add_eight_bits_argument(predict)
     add_decoding_arguments(predict)
     predict.set_defaults(function=run_predict)
     generate = commands.add_parser("generate", help="the output that a model writes for each source, a line for each")
@@ -83,8 +86,8 @@ def run_predict(given: argparse.Namespace) -> None:
     source = source_of(given.adapter[0], given.run) if given.adapter else source_of(given.run)
     refuse_to_write_over_input(given.output, given.file)
     output = nullcontext(output_on_stdout()) if given.output is None else atomic_file(given.output, may_be_pipe=True)
-    with start_processes(given.device) as processes, output as file:
-        predict_file(source, given.file, file, reading_given(given), processes.device)
+    with start_processes(device_of(given)) as processes, output as file:
+        predict_file(source, given.file, file, reading_given(given), processes.device, given.int8, print_error)
 
 
 def run_predict_with_adapters(given: argparse.Namespace) -> None:
@@ -96,9 +99,10 @@ def run_predict_with_adapters(given: argparse.Namespace) -> None:
         raise InputError("--adapter names several, and each writes a file of its own; name their folder: --output DIR")
     for adapter in given.adapter:
         refuse_to_write_over_input(str(output_of(adapter, given.output)), given.file)
-    with start_processes(given.device) as processes:
+    reading = reading_given(given)
+    with start_processes(device_of(given)) as processes:
         files = predict_with_adapters(
-            given.run, given.adapter, given.file, given.output, reading_given(given), processes.device
+            given.run, given.adapter, given.file, given.output, reading, processes.device, given.int8, print_error
         )
     for file in files:
         print_line(str(file))

@@ -3,8 +3,10 @@
 import argparse
 
 from bert.commands.flags import (
+    add_eight_bits_argument,
     add_length_arguments,
     add_reading_arguments,
+    device_of,
     reading_given,
     refuse_to_write_over_input,
 )
@@ -30,6 +32,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--layers", nargs="+", type=int, default=[-1], metavar="N", help="0: embeddings, 1: first layer, -1: last"
     )
     embed.add_argument("--export", metavar="DIR", help="write a directory that sentence-transformers loads")
+    add_eight_bits_argument(embed)
     embed.set_defaults(function=run_embed)
     add_index_command(commands)
     add_search_command(commands)
@@ -170,7 +173,7 @@ def run_embed(given: argparse.Namespace) -> None:
     if given.file is None:
         return
     refuse_to_write_over_input(given.output, given.file)
-    with start_processes(given.device) as processes:
+    with start_processes(device_of(given)) as processes:
         shape = embed_file(
             given.run,
             given.file,
@@ -181,5 +184,6 @@ def run_embed(given: argparse.Namespace) -> None:
             processes.device,
             log=print_error,
             normalize=given.normalize,
+            int8=given.int8,
         )
     print_line(f"{given.output}: {' x '.join(f'{size:,}' for size in shape)} float32")

@@ -23,7 +23,7 @@ export async function unpackWeights(tensors, content) {
   return weights;
 }
 
-/** bert/explore/quantize.py, dequantize: whole numbers times the scale of their row. */
+/** bert/quantization/rows.py, dequantize_rows: whole numbers times the scale of their row. */
 function dequantize(whole, scales) {
   const data = new Float32Array(whole.length);
   const columns = whole.length / scales.length;

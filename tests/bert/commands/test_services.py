@@ -199,3 +199,15 @@ def test_an_adapted_run_is_served_with_its_body(tmp_path):
     assert [row.split("\t")[0] for row in output.getvalue().decode().split("\n")[1:-1]] == [
         answer["prediction"] for answer in answers
     ]
+
+
+def test_a_service_in_8_bits_answers_nearly_the_same(tmp_path):
+    save(tmp_path, "regression", {})
+    notes: list[str] = []
+    lines = ['{"text": "a b"}', '{"text": "c"}']
+    plain, _ = answers_of(service_of(source_of(tmp_path), {}), lines)
+    answers, _ = answers_of(service_of(source_of(tmp_path), {}, int8=True, log=notes.append), lines)
+    assert "the weights take" in notes[0]
+    assert [answer["prediction"] for answer in answers] != [answer["prediction"] for answer in plain]
+    for answer, wanted in zip(answers, plain):
+        assert answer["prediction"] == pytest.approx(wanted["prediction"], abs=0.2)
