@@ -98,7 +98,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     kept = KeptCheckpoints(run, settings.keep_checkpoints)
 
     processes.broadcast(lambda: save_settings(directory, settings))
-    processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
+    processes.broadcast(lambda: save_tokenizer(directory, tokenizer, config.max_position_embeddings))
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
     if note := warn_of_random_pairs(training.random_pairs, corpus, phases[0].max_length):
         log(note)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bert.adaptation import files as adapter
 from bert.adaptation.adapt import adaptation_of
 from bert.adaptation.files import load_adapter, save_adapter
-from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.directory import load_checkpoint, positions_of, save_checkpoint
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.generation.directory import save_target_tokenizer
@@ -30,7 +30,7 @@ def save_best_model(settings: FinetuningSettings, run: Run, task: Task, weights:
     if settings.adapt is None:
         save_checkpoint(run.directory, run.model, task.tokenizer, weights)
     else:
-        save_tokenizer(run.directory, task.tokenizer)
+        save_tokenizer(run.directory, task.tokenizer, positions_of(run.model))
         save_adapter(run.directory, run.model, settings.checkpoint, weights)
 
 

@@ -71,7 +71,7 @@ def save_checkpoint(
     remove_unless(directory / "config.json", content)
     write_weights(directory, weights)
     if tokenizer is not None:
-        save_tokenizer(directory, tokenizer)
+        save_tokenizer(directory, tokenizer, positions_of(model))
     write_atomically(directory / "config.json", content)
 
 
@@ -136,6 +136,12 @@ def parts_of_checkpoint(directory: str | Path) -> set[str]:
     path, weights = read_weights(Path(directory))
     names = _under_our_names(weights, str(path))
     return {part for part in KNOWN_HEADS if any(_is_in(name, (part,)) for name in names)}
+
+
+def positions_of(model: nn.Module) -> int:
+    """The most tokens that a model reads; of an encoder with a decoder, that the encoder reads."""
+    config: Any = model.config
+    return getattr(config, "encoder", config).max_position_embeddings
 
 
 def load_config(directory: str | Path) -> BertConfig:
