@@ -1,6 +1,7 @@
 """Our names and Hugging Face's, there and back; and the same numbers from the same weights."""
 
 import importlib.resources
+import json
 
 import pytest
 import torch
@@ -128,6 +129,35 @@ def test_what_transformers_saves_loads_here_and_gives_the_same_numbers(transform
             load_checkpoint(tmp_path, BertForPreTraining)
         model = load_checkpoint(tmp_path, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))
         assert_close_at_tokens(model(**inputs).prediction_logits, theirs(**inputs).logits, inputs)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("said", [True, False])
+def test_a_decoder_with_a_table_of_its_own_gives_transformers_numbers_there_and_back(transformers, said, tmp_path):
+    torch.manual_seed(3)
+    theirs = transformers.BertForPreTraining(
+        transformers.BertConfig(**CONFIGS[0].to_dict(), tie_word_embeddings=False)
+    ).eval()
+    torch.nn.init.normal_(theirs.cls.predictions.decoder.bias)
+    theirs.save_pretrained(tmp_path / "theirs")
+    if not said:  # config.json says nothing of it, but the two tables differ
+        config = json.loads((tmp_path / "theirs/config.json").read_text())
+        del config["tie_word_embeddings"]
+        (tmp_path / "theirs/config.json").write_text(json.dumps(config))
+    ours = load_checkpoint(tmp_path / "theirs", BertForPreTraining)
+    save_checkpoint(tmp_path / "ours", ours)
+    again, loading = transformers.BertForPreTraining.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    inputs = random_inputs(CONFIGS[0])
+    with torch.no_grad():
+        expected, mine = theirs(**inputs).prediction_logits, ours(**inputs).prediction_logits
+        assert_close_at_tokens(mine, expected, inputs)
+        assert_close_at_tokens(mine, again.eval()(**inputs).prediction_logits, inputs)
+        tied = ours.masked_language_model(ours(**inputs).encoder.last_hidden_state, ours.word_embeddings)
+        ours.masked_language_model.decoder = None
+        control = ours.masked_language_model(ours(**inputs).encoder.last_hidden_state, ours.word_embeddings)
+    assert_close_at_tokens(tied, mine, inputs)
+    assert (control - mine).abs().max() > 0.1
 
 
 HEADS = [
