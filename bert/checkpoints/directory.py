@@ -21,6 +21,7 @@ from bert.checkpoints.huggingface import (
     to_huggingface,
     to_huggingface_name,
 )
+from bert.checkpoints.model_card import Facts, model_card, write_card
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
@@ -71,7 +72,31 @@ def save_checkpoint(
     write_weights(directory, weights)
     if tokenizer is not None:
         save_tokenizer(directory, tokenizer, positions_of(model))
+    write_model_card(directory, model, tokenizer)
     write_atomically(directory / "config.json", content)
+
+
+def write_model_card(
+    directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None, facts: Facts | None = None
+) -> bool:
+    """Writes the card of a model, ``README.md``. Returns False if somebody else's is there, which then stays.
+
+    Args:
+        facts: what the run knows; None: it is nothing beside the model and its tokenizer.
+
+    Raises an InputError if the disk is full or the directory cannot be written to.
+    """
+    facts, vocabulary = facts or Facts(), ""
+    counted = [weight.numel() for weight in model.parameters() if weight.requires_grad or not facts.adapter]
+    if tokenizer is not None:
+        kind = type(tokenizer).__name__.removesuffix("Tokenizer")
+        case = ", lower-cased" if getattr(tokenizer, "lowercase", False) else ""
+        vocabulary = f"Its vocabulary has {tokenizer.vocab_size:,} pieces of {kind}{case}"
+    sizes: dict[str, Any] = {}
+    for name, value in cast(Any, model.config).to_dict().items():
+        sizes |= {f"{name}.{part}": of for part, of in value.items()} if isinstance(value, dict) else {name: value}
+    title = Path(directory).resolve().name
+    return write_card(directory, model_card(title, _architecture(type(model)), sizes, sum(counted), vocabulary, facts))
 
 
 def load_checkpoint(
