@@ -36,7 +36,7 @@ _HEADS = {
 }  # fmt: skip
 _LIMITS = (
     "It repeats what its training texts say and how they say it, errors and prejudices included. On other kinds of "
-    "texts, and in other languages, the figures below do not hold."
+    "texts, and in other languages, expect less of it than its figures say."
 )
 
 
@@ -152,8 +152,8 @@ def _header(title: str, tag: str | None, auto: str | None, facts: Facts) -> str:
 def _how_to_load(architecture: str, auto: str | None, tag: str | None, facts: Facts) -> str:
     if facts.adapter:
         ours = (
-            "This directory holds an adapter. It needs its body, the checkpoint that `base_model` names. If you publish "
-            "the adapter, put the body's name on the Hub there.\n\n"
+            "This directory holds an adapter. It needs its body, the checkpoint that `base_model` names. If you "
+            "publish the adapter, put the body's name on the Hub there.\n\n"
         )
         return ours + _code("sh", "python -m bert predict THIS_DIRECTORY FILE")
     lines = ["import bert", "", 'tokenizer = bert.load_tokenizer("THIS_DIRECTORY")']

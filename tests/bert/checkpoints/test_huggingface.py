@@ -15,6 +15,7 @@ from bert.checkpoints.huggingface import (
     to_huggingface_name,
 )
 from bert.checkpoints.vocabulary import load_tokenizer
+from bert.commands.fill_mask import fill_mask
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.choices import BertForMultipleChoice
@@ -23,6 +24,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.tagging import BertForTokenClassification
 from bert.model.bert import BertModel
+from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from tests.ragged import ragged
 
@@ -261,6 +263,24 @@ def test_the_published_checkpoint_gives_transformers_numbers(transformers):
     for mine, yours in zip(a.hidden_states, b.hidden_states, strict=True):
         assert_close_at_tokens(mine, yours, inputs)
     torch.testing.assert_close(a.pooler_output, b.pooler_output, rtol=0, atol=1e-5)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("tied", [True, False])
+def test_transformers_fills_masks_as_we_do_from_the_directory_alone(transformers, tmp_path, tied):
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *letters, *(f"##{letter}" for letter in letters)])
+    config = CONFIGS[0].replace(vocab_size=tokenizer.vocab_size, tie_word_embeddings=tied)
+    model = random_model(BertForPreTraining, config)
+    save_checkpoint(tmp_path, model, tokenizer)
+    filler, text = (
+        transformers.pipeline("fill-mask", model=str(tmp_path), top_k=tokenizer.vocab_size),
+        "ab [MASK] e[MASK]",
+    )
+    for ours, theirs in zip(fill_mask(model, tokenizer, text, top=9), filler(text), strict=True):
+        theirs = [each for each in theirs if each["token"] not in tokenizer.special_token_ids][:9]
+        assert [each.piece for each in ours] == [tokenizer.id_to_token(each["token"]) for each in theirs]
+        assert [each.probability for each in ours] == pytest.approx([each["score"] for each in theirs], rel=1e-4)
 
 
 @pytest.mark.peers
