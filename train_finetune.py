@@ -13,8 +13,8 @@
 The run's directory holds everything. config.json, model.safetensors and the vocabulary load here and in transformers.
 The model is the best epoch's on the validation set. With --adapt it is an adapter: adapter_model.safetensors and
 adapter_config.json, beside the checkpoint that it adapts. predict needs task.json. For you there are report.json,
-report.html, predictions.tsv, log.jsonl, curves.png and TensorBoard events. --resume needs training_state/ and
-arguments.json.
+report.html, predictions.tsv, log.jsonl, curves.png and TensorBoard events; README.md is the model's card. --resume
+needs training_state/ and arguments.json.
 """
 
 from contextlib import closing, nullcontext
@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from bert.checkpoints.directory import write_model_card
 from bert.continual.task import ContinualTask
 from bert.files.schema import Rule, check
 from bert.tasks.batches import TaskBatches
@@ -43,6 +44,7 @@ from data.prefetch import prefetch
 from finetuning.adapting import adaptation_in_report, budget_note, companions_of, identity_of_body
 from finetuning.best import Best
 from finetuning.best_model import load_best_model, save_best_model, saved_bytes
+from finetuning.card import facts_of
 from finetuning.generation_start import set_learning_rates
 from finetuning.memory import Memory
 from finetuning.messages import compared, describe, next_commands, nothing_learned, verdict
@@ -275,7 +277,10 @@ def report_best(
     if note := budget_note(metadata):
         run.log(f"Note: {note}")
     title = f"Fine-tuning on {metadata['task']}"
-    return write_report(run.directory, title, metadata, evaluations, verdict(measured), warning)
+    report = write_report(run.directory, title, metadata, evaluations, verdict(measured), warning)
+    if not write_model_card(run.directory, run.model, task.tokenizer, facts_of(report, settings.adapt)):
+        run.log(f"Note: {run.directory / 'README.md'} is not as this script wrote it, so it stays as it is.")
+    return report
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@
     python train_pretrain.py --keep-checkpoints 10 ...      # keeps ten, from the initial weights to the last ones
 
 It writes to the run's directory alone. config.json, model.safetensors and the vocabulary load here and in transformers.
-There are log.jsonl, curves.png and TensorBoard events. shards/ is the tokenized corpus. --resume needs training_state/
-and arguments.json.
+README.md is the model's card. There are log.jsonl, curves.png and TensorBoard events. shards/ is the tokenized corpus.
+--resume needs training_state/ and arguments.json.
 """
 
 from contextlib import closing
@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from bert.checkpoints.directory import save_checkpoint
+from bert.checkpoints.directory import save_checkpoint, write_model_card
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.training.distributed import Processes
 from bert.training.fitted_schedule import make_fitted_schedule
@@ -39,6 +39,7 @@ from data.corpus.tokenized import open_corpus
 from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches
 from pretraining.baselines import by_guessing
+from pretraining.card import card_facts
 from pretraining.held_out import HeldOut
 from pretraining.kept import KeptCheckpoints
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
@@ -98,7 +99,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     kept = KeptCheckpoints(run, settings.keep_checkpoints)
 
     processes.broadcast(lambda: save_settings(directory, settings))
-    processes.broadcast(lambda: save_tokenizer(directory, tokenizer))
+    processes.broadcast(lambda: save_tokenizer(directory, tokenizer, config.max_position_embeddings))
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
     if note := warn_of_random_pairs(training.random_pairs, corpus, phases[0].max_length):
         log(note)
@@ -141,6 +142,9 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         evaluate()
         reporter.record(ended=ended)
     run.log_end(ended)
+    facts = processes.broadcast(lambda: card_facts(settings, run.progress.step, directory))
+    if not processes.broadcast(lambda: write_model_card(directory, model, tokenizer, facts)):
+        log(f"Note: {directory / 'README.md'} is not as this script wrote it, so it stays as it is.")
     if note and ended != "interrupted":
         log(note)
     with run.evaluation():

@@ -22,7 +22,8 @@ class BertConfig:
 
     Defaults are BERT-base, uncased. Source: Devlin et al. 2018, section 3. Its L, H, A are ``num_hidden_layers``,
     ``hidden_size``, ``num_attention_heads``. The keys are from google-research/bert, ``modeling.py``. Only
-    ``layer_norm_eps`` is from Hugging Face's ``config.json``.
+    ``layer_norm_eps`` and ``tie_word_embeddings`` are from Hugging Face's ``config.json``. The latter is false for the
+    few published models that score pieces with another table than the word embeddings.
     """
 
     vocab_size: int = 30_522
@@ -37,6 +38,7 @@ class BertConfig:
     type_vocab_size: int = 2
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
+    tie_word_embeddings: bool = True
 
     def __post_init__(self):
         for field in fields(self):
@@ -119,4 +121,8 @@ class BertConfig:
         return cls.from_dict(read_json_object(path), source=str(path))
 
     def to_dict(self) -> dict:
-        return asdict(self)
+        """The values by name. That the word embeddings are tied, as in the paper, is not said."""
+        values = asdict(self)
+        if self.tie_word_embeddings:
+            del values["tie_word_embeddings"]
+        return values

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bert.adaptation import files as adapter
 from bert.adaptation.adapt import adaptation_of
 from bert.adaptation.files import load_adapter, save_adapter
-from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.directory import load_checkpoint, positions_of, save_checkpoint
 from bert.checkpoints.sentence_transformers import write_modules
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
@@ -32,7 +32,7 @@ def save_best_model(settings: FinetuningSettings, run: Run, task: Task, weights:
     if settings.adapt is None:
         save_checkpoint(run.directory, run.model, task.tokenizer, weights)
     else:
-        save_tokenizer(run.directory, task.tokenizer)
+        save_tokenizer(run.directory, task.tokenizer, positions_of(run.model))
         save_adapter(run.directory, run.model, settings.checkpoint, weights)
     if isinstance(run.model, SentenceEncoder):
         length = task.options.max_length

@@ -25,7 +25,10 @@ from finetuning.adaptation_flags import METHODS, TARGETS
 
 FOLDER = "adapters"
 # What a prediction needs. The configuration comes last: an adapter that has one is whole.
-COPIED = ("task.json", "vocab.txt", "spm.model", "tokenizer.json", "tokenizer_config.json", WEIGHTS, CONFIG)
+COPIED = (
+    "task.json", "vocab.txt", "spm.model", "tokenizer.json", "special_tokens_map.json", "tokenizer_config.json",
+    WEIGHTS, CONFIG,
+)  # fmt: skip
 LARGEST = 1 << 34  # bytes of a file
 
 

@@ -17,7 +17,12 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.new_pieces import old_ids
 from bert.tokenization.wordpiece import WordPieceTokenizer
 
-_OF_PIECES = ("bert.embeddings.word_embeddings.weight", "masked_language_model.bias")  # a row or a number for each
+# A row or a number for each piece. The second table is there if the decoder is not tied.
+_OF_PIECES = (
+    "bert.embeddings.word_embeddings.weight",
+    "masked_language_model.decoder.weight",
+    "masked_language_model.bias",
+)
 
 
 def with_new_vectors(

@@ -94,6 +94,8 @@ def start_model(
     unread = [] if settings.nsp else ["next_sentence", "bert.pooler"]
     names = [part for part, _, _ in fresh] + unread
     model = load_checkpoint(settings.checkpoint, BertForPreTraining, names, config)
+    if "mlm" in (settings.fresh or ()):  # a new head is tied, as in the paper
+        config = model.config = config.replace(tie_word_embeddings=True)
     for part, part_class, _ in fresh:  # in any case, even if the checkpoint has it
         model.set_submodule(part, part_class(config))
         initialize_weights(model.get_submodule(part), config)

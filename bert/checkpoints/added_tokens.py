@@ -1,11 +1,11 @@
-"""Added tokens as Hugging Face's files describe them: read, checked and written.
+"""Added tokens as Hugging Face's files describe them: read and checked.
 
 They stand in ``tokenizer.json`` (added_tokens), ``tokenizer_config.json`` (added_tokens_decoder, extra_special_tokens,
 additional_special_tokens), ``special_tokens_map.json`` and ``added_tokens.json``.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,11 +48,19 @@ def described_token(value: Any, token_id: Any, path: Path, special: bool = True)
 
 
 def with_added_tokens(vocabulary: list[str], described: Iterable[Described], **settings: Any) -> WordPieceTokenizer:
-    """A tokenizer with the tokens that the files describe; of two descriptions of a token the last counts.
+    """A tokenizer with the tokens that the files describe.
+
+    Of two descriptions of a token the last counts. If it does not say the id, the earlier one does.
 
     Raises an InputError if a token would not have the id that its file says.
     """
-    last = {one.token.content: one for one in described if one.token.content}
+    last: dict[str, Described] = {}
+    for one in described:
+        earlier = last.get(one.token.content)
+        if one.token_id is None and earlier is not None:
+            one = one._replace(token_id=earlier.token_id, path=earlier.path)
+        last[one.token.content] = one
+    last.pop("", None)
     in_order = sorted(last.values(), key=lambda one: (one.token_id is None, one.token_id or 0))
     usual = {AddedToken(token) for token in SPECIAL_TOKENS}  # every tokenizer has these
     tokenizer = WordPieceTokenizer(
@@ -65,8 +73,3 @@ def with_added_tokens(vocabulary: list[str], described: Iterable[Described], **s
                 f"{tokenizer.token_to_id(token.content)}; put back the files that belong together"
             )
     return tokenizer
-
-
-def added_tokens_decoder(tokenizer: WordPieceTokenizer) -> dict[str, dict]:
-    """The entry of ``tokenizer_config.json`` for a tokenizer's added tokens, by id."""
-    return {str(tokenizer.token_to_id(token.content)): asdict(token) for token in tokenizer.added_tokens}

@@ -18,11 +18,14 @@ from bert.checkpoints.google.find import google_checkpoint
 from bert.checkpoints.google.read import google_settings
 from bert.checkpoints.huggingface import (
     UNTIED_DECODER,
+    WORD_EMBEDDINGS,
     from_huggingface,
     labels_from_huggingface,
     labels_to_huggingface,
+    to_huggingface,
     to_huggingface_name,
 )
+from bert.checkpoints.model_card import Facts, model_card, write_card
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
@@ -61,15 +64,13 @@ def save_checkpoint(
     """
     directory = Path(directory)
     config = config_of(model)
-    weights = {
-        _name_in_file(name, model, has_decoder="decoder" in config): weight
-        for name, weight in (model.state_dict() if weights is None else weights).items()
-    }
+    weights = _under_their_names(model.state_dict() if weights is None else weights, model, "decoder" in config)
     content = json.dumps(config, indent=2) + "\n"
     remove_unless(directory / "config.json", content)
     write_weights(directory, weights)
     if tokenizer is not None:
-        save_tokenizer(directory, tokenizer)
+        save_tokenizer(directory, tokenizer, positions_of(model))
+    write_model_card(directory, model, tokenizer)
     write_atomically(directory / "config.json", content)
 
 
@@ -82,6 +83,29 @@ def config_of(model: nn.Module) -> dict[str, Any]:
     if getattr(model, "pool", "cls") != "cls":
         config[POOLING] = model.pool
     return config
+
+
+def write_model_card(
+    directory: str | Path, model: nn.Module, tokenizer: Tokenizer | None = None, facts: Facts | None = None
+) -> bool:
+    """Writes the card of a model, ``README.md``. Returns False if somebody else's is there, which then stays.
+
+    Args:
+        facts: what the run knows; None: it is nothing beside the model and its tokenizer.
+
+    Raises an InputError if the disk is full or the directory cannot be written to.
+    """
+    facts, vocabulary = facts or Facts(), ""
+    counted = [weight.numel() for weight in model.parameters() if weight.requires_grad or not facts.adapter]
+    if tokenizer is not None:
+        kind = type(tokenizer).__name__.removesuffix("Tokenizer")
+        case = ", lower-cased" if getattr(tokenizer, "lowercase", False) else ""
+        vocabulary = f"Its vocabulary has {tokenizer.vocab_size:,} pieces of {kind}{case}"
+    sizes: dict[str, Any] = {}
+    for name, value in cast(Any, model.config).to_dict().items():
+        sizes |= {f"{name}.{part}": of for part, of in value.items()} if isinstance(value, dict) else {name: value}
+    title = Path(directory).resolve().name
+    return write_card(directory, model_card(title, _architecture(type(model)), sizes, sum(counted), vocabulary, facts))
 
 
 def load_checkpoint(
@@ -119,25 +143,20 @@ def load_checkpoint(
     weights = _under_our_names(weights, str(path))
     if config_class is None:
         weights = {name: weight for name, weight in weights.items() if not _is_in(name, _BESIDE_THE_ENCODER)}
+        weights, config = _tied_or_not(weights, config)
     if model_class is BertModel:
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
     if config.num_hidden_layers > len(weights):  # a damaged configuration must not build a million layers
         raise InputError(f"{path}: has {len(weights)} weights, too few for {config.num_hidden_layers} layers")
     model = shapes_of(lambda: model_class(config, **model_arguments))  # almost all values would be replaced at once
     expected = model.state_dict()
-    if UNTIED_DECODER in weights and any(
-        _is_in(name, ("masked_language_model",)) and not _is_in(name, fresh) for name in expected
-    ):
-        raise InputError(
-            f"{path}: the decoder of its masked-language-model head is not the word embeddings, as in BERT, and "
-            f"{model_class.__name__} has no place for it; this checkpoint can be fine-tuned and can embed texts, and "
-            f"pretraining can go on from it with a new head (train_pretrain.py --checkpoint {directory} --fresh mlm)"
-        )
     weights = _shared(weights, model, str(path))
     weights = _fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts are newly initialized
     model.load_state_dict(weights, strict=False, assign=True)  # _fitting was strict, in better words
+    if config_class is None and UNTIED_DECODER not in expected:  # nothing in this model reads a second table
+        cast(Any, model).config = config.replace(tie_word_embeddings=True)
     return model.requires_grad_().eval()
 
 
@@ -146,6 +165,12 @@ def parts_of_checkpoint(directory: str | Path) -> set[str]:
     path, weights = read_weights(Path(directory))
     names = _under_our_names(weights, str(path))
     return {part for part in KNOWN_HEADS if any(_is_in(name, (part,)) for name in names)}
+
+
+def positions_of(model: nn.Module) -> int:
+    """The most tokens that a model reads; of an encoder with a decoder, that the encoder reads."""
+    config: Any = model.config
+    return getattr(config, "encoder", config).max_position_embeddings
 
 
 def load_config(directory: str | Path) -> BertConfig:
@@ -203,17 +228,29 @@ def _architecture(model_class: type[nn.Module]) -> str:
     return getattr(model_class, "architecture", model_class.__name__)
 
 
-def _name_in_file(name: str, model: nn.Module, has_decoder: bool) -> str:
+def _under_their_names(weights: dict[str, Tensor], model: nn.Module, has_decoder: bool) -> dict[str, Tensor]:
     if has_decoder:
-        return to_encoder_decoder_name(name)
+        return {to_encoder_decoder_name(name): weight for name, weight in weights.items()}
     if isinstance(model, BertModel):
-        return to_huggingface_name(f"bert.{name}").removeprefix("bert.")
-    return to_huggingface_name(name)
+        return {to_huggingface_name(f"bert.{name}").removeprefix("bert."): weight for name, weight in weights.items()}
+    return to_huggingface(weights)
 
 
 def _under_our_names(weights: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     has_decoder = any(name.startswith("decoder.") for name in weights)
     return from_encoder_decoder(weights, source) if has_decoder else from_huggingface(weights, source)
+
+
+def _tied_or_not(weights: dict[str, Tensor], config: BertConfig) -> tuple[dict[str, Tensor], BertConfig]:
+    """The weights, and the configuration that tells whether there is a decoder of its own.
+
+    As in transformers, two tables in the file that differ are two, whatever ``config.json`` says. If it says that they
+    are two, and the file has one, both begin with it. Without a head of masked language modelling, a new one is tied.
+    """
+    has_head = any(_is_in(name, ("masked_language_model",)) for name in weights)
+    if has_head and not config.tie_word_embeddings and UNTIED_DECODER not in weights and WORD_EMBEDDINGS in weights:
+        weights = weights | {UNTIED_DECODER: weights[WORD_EMBEDDINGS].clone()}
+    return weights, config.replace(tie_word_embeddings=UNTIED_DECODER not in weights)
 
 
 def _shared(weights: dict[str, Tensor], model: nn.Module, source: str) -> dict[str, Tensor]:

@@ -31,13 +31,13 @@ _OTHER_PARTS = [
     ("masked_language_model.dense", "cls.predictions.transform.dense"),
     ("masked_language_model.layer_norm", "cls.predictions.transform.LayerNorm"),
     ("masked_language_model.bias", "cls.predictions.bias"),
+    ("masked_language_model.decoder", "cls.predictions.decoder"),
     ("next_sentence.classifier", "cls.seq_relationship"),
 ]
-# Copies of other parameters. Some versions write them, others do not.
+# Usually copies of other parameters. Some versions write them, others do not.
 _DECODER_WEIGHT, _DECODER_BIAS = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"
-_WORD_EMBEDDINGS = "bert.embeddings.word_embeddings.weight"
-# Our name of a decoder that is no copy. No model of ours has one.
-UNTIED_DECODER = "masked_language_model.decoder"
+# Our names of the word embeddings, and of a decoder that is no copy of them (tie_word_embeddings false).
+WORD_EMBEDDINGS, UNTIED_DECODER = "bert.embeddings.word_embeddings.weight", "masked_language_model.decoder.weight"
 
 
 def to_huggingface_name(name: str) -> str:
@@ -73,7 +73,7 @@ def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tenso
     """A checkpoint's parameters under our names, each once. Entries that are not parameters are dropped.
 
     The decoder of the masked-language-model head is usually a copy of the word embeddings, and dropped. One that is no
-    copy is there under ``UNTIED_DECODER``.
+    copy is there under ``UNTIED_DECODER``. Of two biases the decoder's counts, as in transformers.
 
     Raises an InputError if two names are of one weight.
     """
@@ -84,12 +84,20 @@ def from_huggingface(weights: dict[str, Tensor], source: str) -> dict[str, Tenso
         if from_huggingface_name(name) in ours:
             raise InputError(f"{source}: holds {from_huggingface_name(name)} under two names, one of them {name}")
         ours[from_huggingface_name(name)] = weight
-    for copy, original in ((decoder_weight, _WORD_EMBEDDINGS), (decoder_bias, "masked_language_model.bias")):
-        if copy is not None and original in ours and not copy.float().equal(ours[original].float()):
-            ours[UNTIED_DECODER] = copy
+    table = ours.get(WORD_EMBEDDINGS)
+    if decoder_weight is not None and table is not None and not decoder_weight.float().equal(table.float()):
+        ours[UNTIED_DECODER] = decoder_weight
     if decoder_bias is not None:
-        ours.setdefault("masked_language_model.bias", decoder_bias)
+        ours["masked_language_model.bias"] = decoder_bias
     return ours
+
+
+def to_huggingface(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A model's parameters under transformers' names. A decoder of its own has its bias a second time."""
+    theirs = {to_huggingface_name(name): weight for name, weight in weights.items()}
+    if UNTIED_DECODER in weights:
+        theirs[_DECODER_BIAS] = weights["masked_language_model.bias"]
+    return theirs
 
 
 def labels_to_huggingface(labels: tuple[str, ...], problem_type: str | None) -> dict:

@@ -18,16 +18,10 @@ of a word have the same probability, as in a long run of dashes, and rounding de
 import base64
 from typing import Any
 
+from bert.checkpoints.post_processor import post_processor_of
 from bert.tokenization.sentencepiece.model_file import SPACE_MARK, Kind, SentencePieceModel, parse_model
 from bert.tokenization.sentencepiece.tokenizer import SentencePieceTokenizer
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
-
-# Special tokens by transformers' names. The class is the one that takes all its rules from tokenizer.json.
-SENTENCEPIECE_CONFIG = {
-    "tokenizer_class": "PreTrainedTokenizerFast",
-    "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
-    "pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK,
-}  # fmt: skip
 
 
 def sentencepiece_json(tokenizer: SentencePieceTokenizer) -> dict[str, Any] | None:
@@ -47,7 +41,6 @@ def sentencepiece_json(tokenizer: SentencePieceTokenizer) -> dict[str, Any] | No
         content = base64.b64encode(model.normalizer.character_map).decode("ascii")
         rules.insert(0, {"type": "Precompiled", "precompiled_charsmap": content})
     space = {"type": "Metaspace", "replacement": SPACE_MARK, "split": True}
-    single = [_special(CLS, 0), _text("A", 0), _special(SEP, 0)]
     return {
         "version": "1.0",
         "truncation": None,
@@ -55,12 +48,7 @@ def sentencepiece_json(tokenizer: SentencePieceTokenizer) -> dict[str, Any] | No
         "added_tokens": [_added(token, ids[token]) for token in SPECIAL_TOKENS],
         "normalizer": {"type": "Sequence", "normalizers": rules},
         "pre_tokenizer": space | {"prepend_scheme": "first"},  # a text's first word gets a "▁", one after [MASK] not
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": single,
-            "pair": [*single, _text("B", 1), _special(SEP, 1)],
-            "special_tokens": {token: {"id": token, "ids": [ids[token]], "tokens": [token]} for token in (CLS, SEP)},
-        },
+        "post_processor": post_processor_of(tokenizer),
         "decoder": space | {"prepend_scheme": "always"},
         "model": _unigram(model) if model.is_unigram else _byte_pair(model, ids),
     }
@@ -107,11 +95,3 @@ def _added(token: str, token_id: int) -> dict[str, Any]:
     # Our tokenizers drop a "▁" that stands alone before [MASK]: lstrip takes the space.
     properties = {"single_word": False, "lstrip": token == MASK, "rstrip": False, "normalized": False, "special": True}
     return {"id": token_id, "content": token} | properties
-
-
-def _special(token: str, type_id: int) -> dict[str, Any]:
-    return {"SpecialToken": {"id": token, "type_id": type_id}}
-
-
-def _text(name: str, type_id: int) -> dict[str, Any]:
-    return {"Sequence": {"id": name, "type_id": type_id}}

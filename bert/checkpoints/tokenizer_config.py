@@ -1,5 +1,6 @@
 """``tokenizer_config.json`` and the files that older versions of transformers wrote beside it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from bert.checkpoints.added_tokens import Described, described_token
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.tokenization.special_tokens import CLS, MASK, PAD, SEP, UNK
+from bert.tokenization.tokenizer import Tokenizer
+from bert.tokenization.wordpiece import WordPieceTokenizer
 
 # Tokenizers that split texts as BERT's does, without the suffix "Fast". The last two are named after no model.
 _CLASSES = {
@@ -53,6 +56,39 @@ def read_tokenizer_config(directory: Path) -> tuple[dict[str, Any], list[Describ
         for content, number in read_json_object(path).items():
             tokens.append(described_token(content, number, path, special=content in special))
     return settings, tokens
+
+
+def tokenizer_config(tokenizer: Tokenizer, max_length: int | None) -> dict[str, Any]:
+    """The content of a ``tokenizer_config.json``, as transformers expects it.
+
+    It describes every added token. So a ``special_tokens_map.json`` beside it adds none, neither here nor there.
+
+    Args:
+        max_length: the most tokens that the model reads; None: it is not said.
+    """
+    settings: dict[str, Any] = special_tokens_map(tokenizer)
+    if max_length is not None:
+        settings["model_max_length"] = max_length
+    if not isinstance(tokenizer, WordPieceTokenizer):  # this class takes all its rules from tokenizer.json
+        inputs = ["input_ids", "token_type_ids", "attention_mask"]
+        return {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": inputs} | settings
+    return {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": tokenizer.lowercase,
+        "strip_accents": tokenizer.strip_accents,
+        "tokenize_chinese_chars": tokenizer.split_chinese,
+        **settings,
+        "added_tokens_decoder": {
+            str(tokenizer.token_to_id(token.content)): asdict(token) for token in tokenizer.whole_tokens
+        },
+    }
+
+
+def special_tokens_map(tokenizer: Tokenizer) -> dict[str, Any]:
+    """The content of a ``special_tokens_map.json``: BERT's special tokens by name, and further ones."""
+    tokens = tokenizer.whole_tokens if isinstance(tokenizer, WordPieceTokenizer) else ()
+    further = [token.content for token in tokens if token.special and token.content not in _NAMED.values()]
+    return _NAMED | ({"additional_special_tokens": further} if further else {})
 
 
 def _check_class(name: Any, path: Path) -> None:

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert.checkpoints.added_tokens import Described, described_token
+from bert.checkpoints.post_processor import check_post_processor
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
-from bert.tokenization.special_tokens import CLS, SEP, UNK
+from bert.tokenization.special_tokens import UNK
 from bert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
-
-# What BERT's post-processor adds: (kind, token or text, token type).
-_SINGLE = [("SpecialToken", CLS, 0), ("Sequence", "A", 0), ("SpecialToken", SEP, 0)]
-_PAIR = [*_SINGLE, ("Sequence", "B", 1), ("SpecialToken", SEP, 1)]
 
 
 class TokenizerFile(NamedTuple):
@@ -45,7 +42,7 @@ def read_tokenizer_json(path: Path) -> TokenizerFile:
         if component.get(key, expected if may_lack else None) != expected:
             found = str(component.get(key))[:80]
             raise InputError(f"{path}: the {key} of its {name} is {found!r}; only BERT's is known here ({expected!r})")
-    _check_post_processor(whole.get("post_processor"), path)
+    check_post_processor(whole.get("post_processor"), path)
     added = whole.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
         raise InputError(f"{path}: its added_tokens are no list of objects")
@@ -71,31 +68,11 @@ def _vocabulary(ids: Any, path: Path) -> list[str]:
     if len(pieces) < len(ids) or not pieces or min(pieces) < 0 or max(pieces) >= 2 * len(ids):
         raise InputError(f"{path}: the ids of its vocab do not run from 0, each of one piece")
     for piece in ids:  # a piece that a vocab.txt cannot hold would come back as another one
-        if "\n" in piece or (piece != piece.rstrip() and piece.removeprefix(CONTINUATION).strip()):
+        if not is_line(piece):
             raise InputError(f"{path}: the piece {piece!r} of its vocab has white space at its end, so no text has it")
     return [pieces.get(token_id, "") for token_id in range(max(pieces) + 1)]
 
 
-def _check_post_processor(settings: Any, path: Path) -> None:
-    """Raises an InputError if anything else than [CLS] and [SEP] is added to the pieces."""
-    kind = settings.get("type") if isinstance(settings, dict) else settings
-    if kind == "TemplateProcessing":
-        added = _template(settings.get("single")), _template(settings.get("pair"))
-        if added == (_SINGLE, _PAIR):
-            return
-    elif kind is None or (kind == "BertProcessing" and _tokens(settings) == (CLS, SEP)):
-        return
-    raise InputError(f"{path}: its post_processor ({str(kind)[:80]}) is not BERT's, [CLS] A [SEP] B [SEP]")
-
-
-def _template(parts: Any) -> list[tuple]:
-    """A template as triples (kind, token or text, token type)."""
-    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        return []
-    values = [(kind, value) for part in parts for kind, value in part.items() if isinstance(value, dict)]
-    return [(kind, value.get("id"), value.get("type_id")) for kind, value in values]
-
-
-def _tokens(settings: dict[str, Any]) -> tuple:
-    values = [settings.get(name) for name in ("cls", "sep")]
-    return tuple(value[0] if isinstance(value, list) and value else None for value in values)
+def is_line(piece: str) -> bool:
+    """Whether a ``vocab.txt`` can hold a piece. Reading one drops white space at a line's end, if there is text too."""
+    return "\n" not in piece and (piece == piece.rstrip() or not piece.removeprefix(CONTINUATION).strip())

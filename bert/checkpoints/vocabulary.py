@@ -9,11 +9,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from bert.checkpoints.added_tokens import added_tokens_decoder, with_added_tokens
+from bert.checkpoints.added_tokens import with_added_tokens
 from bert.checkpoints.google.letter_case import is_lowercased
-from bert.checkpoints.sentencepiece_json import SENTENCEPIECE_CONFIG, sentencepiece_json
-from bert.checkpoints.tokenizer_config import read_tokenizer_config
+from bert.checkpoints.sentencepiece_json import sentencepiece_json
+from bert.checkpoints.tokenizer_config import read_tokenizer_config, special_tokens_map, tokenizer_config
 from bert.checkpoints.tokenizer_json import read_tokenizer_json
+from bert.checkpoints.wordpiece_json import wordpiece_json
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files.whole import remove_unless, write_atomically
@@ -27,41 +28,44 @@ _SWITCHES = {"lowercase": "do_lower_case", "strip_accents": "strip_accents", "sp
 _NORMALIZER = {"lowercase": "lowercase", "strip_accents": "strip_accents", "split_chinese": "handle_chinese_chars"}
 
 
-def save_tokenizer(directory: str | Path, tokenizer: Tokenizer) -> None:
-    """Writes the vocabulary and its settings. The vocabulary comes last: without it, nothing is there to load.
+def save_tokenizer(directory: str | Path, tokenizer: Tokenizer, max_length: int | None = None) -> None:
+    """Writes the vocabulary and its settings, in files that transformers and the library ``tokenizers`` read too.
 
-    Of SentencePiece ``spm.model`` is ours, and ``tokenizer.json`` is for transformers. A model of which that file would
-    say something else gets none, and a warning.
+    WordPiece's ``vocab.txt`` and ``tokenizer.json`` hold the same pieces, and either is enough to load. So both come
+    after the settings, and go before other settings come. Of SentencePiece ``spm.model`` is ours, and comes last;
+    ``tokenizer.json`` is for transformers. A tokenizer of which this file would say something else has none.
+
+    Args:
+        max_length: the most tokens that the model reads. Other programs cut texts there.
     """
     directory = Path(directory)
     if isinstance(tokenizer, SentencePieceTokenizer):
-        content = sentencepiece_json(tokenizer)
+        content, vocabulary, name = sentencepiece_json(tokenizer), tokenizer.model_bytes, "spm.model"
         if content is None:
             warnings.warn(
                 f"{directory}: this SentencePiece model has settings that tokenizer.json cannot say, so transformers' "
                 "AutoTokenizer does not load it; use bert.load_tokenizer",
                 stacklevel=2,
             )
-        else:
-            write_atomically(directory / "tokenizer_config.json", json.dumps(SENTENCEPIECE_CONFIG, indent=2) + "\n")
-            write_atomically(directory / "tokenizer.json", json.dumps(content, ensure_ascii=False) + "\n")
-        write_atomically(directory / "spm.model", tokenizer.model_bytes)
-        return
-    if not isinstance(tokenizer, WordPieceTokenizer):
+            write_atomically(directory / name, vocabulary)
+            return
+    elif isinstance(tokenizer, WordPieceTokenizer):
+        content, name = wordpiece_json(tokenizer), "vocab.txt"
+        vocabulary = "".join(f"{piece}\n" for piece in tokenizer.vocabulary[: tokenizer.pieces_in_words])
+    else:
         raise TypeError(f"no file format is known for a {type(tokenizer).__name__}")
+    whole = None if content is None else json.dumps(content, ensure_ascii=False) + "\n"
     settings = {
-        "tokenizer_class": "BertTokenizer",
-        "do_lower_case": tokenizer.lowercase,
-        "strip_accents": tokenizer.strip_accents,
-        "tokenize_chinese_chars": tokenizer.split_chinese,
+        "tokenizer_config.json": tokenizer_config(tokenizer, max_length),
+        "special_tokens_map.json": special_tokens_map(tokenizer),
     }
-    if tokenizer.added_tokens:
-        settings["added_tokens_decoder"] = added_tokens_decoder(tokenizer)
-    pieces = tokenizer.vocabulary[: tokenizer.pieces_in_words]
-    vocabulary = "".join(f"{piece}\n" for piece in pieces)
-    remove_unless(directory / "vocab.txt", vocabulary)
-    write_atomically(directory / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
-    write_atomically(directory / "vocab.txt", vocabulary)
+    remove_unless(directory / name, vocabulary)
+    remove_unless(directory / "tokenizer.json", whole)
+    for file, values in settings.items():
+        write_atomically(directory / file, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    if whole is not None:
+        write_atomically(directory / "tokenizer.json", whole)
+    write_atomically(directory / name, vocabulary)
 
 
 def load_tokenizer(directory: str | Path) -> Tokenizer:
@@ -99,7 +103,7 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
                 f"{config_file}: {name} is {meant[ours]}, but in {file} {_NORMALIZER[ours]} is {said[ours]}; make the "
                 f"two the same, as the model was trained"
             )
-    return with_added_tokens(read.vocabulary, read.added_tokens + added_tokens, **switches)
+    return with_added_tokens(read.vocabulary, added_tokens + read.added_tokens, **switches)
 
 
 def load_tokenizer_json(path: str | Path) -> Tokenizer:

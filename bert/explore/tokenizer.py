@@ -4,8 +4,6 @@ from dataclasses import asdict
 
 from bert.errors import InputError
 from bert.explore.unicode_tables import unicode_tables
-from bert.tokenization.added_tokens import AddedToken
-from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import MAX_WORD_LENGTH, WordPieceTokenizer
 
@@ -20,15 +18,13 @@ def tokenizer_settings(tokenizer: Tokenizer, source: str) -> dict:
             f"{source}: its vocabulary is a SentencePiece model, and the page cuts texts with WordPiece alone; name a "
             f"run with a vocab.txt"
         )
-    described = {token.content for token in tokenizer.added_tokens}
-    added = [*tokenizer.added_tokens, *(AddedToken(token) for token in SPECIAL_TOKENS if token not in described)]
     return {
         "vocabulary": tokenizer.vocabulary,
         "pieces_in_words": tokenizer.pieces_in_words,
         "lowercase": tokenizer.lowercase,
         "strip_accents": tokenizer.strip_accents,
         "split_chinese": tokenizer.split_chinese,
-        "added_tokens": [asdict(token) for token in added],
+        "added_tokens": [asdict(token) for token in tokenizer.whole_tokens],
         "special_token_ids": sorted(tokenizer.special_token_ids),
         "max_word_length": MAX_WORD_LENGTH,
         "unicode": unicode_tables(),

@@ -143,8 +143,8 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def remove_unless(path: str | Path, content: bytes | str) -> None:
-    """Removes a file that holds something else than ``content``.
+def remove_unless(path: str | Path, content: bytes | str | None) -> None:
+    """Removes a file that holds something else than ``content``; None: whatever it holds.
 
     Of files that belong together, the one that is written last says that all are there. So it goes before another of
     them changes, and a crash never leaves it beside files of another set.

@@ -35,6 +35,8 @@ class EncoderDecoderConfig:
     shared: bool = False
 
     def __post_init__(self):
+        for name in ("encoder", "decoder"):  # the paper's decoders are tied, also if they begin with an untied BERT
+            object.__setattr__(self, name, getattr(self, name).replace(tie_word_embeddings=True))
         vocabulary = self.decoder.vocab_size
         for theirs, name in _PIECES.items():
             value = getattr(self, name)

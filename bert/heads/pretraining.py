@@ -24,6 +24,8 @@ class MaskedLanguageModelHead(nn.Module):
     uses (Press and Wolf 2017, "Using the Output Embedding to Improve Language Models"). In base it also saves 30,522 x
     768 parameters, 23 million beside the model's 110.
     Source: google-research/bert ``run_pretraining.py``, ``get_masked_lm_output``.
+
+    A few published checkpoints have a second table here (``tie_word_embeddings`` false).
     """
 
     def __init__(self, config: BertConfig):
@@ -32,6 +34,8 @@ class MaskedLanguageModelHead(nn.Module):
         self.activation = activation(config.hidden_act)
         self.layer_norm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        untied = not config.tie_word_embeddings
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=False) if untied else None
 
     def forward(
         self, states: Tensor, word_embeddings: Tensor, labels: Tensor | None = None, label_smoothing: float = 0.0
@@ -40,7 +44,7 @@ class MaskedLanguageModelHead(nn.Module):
 
         Args:
             states: (..., hidden_size), the last states of tokens.
-            word_embeddings: (vocab_size, hidden_size)
+            word_embeddings: (vocab_size, hidden_size), read unless the decoder has a table of its own.
             labels: (...) the pieces behind the tokens, or IGNORE_INDEX.
             label_smoothing: see ``smooth_labels``.
 
@@ -48,6 +52,8 @@ class MaskedLanguageModelHead(nn.Module):
             (..., vocab_size), or the loss.
         """
         states = self.layer_norm(self.activation(self.dense(states)))
+        if self.decoder is not None:
+            word_embeddings = self.decoder.weight
         if labels is None:
             return F.linear(states, word_embeddings, self.bias)
         loss = vocabulary_cross_entropy(states, word_embeddings, self.bias, labels)

@@ -82,9 +82,14 @@ class WordPieceTokenizer(Tokenizer):
         self._ids_of_word = Memo(self.match_longest_first, limit=1 << 17, longest_key=MAX_WORD_LENGTH)
         self._ids_of_chunk = Memo(self._ids_of_new_chunk, limit=1 << 18, longest_key=MAX_WORD_LENGTH)
 
-    def _set_added_tokens(self) -> None:
+    @property
+    def whole_tokens(self) -> tuple[AddedToken, ...]:
+        """What is never split: the added tokens and the five special ones."""
         described = {token.content for token in self.added_tokens}
-        tokens = [*self.added_tokens, *(AddedToken(token) for token in SPECIAL_TOKENS if token not in described)]
+        return (*self.added_tokens, *(AddedToken(token) for token in SPECIAL_TOKENS if token not in described))
+
+    def _set_added_tokens(self) -> None:
+        tokens = self.whole_tokens
         self.special_token_ids |= {self._ids[token.content] for token in tokens if token.special}
         self._typed = TokenFinder((token.content, token) for token in tokens if not token.normalized)
         self._normalized = TokenFinder(

@@ -19,8 +19,8 @@ MODELS = ("model.safetensors", "adapter_model.safetensors")  # a run's model is 
 # The files that a run writes at one time or another. A new run replaces none of them.
 WRITTEN = (
     "arguments.json", "config.json", "adapter_config.json", *MODELS, "training_state", "task.json", "vocab.txt",
-    "tokenizer_config.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv", "report.json",
-    "modules.json", "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
+    "tokenizer_config.json", "special_tokens_map.json", "spm.model", "tokenizer.json", "log.jsonl", "predictions.tsv",
+    "report.json", "modules.json", "report.html", "curves.png", "tensorboard", "buffer.jsonl", "fisher.safetensors",
     "adapters", "target", "checkpoints",
 )  # fmt: skip
 

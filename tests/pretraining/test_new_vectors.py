@@ -15,19 +15,20 @@ PIECES = ["eczema", "##zemas", "ecs"]
 MADE_OF = [[5, 6, 7], [6, 7, 8], [5, 8]]
 
 
-def model_with(rows: int) -> BertForPreTraining:
+def model_with(rows: int, tied: bool = True) -> BertForPreTraining:
     torch.manual_seed(0)
-    model = BertForPreTraining(BertConfig(rows, 6, 2, 2, 5, max_position_embeddings=7))
+    model = BertForPreTraining(BertConfig(rows, 6, 2, 2, 5, max_position_embeddings=7, tie_word_embeddings=tied))
     torch.nn.init.normal_(model.masked_language_model.bias)
     return model
 
 
 @pytest.mark.parametrize("rows", [9, 11, 12, 17])  # as many as pieces, and more: a few, as many as needed, too many
 def test_the_new_rows_are_means_and_the_old_rows_are_as_before(rows):
-    model = model_with(rows)
+    model = model_with(rows, tied=False)
     larger = with_new_vectors(model, TOKENIZER, PIECES)
     assert larger.config == model.config.replace(vocab_size=max(rows, 12))
-    for name in ("bert.embeddings.word_embeddings.weight", "masked_language_model.bias"):
+    head = "masked_language_model"
+    for name in ("bert.embeddings.word_embeddings.weight", f"{head}.decoder.weight", f"{head}.bias"):
         before, after = (weights.state_dict()[name].numpy() for weights in (model, larger))
         np.testing.assert_array_equal(after[:9], before[:9])
         np.testing.assert_allclose(after[9:12], [np.mean(before[ids], axis=0) for ids in MADE_OF], rtol=1e-6)

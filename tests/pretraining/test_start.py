@@ -141,15 +141,16 @@ def test_a_part_that_is_there_begins_newly_if_it_is_named_and_the_others_do_not(
     assert not model.get_submodule(HEADS[part]).state_dict().get("bias", torch.zeros(1)).any()
 
 
-def test_a_decoder_of_its_own_is_left_behind_if_the_head_begins_newly(checkpoint):
+def test_a_decoder_of_its_own_goes_on_unless_the_head_begins_newly(checkpoint):
     weights = load_file(checkpoint / "model.safetensors")
-    untied = {"cls.predictions.decoder.weight": weights["bert.embeddings.word_embeddings.weight"] + 1}
-    save_file(weights | untied, checkpoint / "model.safetensors")
-    with pytest.raises(InputError, match=r"not the word embeddings.*--fresh mlm"):
-        started(checkpoint)
-    assert started(checkpoint, "--fresh", "mlm").word_embeddings.equal(
-        weights["bert.embeddings.word_embeddings.weight"]
-    )
+    embeddings = weights["bert.embeddings.word_embeddings.weight"]
+    save_file(weights | {"cls.predictions.decoder.weight": embeddings + 1}, checkpoint / "model.safetensors")
+    model = started(checkpoint)
+    assert model.masked_language_model.decoder.weight.equal(embeddings + 1)
+    assert model.masked_language_model.decoder.weight.requires_grad
+    new = started(checkpoint, "--fresh", "mlm")
+    assert new.word_embeddings.equal(embeddings)
+    assert new.masked_language_model.decoder is None and new.config.tie_word_embeddings
 
 
 # ---- new pieces ----

@@ -11,10 +11,15 @@ export function maskedLanguageModelHead(model, states) {
   const transformed = apply(dense(model, "masked_language_model.dense", states), activation(model.config.hidden_act));
   return linear(
     normalize(model, "masked_language_model.layer_norm", transformed),
-    model.weights.get("bert.embeddings.word_embeddings.weight"),
+    pieceVectors(model),
     model.weights.get("masked_language_model.bias"),
   );
 }
+
+/** What states are compared with: the word embeddings; in a few published models a table of its own. */
+export const pieceVectors = (model) =>
+  model.weights.get("masked_language_model.decoder.weight") ??
+  model.weights.get("bert.embeddings.word_embeddings.weight");
 
 /** bert/heads/pretraining.py, NextSentenceHead.forward: scores for "B follows A" and "B is random", (1, 2). */
 export function nextSentenceHead(model, lastStates) {

@@ -5,7 +5,7 @@
 import { addTo, applyBackward, denseBackward, normalizeBackward } from "./backward.js";
 import { derivative } from "./derivatives.js";
 import { classificationHead, spanHead, taggingHead } from "./fine_tuned.js";
-import { maskedLanguageModelHead, oneToken } from "./heads.js";
+import { maskedLanguageModelHead, oneToken, pieceVectors } from "./heads.js";
 import { dense, pooler } from "./model.js";
 import { activation, apply, row, zeros } from "./tensors.js";
 
@@ -49,8 +49,7 @@ export function pieceScore(model, states, position, id) {
   const score = maskedLanguageModelHead(model, state).data[id];
   const input = dense(model, `${name}.dense`, state);
   const transformed = apply(input, activation(model.config.hidden_act));
-  const embedding = row(model.weights.get("bert.embeddings.word_embeddings.weight"), id);
-  const ofNormalized = { shape: input.shape, data: embedding };
+  const ofNormalized = { shape: input.shape, data: row(pieceVectors(model), id) };
   const ofTransformed = normalizeBackward(model, `${name}.layer_norm`, transformed, ofNormalized);
   const ofInput = applyBackward(ofTransformed, input, derivative(model.config.hidden_act));
   return { score, gradient: atPositions(states, [position, denseBackward(model, `${name}.dense`, ofInput).data]) };

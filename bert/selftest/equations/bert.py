@@ -48,9 +48,10 @@ def bert(
         )
     pooled = pooler(states[-1], lengths, part(parameters, "bert.pooler"))
     head = part(parameters, "masked_language_model")
+    decoder = head.get("decoder.weight", table["word_embeddings.weight"])  # tied, but in a few published models
     return Numbers(
         states,
         pooled,
-        piece_scores(states[-1], table["word_embeddings.weight"], head, sizes.hidden_act, sizes.layer_norm_eps),
+        piece_scores(states[-1], decoder, head, sizes.hidden_act, sizes.layer_norm_eps),
         next_sentence_scores(pooled, part(parameters, "next_sentence")),
     )

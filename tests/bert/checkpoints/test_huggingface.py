@@ -1,6 +1,7 @@
 """Our names and Hugging Face's, there and back; and the same numbers from the same weights."""
 
 import importlib.resources
+import json
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from bert.checkpoints.huggingface import (
     to_huggingface_name,
 )
 from bert.checkpoints.vocabulary import load_tokenizer
+from bert.commands.fill_mask import fill_mask
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads.choices import BertForMultipleChoice
@@ -22,6 +24,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.heads.spans import BertForQuestionAnswering
 from bert.heads.tagging import BertForTokenClassification
 from bert.model.bert import BertModel
+from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from tests.ragged import ragged
 
@@ -130,6 +133,35 @@ def test_what_transformers_saves_loads_here_and_gives_the_same_numbers(transform
         assert_close_at_tokens(model(**inputs).prediction_logits, theirs(**inputs).logits, inputs)
 
 
+@pytest.mark.peers
+@pytest.mark.parametrize("said", [True, False])
+def test_a_decoder_with_a_table_of_its_own_gives_transformers_numbers_there_and_back(transformers, said, tmp_path):
+    torch.manual_seed(3)
+    theirs = transformers.BertForPreTraining(
+        transformers.BertConfig(**CONFIGS[0].to_dict(), tie_word_embeddings=False)
+    ).eval()
+    torch.nn.init.normal_(theirs.cls.predictions.decoder.bias)
+    theirs.save_pretrained(tmp_path / "theirs")
+    if not said:  # config.json says nothing of it, but the two tables differ
+        config = json.loads((tmp_path / "theirs/config.json").read_text())
+        del config["tie_word_embeddings"]
+        (tmp_path / "theirs/config.json").write_text(json.dumps(config))
+    ours = load_checkpoint(tmp_path / "theirs", BertForPreTraining)
+    save_checkpoint(tmp_path / "ours", ours)
+    again, loading = transformers.BertForPreTraining.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    inputs = random_inputs(CONFIGS[0])
+    with torch.no_grad():
+        expected, mine = theirs(**inputs).prediction_logits, ours(**inputs).prediction_logits
+        assert_close_at_tokens(mine, expected, inputs)
+        assert_close_at_tokens(mine, again.eval()(**inputs).prediction_logits, inputs)
+        tied = ours.masked_language_model(ours(**inputs).encoder.last_hidden_state, ours.word_embeddings)
+        ours.masked_language_model.decoder = None
+        control = ours.masked_language_model(ours(**inputs).encoder.last_hidden_state, ours.word_embeddings)
+    assert_close_at_tokens(tied, mine, inputs)
+    assert (control - mine).abs().max() > 0.1
+
+
 HEADS = [
     (BertForSequenceClassification, {"labels": ["no", "yes", "perhaps"]}),
     (BertForSequenceClassification, {"labels": ["a", "b"], "problem_type": "multi_label_classification"}),
@@ -231,6 +263,24 @@ def test_the_published_checkpoint_gives_transformers_numbers(transformers):
     for mine, yours in zip(a.hidden_states, b.hidden_states, strict=True):
         assert_close_at_tokens(mine, yours, inputs)
     torch.testing.assert_close(a.pooler_output, b.pooler_output, rtol=0, atol=1e-5)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("tied", [True, False])
+def test_transformers_fills_masks_as_we_do_from_the_directory_alone(transformers, tmp_path, tied):
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *letters, *(f"##{letter}" for letter in letters)])
+    config = CONFIGS[0].replace(vocab_size=tokenizer.vocab_size, tie_word_embeddings=tied)
+    model = random_model(BertForPreTraining, config)
+    save_checkpoint(tmp_path, model, tokenizer)
+    filler, text = (
+        transformers.pipeline("fill-mask", model=str(tmp_path), top_k=tokenizer.vocab_size),
+        "ab [MASK] e[MASK]",
+    )
+    for ours, theirs in zip(fill_mask(model, tokenizer, text, top=9), filler(text), strict=True):
+        theirs = [each for each in theirs if each["token"] not in tokenizer.special_token_ids][:9]
+        assert [each.piece for each in ours] == [tokenizer.id_to_token(each["token"]) for each in theirs]
+        assert [each.probability for each in ours] == pytest.approx([each["score"] for each in theirs], rel=1e-4)
 
 
 @pytest.mark.peers

@@ -156,8 +156,7 @@ def test_two_files_that_contradict_each_other_are_both_named(tmp_path, key, valu
     ("added_tokens.json", {"e": 9}, "the id 9, but beside this vocabulary it is 8"),
 ])  # fmt: skip
 def test_settings_of_another_tokenizer_are_refused_by_name(tmp_path, name, content, message):
-    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
-    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY), encoding="utf-8")
     (tmp_path / name).write_text(json.dumps(content))
     with pytest.raises(InputError, match=message) as caught:
         load_tokenizer(tmp_path)
@@ -175,9 +174,8 @@ ADDED = [
 
 @pytest.mark.parametrize(("name", "content"), ADDED)
 def test_tokens_that_were_added_to_a_vocabulary_stay_whole_and_go_with_it(tmp_path, name, content):
-    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY), encoding="utf-8")
     assert load_tokenizer(tmp_path).encode("a <e1>") == [5, 1, 1, 1]  # the control
-    assert "added_tokens_decoder" not in (tmp_path / "tokenizer_config.json").read_text()
     (tmp_path / name).write_text(json.dumps(content))
     loaded = load_tokenizer(tmp_path)
     assert loaded.encode("a<e1>") == [5, 8]
@@ -190,7 +188,7 @@ def test_tokens_that_were_added_to_a_vocabulary_stay_whole_and_go_with_it(tmp_pa
 @pytest.mark.parametrize(("name", "content"), ADDED)
 def test_transformers_has_the_same_ids_and_reads_what_we_save(tmp_path, name, content):
     transformers = pytest.importorskip("transformers")
-    save_tokenizer(tmp_path, WordPieceTokenizer(VOCABULARY))
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY), encoding="utf-8")
     (tmp_path / name).write_text(json.dumps(content))
     ours = load_tokenizer(tmp_path)
     save_tokenizer(tmp_path / "saved", ours)

@@ -108,21 +108,37 @@ def test_what_transformers_saves_in_parts_loads(tmp_path):
     assert ours.pooler.dense.weight.equal(theirs.pooler.dense.weight)
 
 
-def test_an_untied_decoder_stops_only_the_head_that_would_read_it(directory):
+def test_a_decoder_that_is_no_copy_of_the_word_embeddings_is_read_by_the_head_alone(directory):
     weights = weights_in(directory)
     embeddings = weights["bert.embeddings.word_embeddings.weight"]
     save_file(weights | {DECODER: embeddings.clone()}, directory / "model.safetensors")
     load_checkpoint(directory, BertForPreTraining)  # a copy does no harm, whatever its precision
     save_file(weights | {DECODER: embeddings.double()}, directory / "model.safetensors")
     load_checkpoint(directory, BertForPreTraining)
-    bias = {"cls.predictions.decoder.bias": weights["cls.predictions.bias"] + 1}
-    for untied in ({DECODER: embeddings + 1}, {DECODER: embeddings[:5].clone()}, bias):
-        save_file(weights | untied, directory / "model.safetensors")
-        with pytest.raises(InputError, match=r"is not the word embeddings.*can be fine-tuned and can embed"):
-            load_checkpoint(directory, BertForPreTraining)
-        load_checkpoint(directory, BertModel)
-        model = load_checkpoint(directory, BertForTokenClassification, fresh=("classifier",), labels=("O", "B"))
-        assert model.bert.embeddings.word_embeddings.weight.equal(embeddings)
+    bias = {"cls.predictions.decoder.bias": weights["cls.predictions.bias"] + 1}  # it counts, as in transformers
+    save_file(weights | {DECODER: embeddings + 1} | bias, directory / "model.safetensors")
+    untied = load_checkpoint(directory, BertForPreTraining)
+    save_checkpoint(directory / "saved", untied)
+    for model in (untied, load_checkpoint(directory / "saved", BertForPreTraining)):
+        head = model.masked_language_model
+        assert model.word_embeddings.equal(embeddings) and head.decoder.weight.equal(embeddings + 1)
+        assert head.bias.equal(weights["cls.predictions.bias"] + 1)
+        assert model.config == CONFIG.replace(tie_word_embeddings=False)
+    encoder = load_checkpoint(directory, BertModel)
+    tagger = load_checkpoint(directory, BertForTokenClassification, fresh=("classifier",), labels=("O", "B"))
+    assert tagger.bert.embeddings.word_embeddings.weight.equal(embeddings)
+    assert encoder.config == tagger.config == CONFIG  # nothing there reads a second table
+    save_file(weights | {DECODER: embeddings[:5].clone()}, directory / "model.safetensors")
+    with pytest.raises(InputError, match=r"of another shape: masked_language_model\.decoder\.weight \(5, "):
+        load_checkpoint(directory, BertForPreTraining)
+
+
+def test_a_file_with_one_table_where_its_configuration_says_two_begins_with_two_equal_ones(directory):
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    model = load_checkpoint(directory, BertForPreTraining)
+    assert model.masked_language_model.decoder.weight.equal(model.word_embeddings)
+    assert model.masked_language_model.decoder.weight.data_ptr() != model.word_embeddings.data_ptr()
 
 
 @pytest.mark.parametrize("name", ["tf_model.h5", "flax_model.msgpack", "model.onnx"])

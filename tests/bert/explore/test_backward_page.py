@@ -68,6 +68,10 @@ CASES = {
         partial(random_reader, 6), "spanScore", [0, 0], lambda out: out.start_logits[0, 0] + out.end_logits[0, 0]
     ),
     "a piece": Case(partial(random_model, 7), "pieceScore", [4, 33], lambda out: out.prediction_logits[0, 4, 33]),
+    "a piece with a vector of its own": Case(
+        partial(random_model, 10, tie_word_embeddings=False), "pieceScore", [4, 33],
+        lambda out: out.prediction_logits[0, 4, 33],
+    ),
     "another activation": Case(
         partial(random_model, 8, hidden_act="gelu_new"), "pieceScore", [1, 5],
         lambda out: out.prediction_logits[0, 1, 5],

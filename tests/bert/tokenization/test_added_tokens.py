@@ -2,10 +2,10 @@
 
 import json
 import random
-from dataclasses import asdict
 
 import pytest
 
+from bert.checkpoints.wordpiece_json import wordpiece_json
 from bert.tokenization.added_tokens import AddedToken
 from bert.tokenization.special_tokens import SPECIAL_TOKENS
 from bert.tokenization.wordpiece import WordPieceTokenizer
@@ -81,18 +81,8 @@ def test_any_tokens_in_any_text_have_rusts_ids_offsets_and_words(seed):
     ]
     tokens += [AddedToken(token) for token in SPECIAL_TOKENS]
     settings = {"lowercase": toss(), "strip_accents": rng.choice([None, True, False])}
-    ours = WordPieceTokenizer(VOCABULARY, **settings, split_chinese=(chinese := toss()), added_tokens=tokens)
-    whole = {
-        "version": "1.0", "truncation": None, "padding": None, "post_processor": None, "decoder": None,
-        "added_tokens": [asdict(token) | {"id": ours.token_to_id(token.content)} for token in tokens],
-        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": chinese} | settings,
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "model": {
-            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": {piece: number for number, piece in enumerate(VOCABULARY)},
-        },
-    }  # fmt: skip
-    theirs = rust.from_str(json.dumps(whole))
+    ours = WordPieceTokenizer(VOCABULARY, **settings, split_chinese=toss(), added_tokens=tokens)
+    theirs = rust.from_str(json.dumps(wordpiece_json(ours)))
     for _ in range(40):
         text = "".join(rng.choices(PARTS, k=rng.randint(0, 12)))
         expected, pieces = theirs.encode(text, add_special_tokens=False), ours.pieces(text)

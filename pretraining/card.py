@@ -1,0 +1,48 @@
+"""The model card of a pretraining run: what its flags and its log say."""
+
+from pathlib import Path
+from typing import Any
+
+from bert.checkpoints.model_card import Facts, Result
+from bert.training.reporting import read_log
+from pretraining.settings import PretrainingSettings
+
+HELD_OUT = "heldout_"
+# The guess that stands beside each held-out figure in the log: the better one, if there are two.
+_GUESSES = ("unigram_", "five_gram_", "majority_")
+
+
+def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]]) -> Facts:
+    """What is known of a run after ``steps`` updates.
+
+    Args:
+        log: the lines of its ``log.jsonl``.
+    """
+    figures = {name: value for line in log for name, value in line.items()}  # the newest of each
+    held_out = {name.removeprefix(HELD_OUT): value for name, value in figures.items() if name.startswith(HELD_OUT)}
+    baseline = {}
+    for name in held_out:
+        found = [figures[guess + name] for guess in _GUESSES if guess + name in figures]
+        if found:
+            baseline[name] = min(found) if name.endswith("loss") else max(found)
+    tasks = "masked language modelling" + (" and next sentence prediction" if settings.nsp else "")
+    corpus = [Path(path).name for path in settings.corpus or ()]
+    source = ", ".join(corpus) or "the documentation of the Python that ran it"
+    base = None if settings.checkpoint is None else Path(settings.checkpoint).name  # no path of this machine
+    begun = "" if base is None else f" It began with {base}."
+    names = ("batch_size", "max_length", "phases", "learning_rate", "optimizer", "precision", "whole_word_masking")
+    return Facts(
+        history=f"A BERT, pretrained with {tasks} on {source}: {steps:,} updates.{begun}",
+        datasets=corpus or ["python-documentation"],
+        language=None if corpus else "en",
+        base_model=base,
+        results=[Result("held out", held_out, baseline)] if held_out else [],
+        baseline="masked pieces by their frequency, or by two pieces on each side, whichever is better"
+        + ("; always the same answer for sentence pairs" if settings.nsp else ""),
+        settings={"updates": steps} | {name: value for name in names if (value := getattr(settings, name)) is not None},
+    )
+
+
+def card_facts(settings: PretrainingSettings, steps: int, run: Path) -> Facts:
+    """``facts_of`` a run's directory. Raises an InputError if its log cannot be read."""
+    return facts_of(settings, steps, read_log(run / "log.jsonl"))
