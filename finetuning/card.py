@@ -28,7 +28,8 @@ def facts_of(report: Mapping[str, Any], adapt: str | None = None) -> Facts:
     baselines = report.get("baseline", {})
     return Facts(
         history=f"A BERT, fine-tuned on {name}, {how}, from {begun}. Examples: {examples}. The best epoch by "
-        f"{report['metric']} on the set dev is kept, so its figures there are a little too good.",
+        f"{report['metric']} on the set dev is kept, so its figures there are a little too good."
+        + (f" {report['warning']}" if "warning" in report else ""),
         datasets=[name],
         language="en" if name == "built-in" else None,
         base_model=base,

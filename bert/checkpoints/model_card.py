@@ -8,15 +8,18 @@ that somebody changed is told from one of ours, and stays as it is.
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import bert
+from bert.files.reading import read_bytes
 from bert.files.whole import write_atomically
 
 NAME = "README.md"
+LARGEST = 1 << 20  # bytes of a card; ours are far smaller
 _CHECKSUM = "<!-- written by bert; SHA-256 of the text above: "
 # For the heads that transformers has: the task on the Hub, the class there, and what the model is for.
 _HEADS = {
@@ -108,8 +111,11 @@ def model_card(
 def write_card(directory: str | Path, text: str) -> bool:
     """Writes a card, unless a README.md is there that somebody else wrote or changed. Returns whether it did."""
     path = Path(directory) / NAME
-    if path.exists() and not is_own(path.read_text(encoding="utf-8", errors="replace")):
-        return False
+    if os.path.lexists(path):
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return False
+        if not is_own(read_bytes(path, LARGEST).decode("utf-8", "replace")):
+            return False
     write_atomically(path, text)
     return True
 

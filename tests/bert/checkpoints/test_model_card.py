@@ -56,6 +56,8 @@ def test_a_card_of_ours_is_replaced_and_any_other_stays(tmp_path):
         (tmp_path / "README.md").write_bytes(content)
         assert not write_card(tmp_path, card())
         assert (tmp_path / "README.md").read_bytes() == content
+    (tmp_path / "other/README.md").mkdir(parents=True)
+    assert not write_card(tmp_path / "other", card())
     assert is_own(card()) and not is_own(card().replace("\n", "\n\n", 1))
 
 

@@ -77,7 +77,8 @@ def test_a_merged_model_predicts_as_the_adapter_and_its_body_do(name, body, text
     assert main(["merge", str(run), str(tmp_path / "merged")]) == 0
     assert capsys.readouterr().out.endswith(f"the parameters of {name} in its weights\n")
     files = {path.name for path in (tmp_path / "merged").iterdir()}
-    assert files == {"config.json", "model.safetensors", "task.json", "tokenizer_config.json", "vocab.txt"}
+    tokenizer = {"tokenizer_config.json", "special_tokens_map.json", "tokenizer.json", "vocab.txt"}
+    assert files == {"config.json", "model.safetensors", "task.json", "README.md"} | tokenizer
     before, after = predicted(run, texts), predicted(tmp_path / "merged", texts)
     assert [row.split("\t")[0] for row in after.splitlines()] == [row.split("\t")[0] for row in before.splitlines()]
     np.testing.assert_allclose(numbers_of(after), numbers_of(before), atol=2e-6)  # printed with six digits

@@ -1,0 +1,36 @@
+"""What a model card says of a pretraining run."""
+
+from dataclasses import fields
+
+from pretraining.card import facts_of
+from pretraining.settings import PretrainingSettings
+
+LOG = [
+    {
+        "step": 0,
+        "unigram_masked_lm_loss": 6.0,
+        "five_gram_masked_lm_loss": 5.0,
+        "majority_next_sentence_accuracy": 0.55,
+    },
+    {"step": 5, "heldout_masked_lm_loss": 4.5, "heldout_next_sentence_accuracy": 0.6},
+    {"step": 9, "heldout_masked_lm_loss": 4.0, "heldout_next_sentence_accuracy": 0.7},
+]
+
+
+def settings(**changes) -> PretrainingSettings:
+    assert changes.keys() <= {field.name for field in fields(PretrainingSettings)}
+    return PretrainingSettings(**({"output": "runs/it"} | changes))
+
+
+def test_the_newest_held_out_figures_stand_beside_the_better_guess():
+    (result,) = facts_of(settings(), 9, LOG).results
+    assert result.metrics == {"masked_lm_loss": 4.0, "next_sentence_accuracy": 0.7}
+    assert result.baseline == {"masked_lm_loss": 5.0, "next_sentence_accuracy": 0.55}
+    assert facts_of(settings(), 0, []).results == []
+
+
+def test_the_built_in_corpus_is_english_and_of_another_the_language_is_not_known():
+    assert facts_of(settings(), 9, LOG).language == "en"
+    other = facts_of(settings(corpus=["/home/me/wiki.txt"], checkpoint="/home/me/base"), 9, LOG)
+    assert (other.language, other.datasets, other.base_model) == (None, ["wiki.txt"], "base")
+    assert "/home" not in str(other)
