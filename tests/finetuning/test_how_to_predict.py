@@ -50,8 +50,9 @@ def test_the_validation_set_can_be_read_once_more(has_dev, tmp_path):
     kind, columns = KINDS["single-label"], Columns("2", None, "1", header=False)
     names, sets = ["train", "dev"] if has_dev else ["train"], {}
     for name in names:
-        (tmp_path / name).write_text("".join(f"{'wet' if n % 3 else 'dry'}\ttext {n} of {name}\n" for n in range(40)))
-        sets[name] = (str(tmp_path / name), list(kind.read(tmp_path / name, columns, True)))
+        file = tmp_path / f"{name}.tsv"
+        file.write_text("".join(f"{'wet' if n % 3 else 'dry'}\ttext {n} of {name}\n" for n in range(40)))
+        sets[name] = (str(file), list(kind.read(file, columns, True)))
     expected = sets["dev"][1] if has_dev else kind.hold_out(sets["train"][1])[1]
     settings = SimpleNamespace(train_targets=None, dev_targets=None)
     task = SimpleNamespace(options=Options(20))
