@@ -10,6 +10,7 @@ python -m bert generate RUN sources.txt -o outputs.txt
 python -m bert generate RUN --text "A dog runs."
 python -m bert chat RUN
 python -m bert embed RUN texts.txt texts.npy
+python -m bert embed RUN texts.txt texts.npy --int8
 python -m bert predict BODY reviews.tsv --adapter RUN RUN2 --output predictions
 python -m bert merge RUN merged
 python -m bert exercises OUT
