@@ -9,7 +9,7 @@ python -m bert predict RUN reviews.tsv > predictions.tsv
 python -m bert generate RUN sources.txt -o outputs.txt
 python -m bert generate RUN --text "A dog runs."
 python -m bert chat RUN
-python -m bert embed RUN texts.txt texts.npy
+python -m bert embed RUN texts.txt texts.npy --int8
 python -m bert embed RUN --export DIR
 python -m bert index RUN texts.txt -o INDEX
 python -m bert search INDEX "how to sort a list"

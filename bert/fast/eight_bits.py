@@ -45,7 +45,7 @@ def dense(
     """``bert.quantization.linear.dense``, if the weight is packed."""
     if not weight.is_mkldnn:
         return NotImplemented
-    product = _product(whole, weight, weight_scales).mul_(scales[:, None])
+    product = _product(whole, weight, weight_scales).mul_(scales.unsqueeze(-1))
     return product if bias is None else product.add_(bias)  # torch.addcmul takes longer than these two
 
 
@@ -68,7 +68,7 @@ def _packed(weight: Tensor) -> Tensor:
 
 
 def _product(whole: Tensor, packed: Tensor, weight_scales: Tensor) -> Tensor:
-    """(tokens, in) int8, a packed weight and (out,) -> (tokens, out) float32, times the weight's scales"""
+    """(..., in) int8, a packed weight and (out,) -> (..., out) float32, times the weight's scales"""
     unsigned = whole.view(torch.uint8) ^ ZERO  # flips the highest bit, which adds 128
     zeros = torch.zeros(len(weight_scales), dtype=torch.int64)  # what stands for 0 in each row of the weight
     scale, output = (1.0, ZERO), (1.0, 0, torch.float32)

@@ -1,6 +1,7 @@
 """A table of embeddings in 8 bits: each embedding as whole numbers and one scale."""
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bert.quantization.rows import dequantize_rows, quantize_rows
 
@@ -21,5 +22,5 @@ class QuantizedEmbedding(nn.Module):
         self.register_buffer("scales", scales)
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        """(tokens,) ids -> (tokens, hidden_size) float32"""
-        return dequantize_rows(self.weight.index_select(0, input_ids), self.scales.index_select(0, input_ids))
+        """(...) ids -> (..., hidden_size) float32"""
+        return dequantize_rows(F.embedding(input_ids, self.weight), self.scales[input_ids])

@@ -19,7 +19,7 @@ from bert.quantization.rows import quantize_rows
 
 
 class WholeStates(NamedTuple):
-    """States in 8 bits: (tokens, in) int8, and a scale for each token, (tokens,)."""
+    """States in 8 bits: (..., in) int8, and a scale for each token, (...)."""
 
     whole: Tensor
     scales: Tensor
@@ -32,16 +32,16 @@ def dense(
     """The equation above.
 
     Args:
-        whole, scales: X (tokens, in) int8, and s (tokens,).
+        whole, scales: X (..., in) int8, and s (...), of tokens end to end or in a padded batch.
         weight, weight_scales: V (out, in) int8, and t (out,). V may be packed (``bert.fast.eight_bits``).
         bias: b (out,)
 
     Returns:
-        (tokens, out) float32
+        (..., out) float32
     """
     transposed = weight.to_dense() if weight.is_mkldnn else weight.mT  # (in, out)
     # Floats hold whole numbers exactly up to 2 ** 24. A larger sum is rounded as every float is.
-    product = whole.float() @ transposed.float() * scales[:, None] * weight_scales
+    product = whole.float() @ transposed.float() * scales.unsqueeze(-1) * weight_scales
     return product if bias is None else product + bias
 
 
@@ -64,6 +64,6 @@ class QuantizedLinear(nn.Module):
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach(), requires_grad=False)
 
     def forward(self, states: Tensor | WholeStates) -> Tensor:
-        """(tokens, in) float32, or the same in 8 bits already -> (tokens, out) float32"""
+        """(..., in) float32, or the same in 8 bits already -> (..., out) float32"""
         whole, scales = states if isinstance(states, WholeStates) else quantize_rows(states)
         return dense(whole, scales, self.weight, self.scales, self.bias)

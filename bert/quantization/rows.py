@@ -18,16 +18,16 @@ def quantize_rows(matrix: Tensor, largest: int = EIGHT_BITS) -> tuple[Tensor, Te
     """A matrix as whole numbers from -largest to largest, and the scale of each row.
 
     Args:
-        matrix: (rows, columns) float32
+        matrix: (..., columns) float32, such as (rows, columns)
 
     Returns:
-        (rows, columns) int8, and (rows,) float32. A row of zeros has the scale 0.
+        (..., columns) int8, and (...) float32. A row of zeros has the scale 0.
     """
-    scales = torch.maximum(matrix.amax(dim=1), -matrix.amin(dim=1)) / largest
-    whole = matrix * scales.clamp_min(torch.finfo(torch.float32).tiny).reciprocal()[:, None]
+    scales = torch.maximum(matrix.amax(dim=-1), -matrix.amin(dim=-1)) / largest
+    whole = matrix * scales.clamp_min(torch.finfo(torch.float32).tiny).reciprocal().unsqueeze(-1)
     return whole.round_().to(torch.int8), scales
 
 
 def dequantize_rows(whole: Tensor, scales: Tensor) -> Tensor:
-    """The matrix that the whole numbers stand for: (rows, columns) int8 and (rows,) -> (rows, columns) float32."""
-    return whole * scales[:, None]
+    """The matrix that the whole numbers stand for: (..., columns) int8 and (...) -> (..., columns) float32."""
+    return whole * scales.unsqueeze(-1)

@@ -86,6 +86,11 @@ def test_states_that_are_in_whole_numbers_already_give_the_same():
     assert quantized(WholeStates(*quantize_rows(states))).equal(quantized(states))
 
 
+def test_a_padded_batch_gets_what_its_tokens_get_end_to_end():
+    quantized, states = QuantizedLinear(layer()), torch.randn(3, 5, 131)
+    assert quantized(states).flatten(0, 1).equal(quantized(states.flatten(0, 1)))
+
+
 def test_a_number_that_is_none_spoils_its_own_token_alone():
     quantized, states = QuantizedLinear(layer()), torch.randn(3, 131)
     expected = quantized(states)
