@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from bert.adaptation.loading import Source
+from bert.checkpoints.directory import config_values
 from bert.checkpoints.vocabulary import check_vocabulary_fits
-from bert.checkpoints.weights import required_file
 from bert.commands.eight_bits import in_eight_bits
 from bert.commands.embed import recipe_of
 from bert.commands.fill_mask import Filling, blanks_of, fill_windows, load_filler
@@ -21,7 +21,6 @@ from bert.commands.predict import settings_of
 from bert.commands.reading import check_segments, reading_of
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows
-from bert.files.json_objects import read_json_object
 from bert.files.json_values import text_of
 from bert.files.lines import Lines
 from bert.files.tables import read_objects
@@ -189,7 +188,7 @@ def _at_work(model: nn.Module, device: str | torch.device, int8: bool, log: Log)
 
 
 def _architectures(source: Source) -> list[str]:
-    named = read_json_object(required_file(source.body, "config.json")).get("architectures")
+    named = config_values(source.body)[1].get("architectures")
     return list(map(str, named)) if isinstance(named, list) else []
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bert.errors import InputError
+from bert.export.google import write_archive
 from bert.export.onnx_graph import check_installed, open_graph, write_graph
 from bert.export.parts import Part, parts_of
 from bert.export.program import Runner, open_program, write_program
@@ -62,4 +63,5 @@ def files_of_parts(
 FORMATS = {
     "torch": Format(".pt2", files_of_parts(".pt2", write_program, open_program)),
     "onnx": Format(".onnx", files_of_parts(".onnx", write_graph, open_graph), check_installed, has_int8=True),
+    "google": Format(None, write_archive),
 }

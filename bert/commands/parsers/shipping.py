@@ -20,7 +20,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     export = commands.add_parser("export", help="files that run without this package, compared with the run")
     export.add_argument("run", help="the directory of a run, or of a Hugging Face BERT")
     export.add_argument("output", help="the directory to write")
-    export.add_argument("--format", required=True, choices=("torch", "onnx"), help="a program of PyTorch, or ONNX")
+    formats = "a program of PyTorch, an ONNX graph, or a TensorFlow checkpoint of Google's code"
+    export.add_argument("--format", required=True, choices=("torch", "onnx", "google"), help=formats)
     export.add_argument("--int8", action="store_true", help="matrices in 8 bits")
     export.add_argument("--texts", metavar="FILE", help="what to compare with (the run's validation file)")
     export.add_argument("--compare", type=positive, metavar="N", default=256, help="the most examples of it (256)")

@@ -147,3 +147,13 @@ def test_a_program_of_pytorch_in_8_bits_is_refused_and_so_is_a_run_that_is_not_t
     assert "use --format onnx" in capsys.readouterr().err
     assert main(["export", str(tmp_path / "nothing"), str(tmp_path / "out"), "--format", "torch"]) == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_googles_archive_is_a_checkpoint_with_the_same_scores(run, tmp_path):
+    assert main(["export", str(run), str(tmp_path / "archive"), "--format", "google"]) == 0
+    assert json.loads((tmp_path / "archive" / "check.json").read_text())["largest_difference"] == 0
+    weights, expected = (
+        load_checkpoint(directory, BertForSequenceClassification).state_dict()
+        for directory in (tmp_path / "archive", run)
+    )
+    assert all(weights[name].equal(weight) for name, weight in expected.items())

@@ -74,6 +74,9 @@ def test_weights_and_vocabularies_that_google_s_code_lacks_are_refused(tmp_path)
     model.pooler.register_parameter("lora", torch.nn.Parameter(torch.zeros(1)))
     with pytest.raises(InputError, match=r"no place for the weight pooler\.lora; if it is an adapter's"):
         save_google_checkpoint(tmp_path / "out", model, TOKENIZER)
+    untied = BertForPreTraining(CONFIG.replace(tie_word_embeddings=False))
+    with pytest.raises(InputError, match=r"no place for the weight masked_language_model\.\w+"):
+        save_google_checkpoint(tmp_path / "out", untied, TOKENIZER)
     with pytest.raises(InputError, match="has a SentencePiece vocabulary"):
         save_google_checkpoint(tmp_path / "out", model, object.__new__(SentencePieceTokenizer))
     assert not (tmp_path / "out").exists()
