@@ -115,6 +115,10 @@ def test_queries_learn_to_find_their_texts(searched, folder, tmp_path, capsys):
     queries = vectors_of(run, tmp_path / "queries.txt", tmp_path / "queries.npy")
     found = [float(row["prediction"]) for row in rows]
     assert found == pytest.approx((texts * queries).sum(axis=1).tolist(), abs=1e-5)
+    (tmp_path / "new.tsv").write_text(f"question\ttext\n{rows[0]['query']}\t{rows[0]['text']}\n")
+    predict = ["predict", str(run), str(tmp_path / "new.tsv"), "--query-column", "question", "--no-text"]
+    assert bert_command([*predict, "--device", "cpu"]) == 0
+    assert float(capsys.readouterr().out.splitlines()[-1]) == pytest.approx(found[0], abs=1e-5)
 
 
 def test_a_stopped_run_goes_on_bit_for_bit(searched, tmp_path):
