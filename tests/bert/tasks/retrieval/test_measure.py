@@ -30,6 +30,8 @@ def test_equal_queries_are_one_and_negatives_are_texts_to_find():
     worst, best = measured.sections
     assert "<dt>rank</dt>" in worst.content and ">b<" in worst.content and ">a<" not in worst.content
     assert ">a<" in best.content and ">b<" not in best.content
+    assert '<b>2.</b> <mark class="right">B.</mark> (1.000)' in worst.content
+    assert "<b>1.</b> C. (1.000)" in worst.content
 
 
 def test_many_queries_are_measured_in_parts(monkeypatch):
