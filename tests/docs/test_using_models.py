@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def folder(tmp_path, monkeypatch):
     save_checkpoint(tmp_path / "runs/pretrain", BertForPreTraining(config), tokenizer)
     (tmp_path / "runs/pretrain/log.jsonl").write_text('{"step": 1, "masked_lm_loss": 5.0}\n')
     labelled = [(text, ("good", "bad")[number % 2]) for number, text in enumerate(sentences[:40])]
-    pairs = list(zip(sentences[:40], sentences[1:41]))
+    pairs = list(pairwise(sentences[:41]))
     tables = {
         "mails.tsv": [("sender", "body"), *((f"person {number}", text) for number, text in enumerate(sentences[:3]))],
         "more.tsv": [("sender", "body"), ("nobody", sentences[3])],
@@ -110,4 +111,4 @@ def test_every_block_runs(folder):
             for line in block.replace("\\\n", " ").splitlines():
                 assert run_line(line) == 0, line
         done.append(block)
-    assert len(done) >= 12
+    assert len(done) >= 11
