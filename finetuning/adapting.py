@@ -45,6 +45,11 @@ def adapt_to(settings: FinetuningSettings, model: Any, log: Log) -> None:
         adapt(model, method, also)
     except InputError as error:
         raise InputError(f"--adapt {settings.adapt}: {error}") from None
+    if not adaptation_of(model).trained:
+        raise InputError(
+            f"--adapt {settings.adapt}: a run of --problem {settings.problem} has no head of its own, so it would "
+            f"train nothing; give another method"
+        )
 
 
 def adaptation(model: nn.Module) -> Adaptation | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bert.files.json_objects import read_json_object
-from bert.files.terminal import print_line
+from bert.files.terminal import print_error, print_line
 
 SCRIPT = Path(__file__).parents[1] / "train_finetune.py"
 LAST_LINES = 5.0  # seconds: a process that the run has left behind may hold its standard error open
@@ -80,8 +80,7 @@ def _pass_on(stream: Iterable[str], errors: list[str]) -> None:
     """Prints the lines of a run's standard error, and keeps them."""
     for line in stream:
         errors.append(line)
-        sys.stderr.write(line)
-        sys.stderr.flush()
+        print_error(line.rstrip("\n"))
 
 
 def by_flag(line: Sequence[str]) -> list[list[str]]:

@@ -94,6 +94,7 @@ def load_tokenizer(directory: str | Path) -> Tokenizer:
             switches["lowercase"] = is_lowercased(pieces, directory)
         return with_added_tokens(pieces, added_tokens, **switches)
     read = read_tokenizer_json(file)
+    _check_same_pieces(directory / "vocab.txt", read.vocabulary, file)
     in_file = _switches(read.normalizer, _NORMALIZER, file)
     switches = in_file | switches
     meant, said = _effective(switches), _effective(in_file)
@@ -131,6 +132,21 @@ def check_is_directory(directory: Path) -> None:
             f"{directory}: no such directory; a checkpoint's directory was expected (--checkpoint, RUN), and "
             "docs/checkpoints.md says where to get one"
         )
+
+
+def _check_same_pieces(path: Path, pieces: list[str], file: Path) -> None:
+    """Raises an InputError if ``vocab.txt`` has other pieces than ``tokenizer.json``. It may lack the last ones."""
+    if not path.exists():
+        return
+    listed = read_vocabulary(path)
+    if different := [place for place, (one, other) in enumerate(zip(listed, pieces)) if one != other]:
+        place = different[0]
+        said = f"line {place + 1} is {listed[place][:40]!r}, but in {file.name} piece {place} is {pieces[place][:40]!r}"
+    elif len(listed) > len(pieces):
+        said = f"it has {len(listed):,} pieces, but {file.name} has {len(pieces):,}"
+    else:
+        return
+    raise InputError(f"{path}: {said}; remove the file of the two that is not the model's")
 
 
 def _switches(settings: dict[str, Any], names: dict[str, str], path: Path) -> dict[str, bool | None]:

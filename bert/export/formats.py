@@ -41,20 +41,20 @@ class Format:
 
 
 def files_of_parts(
-    suffix: str, write: Callable[[Path, Part, bool], None], open: Callable[[Path], Runner]
+    suffix: str, write: Callable[[Path, Part, bool], None], load: Callable[[Path], Runner]
 ) -> Callable[[Path, Any, Tokenizer, bool], Any]:
     """What writes a file for each part of a model.
 
     Args:
         write: (path, part, in 8 bits) -> the file.
-        open: the file -> a function that runs it.
+        load: the file -> a function that runs it.
     """
 
     def write_all(directory: Path, model: Any, tokenizer: Tokenizer, int8: bool) -> Any:
         runners = {}
         for name, part in parts_of(model).items():
             write(path := directory / f"{name}{suffix}", part, int8)
-            runners[name] = open(path)
+            runners[name] = load(path)
         return run_by(model, runners)
 
     return write_all

@@ -65,7 +65,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy)
 
-    def open(self, reader: Reader) -> bool:
+    def admit(self, reader: Reader) -> bool:
         """Takes a new connection. False: all places are taken by clients that we keep waiting."""
         with self._changed:
             if len(self) >= self.most and not self._give_up_one():

@@ -76,7 +76,7 @@ class Server(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Starts a thread for a connection, or refuses it if there are too many."""
         reader = self.readers[request] = Reader(request)
-        if self.connections.open(reader):
+        if self.connections.admit(reader):
             try:
                 super().process_request(request, client_address)
                 return

@@ -158,6 +158,7 @@ def test_misuse_is_one_sentence_and_leaves_nothing(folder, tmp_path, capsys):
         "--long-texts windows": [*retrieval, "--long-texts", "windows"],
         "--query-column is about a file": [*RUN, "--problem", "retrieval", "--query-column", "q"],
         "--fresh head: this task has no head of its own": [*retrieval, "--fresh", "head"],
+        "--adapt head: a run of --problem retrieval has no head": [*retrieval, "--adapt", "head"],
         "stand alone, and no search can be measured": [*retrieval, "--train", tmp_path / "alone.txt"],
         "has no dropout, so that a text read twice has": [
             *retrieval, "--train", tmp_path / "alone.txt", "--dev", tmp_path / "dev.jsonl",

@@ -18,7 +18,7 @@ from bert.checkpoints.google.partitions import joined, slice_key
 from bert.checkpoints.google.protos import Entry, damaged, read_entry, read_header
 from bert.checkpoints.google.table import read_table
 from bert.errors import InputError
-from bert.files.reading import require_file
+from bert.files.reading import open_to_read, require_file
 
 # TensorFlow's numbers of formats (core/framework/types.proto).
 _DTYPES = {
@@ -95,11 +95,11 @@ class Bundle:
         path = self._prefix.with_name(f"{self._prefix.name}.data-{entry.shard:05d}-of-{self._shards:05d}")
         if require_file(path).st_size < entry.offset + entry.size:
             raise damaged(str(path), f"it is too short for {source}")
-        try:
-            values = np.fromfile(path, np.uint8, entry.size, offset=entry.offset)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-        if len(values) != entry.size or masked_crc32c(values) != entry.crc:
+        with open_to_read(path) as file:
+            file.seek(entry.offset)
+            values = np.empty(entry.size, np.uint8)  # no more than the file has
+            count = file.readinto(values)  # pyright: ignore[reportAttributeAccessIssue] (it has no compression)
+        if count != entry.size or masked_crc32c(values) != entry.crc:
             raise damaged(str(path), f"the checksum is another one for {source}")
         return torch.from_numpy(values).view(dtype).reshape(entry.shape)
 

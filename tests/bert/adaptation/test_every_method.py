@@ -57,6 +57,8 @@ def bytes_of(model):
 @each_head
 def test_every_trained_parameter_gets_a_gradient_and_no_other(method, head):
     model, batch = adapted(method, head).train(), ragged(HEADS[head][1])
+    if not adaptation_of(model).trained:  # vectors have no head of their own; a run refuses that
+        return
     sum(loss.sum for loss in model.losses(batch).values()).backward()
     trained = set(adaptation_of(model).trained)
     for name, parameter in model.named_parameters():
@@ -100,6 +102,8 @@ def test_it_learns_a_batch(method):
 @each_head
 def test_kernels_and_recomputation_give_what_the_plain_forms_give(method, head):
     model, batch = adapted(method, head).train(), ragged(HEADS[head][1])
+    if not adaptation_of(model).trained:  # vectors have no head of their own; a run refuses that
+        return
     with fast.off():
         expected = loss_and_gradients(model, batch)
     assert_near(loss_and_gradients(model, batch), expected, 1e-5)

@@ -117,6 +117,7 @@ def test_what_cannot_become_a_page_is_refused_in_a_sentence_and_nothing_is_writt
     assert "holds no kept checkpoints" in error(write_run(tmp_path / "plain", kept=()), "--replay")
     save_checkpoint(run / "checkpoints/step-3", random_model(num_hidden_layers=1))
     assert "step-3: holds a model of another shape" in error(run, "--replay")
+    (run / "tokenizer.json").unlink()  # which counts before vocab.txt
     (run / "vocab.txt").write_text("\n".join([*VOCABULARY, "x1", "x2", "x3"]))
     assert "they do not belong together" in error(run)
 

@@ -222,6 +222,7 @@ def test_a_run_without_a_decoder_is_named(tmp_path, capsys):
 
 def test_a_vocabulary_of_another_model_is_named(tmp_path, file, capsys):
     run = save_run(tmp_path / "run")
+    (tmp_path / "run" / "tokenizer.json").unlink()  # which counts before vocab.txt
     (tmp_path / "run/vocab.txt").write_text("\n".join([*SOURCE.vocabulary, *map(str, range(9))]))
     for arguments in (["generate", run, file], ["predict", run, file], ["chat", run], ["embed", run, file, "a.npy"]):
         assert "run: the vocabulary has 41 pieces, but the model has embeddings for 37" in error_of(capsys, *arguments)

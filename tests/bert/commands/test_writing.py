@@ -70,9 +70,11 @@ def test_a_damaged_task_is_one_sentence(run, values):
 
 def test_vocabularies_and_model_must_belong_together(run):
     pieces = [*TARGET.vocabulary, "1"]
+    (run / "target" / "tokenizer.json").unlink()  # which counts before vocab.txt
     (run / "target/vocab.txt").write_text("\n".join(pieces))
     with pytest.raises(InputError, match=r"of the targets: the vocabulary has 32 pieces, but the model .* for 31"):
         writing(run)
+    (run / "target/tokenizer_config.json").unlink()  # which knows the places of special tokens
     (run / "target/vocab.txt").write_text("\n".join([pieces[3], *pieces[:3], *pieces[4:-1]]))
     with pytest.raises(InputError, match=r"\[CLS\] is piece 3 of the targets' vocabulary, but config.json says 2"):
         writing(run)
@@ -88,6 +90,7 @@ def test_the_targets_vocabulary_may_be_the_sources(run, tmp_path):
     for file in (tmp_path / "same/target").iterdir():
         file.unlink()
     (tmp_path / "same/target").rmdir()
+    (tmp_path / "same/tokenizer.json").unlink()  # which counts before vocab.txt
     (tmp_path / "same/vocab.txt").write_text("\n".join(TARGET.vocabulary))
     assert writing(tmp_path / "same").tokenizer.vocab_size == 31
 

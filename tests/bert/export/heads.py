@@ -35,7 +35,7 @@ HEADS = {
 
 def sentence_vectors(bert: BertModel, *poolings: str) -> SentenceVectors:
     """An encoder with poolings side by side, and vectors of length 1."""
-    modules = SentenceModules(None, None, False, "", poolings, nn.Sequential(Normalize()))
+    modules = SentenceModules(None, None, False, poolings, nn.Sequential(Normalize()))
     return SentenceVectors(bert, modules)
 
 
