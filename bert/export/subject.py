@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from bert.heads.batch import Batch
+from bert.heads.classification import BertForSequenceClassification
 from bert.randomness import random_fractions
 from bert.tasks.classification.inputs import text_inputs
-from bert.tasks.classification.read import Example
+from bert.tasks.classification.read import Example, label_ids
 from bert.tasks.generation.inputs import target_ids
 from bert.tasks.generation.predict import foretell, writing_of
 from bert.tasks.metrics import next_piece_metrics
@@ -43,11 +44,13 @@ class Subject:
 def of_kind(
     kind: Kind, model: Any, tokenizer: Tokenizer, examples: Sequence[Any], options: Options, source: str, labelled: bool
 ) -> Subject:
-    """Examples of a task. Raises an InputError if they do not fit the model."""
+    """Examples of a task. Raises an InputError if they or their labels do not fit the model."""
     options = replace(options, text=False)
     windows = kind.inputs(tokenizer, examples, options, source).windows
     names = getattr(model, "labels", ())
     metrics = kind.metrics_of_labels(names) if kind.metrics_of_labels else kind.metrics
+    if labelled and isinstance(model, BertForSequenceClassification):
+        label_ids(examples, names, model.problem_type, source)  # before the work: are all labels known?
 
     def labels(predictions: Iterable[Any]) -> list[Any]:
         return _predicted(kind.rows(model, zip(examples, predictions), options))
