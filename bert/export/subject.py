@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bert.errors import InputError
 from bert.heads.batch import Batch
 from bert.heads.classification import BertForSequenceClassification
 from bert.randomness import random_fractions
@@ -91,7 +92,10 @@ def of_pairs(kind: Kind, tokenizer: Tokenizer, pairs: Sequence[Any], options: Op
 
 
 def of_masked_pieces(tokenizer: Tokenizer, examples: Sequence[Example], options: Options) -> Subject:
-    """Texts in which some pieces are masked: which pieces does the model put there?"""
+    """Texts in which some pieces are masked: which pieces does the model put there?
+
+    Raises an InputError if no piece is masked.
+    """
     windows, truth = [], []
     for parts in text_inputs(tokenizer, examples, options).windows:
         for window in parts:
@@ -101,6 +105,8 @@ def of_masked_pieces(tokenizer: Tokenizer, examples: Sequence[Example], options:
             truth += ids[is_masked].tolist()
             ids[is_masked] = tokenizer.mask_token_id
             windows.append([replace(window, input_ids=ids, selected=np.flatnonzero(is_masked).tolist())])
+    if not truth:
+        raise InputError("the texts are so few or short that none of their pieces is masked; name others with --texts")
 
     def predict(model: Any) -> list[int]:
         def score(batch: Batch) -> torch.Tensor:

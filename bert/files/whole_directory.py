@@ -29,6 +29,7 @@ def whole_directory(path: str | Path, overwrite: bool = False, mark: str = "") -
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
         (new := temporary / "new").mkdir()  # with the usual permissions, which mkdtemp's directory has not
         yield new
+        check_may_write(path, overwrite, mark)  # again: something may have come there meanwhile
         if path.exists():
             path.rename(old := temporary / "old")
             try:

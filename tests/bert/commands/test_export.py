@@ -109,6 +109,14 @@ def test_what_is_there_stays_unless_it_is_an_export_that_may_be_replaced(run, ex
         (directory / "model.pt2").write_text("half")
         raise InputError("the disk is full")
 
+    def be_late(directory, model, tokenizer, int8):
+        (tmp_path / "late").mkdir()
+        (tmp_path / "late" / "aunt.txt").write_text("Dear aunt")
+        return model
+
+    monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(None, be_late))
+    assert main(["export", str(run), str(tmp_path / "late"), "--format", "torch"]) == 2
+    assert (tmp_path / "late" / "aunt.txt").exists()  # it came while the export was made
     monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(".pt2", fail))
     assert main([*arguments, "--overwrite"]) == 2
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
@@ -142,6 +150,9 @@ def test_a_pretraining_run_is_compared_by_the_pieces_it_puts_into_blanks(tmp_pat
     check = command.export_run(tmp_path / "run", tmp_path / "out", "torch", count=40)
     assert list(check.metrics) == ["masked_lm_accuracy"] and check.labels > 1
     assert check.largest_difference < 1e-5
+    (tmp_path / "blank.txt").write_text("\n \n")
+    with pytest.raises(InputError, match="none of their pieces is masked"):  # else the accuracy would be no number
+        command.export_run(tmp_path / "run", tmp_path / "blank", "torch", texts=tmp_path / "blank.txt")
 
 
 def test_a_directory_of_sentence_transformers_gives_vectors_of_texts_after_its_prompt(tmp_path, monkeypatch):
