@@ -168,6 +168,11 @@ def test_a_directory_of_sentence_transformers_gives_vectors_of_texts_after_its_p
     check = command.export_run(tmp_path / "run", tmp_path / "out", "torch", count=6)
     assert len(compared) == 6 and all(example.first.startswith("the old ") for example in compared)
     assert check.metrics["cosine"][1] == pytest.approx(1) and check.largest_difference < 1e-5
+    columns = Columns("one", "two", "score")._asdict()  # as a run of similarity leaves them
+    (tmp_path / "run" / "task.json").write_text(json.dumps({"columns": columns, "max_length": 11}))
+    (tmp_path / "pairs.tsv").write_text("one\ttwo\tscore\nriver\tstone\t3\n")
+    command.export_run(tmp_path / "run", tmp_path / "pairs", "torch", texts=tmp_path / "pairs.tsv")
+    assert compared[-1].first == "the old river" and compared[-1].second is None
 
 
 def test_a_label_that_the_model_does_not_have_is_named_with_its_file_and_line(run, tmp_path, capsys):
