@@ -92,6 +92,8 @@ def subject_of(
     given = {"max_length": exported.longest}
     columns, options, are_pairs = reading_of(source, texts or "", given, kind and kind.predict_columns)
     if kind is None:
+        if isinstance(exported.model, SentenceVectors):
+            columns = columns._replace(text_pair=None)  # also a run that was trained on pairs: each text is a vector
         examples = _plain_texts(texts, columns, count)
         if exported.prompt:
             examples = [example._replace(first=exported.prompt + example.first) for example in examples]

@@ -16,7 +16,9 @@ from bert.files.whole import lock_directory
 from bert.search.approximate import library
 from bert.search.description import NAME, Description, Maker, read_description
 from bert.search.index import Index
+from bert.search.texts import NAME as TEXTS
 from bert.search.texts import Record
+from bert.search.vectors import NAME as VECTORS
 from bert.search.write import write_index
 from bert.tasks.classification.read import Example
 
@@ -46,7 +48,8 @@ def index_file(
         log: takes notes.
 
     Raises:
-        InputError: if the texts cannot be read, an index is there or is missing, or another model made it.
+        InputError: if the texts cannot be read, an index is there or is missing, or another model made it. Also if
+            other files of its names are there.
     """
     if add:
         read_description(output)  # before a directory is made
@@ -56,6 +59,8 @@ def index_file(
             raise InputError(
                 f"{output}: holds an index already; add to it with --add, name another directory with -o, or remove it"
             )
+        if old is None:
+            _refuse_to_replace_files(Path(output))
         if approximate is None:
             approximate = old is not None and old.description.graph_crc32 is not None
         if approximate:
@@ -74,6 +79,16 @@ def index_file(
         said = write_index(output, maker, embedder.width, items, old, approximate)
         note_cut(sum(cut), "texts", embedder, log)
         return said
+
+
+def _refuse_to_replace_files(output: Path) -> None:
+    """Raises an InputError if files of an index's names are there without an index: they may be somebody's own."""
+    for name in (TEXTS, VECTORS):
+        if (output / name).exists():
+            raise InputError(
+                f"{output}: holds {name} and no {NAME}; name another directory with -o, or, if making an index was cut "
+                f"off there, remove the file"
+            )
 
 
 def check_made_by(index: Index, embedder: Embedder, run: str) -> None:

@@ -60,7 +60,7 @@ def read_exported(run: str | Path) -> Exported:
             tokenizer = tokenizer.lowercased()
         longest = min(model.config.max_position_embeddings, modules.max_length or model.config.max_position_embeddings)
         model = SentenceVectors(model, modules).eval()
-        exported = Exported(source, model, tokenizer, None, longest, modules.prompt)
+        exported = Exported(source, model, tokenizer, None, longest, modules.prompt())
     else:
         source = source_of(run)
         kind = next((kind for kind in KINDS.values() if source.is_of(kind.head)), None)

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from bert.errors import InputError
 from bert.heads.batch import Batch
+from bert.heads.classification import BertForSequenceClassification
 from bert.randomness import random_fractions
 from bert.tasks.classification.inputs import text_inputs
-from bert.tasks.classification.read import Example
+from bert.tasks.classification.read import Example, label_ids
 from bert.tasks.generation.inputs import target_ids
 from bert.tasks.generation.predict import foretell, writing_of
 from bert.tasks.metrics import next_piece_metrics
@@ -43,11 +45,13 @@ class Subject:
 def of_kind(
     kind: Kind, model: Any, tokenizer: Tokenizer, examples: Sequence[Any], options: Options, source: str, labelled: bool
 ) -> Subject:
-    """Examples of a task. Raises an InputError if they do not fit the model."""
+    """Examples of a task. Raises an InputError if they or their labels do not fit the model."""
     options = replace(options, text=False)
     windows = kind.inputs(tokenizer, examples, options, source).windows
     names = getattr(model, "labels", ())
     metrics = kind.metrics_of_labels(names) if kind.metrics_of_labels else kind.metrics
+    if labelled and isinstance(model, BertForSequenceClassification):
+        label_ids(examples, names, model.problem_type, source)  # before the work: are all labels known?
 
     def labels(predictions: Iterable[Any]) -> list[Any]:
         return _predicted(kind.rows(model, zip(examples, predictions), options))
@@ -88,7 +92,10 @@ def of_pairs(kind: Kind, tokenizer: Tokenizer, pairs: Sequence[Any], options: Op
 
 
 def of_masked_pieces(tokenizer: Tokenizer, examples: Sequence[Example], options: Options) -> Subject:
-    """Texts in which some pieces are masked: which pieces does the model put there?"""
+    """Texts in which some pieces are masked: which pieces does the model put there?
+
+    Raises an InputError if no piece is masked.
+    """
     windows, truth = [], []
     for parts in text_inputs(tokenizer, examples, options).windows:
         for window in parts:
@@ -98,6 +105,8 @@ def of_masked_pieces(tokenizer: Tokenizer, examples: Sequence[Example], options:
             truth += ids[is_masked].tolist()
             ids[is_masked] = tokenizer.mask_token_id
             windows.append([replace(window, input_ids=ids, selected=np.flatnonzero(is_masked).tolist())])
+    if not truth:
+        raise InputError("the texts are so few or short that none of their pieces is masked; name others with --texts")
 
     def predict(model: Any) -> list[int]:
         def score(batch: Batch) -> torch.Tensor:

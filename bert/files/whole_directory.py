@@ -29,6 +29,7 @@ def whole_directory(path: str | Path, overwrite: bool = False, mark: str = "") -
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
         (new := temporary / "new").mkdir()  # with the usual permissions, which mkdtemp's directory has not
         yield new
+        check_may_write(path, overwrite, mark)  # again: something may have come there meanwhile
         if path.exists():
             path.rename(old := temporary / "old")
             try:
@@ -51,6 +52,7 @@ def check_may_write(path: Path, overwrite: bool, mark: str) -> None:
     if not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path)):
         return
     if not overwrite:
-        raise InputError(f"{path}: is there already; name another directory, or replace it with --overwrite")
+        remedy = ", or replace it with --overwrite" if mark and os.path.isfile(path / mark) else ""
+        raise InputError(f"{path}: is there already; name another directory{remedy}")
     if os.path.islink(path) or not os.path.isfile(path / mark):
         raise InputError(f"{path}: holds no {mark}, so --overwrite would destroy something else; name another place")

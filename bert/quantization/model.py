@@ -24,6 +24,7 @@ scale for each token little is left to gain, and a text's result does not depend
 
 from typing import TypeVar
 
+import torch
 from torch import nn
 
 from bert.adaptation.adapt import adaptation_of, merge
@@ -52,12 +53,14 @@ def quantize(model: Model) -> Model:
         The same model.
 
     Raises:
-        InputError: if the model is on a GPU.
+        InputError: if the model is on a GPU, or not in float32.
     """
     if (device := next(model.parameters()).device).type != "cpu":
         raise InputError(
             f"a model in 8 bits computes on the CPU, and this one is on {device}; move it to the CPU first"
         )
+    if others := {weight.dtype for weight in model.parameters() if weight.dtype != torch.float32}:
+        raise InputError(f"a model in 8 bits is made of float32, and this one has {others.pop()}; call .float() first")
     if hasattr(model, "adaptation") and adaptation_of(model).method.merges:
         merge(model)
     modules = list(model.modules())

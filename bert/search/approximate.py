@@ -67,7 +67,10 @@ class Graph:
         crc = zlib.crc32(np.memmap(path, np.uint8, "r").data) if path.stat().st_size else 0
         if crc != checksum:  # before the library reads it
             raise InputError(f"{path}: is damaged (it does not have the checksum in index.json); {remedy}")
-        self.graph, self.vectors = index.restore(str(path), view=True), vectors
+        try:
+            self.graph, self.vectors = index.restore(str(path), view=True), vectors
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: is no graph of usearch ({error}); {remedy}") from error
         if self.graph is None or (len(self.graph), self.graph.ndim) != vectors.shape:
             raise InputError(f"{path}: is no graph of these {len(vectors):,} vectors; {remedy}")
         self.graph.expansion_search = AT_ONCE

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bert.errors import InputError
+from bert.files.reading import open_to_read
 from bert.files.schema import check
 from bert.training.reporting import LONGEST_LINE, LONGEST_LOG, STEP, VALUE
 
@@ -27,17 +27,14 @@ class Tail:
 
     def read(self) -> list[dict[str, Any]]:
         """The lines since the last call, each with its "step". Raises InputError if the file cannot be read."""
-        try:
-            with open(self.path, "rb") as file:
-                status = os.fstat(file.fileno())
-                if (status.st_dev, status.st_ino) != self.file or status.st_size < self.position:
-                    self.file, self.position, self.passed_over = (status.st_dev, status.st_ino), 0, 0
-                file.seek(self.position)
-                content = file.read(LONGEST_LOG)
-        except FileNotFoundError:
+        if not os.path.lexists(self.path):
             return []
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror}); mend that and give it again") from None
+        with open_to_read(self.path) as file:
+            status = os.fstat(file.fileno())
+            if (status.st_dev, status.st_ino) != self.file or status.st_size < self.position:
+                self.file, self.position, self.passed_over = (status.st_dev, status.st_ino), 0, 0
+            file.seek(self.position)
+            content = file.read(LONGEST_LOG)
         whole = content[: content.rfind(b"\n") + 1]
         self.position += len(whole)
         found = [self._line(line) for line in whole.splitlines()]

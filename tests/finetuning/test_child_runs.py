@@ -27,6 +27,7 @@ def test_a_run_ends_with_the_command_that_started_it(monkeypatch, tmp_path):
     script.write_text(
         "import os, signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[1], 'w').close(), sys.exit(130)))\n"
+        "time.sleep(0.3)\n"  # until the command waits for it
         "os.kill(os.getppid(), signal.SIGTERM)\n"
         "time.sleep(60)\n"
     )

@@ -169,6 +169,7 @@ def test_export_writes_whole_directories_and_nothing_over_another_one(directory,
     assert "neither texts nor --export" in refused(capsys, "embed", directory)
     assert "no file for the vectors" in refused(capsys, "embed", directory, tmp_path / "texts.txt")
     assert "--layers" in refused(capsys, "embed", directory, "--export", tmp_path / "out", "--layers", 1)
+    assert "--overwrite" not in refused(capsys, "embed", directory, "--export", directory)  # embed has no such flag
     assert "is there already" in refused(capsys, "embed", directory, "--export", directory)
     with monkeypatch.context() as patched:
         patched.setattr("bert.commands.embed.write_sentence_modules", failing)

@@ -8,6 +8,7 @@ import torch
 
 from bert.__main__ import main
 from bert.checkpoints.directory import load_checkpoint, save_checkpoint
+from bert.checkpoints.sentence_transformers import write_modules
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.commands import export as command
 from bert.config import BertConfig
@@ -17,6 +18,7 @@ from bert.export.parts import parts_of
 from bert.export.running import run_by
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.pretraining import BertForPreTraining
+from bert.model.bert import BertModel
 from bert.tasks.options import Columns
 from tests.bert.adaptation.runs import TOKENIZER
 
@@ -107,6 +109,14 @@ def test_what_is_there_stays_unless_it_is_an_export_that_may_be_replaced(run, ex
         (directory / "model.pt2").write_text("half")
         raise InputError("the disk is full")
 
+    def be_late(directory, model, tokenizer, int8):
+        (tmp_path / "late").mkdir()
+        (tmp_path / "late" / "aunt.txt").write_text("Dear aunt")
+        return model
+
+    monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(None, be_late))
+    assert main(["export", str(run), str(tmp_path / "late"), "--format", "torch"]) == 2
+    assert (tmp_path / "late" / "aunt.txt").exists()  # it came while the export was made
     monkeypatch.setitem(formats.FORMATS, "torch", formats.Format(".pt2", fail))
     assert main([*arguments, "--overwrite"]) == 2
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
@@ -140,6 +150,36 @@ def test_a_pretraining_run_is_compared_by_the_pieces_it_puts_into_blanks(tmp_pat
     check = command.export_run(tmp_path / "run", tmp_path / "out", "torch", count=40)
     assert list(check.metrics) == ["masked_lm_accuracy"] and check.labels > 1
     assert check.largest_difference < 1e-5
+    (tmp_path / "blank.txt").write_text("\n \n")
+    with pytest.raises(InputError, match="none of their pieces is masked"):  # else the accuracy would be no number
+        command.export_run(tmp_path / "run", tmp_path / "blank", "torch", texts=tmp_path / "blank.txt")
+
+
+def test_a_directory_of_sentence_transformers_gives_vectors_of_texts_after_its_prompt(tmp_path, monkeypatch):
+    by_the_model_itself(monkeypatch)
+    config = BertConfig(TOKENIZER.vocab_size, 22, 1, 2, 34, max_position_embeddings=19, initializer_range=0.4)
+    save_checkpoint(tmp_path / "run", BertModel(config), TOKENIZER)
+    write_modules(tmp_path / "run", "max", normalize=True, max_length=11)
+    prompts = {"prompts": {"query": "the old ", "document": "a "}, "default_prompt_name": "query"}
+    (tmp_path / "run" / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    compared = []
+    of_vectors = command.of_vectors
+    monkeypatch.setattr(command, "of_vectors", lambda *args: compared.extend(args[2]) or of_vectors(*args))
+    check = command.export_run(tmp_path / "run", tmp_path / "out", "torch", count=6)
+    assert len(compared) == 6 and all(example.first.startswith("the old ") for example in compared)
+    assert check.metrics["cosine"][1] == pytest.approx(1) and check.largest_difference < 1e-5
+    columns = Columns("one", "two", "score")._asdict()  # as a run of similarity leaves them
+    (tmp_path / "run" / "task.json").write_text(json.dumps({"columns": columns, "max_length": 11}))
+    (tmp_path / "pairs.tsv").write_text("one\ttwo\tscore\nriver\tstone\t3\n")
+    command.export_run(tmp_path / "run", tmp_path / "pairs", "torch", texts=tmp_path / "pairs.tsv")
+    assert compared[-1].first == "the old river" and compared[-1].second is None
+
+
+def test_a_label_that_the_model_does_not_have_is_named_with_its_file_and_line(run, tmp_path, capsys):
+    (tmp_path / "b.tsv").write_text("body\tkind\nthe old river\twet\nthe ship\tgreen\n")
+    arguments = ["export", str(run), str(tmp_path / "out"), "--format", "torch", "--texts", str(tmp_path / "b.tsv")]
+    assert main(arguments) == 2
+    assert "b.tsv: line 3: the label 'green' is not one of" in capsys.readouterr().err
 
 
 def test_a_program_of_pytorch_in_8_bits_is_refused_and_so_is_a_run_that_is_not_there(run, tmp_path, capsys):

@@ -159,12 +159,15 @@ def test_what_is_recommended_is_nearest_to_the_mean_and_not_what_is_liked(run, c
 def test_bad_input_is_a_sentence_and_no_index_is_left(run, capsys):
     done(capsys, "index", "run", "texts.txt", "-o", "index")
     (run.parent / "blank.txt").write_text("\n \n")
+    (run.parent / "texts.jsonl").write_text('{"text": "mine"}\n')
     (run.parent / "bad.jsonl").write_text('{"text": "a"}\n{"text": 3}\n')
     assert "all its texts are blank" in refused(capsys, "index", "run", "blank.txt", "-o", "new")
     assert "line 2: the text is 3" in refused(capsys, "index", "run", "bad.jsonl", "-o", "new")
     assert "no such file" in refused(capsys, "index", "run", "none.txt", "-o", "new")
     assert "has no column 'title'" in refused(capsys, "index", "run", "texts.txt", "-o", "new", "--columns", "title")
     assert not (run.parent / "new").exists()
+    assert "holds texts.jsonl and no index.json" in refused(capsys, "index", "run", "texts.jsonl", "-o", ".")
+    assert (run.parent / "texts.jsonl").read_text() == '{"text": "mine"}\n'
     assert "query 2: is empty" in refused(capsys, "search", "index", "a", " ")
     assert "texts.txt: line 4: is empty" in refused(capsys, "search", "index", "--queries", "texts.txt")
     assert "there is no such directory" in refused(capsys, "search", "none", "a")

@@ -1,5 +1,7 @@
 """A small model with each head, and batches for it."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
@@ -35,7 +37,7 @@ HEADS = {
 
 def sentence_vectors(bert: BertModel, *poolings: str) -> SentenceVectors:
     """An encoder with poolings side by side, and vectors of length 1."""
-    modules = SentenceModules(None, None, False, poolings, nn.Sequential(Normalize()))
+    modules = SentenceModules(Path(), None, False, poolings, nn.Sequential(Normalize()))
     return SentenceVectors(bert, modules)
 
 

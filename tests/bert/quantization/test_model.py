@@ -152,6 +152,8 @@ def test_with_kernels_off_its_weights_are_ordinary_tensors_that_can_be_saved(tmp
 def test_on_a_gpu_it_is_refused():
     with pytest.raises(InputError, match="on meta; move it to the CPU first"):
         quantize(BertModel(CONFIG).to("meta"))
+    with pytest.raises(InputError, match=r"has torch\.bfloat16; call \.float"):
+        quantize(BertModel(CONFIG).bfloat16())
 
 
 def test_a_tagger_gives_a_row_of_scores_for_each_token():

@@ -1,11 +1,13 @@
 """The graph finds most of the nearest vectors, and gives their exact cosines."""
 
 import sys
+import zlib
 
 import numpy as np
 import pytest
 
 from bert.errors import InputError
+from bert.search.approximate import Graph
 from bert.search.description import Maker
 from bert.search.exact import nearest
 from bert.search.index import Index
@@ -61,6 +63,9 @@ def test_another_number_of_texts_has_another_graph_and_a_damaged_one_is_refused(
         path.write_bytes(damaged)
         with pytest.raises(InputError, match="does not have the checksum"):
             Index(tmp_path / "index", approximate=True)
+    path.write_bytes(b"no graph" * 9)
+    with pytest.raises(InputError, match="is no graph of usearch"):  # though somebody made the checksum fit
+        Graph(path, vectors, zlib.crc32(path.read_bytes()), "remedy")
     assert len(Index(tmp_path / "index").texts) == 60  # exact search does not need it
 
 
