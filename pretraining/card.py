@@ -8,6 +8,7 @@ from bert.training.reporting import read_log
 from pretraining.settings import PretrainingSettings
 
 HELD_OUT = "heldout_"
+_MOST_NAMES = 5  # of files, of which a corpus may have thousands
 # The guess that stands beside each held-out figure in the log: the better one, if there are two.
 _GUESSES = ("unigram_", "five_gram_", "majority_")
 
@@ -18,7 +19,8 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
     Args:
         log: the lines of its ``log.jsonl``.
     """
-    figures = {name: value for line in log for name, value in line.items()}  # the newest of each
+    # The newest of each. A figure that was not finite is null in the log.
+    figures = {name: value for line in log for name, value in line.items() if value is not None}
     held_out = {name.removeprefix(HELD_OUT): value for name, value in figures.items() if name.startswith(HELD_OUT)}
     baseline = {}
     for name in held_out:
@@ -26,8 +28,10 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
         if found:
             baseline[name] = min(found) if name.endswith("loss") else max(found)
     tasks = "masked language modelling" + (" and next sentence prediction" if settings.nsp else "")
-    corpus = [Path(path).name for path in settings.corpus or ()]
-    source = ", ".join(corpus) or "the documentation of the Python that ran it"
+    corpus = list(dict.fromkeys(Path(path).name for path in settings.corpus or ()))  # folders may have equal names
+    rest = f" and {len(corpus) - _MOST_NAMES:,} more files" if len(corpus) > _MOST_NAMES else ""
+    corpus = corpus[:_MOST_NAMES]
+    source = ", ".join(corpus) + rest or "the documentation of the Python that ran it"
     base = None if settings.checkpoint is None else Path(settings.checkpoint).name  # no path of this machine
     begun = "" if base is None else f" It began with {base}."
     names = ("batch_size", "max_length", "phases", "learning_rate", "optimizer", "precision", "whole_word_masking")

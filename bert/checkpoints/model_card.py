@@ -21,7 +21,9 @@ from bert.files.whole import write_atomically
 NAME = "README.md"
 LARGEST = 1 << 20  # bytes of a card; ours are far smaller
 _CHECKSUM = "<!-- written by bert; SHA-256 of the text above: "
-# For the heads that transformers has: the task on the Hub, the class there, and what the model is for.
+_SENTENCES = "SentenceTransformer"  # the class of sentence-transformers
+_VECTORS = ("sentence-similarity", _SENTENCES, "It gives each text a vector. Texts of like meaning get like vectors.")
+# For the heads that other libraries have: the task on the Hub, the class there, and what the model is for.
 _HEADS = {
     "BertModel": ("feature-extraction", "AutoModel", "It gives a vector for each token, to be trained further."),
     "BertForPreTraining": ("fill-mask", "AutoModelForMaskedLM", "It fills in blanks, and can be fine-tuned on tasks."),
@@ -35,6 +37,8 @@ _HEADS = {
         "question-answering", "AutoModelForQuestionAnswering", "It finds answers in texts like those of its training.",
     ),
     "BertForMultipleChoice": (None, "AutoModelForMultipleChoice", "It selects one of several continuations."),
+    "BertForSimilarity": _VECTORS,
+    "BertForRetrieval": _VECTORS,
     "EncoderDecoderModel": (None, "EncoderDecoderModel", "It writes texts like the targets of its training."),
 }  # fmt: skip
 _LIMITS = (
@@ -61,6 +65,7 @@ class Facts:
         language: a code such as "en"; None: not known.
         base_model: the checkpoint that the run began with.
         adapter: whether the directory holds an adapter of it alone.
+        vectors: whether the directory has the modules of sentence-transformers, whatever its model is.
         results: one for each set; the first selected the model.
         baseline: the guess, in words.
         settings: of the run, by name.
@@ -71,6 +76,7 @@ class Facts:
     language: str | None = None
     base_model: str | None = None
     adapter: bool = False
+    vectors: bool = False
     results: Sequence[Result] = ()
     baseline: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +95,8 @@ def model_card(
         vocabulary: in words; "" if the directory has none.
         facts: what the run knows.
     """
-    tag, auto, purpose = _HEADS.get(architecture, (None, None, "It does the task that it was trained on."))
+    other = (None, None, "It does the task that it was trained on.")
+    tag, auto, purpose = _VECTORS if facts.vectors else _HEADS.get(architecture, other)
     rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in sizes.items()]
     body = [f"# {title}", facts.history or f"A BERT (`{architecture}`).", "## Use", f"{purpose} {_LIMITS}"]
     body += [_how_to_load(architecture, auto, tag, facts)]
@@ -132,7 +139,8 @@ def _checksum_line(text: str) -> str:
 
 def _header(title: str, tag: str | None, auto: str | None, facts: Facts) -> str:
     """The YAML header. JSON's texts and lists are YAML's, too."""
-    library = "peft" if facts.adapter else "transformers" if auto else None
+    library = "sentence-transformers" if auto == _SENTENCES else "transformers" if auto else None
+    library = "peft" if facts.adapter else library
     values = {
         "language": facts.language, "library_name": library, "pipeline_tag": tag, "tags": ["bert"],
         "datasets": list(facts.datasets), "base_model": facts.base_model,
@@ -145,7 +153,9 @@ def _header(title: str, tag: str | None, auto: str | None, facts: Facts) -> str:
                 "task": {"type": tag or "other"},
                 "dataset": {"name": dataset, "type": dataset, "split": result.split},
                 "metrics": [
-                    {"type": name, "value": value} for name, value in result.metrics.items() if math.isfinite(value)
+                    {"type": name, "value": round(value, 4)}  # YAML 1.1 takes 1e-05 for a text
+                    for name, value in result.metrics.items()
+                    if math.isfinite(value)
                 ],
             }
             for result in facts.results
@@ -167,7 +177,10 @@ def _how_to_load(architecture: str, auto: str | None, tag: str | None, facts: Fa
     if name in bert.__all__:
         lines.append(f'model = bert.load_checkpoint("THIS_DIRECTORY", bert.{name})')
     parts = [_code("python", *lines)]
-    if auto:
+    if auto == _SENTENCES:
+        theirs = [f"from sentence_transformers import {auto}", "", f'model = {auto}("THIS_DIRECTORY")']
+        parts += ["With sentence-transformers:", _code("python", *theirs, 'vectors = model.encode(["A text."])')]
+    elif auto:
         names = [f"{auto}", "AutoTokenizer", *(["pipeline"] if tag else [])]
         theirs = [
             f"from transformers import {', '.join(names)}", "",

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from bert.adaptation.loading import Source, source_of
-from bert.checkpoints.directory import save_checkpoint
+from bert.checkpoints.directory import save_checkpoint, write_model_card
+from bert.checkpoints.model_card import Facts
 from bert.checkpoints.sentence_transformers import (
     SentenceModules,
     as_modules_say,
@@ -199,6 +200,7 @@ def export_run(directory: str | Path, recipe: Recipe) -> None:
         width_of(recipe.modules, model.config.hidden_size, recipe.modules.poolings)  # or they do not fit
         save_checkpoint(path, model, tokenizer)
         write_sentence_modules(path, replace(recipe.modules, max_length=options.max_length))
+        write_model_card(path, model, tokenizer, Facts(vectors=True))
 
 
 def embed(

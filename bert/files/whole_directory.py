@@ -27,11 +27,12 @@ def whole_directory(path: str | Path, overwrite: bool = False, mark: str = "") -
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
-        (new := temporary / "new").mkdir()  # with the usual permissions, which mkdtemp's directory has not
+        new = temporary / path.name  # what is written there may say its directory's name, as a model's card does
+        new.mkdir()  # with the usual permissions, which mkdtemp's directory has not
         yield new
         check_may_write(path, overwrite, mark)  # again: something may have come there meanwhile
         if path.exists():
-            path.rename(old := temporary / "old")
+            path.rename(old := temporary / f"{path.name}.old")
             try:
                 new.rename(path)
             except OSError:

@@ -34,3 +34,16 @@ def test_the_built_in_corpus_is_english_and_of_another_the_language_is_not_known
     other = facts_of(settings(corpus=["/home/me/wiki.txt"], checkpoint="/home/me/base"), 9, LOG)
     assert (other.language, other.datasets, other.base_model) == (None, ["wiki.txt"], "base")
     assert "/home" not in str(other)
+
+
+def test_of_a_corpus_of_many_files_the_first_are_named_and_the_others_counted():
+    """The text extracted from Wikipedia is 20,000 files, of which many have one name."""
+    files = [f"{folder}/wiki_{number:02}" for folder in ("AA", "AB") for number in range(99)]
+    many = facts_of(settings(corpus=files), 9, LOG)
+    assert many.datasets == [f"wiki_{number:02}" for number in range(5)]
+    assert "wiki_04 and 94 more files: 9 updates" in many.history
+
+
+def test_figures_that_were_not_finite_are_passed_over():
+    log = [*LOG, {"step": 12, "heldout_masked_lm_loss": None, "heldout_other": None}]
+    assert facts_of(settings(), 12, log).results == facts_of(settings(), 12, LOG).results

@@ -53,7 +53,7 @@ def save_google_checkpoint(directory: str | Path, model: nn.Module, tokenizer: T
     content = json.dumps(values, indent=2) + "\n"
     remove_unless(directory / CONFIG, content)
     write_bundle(directory / NAME, variables)
-    save_tokenizer(directory, tokenizer)
+    save_tokenizer(directory, tokenizer, config.max_position_embeddings)
     write_atomically(directory / CONFIG, content)
 
 

@@ -79,6 +79,20 @@ def test_a_saved_model_has_a_card_that_loads_it_here(tmp_path):
     assert (tmp_path / "own/README.md").read_text() == "# Mine"
 
 
+def test_vectors_of_texts_are_for_sentence_transformers():
+    for text in (card("BertForRetrieval", Facts()), card("BertModel", Facts(vectors=True))):
+        assert header_of(text) == {
+            "library_name": "sentence-transformers", "pipeline_tag": "sentence-similarity", "tags": ["bert"],
+        }  # fmt: skip
+        assert "SentenceTransformer(" in text and "from transformers" not in text
+
+
+def test_tiny_metrics_stay_numbers():
+    """YAML 1.1, which the Hub's library reads, takes 1e-05 for a text."""
+    found = header_of(card(facts=Facts(results=[Result("dev", {"f1": 1e-5}, {})])))["model-index"]
+    assert found[0]["results"][0]["metrics"] == [{"type": "f1", "value": 0.0}]
+
+
 @pytest.mark.peers
 def test_the_hubs_library_reads_the_header(tmp_path):
     hub = pytest.importorskip("huggingface_hub")

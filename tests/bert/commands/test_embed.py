@@ -147,6 +147,8 @@ def test_sentence_transformers_loads_what_is_exported_with_our_vectors(directory
     def assert_equal_after_export(name: str, *flags: str) -> None:
         expected = embedded(directory, *flags)
         assert main(["embed", str(directory), "--export", str(tmp_path / name), *flags]) == 0
+        card = (tmp_path / name / "README.md").read_text(encoding="utf-8")
+        assert f"\n# {name}\n" in card and "SentenceTransformer(" in card
         theirs = library.SentenceTransformer(str(tmp_path / name), device="cpu").encode(TEXTS)
         np.testing.assert_allclose(theirs, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(embedded(tmp_path / name), expected, rtol=1e-5, atol=1e-5)  # without the flags

@@ -38,6 +38,8 @@ def test_a_model_comes_back_with_its_labels_and_its_tokenizer(tmp_path, model_cl
     assert all(weight.equal(again.state_dict()[name]) for name, weight in model.state_dict().items())
     assert getattr(again, "labels", ()) == labels.get("labels", getattr(model, "labels", ()))
     assert load_tokenizer(tmp_path).fingerprint == TOKENIZER.fingerprint
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert settings["model_max_length"] == CONFIG.max_position_embeddings  # other programs cut texts there
     assert not recwarn
 
 
