@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Answers a request whose headers were read."""
-        path = urlsplit(self.path).path
+        path = self.path_alone
         method = METHODS.get(path)
         self.unread = self.length_of_body()
         if method is None:
@@ -95,6 +95,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.respond(200, server.metrics().encode(), "text/plain; version=0.0.4")
             case _:
                 self.respond(200, *read_page(path), SECURITY)
+
+    @property
+    def path_alone(self) -> str:
+        """The path without a query. What is no address, such as "http://[", stays as it came."""
+        try:
+            return urlsplit(self.path).path
+        except ValueError:
+            return self.path
 
     def length_of_body(self) -> int:
         """The length of the body, as the headers say. Raises Refused if they do not, or it is too long."""
@@ -168,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def count(self, code: int) -> None:
         """Counts the request."""
-        path = urlsplit(self.path).path
+        path = self.path_alone
         seconds = time.perf_counter() - self.begin if (path, code) == ("/predict", 200) else None
         self.server.measurements.add_request(path if path in METHODS else "other", code, seconds)
 

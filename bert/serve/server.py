@@ -118,7 +118,8 @@ class Server(ThreadingHTTPServer):
         self._thread.join()
         self.socket.setblocking(False)
         with contextlib.suppress(OSError):
-            while True:  # those who have connected get to know why
+            # Those who have connected get to know why. They are counted, for clients that come back at once never end.
+            for _ in range(self.request_queue_size):
                 self.process_request(*self.get_request())
         self.server_close()
         self.connections.end_idle()

@@ -67,7 +67,7 @@ def test_the_ends_of_a_range_can_be_drawn_and_nothing_beyond():
         ("epochs=0..3", "0 is not at least 1"),
         ("dropout=0..0.2:log", "a lower end above 0"),
         ("epochs=2..5:exp", "only :log was expected"),
-        ("pool=cls,max", "invalid choice: 'max'"),
+        ("pool=cls,top", "invalid choice: 'top'"),
         ("checkpoint=a..b", "a range has a number at each end"),
         ("fresh=head", "takes several values at once"),
         ("compile=yes", "ignored explicit argument"),

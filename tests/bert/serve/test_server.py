@@ -51,6 +51,7 @@ def test_other_paths_and_methods_are_refused_in_a_sentence(served):
     code, headers, _ = Client(server).send("GET /predict HTTP/1.1\r\n\r\n").read()
     assert (code, headers["Allow"]) == (405, "POST")
     assert Client(server).send("DELETE / HTTP/1.1\r\n\r\n").answer()[0] == 405
+    assert Client(server).send("GET http://[::1/health HTTP/1.1\r\n\r\n").answer()[0] == 404
     code, sentence = Client(server).send("nonsense\r\n\r\n").answer()
     assert code == 400 and "nonsense" in sentence["error"]
     assert Client(server).send("POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").answer()[0] == 411
@@ -186,6 +187,20 @@ def test_the_end_answers_what_was_taken_and_refuses_what_is_new(stub, served):
     assert [client.answer() for client in taken] == [(200, {"found": "ba"}), (200, {"found": "dc"})]
     ending.join(10)
     assert not ending.is_alive()
+
+
+def test_clients_that_always_come_back_do_not_keep_a_server_from_its_end(served):
+    server = served()
+    take, clients = server.get_request, []
+
+    def take_another():
+        clients.append(Client(server))
+        assert len(clients) < 1000
+        return take()
+
+    server.get_request = take_another
+    server.end()
+    assert clients  # some were refused on the way
 
 
 def test_the_metrics_count_requests_and_batches(served):
