@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bert.errors import InputError
+from bert.files.reading import require_file
 from bert.files.terminal import orderly, print_line
 from bert.files.whole import lock_directory
 from bert.training.script import explain_failure
@@ -60,6 +61,8 @@ def usual_settings(settings: SearchSettings, space: Space) -> Settings:
     """What a run without a search has for the flags of the space. Raises InputError if it would be refused."""
     line = [*settings.of_trials, "--output", str(settings.place("nothing"))]
     run = read_settings_of_run(line)
+    if run.test is not None:
+        require_file(run.test)  # that it is there; only the last runs read it
     usual = {part.name: getattr(run, part.name) for part in space}
     for name, value in usual.items():
         if value is None:

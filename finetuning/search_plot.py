@@ -96,7 +96,7 @@ def _place(part: Choices | Range, value: Value, places: dict[str, float]) -> flo
 
 
 def _label(value: Value) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:.12g}"
 
 
 def _y(place: float) -> float:

@@ -18,7 +18,7 @@ from bert.commands.eight_bits import in_eight_bits
 from bert.commands.embed import recipe_of
 from bert.commands.fill_mask import Filling, blanks_of, fill_windows, load_filler
 from bert.commands.predict import settings_of
-from bert.commands.reading import check_segments, reading_of
+from bert.commands.reading import check_segments
 from bert.errors import InputError
 from bert.files.bad_rows import BadRows
 from bert.files.json_values import text_of
@@ -37,6 +37,7 @@ PROBLEMS: dict[str | None, str] = {MULTI: "multi-label", REGRESSION: "regression
 # What JSON has other values for than text.
 PARSED: dict[str, dict[str, Callable[[str], Any]]] = {
     "regression": {"prediction": float},
+    "similarity": {"prediction": float},
     "choices": {"probabilities": lambda cell: list(map(float, cell.split(",")))},
     "summary": {
         "prediction": lambda cell: list(map(int, cell.split(","))),
@@ -64,7 +65,7 @@ def service_of(
     Args:
         given: the reading settings; None for each that was not given.
         pooling: answers with vectors, whatever the run's head; None: if the run has no head, or has the modules of
-            sentence-transformers.
+            sentence-transformers. A run that compares two texts has these modules, and answers with the cosine.
         int8: whether its matrices have 8 bits, on the CPU.
         log: takes a note on what that saves.
 
@@ -73,7 +74,8 @@ def service_of(
     """
     architectures = set(_architectures(source))
     has_modules = (source.directory / "modules.json").exists()
-    if pooling is not None or has_modules or "BertModel" in architectures:
+    compares = source.is_of(KINDS["similarity"].head)
+    if pooling is not None or (has_modules and not compares) or "BertModel" in architectures:
         return _service_of_vectors(source, given, device, pooling, int8, log)
     is_task = any(source.is_of(kind.head) for kind in KINDS.values())
     if source.adapter is None and architectures & FILLERS and not is_task:
@@ -154,7 +156,7 @@ def _service_of_vectors(
 ) -> Service:
     _refuse_others(given, {"text_column", "text_pair_column", "max_length", "long_texts"}, "vectors")
     recipe = recipe_of(source, given, pooling, log=log)
-    columns, options, _ = reading_of(recipe.source, NAME, recipe.given)
+    columns, options, _ = recipe.reading(NAME)
     columns = _named(columns, given)
     check_segments(recipe.source, are_pairs=columns.text_pair is not None)
     embedder = recipe.load(options, device)

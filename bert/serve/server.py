@@ -38,6 +38,7 @@ class Server(ThreadingHTTPServer):
         self.measurements = Measurements()
         self.connections = Connections(self.limits.connections)
         self.readers: dict[socket.socket, Reader] = {}
+        self.threads: set[threading.Thread] = set()  # of the connections
         try:
             self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             super().__init__((host, port), Handler)
@@ -91,6 +92,11 @@ class Server(ThreadingHTTPServer):
             request.recv(1 << 16)  # bytes that nobody reads would reset the connection, and the refusal be lost
         self.shutdown_request(request)
 
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answers a connection's requests, in a thread of its own."""
+        self.threads = {thread for thread in self.threads if thread.is_alive()} | {threading.current_thread()}
+        super().process_request_thread(request, client_address)
+
     def health(self) -> dict[str, Any]:
         """What the server does, and for which inputs."""
         service = self.service
@@ -125,3 +131,5 @@ class Server(ThreadingHTTPServer):
         self.connections.end_idle()
         self.batcher.close()
         self.connections.wait_until_closed(self.limits.timeout)
+        for thread in self.threads:  # one that still runs while Python ends could end it by an abort
+            thread.join(self.limits.timeout)

@@ -55,6 +55,8 @@ def row_of(kind, generator):
         return {"context": text(generator, 8), "choices": [text(generator, 5) for _ in range(generator.randint(2, 4))]}
     if kind == "relations":
         return {"text": f"a b c {text(generator)}", "first": [0, 1], "second": [4, 5]}
+    if kind == "similarity":
+        return {"text": text(generator), "second": text(generator)}
     if kind == "summary":
         return {"sentences": [text(generator, 9) for _ in range(generator.randint(1, 6))]}
     return {"source" if kind == "generation" else "text": text(generator)}
@@ -65,7 +67,7 @@ def save(directory, kind, task):
         save_run(directory)
         return
     arguments = {"problem_type": {"multi-label": "multi_label_classification"}.get(kind, kind)}
-    if kind in ("spans", "choices", "summary"):
+    if kind in ("spans", "choices", "summary", "similarity"):
         model = KINDS[kind].head(CONFIG)
     elif kind in ("multi-label", "regression"):
         labels = ["score"] if kind == "regression" else LABELS
@@ -73,7 +75,10 @@ def save(directory, kind, task):
     else:
         model = KINDS[kind].head(CONFIG, labels=["O", "B-X", "I-X"] if kind == "tagging" else LABELS)
     save_checkpoint(directory, spread(model), TOKENIZER)
-    columns = {"text": "question", "text_pair": "context"} if kind == "spans" else {"text": "text"}
+    if kind == "similarity":
+        write_modules(directory, "mean", True, 20, CONFIG.hidden_size)
+    pairs = {"spans": ("question", "context"), "similarity": ("text", "second")}
+    columns = dict(zip(("text", "text_pair"), pairs.get(kind, ("text",))))
     (directory / "task.json").write_text(json.dumps({"columns": columns, "max_length": 20} | task))
 
 
@@ -91,7 +96,7 @@ def answers_of(service, lines):
 KINDS_HERE = [
     ("single-label", {}), ("single-label", {"long_texts": "windows"}), ("multi-label", {}), ("regression", {}),
     ("cloze", WORDS), ("tagging", {"fitting_tags": True}), ("spans", {}), ("relations", {}), ("choices", {}),
-    ("summary", {}), ("generation", {}),
+    ("summary", {}), ("generation", {}), ("similarity", {"score_range": [0.0, 5.0]}),
 ]  # fmt: skip
 
 
