@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from torch import Tensor, nn
 
 from bert.checkpoints.encoder_decoder import from_encoder_decoder, to_encoder_decoder_name
+from bert.checkpoints.fitting import KNOWN_HEADS, fitting, is_in, shared
 from bert.checkpoints.google.find import CONFIG as GOOGLES_CONFIG
 from bert.checkpoints.google.find import google_checkpoint
 from bert.checkpoints.google.read import google_settings
@@ -28,7 +29,7 @@ from bert.checkpoints.huggingface import (
 from bert.checkpoints.model_card import Facts, model_card, write_card
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
-from bert.checkpoints.weights import as_float32, read_weights, required_file, write_weights
+from bert.checkpoints.weights import read_weights, required_file, write_weights
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
@@ -38,9 +39,6 @@ from bert.tokenization.tokenizer import Tokenizer
 
 Model = TypeVar("Model", bound=nn.Module)
 
-# Parts of a checkpoint that a model may lack: heads, and the pooler, which some heads do not use. Loading leaves these
-# weights behind silently. Any other weight without a place in the model is an error.
-KNOWN_HEADS = ("masked_language_model", "next_sentence", "classifier", "qa_outputs", "bert.pooler", "pooler")
 _BESIDE_THE_ENCODER = ("decoder", "bridge")  # the parts of an encoder-decoder that a model of its encoder lacks
 POOLING = "classifier_pooling"  # in ``config.json``, what a classifier reads; the name is transformers', of ModernBERT
 
@@ -142,7 +140,7 @@ def load_checkpoint(
     path, weights = read_weights(directory)
     weights = _under_our_names(weights, str(path))
     if config_class is None:
-        weights = {name: weight for name, weight in weights.items() if not _is_in(name, _BESIDE_THE_ENCODER)}
+        weights = {name: weight for name, weight in weights.items() if not is_in(name, _BESIDE_THE_ENCODER)}
         weights, config = _tied_or_not(weights, config)
     if model_class is BertModel:
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
@@ -150,11 +148,11 @@ def load_checkpoint(
         raise InputError(f"{path}: has {len(weights)} weights, too few for {config.num_hidden_layers} layers")
     model = shapes_of(lambda: model_class(config, **model_arguments))  # almost all values would be replaced at once
     expected = model.state_dict()
-    weights = _shared(weights, model, str(path))
-    weights = _fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
+    weights = shared(weights, model, str(path))
+    weights = fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
         model = model_class(config, **model_arguments)  # some parts are newly initialized
-    model.load_state_dict(weights, strict=False, assign=True)  # _fitting was strict, in better words
+    model.load_state_dict(weights, strict=False, assign=True)  # fitting was strict, in better words
     if config_class is None and UNTIED_DECODER not in expected:  # nothing in this model reads a second table
         cast(Any, model).config = config.replace(tie_word_embeddings=True)
     return model.requires_grad_().eval()
@@ -164,7 +162,7 @@ def parts_of_checkpoint(directory: str | Path) -> set[str]:
     """Which of the parts that a model may lack a checkpoint has, by our names: ``KNOWN_HEADS``."""
     path, weights = read_weights(Path(directory))
     names = _under_our_names(weights, str(path))
-    return {part for part in KNOWN_HEADS if any(_is_in(name, (part,)) for name in names)}
+    return {part for part in KNOWN_HEADS if any(is_in(name, (part,)) for name in names)}
 
 
 def positions_of(model: nn.Module) -> int:
@@ -247,30 +245,10 @@ def _tied_or_not(weights: dict[str, Tensor], config: BertConfig) -> tuple[dict[s
     As in transformers, two tables in the file that differ are two, whatever ``config.json`` says. If it says that they
     are two, and the file has one, both begin with it. Without a head of masked language modelling, a new one is tied.
     """
-    has_head = any(_is_in(name, ("masked_language_model",)) for name in weights)
+    has_head = any(is_in(name, ("masked_language_model",)) for name in weights)
     if has_head and not config.tie_word_embeddings and UNTIED_DECODER not in weights and WORD_EMBEDDINGS in weights:
         weights = weights | {UNTIED_DECODER: weights[WORD_EMBEDDINGS].clone()}
     return weights, config.replace(tie_word_embeddings=UNTIED_DECODER not in weights)
-
-
-def _shared(weights: dict[str, Tensor], model: nn.Module, source: str) -> dict[str, Tensor]:
-    """The weights under every name that a parameter of the model has. A file may have one of the names, or all.
-
-    Raises an InputError if the weights under two names differ.
-    """
-    names_of: dict[int, list[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        names_of.setdefault(id(parameter), []).append(name)
-    weights = dict(weights)
-    for names in names_of.values():
-        found = [name for name in names if name in weights]
-        if different := [name for name in found[1:] if not weights[name].equal(weights[found[0]])]:
-            raise InputError(
-                f"{source}: {found[0]} and {different[0]} differ, but config.json says that they are one weight "
-                f"(tie_encoder_decoder); set that to false there, or train it again"
-            )
-        weights |= {name: weights[found[0]] for name in names if found}
-    return weights
 
 
 def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:
@@ -280,57 +258,3 @@ def _saved_labels(directory: Path, model_class: type[nn.Module]) -> dict:
     saved = {"labels": labels, "problem_type": problem_type, "pool": checkpoint_pool(directory)}
     parameters = inspect.signature(model_class).parameters
     return {name: value for name, value in saved.items() if name in parameters and value is not None}
-
-
-def _fitting(
-    weights: dict[str, Tensor], expected: dict[str, Tensor], fresh: tuple[str, ...], failure: str
-) -> dict[str, Tensor]:
-    """The weights for a model in float32, without parts that are newly initialized.
-
-    Raises an InputError with ``failure`` if the weights do not fit, or if one is not finite.
-    """
-    weights = {
-        name: weight
-        for name, weight in weights.items()
-        if not (_is_in(name, fresh) and name in expected and weight.shape != expected[name].shape)
-    }
-    problems = _misfits(weights, expected, fresh)
-    if problems:
-        raise InputError(f"{failure}: weights {problems}")
-    return {
-        name: weights[name].float() if _is_in(name, fresh) else as_float32(weights[name], f"{failure}: {name}")
-        for name in expected.keys() & weights.keys()
-    }
-
-
-def _misfits(weights: dict[str, Tensor], expected: dict[str, Tensor], fresh: tuple[str, ...]) -> str:
-    """Which weights do not fit a model, and the remedy. Empty if all fit."""
-    missing = sorted(name for name in expected.keys() - weights.keys() if not _is_in(name, fresh))
-    unexpected = sorted(name for name in weights.keys() - expected.keys() if not _is_in(name, KNOWN_HEADS))
-    misshapen = sorted(name for name in expected.keys() & weights.keys() if weights[name].shape != expected[name].shape)
-    shapes = [f"{name} {tuple(weights[name].shape)}, not {tuple(expected[name].shape)}" for name in misshapen]
-    problems = [
-        f"{problem}: {_listed(names)}"
-        for problem, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
-        if names
-    ]
-    advice = ""
-    if missing and not unexpected + misshapen and all(_is_in(name, ("bert.pooler", "pooler")) for name in missing):
-        advice = "; its task had no pooler: fine-tune it with a newly initialized one (--fresh pooler)"
-    elif any(_is_in(name, ("masked_language_model",)) for name in missing):
-        advice = (
-            "; no pretraining saved it, or not with its heads: name a checkpoint of pretraining, or pretrain this one "
-            "further: train_pretrain.py --checkpoint DIR --fresh mlm"
-        )
-    elif problems and not unexpected and all(_is_in(name, KNOWN_HEADS) for name in missing + misshapen):
-        advice = "; fine-tune it for this task, with a newly initialized head, or name a checkpoint that was"
-    return "; weights ".join(problems) + advice
-
-
-def _is_in(name: str, parts: tuple[str, ...]) -> bool:
-    return any(name == part or name.startswith(f"{part}.") for part in parts)
-
-
-def _listed(names: list[str], most: int = 5) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
