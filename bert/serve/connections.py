@@ -100,6 +100,12 @@ class Connections:
             for reader in [reader for reader, (reads, _) in self._waiting.items() if not reads]:
                 self._give_up(reader)
 
+    def end_waiting(self) -> None:
+        """Ends the connections of all clients that do not wait for an answer."""
+        with self._changed:
+            for reader in list(self._waiting):
+                self._give_up(reader)
+
     def wait_until_closed(self, seconds: float) -> None:
         """Returns when all that wait for an answer have it, or after so many seconds.
 

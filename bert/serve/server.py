@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
@@ -16,6 +17,8 @@ from bert.serve.limits import Limits
 from bert.serve.measurements import Measurements
 from bert.serve.refused import Refused
 from bert.serve.service import Service
+
+THREADS_END = 5.0  # seconds for the last steps of a connection's thread
 
 
 class Server(ThreadingHTTPServer):
@@ -131,5 +134,7 @@ class Server(ThreadingHTTPServer):
         self.connections.end_idle()
         self.batcher.close()
         self.connections.wait_until_closed(self.limits.timeout)
+        self.connections.end_waiting()
+        end = time.monotonic() + THREADS_END
         for thread in self.threads:  # one that still runs while Python ends could end it by an abort
-            thread.join(self.limits.timeout)
+            thread.join(max(0.0, end - time.monotonic()))

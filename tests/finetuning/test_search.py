@@ -122,7 +122,10 @@ def test_only_the_best_trial_keeps_its_weights_unless_all_are_to(runs, flags, tm
 
 
 def test_no_trial_reads_the_test_set_and_the_last_runs_do(runs, flags, tmp_path):
-    assert search.main([*flags, "--test", "test.tsv", *SPACE, "--trials", "3"]) == 0
+    (tmp_path / "test.tsv").touch()
+    assert search.main([*flags, "--test", str(tmp_path / "missing.tsv"), *SPACE, "--trials", "3"]) == 2
+    assert not runs.lines  # and no trial was needed to find that out
+    assert search.main([*flags, "--test", str(tmp_path / "test.tsv"), *SPACE, "--trials", "3"]) == 0
     assert ["--no-measure-test" in line for line in runs.lines] == [True] * 3 + [False] * (len(runs.lines) - 3)
     repeats = found_in(tmp_path / "search")["repeats"]
     assert all(len(each["test"]) == 3 for each in repeats.values())
