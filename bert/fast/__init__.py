@@ -20,9 +20,10 @@ Two serve decoding, which has no backward pass. On one thread of a busy core (be
 
     attention.py          1.4 with four rows                           attend_in_rows
     largest.py            2.5 for 8 of 8,000 scores; 4.4 for the first largest
-One serves models in 8 bits (``python -m benchmarks.int8``). On one thread, beside the same layer in float32:
 
-    eight_bits.py         5.0 on a CPU with AMX                        dense
+One serves models in 8 bits, with 1,024 tokens on a CPU with AMX (beside float32: ``python -m benchmarks.int8``):
+
+    eight_bits.py         4.0                                          dense
 """
 
 import contextlib
