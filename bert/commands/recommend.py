@@ -1,4 +1,4 @@
-"""``python -m bert recommend``: the texts nearest to the mean of those that somebody likes."""
+"""``python -m bert recommend``: somebody likes some texts, and gets the texts nearest to their mean."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run as a service: what the server reads, predicts and answers is what the other commands do with a file.
+"""A run as a service. It reads, predicts and answers as the other commands do with a file.
 
 a fine-tuned run     the columns of ``predict``: bert/commands/predict.py
 a pretraining run    the best pieces for each [MASK]: bert/commands/fill_mask.py

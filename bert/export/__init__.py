@@ -1,1 +1,4 @@
-"""A trained model as a file that runs without this package: a program of PyTorch, or an ONNX graph."""
+"""A trained model as files that run without this package.
+
+``formats.py`` has the formats: a program of PyTorch, an ONNX graph, and an archive of Google's code.
+"""
