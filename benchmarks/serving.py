@@ -3,10 +3,10 @@
     python -m benchmarks.serving runs/sst2
     python -m benchmarks.serving runs/sst2 --clients 8 32 --turns 5 --threads 2
 
-Two servers of the same run work in turns, so that other load on the machine slows both. One is the command ``serve`` as
-it is. The batches of the other one have a single text (``--max-batch-tokens 1``). Clients run in a process of their
-own. A request has one text, and the next request follows the answer. The texts are SST-2's validation set, in the folder
-of the environment variable BERT_DATA, or those of --texts.
+Two servers of the same run work in turns, so that other load on the machine slows both. One is the command ``serve``
+as it is. The batches of the other one have a single text (``--max-batch-tokens 1``). Clients run in a process of their
+own. A request has one text, and the next request follows the answer. The texts are SST-2's validation set, in the
+folder of the environment variable BERT_DATA, or those of --texts.
 
 "CPU" is the time of the server's process on all cores, which other programs hardly change. The first two rows have no
 server: the same texts in one process, one by one and in batches. They bound what batches can gain.
