@@ -7,7 +7,7 @@ from bert.errors import InputError
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
 from pretraining.phases import checked_phases
-from pretraining.recipes import RECIPES
+from pretraining.recipes import RECIPES, checked_size
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -56,7 +56,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
 
     model = parser.add_argument_group("model and tasks")
-    model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
+    model.add_argument(
+        "--size", type=checked_size, metavar="NAME",
+        help=f"the model's size, with the recipe for it: {', '.join(RECIPES)}, or LAYERSxWIDTH such as 4x128 (tiny)",
+    )  # fmt: skip
     add_number(
         model, "--dropout", flags.probability, "of hidden states and attention weights (by size; the checkpoint's)"
     )

@@ -12,7 +12,7 @@ from bert.training.settings import TrainingSettings
 from data.pretraining.sentence_pairs import check_max_length
 from pretraining.flags import make_parser
 from pretraining.phases import phases_of
-from pretraining.recipes import DEFAULT_SIZE, OF_THE_CHECKPOINT, RECIPES, recipe_of_checkpoint
+from pretraining.recipes import DEFAULT_SIZE, OF_THE_CHECKPOINT, recipe_of_checkpoint, recipe_of_size
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     size = given.get("size", DEFAULT_SIZE)
-    defaults = replace(PretrainingSettings(size=size), **RECIPES[size])
+    defaults = replace(PretrainingSettings(size=size), **recipe_of_size(size))
     if "checkpoint" in given and not given.get("resume"):
         defaults = replace(PretrainingSettings(), **recipe_of_checkpoint(given["checkpoint"]))
     if "plan" in given and not given.get("resume"):
