@@ -277,7 +277,7 @@ def assemble(
     Args:
         identity: see ``Run``; the model's configuration is added to it as "config".
     """
-    precision = choose_precision(settings.precision, processes.device)
+    precision = choose_precision(settings.precision, processes.device, cast(Trainable, model).config.hidden_size)
     precision.cast_layer_norms(model)
     if settings.shard and processes.world_size > 1:
         shard(model)
