@@ -105,7 +105,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         def report(means: dict[str, float]) -> None:
             length = assembled.max_length
             beside = by_guessing(assembled.by_length[length].random_pairs) if settings.nsp else {}
-            reporter.report(means | {"max_length": length}, beside)
+            reporter.report(means | {"max_length": length, "masking_rate": assembled.masking_rate}, beside)
 
         kept.keep(tokenizer)  # the initial weights; or the run was killed before it could keep these
         if run.progress.step == 0 and settings.checkpoint is not None:
