@@ -29,7 +29,7 @@ from bert.training.decisions import Decisions
 from bert.training.distributed import Processes
 from bert.training.dropout_check import check_dropout
 from bert.training.optimizer import make_optimizer
-from bert.training.precision import Precision, choose_precision
+from bert.training.precision import DTYPES, Precision, choose_precision
 from bert.training.progress import Progress
 from bert.training.recomputation import recomputed_layers
 from bert.training.reporting import Reporter
@@ -287,7 +287,7 @@ def assemble(
     return Run(
         directory=Path(settings.output),
         model=model,
-        optimizer=make_optimizer(settings.optimizer, model, settings.learning_rate),
+        optimizer=make_optimizer(settings.optimizer, model, settings.learning_rate, DTYPES[precision.name]),
         precision=precision,
         processes=processes,
         log=log,
