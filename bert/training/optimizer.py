@@ -102,6 +102,12 @@ def update(
         parameter.addcdiv_(its_m, its_v.sqrt() + group["eps"], value=-group["lr"])
 
 
+def optimizer_in_words(name: str) -> list[str]:
+    """A line for the user about an optimizer that is not the paper's."""
+    parts = {"adamw": "torch's AdamW", "muon": "Muon for the matrices of the layers, BERT's AdamW for all else"}
+    return [f"Update: {parts[name]}."] if name in parts else []
+
+
 def make_optimizer(
     name: str, model: nn.Module, learning_rate: float, dtype: torch.dtype = torch.float32
 ) -> torch.optim.Optimizer:
