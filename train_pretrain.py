@@ -135,7 +135,7 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     pieces = processes.broadcast(lambda: planned_vocabulary(settings, Path(settings.output), log))
     config = config.replace(vocab_size=vocab_size_of(settings, config, pieces))
     model = processes.on_all(lambda: make_model(settings, config)).to(processes.device)
-    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, identity={})
+    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, {}, settings.average)
     log(*make_plan(settings, run).split("\n"))
     return 0
 
