@@ -36,7 +36,7 @@ from bert.tasks.options import Columns
 from bert.training.flags import above_zero, positive, probability
 from bert.training.reporting import read_log
 from finetuning.known_tasks import KNOWN_TASKS, find_file
-from pretraining.settings import RECIPES
+from pretraining.recipes import RECIPES
 
 LENGTH = 128  # tokens, in both trainings
 REPORT_EVERY = 50  # updates; the first report does not count in a speed
