@@ -14,7 +14,7 @@ from pretraining.replay.replay import Replayed
 from pretraining.replay.witness import Guess, Seen
 
 MOST_EXAMPLES = 32  # without their texts
-WIDEST = 22  # characters of a piece
+WIDEST = 16  # characters of a piece
 NAMES = {"masked_lm": "masked LM", "next_sentence": "next sentence"}
 
 

@@ -5,7 +5,9 @@ import hashlib
 import io
 import json
 import math
+import random
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from torch import nn
 import train_pretrain
 from bert.__main__ import main
 from bert.training import loop
+from bert.training.threads import Threads
 from pretraining.replay.replay import replay
 from pretraining.replay.source import read_source
 from tests.conftest import make_documents
@@ -247,6 +250,13 @@ def swap_lines(path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def test_without_the_clone_it_says_so(made, monkeypatch):
+    monkeypatch.setattr("bert.commands.replay.has_pretraining", lambda: False)
+    code, _, errors = command(made[0], "--update", 3)
+    assert code == 2
+    assert "that is in the clone: run it there" in errors
+
+
 def test_a_file_in_the_runs_directory_is_not_written(made):
     code, _, errors = command(made[0], "--update", 3, "--json", made[0] / "log.jsonl")
     assert code == 2
@@ -263,6 +273,34 @@ def test_a_run_that_continues_a_checkpoint_begins_with_it_again(made, text, tmp_
     code, _, errors = command(run, "--update", 2)
     assert code == 2
     assert "which is not there; put it back, or name an --update after a training state" in errors
+
+
+def test_what_the_clock_decided_is_taken_from_the_run(text, tmp_path, monkeypatch):
+    """The end of a schedule that is fitted to its minutes, and the number of threads."""
+    draw, now = random.Random(1), [0.0]
+
+    def perf_counter():
+        now[0] += draw.uniform(0.005, 0.02)
+        return now[0]
+
+    monkeypatch.setattr("bert.training.loop.time", SimpleNamespace(perf_counter=perf_counter))
+    chosen = iter([2, *[None] * 8, 1])
+    with monkeypatch.context() as patched:
+        patched.setattr(Threads, "_decide", lambda self: next(chosen, None))
+        flags = [each for each in FLAGS if each not in ("--max-steps", 12)]
+        assert pretrain("--corpus", text, *flags, "--max-minutes", 0.015, "--output", tmp_path / "run") == 0
+    source = read_source(tmp_path / "run")
+    assert 10 < source.end < 30
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    replayed = replay(source, source.end)
+    assert {1, 2} <= {number for _, number in source.decisions().made("threads", source.end)}
+    assert len(replayed.proofs.found) > 1
+    assert all(proof.is_same for proof in replayed.proofs.found)
+    decisions = tmp_path / "run/training_state/decisions.json"
+    decisions.unlink()
+    code, _, errors = command(tmp_path / "run", "--update", 3)
+    assert code == 2
+    assert "the clock decided its learning rates (--max-minutes)" in errors
 
 
 def test_of_two_processes_it_claims_no_bits(made, tmp_path):
