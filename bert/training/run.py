@@ -158,6 +158,10 @@ class Run:
 
     # ---- saving and resuming ----
 
+    def tensors(self) -> dict[str, Any]:
+        """What a training state holds: weights, the optimizer's state, and what companions keep, by their names."""
+        return self._tensors()[0]
+
     def save(self, **own: Any) -> None:
         """Saves the training state. All processes must call it.
 
