@@ -31,6 +31,7 @@ from bert.training.run import assemble
 from bert.training.script import lock, make_log, run_script
 from bert.training.settings import save_settings
 from bert.training.threads import threads_restored
+from bert.variants.build import variant_of
 from data.corpus.tokenized import open_corpus
 from data.prefetch import prefetch
 from pretraining.assembly import assemble_pretraining
@@ -124,10 +125,11 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         log(f"Note: {directory / 'README.md'} is not as this script wrote it, so it stays as it is.")
     if note and ended != "interrupted":
         log(note)
+    fills_blanks = "left-to-right" not in variant_of(model)
     with run.evaluation():
-        if processes.is_main_process and not settings.predicts_next:
+        if processes.is_main_process and fills_blanks:
             fill_in_blanks(model, tokenizer, corpus, log)
-    log(*next_commands(settings, ended, run.progress.step))
+    log(*next_commands(settings, ended, run.progress.step, fills_blanks))
     return 130 if ended == "interrupted" else 0
 
 

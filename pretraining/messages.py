@@ -137,8 +137,12 @@ def fill_in_blanks(
             return
 
 
-def next_commands(settings: PretrainingSettings, ended: str, step: int) -> list[str]:
-    """The commands that the user may want next, as lines, of a run that ended after ``step`` updates."""
+def next_commands(settings: PretrainingSettings, ended: str, step: int, fills_blanks: bool = True) -> list[str]:
+    """The commands that the user may want next, as lines, of a run that ended after ``step`` updates.
+
+    Args:
+        fills_blanks: whether its model can. One that reads from left to right cannot.
+    """
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)
@@ -146,7 +150,7 @@ def next_commands(settings: PretrainingSettings, ended: str, step: int) -> list[
     if end and step < end:
         return ["", f"The schedule goes on to step {end:,}: python train_pretrain.py --output {run} --resume "
                     f"--max-steps {end}"]  # fmt: skip
-    if settings.predicts_next:
+    if not fills_blanks:
         return [
             "",
             f"The model is in {run}; its curves are in {run}/curves.png. It reads from left to right. Fine-tune it:",
