@@ -75,11 +75,9 @@ def save_checkpoint(
 
 def config_of(model: nn.Module) -> dict[str, Any]:
     """What ``config.json`` says of a model: its class, sizes and labels."""
-    sizes, variant = cast(Any, model.config).to_dict(), variant_of(model)
-    sizes.pop("variant", None)  # what counts is what the model computes
-    if variant:
-        sizes |= {"model_type": VARIANT_TYPE, "variant": variant}
-    config = {"architectures": [_architecture(type(model))], "model_type": MODEL_TYPE, **sizes}
+    sizes = _sizes_of(model)
+    model_type = VARIANT_TYPE if "variant" in sizes else MODEL_TYPE
+    config = {"architectures": [_architecture(type(model))], "model_type": model_type, **sizes}
     labels = getattr(model, "labels", None)
     if labels is not None:
         config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
@@ -105,7 +103,7 @@ def write_model_card(
         case = ", lower-cased" if getattr(tokenizer, "lowercase", False) else ""
         vocabulary = f"Its vocabulary has {tokenizer.vocab_size:,} pieces of {kind}{case}"
     sizes: dict[str, Any] = {}
-    for name, value in cast(Any, model.config).to_dict().items():
+    for name, value in _sizes_of(model).items():
         sizes |= {f"{name}.{part}": of for part, of in value.items()} if isinstance(value, dict) else {name: value}
     title = Path(directory).resolve().name
     return write_card(directory, model_card(title, _architecture(type(model)), sizes, sum(counted), vocabulary, facts))
@@ -228,6 +226,13 @@ def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tu
 def checkpoint_pool(directory: str | Path) -> str:
     """What a checkpoint's classifier reads: "cls", the pooled [CLS]; or "mean"."""
     return config_values(directory)[1].get(POOLING, "cls")
+
+
+def _sizes_of(model: nn.Module) -> dict[str, Any]:
+    """The model's configuration. Its variant is the one that its modules compute."""
+    sizes, variant = cast(Any, model.config).to_dict(), variant_of(model)
+    sizes.pop("variant", None)
+    return sizes | ({"variant": variant} if variant else {})
 
 
 def _architecture(model_class: type[nn.Module]) -> str:

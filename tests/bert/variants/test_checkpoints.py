@@ -45,6 +45,10 @@ def test_a_model_is_saved_and_loaded_with_any_head(variant, tmp_path):
     save_checkpoint(tmp_path / "whole", model)
     config = json.loads((tmp_path / "whole/config.json").read_text())
     assert (config["model_type"], config["variant"]) == ("bert-variant", variant)
+    card = (tmp_path / "whole/README.md").read_text()
+    assert f"It is a variant of BERT ({variant})." in card
+    assert "With transformers" not in card and "library_name" not in card
+    assert ("It fills in blanks" in card) == ("left-to-right" not in variant)
     loaded = load_checkpoint(tmp_path / "whole", BertForPreTraining)
     expected = model(ids, attention_mask=mask)
     torch.testing.assert_close(loaded(ids, attention_mask=mask).prediction_logits, expected.prediction_logits)
@@ -68,6 +72,7 @@ def test_a_file_says_what_the_model_computes_and_a_plain_one_says_nothing(tmp_pa
     config = json.loads((tmp_path / "plain/config.json").read_text())
     assert config["model_type"] == "bert"
     assert "variant" not in config
+    assert "With transformers" in (tmp_path / "plain/README.md").read_text()
     save_checkpoint(tmp_path / "asked", BertModel(config_of("rotary")))  # which nobody made a variant
     assert "variant" not in json.loads((tmp_path / "asked/config.json").read_text())
     load_checkpoint(tmp_path / "asked", BertModel)
