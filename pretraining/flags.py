@@ -6,7 +6,7 @@ from bert.training import flags
 from bert.training.flags import add_number, add_switch
 from pretraining.masking_flags import checked_mask_shares, checked_masking_rate
 from pretraining.phases import checked_phases
-from pretraining.recipes import RECIPES
+from pretraining.recipes import RECIPES, checked_size
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -55,7 +55,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
 
     model = parser.add_argument_group("model and tasks")
-    model.add_argument("--size", choices=tuple(RECIPES), help="the model's size, with the recipe for it (tiny)")
+    model.add_argument(
+        "--size", type=checked_size, metavar="NAME",
+        help=f"the model's size, with the recipe for it: {', '.join(RECIPES)}, or LAYERSxWIDTH such as 4x128 (tiny)",
+    )  # fmt: skip
     add_number(
         model, "--dropout", flags.probability, "of hidden states and attention weights (by size; the checkpoint's)"
     )
@@ -84,6 +87,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     training.add_argument(
         "--phases", type=checked_phases, metavar="LENGTH:N,...",
         help="lengths of sequences, each with its updates, such as 128:900000,512:100000",
+    )  # fmt: skip
+    add_number(
+        training, "--average", averaged_updates,
+        "updates, about, whose mean of the weights is evaluated and saved (the newest weights)",
     )  # fmt: skip
     add_number(
         training, "--keep-checkpoints", several,
@@ -120,4 +127,12 @@ def several(text: str) -> int:
     number = flags.positive(text)
     if number < 2:
         raise argparse.ArgumentTypeError(f"{text} is not at least 2, for the initial weights and the last ones")
+    return number
+
+
+def averaged_updates(text: str) -> int:
+    """An integer of at least 2. The average over one update is the newest weights."""
+    number = flags.positive(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 2; leave the flag out to save the newest weights")
     return number

@@ -1,5 +1,6 @@
 """How a run departs from the paper's recipe: by its model's size, or to go on from a checkpoint."""
 
+import argparse
 import math
 from typing import Any
 
@@ -42,18 +43,45 @@ OF_THE_CHECKPOINT = {
 }  # fmt: skip
 
 
+def checked_size(text: str) -> str:
+    """The text of ``--size``, if it is a size's name, or layers and width such as "4x128"."""
+    layers, _, width = text.partition("x")
+    if text not in RECIPES and not (layers.isdecimal() and width.isdecimal() and int(layers) and int(width)):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(RECIPES)}, and no LAYERSxWIDTH such as 4x128")
+    if text not in RECIPES and int(width) % 64:
+        raise argparse.ArgumentTypeError(f"{text}: each head has 64 dimensions, so the width is a multiple of 64")
+    return text
+
+
+def config_of_size(size: str, **changes: Any) -> BertConfig:
+    """The configuration of a size, such as "tiny" or "4x128"."""
+    if size in RECIPES:
+        return getattr(BertConfig, size)(**changes)
+    layers, _, width = size.partition("x")
+    return BertConfig.of_size(int(layers), int(width), **changes)
+
+
+def recipe_of_size(size: str) -> dict[str, Any]:
+    """How a size departs from the paper's recipe. A size without a name has the recipe of the closest that has one."""
+    return RECIPES[size if size in RECIPES else closest_size(config_of_size(size))]
+
+
+def closest_size(config: BertConfig) -> str:
+    """The named size whose layers' matrices are nearest in the number of their weights."""
+
+    def weights(config: BertConfig) -> int:
+        return config.num_hidden_layers * config.hidden_size**2
+
+    return min(RECIPES, key=lambda size: abs(math.log(weights(config_of_size(size)) / weights(config))))
+
+
 def recipe_of_checkpoint(checkpoint: str) -> dict[str, Any]:
     """How a new run that goes on from a checkpoint departs from the paper's recipe.
 
     Raises an InputError if there is no such checkpoint, or it is not a BERT's.
     """
     config = load_config(checkpoint)
-
-    def work(config: BertConfig) -> int:
-        return config.num_hidden_layers * config.hidden_size**2
-
-    closest = min(RECIPES, key=lambda size: abs(math.log(work(getattr(BertConfig, size)()) / work(config))))
     return CONTINUED | {
-        "learning_rate": RECIPES[closest]["learning_rate"] / 2,
+        "learning_rate": RECIPES[closest_size(config)]["learning_rate"] / 2,
         "max_length": min(TrainingSettings.max_length, config.max_position_embeddings),
     }

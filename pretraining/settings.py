@@ -14,7 +14,7 @@ from data.pretraining.sentence_pairs import check_max_length
 from pretraining.flags import make_parser
 from pretraining.masking_flags import mask_shares, masking_rate
 from pretraining.phases import phases_of
-from pretraining.recipes import DEFAULT_SIZE, OF_THE_CHECKPOINT, RECIPES, recipe_of_checkpoint
+from pretraining.recipes import DEFAULT_SIZE, OF_THE_CHECKPOINT, recipe_of_checkpoint, recipe_of_size
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class PretrainingSettings(TrainingSettings):
     eval_every: int = 1_000
     eval_examples: int = 1_000
     checkpoint_every: int = 1_000
+    average: int | None = None  # updates; None: the newest weights are evaluated and saved
     keep_checkpoints: int | None = None  # from the first update to the last; None: none
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 
@@ -100,7 +101,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     size = given.get("size", DEFAULT_SIZE)
-    defaults = replace(PretrainingSettings(size=size), **RECIPES[size])
+    defaults = replace(PretrainingSettings(size=size), **recipe_of_size(size))
     if "checkpoint" in given and not given.get("resume"):
         defaults = replace(PretrainingSettings(), **recipe_of_checkpoint(given["checkpoint"]))
     if "plan" in given and not given.get("resume"):

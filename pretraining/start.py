@@ -21,6 +21,7 @@ from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.state_reading import newest_state
 from pretraining.new_vectors import with_new_vectors
+from pretraining.recipes import config_of_size
 from pretraining.settings import PretrainingSettings, check_positions
 from pretraining.sinusoids import start_positions_as_sinusoids
 
@@ -112,7 +113,8 @@ def _with_trained_parts(model: BertForPreTraining, settings: PretrainingSettings
 
 
 def _config_of_size(settings: PretrainingSettings) -> BertConfig:
-    return getattr(BertConfig, str(settings.size))(
+    return config_of_size(
+        str(settings.size),
         vocab_size=settings.vocab_size,
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=settings.dropout if settings.preset == "faithful" else 0.0,

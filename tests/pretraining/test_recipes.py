@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
 from pretraining import assembly
 from pretraining.settings import PretrainingSettings, read_settings
@@ -49,6 +50,28 @@ def test_a_size_has_the_papers_recipe_but_for_its_departures(size):
     expected = PAPER | DEPARTURES[size]
     assert {name: recipe[name] for name in expected} == expected
     assert (recipe["eval_every"], recipe["eval_examples"], recipe["checkpoint_every"]) == (1_000, 1_000, 1_000)
+
+
+def test_a_size_of_layers_and_width_has_heads_of_64_and_the_recipe_of_the_closest_name():
+    config = model_of("--vocab-size", 90, "--size", "3x128").config
+    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (3, 128, 2)
+    assert config.intermediate_size == 512
+    named, of_layers_and_width = (vars(settings_of("--size", size)) for size in ("tiny", "3x128"))
+    assert of_layers_and_width == named | {"size": "3x128"}
+    assert settings_of("--size", "4x320").learning_rate == settings_of("--size", "mini").learning_rate
+    assert settings_of("--size", "13x768").learning_rate == settings_of("--size", "base").learning_rate
+
+
+@pytest.mark.parametrize(("size", "sentence"), [
+    ("huge", "'huge' is none of tiny, mini, .*, and no LAYERSxWIDTH such as 4x128"),
+    ("0x128", "'0x128' is none of"),
+    ("4x", "'4x' is none of"),
+    ("4x100", "4x100: each head has 64 dimensions, so the width is a multiple of 64"),
+    ("99999999x64", "num_hidden_layers is above"),
+])  # fmt: skip
+def test_what_is_no_size_is_refused(size, sentence):
+    with pytest.raises(InputError, match=sentence):
+        settings_of("--size", size)
 
 
 def test_ten_thousand_updates_warm_up_a_run_of_the_papers_length():
