@@ -48,7 +48,8 @@ def train(optimizer):
     settings = TrainingSettings(
         f"{directory}/{optimizer}", optimizer=optimizer, precision="fp32", shard=True, learning_rate=0.01
     )
-    run = assemble(settings, BertForPreTraining(CONFIG), processes, lambda sentence: None, {})
+    average = 3 if optimizer == "muon" else None  # updates: then the average is evaluated and saved
+    run = assemble(settings, BertForPreTraining(CONFIG), processes, lambda sentence: None, {}, average)
     assert hasattr(run.model, "unshard") == (processes.world_size > 1)
     assert type(run.model).__name__ == "BertForPreTraining"  # a checkpoint names the class
     said = {"losses": [], "weights": bytes_of(run.model.parameters()), "gradients": 0}
