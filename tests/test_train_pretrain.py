@@ -282,7 +282,7 @@ def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     few = "\n\n".join("\n".join(document) for document in make_documents(11))  # so that a second epoch begins
     corpus = write(tmp_path / "few.txt", few)
     arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32", "--keep-checkpoints", 3,
-                 "--masking-rate", "0.4:0.2"]  # fmt: skip
+                 "--masking-rate", "0.4:0.2", "--average", 3]  # fmt: skip
     runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "four_sharded", "control")}
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
