@@ -108,7 +108,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         def report(means: dict[str, float]) -> None:
             length = assembled.max_length
             beside = by_guessing(assembled.by_length[length].random_pairs) if settings.nsp else {}
-            reporter.report(means | {"max_length": length}, beside)
+            reporter.report(means | {"max_length": length, "masking_rate": assembled.masking_rate}, beside)
 
         kept.keep(tokenizer)  # the initial weights; or the run was killed before it could keep these
         if run.progress.step == 0 and settings.checkpoint is not None:
@@ -138,7 +138,7 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     pieces = processes.broadcast(lambda: planned_vocabulary(settings, Path(settings.output), log))
     config = config.replace(vocab_size=vocab_size_of(settings, config, pieces))
     model = processes.on_all(lambda: make_model(settings, config)).to(processes.device)
-    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, identity={})
+    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, {}, settings.average)
     log(*make_plan(settings, run).split("\n"))
     return 0
 

@@ -47,6 +47,11 @@ class Pretraining:
         return phase_at(self.phases, max(self.first_step, self.run.progress.step - 1)).max_length
 
     @property
+    def masking_rate(self) -> float:
+        """Of the newest update."""
+        return self.settings.masking.rate_at(self.schedule.leg.fraction(max(0, self.run.progress.step - 1)))
+
+    @property
     def first(self) -> PretrainingBatches:
         """The batches of the first phase."""
         return self.by_length[self.phases[0].max_length]
@@ -55,7 +60,11 @@ class Pretraining:
         """This process's part of the updates from where the run stands, without end."""
         arguments = self.settings, self.corpus, self.tokenizer, self.run.processes
         position = self.run.progress.position
-        return updates_of(self.phases, self.first_step, position, lambda *at: batches(*arguments, *at))
+
+        def updates_from(step: int, max_length: int, position: tuple[int, int, int] | None) -> Iterator[Update]:
+            return batches(*arguments, max_length, position).updates(step, self.schedule.leg.fraction)
+
+        return updates_of(self.phases, self.first_step, position, updates_from)
 
     def save(self) -> None:
         """Saves the training state. All processes must call it."""
@@ -78,7 +87,7 @@ def assemble_pretraining(
     torch.manual_seed(settings.seed)
     directory = Path(settings.output)
     model = processes.on_all(lambda: start_model(settings, config, tokenizer, directory)).to(processes.device)
-    run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
+    run = assemble(settings, model, processes, log, {"corpus or vocabulary": corpus.checksum}, settings.average)
     phases = phases_of(settings.phases, settings.max_length)
     if settings.resume:
         resume(run, phases)
@@ -97,6 +106,7 @@ def batches(
     return PretrainingBatches(
         corpus, tokenizer, settings.batch_size, max_length, settings.seed, settings.nsp,
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, position,
+        settings.masking, settings.join_examples,
     )  # fmt: skip
 
 
