@@ -296,6 +296,24 @@ def test_what_the_clock_decided_is_taken_from_the_run(text, tmp_path, monkeypatc
     assert "the clock decided its learning rates (--max-minutes)" in errors
 
 
+@pytest.mark.parametrize("flags", [
+    ["--optimizer", "muon", "--average", 3, "--keep-checkpoints", 4, "--masking-rate", "0.4:0.1", "--mask-shares",
+     "100,0,0", "--mask-copies", 2, "--whole-word-masking"],
+    ["--no-nsp", "--join-examples", 2, "--optimizer", "adamw"],
+])  # fmt: skip
+def test_runs_that_depart_from_the_paper_are_computed_alike(text, tmp_path, flags):
+    run = tmp_path / "run"
+    assert pretrain("--corpus", text, *FLAGS, "--max-steps", 6, *flags, "--output", run) == 0
+    code, output, _ = command(run, "--update", 6, "--text")
+    assert code == 0
+    assert "log.jsonl: the same bits" in output
+    assert ("checkpoints/step-00000006: the same bits" in output) == ("--keep-checkpoints" in flags)
+    if "--masking-rate" in flags:
+        assert "masking rate 15.00%" in output
+    if "--join-examples" in flags:
+        assert output.count("[CLS]") == 2 * 4  # four examples, as the text and as it was read
+
+
 def test_of_two_processes_it_claims_no_bits(made, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(made[0], run)
