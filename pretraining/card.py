@@ -8,8 +8,8 @@ from bert.training.reporting import read_log
 from pretraining.settings import PretrainingSettings
 
 HELD_OUT = "heldout_"
-# Named if they are not the default.
-DEPARTURES = ("masking_rate", "mask_shares", "mask_copies", "join_examples", "variant", "objective")
+# Settings that the card names if they are not the default.
+IF_CHOSEN = ("masking_rate", "mask_shares", "mask_copies", "join_examples", "variant", "objective")
 _MOST_NAMES = 5  # of files, of which a corpus may have thousands
 # The guess that stands beside each held-out figure in the log: the better one, if there are two.
 _GUESSES = ("unigram_", "five_gram_", "majority_")
@@ -43,7 +43,7 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
         "batch_size", "max_length", "phases", "learning_rate", "optimizer", "average", "precision",
         "whole_word_masking",
     ]  # fmt: skip
-    names += [name for name in DEPARTURES if getattr(settings, name) != getattr(PretrainingSettings, name)]
+    names += [name for name in IF_CHOSEN if getattr(settings, name) != getattr(PretrainingSettings, name)]
     return Facts(
         history=f"A BERT, pretrained with {tasks} on {source}: {steps:,} updates.{begun}",
         datasets=corpus or ["python-documentation"],

@@ -52,7 +52,7 @@ def describe(
 
 
 def how_masked(masking: Masking) -> str:
-    """How the masks of a run depart from the default. Empty if they do not.
+    """How the masks of a run differ from the default. Empty if they do not.
 
     >>> how_masked(Masking(rate=(0.3, 0.15), shares=(100, 0, 0)))
     "30% of the tokens, falling to 15% at the schedule's end; 100% of them [MASK], 0% random, 0% as they are"

@@ -65,7 +65,7 @@ def plan_phase(settings: PretrainingSettings, run: Run) -> tuple[str, float | No
     setup = Setup(  # joined examples are one long one
         config, settings.max_length * joined, settings.batch_size // joined, settings.accumulate,
         settings.plan or processes.world_size, run.precision.name, settings.shard, settings.recompute,
-        processes.device.type, max(settings.masking.rate),
+        processes.device.type, max(settings.masking.rate), settings.optimizer, settings.average is not None,
     )  # fmt: skip
     check_batch_size(settings.batch_size, setup.processes, setup.accumulate, joined)
     per_token = flops_per_token(config, setup.max_length, setup.masked_share)

@@ -53,6 +53,7 @@ class Replayed:
     start: int  # the updates before, which a training state had
     end: int  # the last update that was computed
     seconds: float
+    masking_rate: float
     largest_norm: float  # to which gradients are clipped
     corpus: TokenizedCorpus
     tokenizer: Tokenizer
@@ -111,8 +112,8 @@ def replay(source: Source, update: int, device: str = "auto", check: bool = True
     if seen is None:
         raise RuntimeError(f"no session made update {update}")
     return Replayed(
-        source, update, start, end, time.monotonic() - started, seen.largest_norm, corpus, tokenizer, seen.examples,
-        seen.witness, proofs, notes,
+        source, update, start, end, time.monotonic() - started, seen.masking_rate, seen.largest_norm, corpus, tokenizer,
+        seen.examples, seen.witness, proofs, notes,
     )  # fmt: skip
 
 
@@ -123,7 +124,7 @@ class _Watched:
         self._assembled, self._update, self._proofs, self._reached = assembled, update, proofs, reached
         self.witness = Witness(assembled.run, assembled.model, update)
         self.examples: Any = None  # of the update, if this session made it
-        self.largest_norm = assembled.schedule.max_gradient_norm
+        self.masking_rate, self.largest_norm = 0.0, assembled.schedule.max_gradient_norm
 
     def train_to(self, end: int) -> None:
         """Makes the updates up to ``end``. Raises an InputError if the session ends before."""
@@ -155,11 +156,15 @@ class _Watched:
                 f"made more; put back its arguments.json and training_state"
             )
 
+    def _masking_rate(self, update: int) -> float:
+        assembled = self._assembled
+        return assembled.settings.masking.rate_at(assembled.schedule.leg.fraction(update - 1))
+
     def _updates(self, count: int) -> Iterator[Update]:
         first = self._assembled.run.progress.step + 1
         for number, update in enumerate(islice(self._assembled.updates(), count), start=first):
             if number == self._update:
-                self.examples = update.examples
+                self.examples, self.masking_rate = update.examples, self._masking_rate(number)
             self._reached(number - 1)
             yield update
 

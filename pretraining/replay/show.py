@@ -15,7 +15,8 @@ from pretraining.replay.witness import Guess, Seen
 
 MOST_EXAMPLES = 32  # without their texts
 WIDEST = 16  # characters of a piece
-NAMES = {"masked_lm": "masked LM", "next_sentence": "next sentence"}
+MASKED = "masked_lm"
+NAMES = {MASKED: "masked LM", "next_sentence": "next sentence"}
 
 
 def lines_of(replayed: Replayed, with_texts: bool) -> Iterator[str]:
@@ -39,9 +40,10 @@ def _about(replayed: Replayed) -> Iterator[str]:
     begun = f"the training state of step {start:,}" if start else "the run's beginning"
     further = f", and {replayed.end - update:,} more to compare" if replayed.end > update else ""
     count = update - start
+    rate = f", masking rate {replayed.masking_rate:.2%}" if MASKED in witness.losses else ""
     yield (
         f"Update {update:,} of {replayed.source.directory}: {len(replayed.examples.chunks):,} examples of epoch "
-        f"{replayed.examples.epoch}, {witness.tokens:,} tokens; learning rate {witness.learning_rate:.4g}."
+        f"{replayed.examples.epoch}, {witness.tokens:,} tokens; learning rate {witness.learning_rate:.4g}{rate}."
     )
     yield (
         f"Computed from {begun}: {count:,} update{'' if count == 1 else 's'}{further}, in {replayed.seconds:.1f} "
@@ -166,6 +168,7 @@ def data_of(replayed: Replayed) -> dict[str, Any]:
         "epoch": replayed.examples.epoch,
         "tokens": witness.tokens,
         "learning_rate": witness.learning_rate,
+        "masking_rate": replayed.masking_rate if MASKED in witness.losses else None,
         "losses": {name: mean_of(name, *totals) | {"count": totals[1]} for name, totals in witness.losses.items()},
         "gradient_norm": witness.gradient_norm,
         "clipped_to": replayed.largest_norm,
@@ -179,7 +182,7 @@ def data_of(replayed: Replayed) -> dict[str, Any]:
 def text_ids(replayed: Replayed, each: Seen) -> list[int]:
     """The ids of a sequence before masking. Of other objectives, as the model read them."""
     ids = list(each.ids)
-    if "masked_lm" in replayed.witness.losses:
+    if MASKED in replayed.witness.losses:
         for guess in each.guesses:
             ids[guess.place] = guess.was
     return ids
