@@ -60,10 +60,12 @@ def measure(method: str, reviews: Reviews) -> Result:
     """The accuracy of a method, one of METHODS, on the measured reviews."""
     started = time.perf_counter()
     train, measured = read_reviews(reviews.train), read_reviews(reviews.measured)
-    vectors_of_both = METHODS[method]([each.first for each in train], [each.first for each in measured], reviews.texts)
-    predicted, penalty = classify(*vectors_of_both, [str(each.label) for each in train])
-    accuracy = float(np.mean([label == str(each.label) for label, each in zip(predicted, measured)]))
-    return Result(accuracy, penalty, time.perf_counter() - started)
+    of_train, of_measured = METHODS[method](
+        [each.first for each in train], [each.first for each in measured], reviews.texts
+    )
+    model = logistic_regression(of_train, [str(each.label) for each in train])
+    accuracy = model.score(of_measured, [str(each.label) for each in measured])
+    return Result(float(accuracy), float(model.C), time.perf_counter() - started)
 
 
 def word_vectors(train: Sequence[str], measured: Sequence[str], _: Path | None = None) -> Vectors:
@@ -88,10 +90,10 @@ def latent_vectors(train: Sequence[str], measured: Sequence[str], texts: Path) -
 METHODS = {"words": word_vectors, "latent semantics": latent_vectors}
 
 
-def classify(train: Any, measured: Any, labels: Sequence[str]) -> tuple[list[str], float]:
-    """(predictions, C) of a logistic regression. The training labels choose its C by cross-validation.
+def logistic_regression(vectors: Any, labels: Sequence[str]) -> Any:
+    """scikit-learn's model of these texts. Their labels choose its penalty, by cross-validation.
 
-    With a single text of a label there is nothing to validate on, and the middle one is taken.
+    With a single text of a label there is nothing to validate on, and the middle penalty is taken.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV
@@ -99,9 +101,9 @@ def classify(train: Any, measured: Any, labels: Sequence[str]) -> tuple[list[str
     model = LogisticRegression(C=PENALTIES[len(PENALTIES) // 2], max_iter=2_000)
     folds = min(FOLDS, min(Counter(labels).values()))
     if folds > 1:
-        search = GridSearchCV(model, {"C": PENALTIES}, cv=folds)
-        model.set_params(**search.fit(train, labels).best_params_)
-    return model.fit(train, labels).predict(measured).tolist(), float(model.C)
+        search = GridSearchCV(model, {"C": PENALTIES}, cv=folds, refit=False)
+        model.set_params(**search.fit(vectors, labels).best_params_)
+    return model.fit(vectors, labels)
 
 
 def main(arguments: list[str] | None = None) -> None:

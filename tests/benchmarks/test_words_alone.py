@@ -65,9 +65,9 @@ def test_measured_labels_change_no_choice(tmp_path, monkeypatch, method):
 
 
 def test_a_single_text_of_a_label_is_enough():
-    predicted, penalty = words_alone.classify([[0.0], [1.0]], [[0.9], [0.1]], ["a", "b"])
-    assert predicted == ["b", "a"]
-    assert penalty == 30
+    model = words_alone.logistic_regression([[0.0], [1.0]], ["a", "b"])
+    assert model.predict([[0.9], [0.1]]).tolist() == ["b", "a"]
+    assert model.C == 30
 
 
 def test_finished_baselines_are_kept(imdb, tmp_path, monkeypatch, capsys):
