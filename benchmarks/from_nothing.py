@@ -13,7 +13,8 @@ tokens at a time, and longer reviews in windows, since later positions would be 
 ``--seeds`` fine-tunes several times, and measures the mean of their probabilities besides. With ``--distil`` these
 models label so many of the texts, and another model, from the same pretraining, learns their scores: it sees many
 reviews for each labelled one. Further flags of the two scripts go into ``--pretraining``, ``--finetuning`` and
-``--distilling``, each as one text.
+``--distilling``, each as one text. ``--choosing`` measures other reviews than the tenth, to choose flags by. With
+``--checkpoint`` besides, a run that is there is fine-tuned, and nothing is pretrained.
 
 The learning rate of pretraining falls to 0 with the last step, so the number of steps must be known. We first measure
 the speed of ``--trial-steps`` and then make as many steps as fit into ``--minutes``. Such short runs are better without
@@ -36,6 +37,7 @@ import train_pretrain
 from benchmarks import words_alone
 from benchmarks.film_reviews import Reviews, evenly_spaced, folder_of_imdb, split_reviews
 from benchmarks.from_nothing_flags import (
+    PRETRAINED,
     REPORT_EVERY,
     check,
     distilled,
@@ -66,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
         given.output.mkdir(parents=True)
         with table.minutes("all of it"):
             reviews = measure(given, imdb, table)
-        for method in words_alone.METHODS:
+        for method in words_alone.METHODS if given.checkpoint is None else ():
             with table.minutes(f"without a network: {method}"):
                 accuracy = words_alone.measure(method, reviews).accuracy
             table.add(f"without a network: {method}, accuracy", 100 * accuracy, "%")
@@ -85,7 +87,9 @@ class Table:
     def __init__(self, given: argparse.Namespace):
         labelled = "all" if given.labelled is None else f"{given.labelled:,}"
         self.rows, self.precision = [], None
-        self._json, self._run = given.json, f"{given.size}, {given.minutes:g} min, {labelled} labelled"
+        start = f"{given.size}, {given.minutes:g} min" if given.checkpoint is None else str(given.checkpoint)
+        choosing = ", to choose" if given.choosing else ""
+        self._json, self._run = given.json, f"{start}, {labelled} labelled{choosing}"
 
     def add(self, case: str, value: float, unit: str) -> None:
         row = {"case": f"{self._run}: {case}", "precision": self.precision, "ours": value, "theirs": None,
@@ -105,7 +109,8 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> Reviews:
     """The parts, one after the other, each with its rows. Returns the files of reviews."""
     with table.minutes("split the reviews"):
         reviews = split_reviews(imdb, given.output, given.labelled, given.choosing)
-    measure_pretraining(given, table)
+    if given.checkpoint is None:
+        measure_pretraining(given, table)
     for start in starts(given):
         with table.minutes(f"fine-tune, {start} start"):
             run_to_its_end(train_finetune, finetuning_flags(given, start))
@@ -126,7 +131,7 @@ def measure(given: argparse.Namespace, imdb: Path, table: Table) -> Reviews:
 
 def measure_pretraining(given: argparse.Namespace, table: Table) -> None:
     """Pretrains for the minutes asked for, and adds its rows."""
-    trial, pretrained = given.output / "trial", given.output / "pretrained"
+    trial, pretrained = given.output / "trial", given.output / PRETRAINED
     with table.minutes("learn a vocabulary, tokenize, trial"):
         run_to_its_end(train_pretrain, pretraining_flags(given, trial, given.trial_steps))
     log = read_log(trial / "log.jsonl")

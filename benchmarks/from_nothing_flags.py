@@ -16,6 +16,7 @@ from pretraining.recipes import checked_size
 
 LENGTH = 128  # tokens, in both trainings
 REPORT_EVERY = 50  # updates; the first report does not count in a speed
+PRETRAINED = "pretrained"  # the folder of the pretraining run
 AT_THE_END = 10**9  # updates between evaluations: the best of several by the measured reviews would flatter the model
 FURTHER = {
     "pretraining": "train_pretrain.py, as one text: --pretraining='--no-nsp --optimizer adamw'",
@@ -52,6 +53,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     for name, use in FURTHER.items():
         parser.add_argument(f"--{name}", type=shlex.split, default=[], metavar="FLAGS", help=f"further flags of {use}")
     parser.add_argument("--choosing", action="store_true", help="measure other reviews than the tenth, to choose flags")
+    parser.add_argument("--checkpoint", type=Path, help="with --choosing: fine-tune this run, and pretrain nothing")
     parser.add_argument("--compare", action="store_true", help="fine-tune from random weights too")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, help="where to keep the rows")
@@ -63,8 +65,12 @@ def check(given: argparse.Namespace) -> None:
 
     It does so now, not after hours.
     """
+    if given.checkpoint is not None and not given.choosing:
+        raise InputError("--checkpoint: the measured tenth may be among its texts; add --choosing, or leave it out")
+    if given.checkpoint is not None and given.pretraining:
+        raise InputError("--pretraining: with --checkpoint nothing is pretrained; leave one of the two out")
     command_lines: dict[str, list[Callable[[argparse.Namespace], list[str]]]] = {
-        "pretraining": [partial(pretraining_flags, run=given.output / "pretrained", steps=1_000)],
+        "pretraining": [partial(pretraining_flags, run=given.output / PRETRAINED, steps=1_000)],
         "finetuning": [partial(finetuning_flags, start=start) for start in starts(given)],
     }
     if given.distil:
@@ -122,7 +128,7 @@ def distilling_flags(given: argparse.Namespace) -> list[str]:
 
 def _of_both(given: argparse.Namespace) -> list[Any]:
     return [
-        "--dev", Reviews.of(given.output).measured, "--checkpoint", given.output / "pretrained",
+        "--dev", Reviews.of(given.output).measured, "--checkpoint", given.checkpoint or given.output / PRETRAINED,
         "--learning-rate", given.finetuning_rate, "--max-length", LENGTH, "--long-texts", "windows",
         "--eval-every", AT_THE_END, "--no-text", "--device", given.device, "--dropout", given.dropout,
     ]  # fmt: skip

@@ -39,6 +39,15 @@ def test_a_whole_run_measures_each_part(imdb, tmp_path, capsys):
     assert "all of it, time" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="is there already"):
         from_nothing.main(list(map(str, flags)))
+    flags = [
+        "--output", tmp_path / "again", "--checkpoint", run / "pretrained", "--choosing", "--labelled", 30,
+        "--epochs", 1, "--device", "cpu",
+    ]  # fmt: skip
+    from_nothing.main(list(map(str, flags)))
+    printed = capsys.readouterr().out
+    assert "30 labelled, to choose: dev accuracy after the last epoch, pretrained start" in printed
+    assert "pretraining, updates" not in printed
+    assert {path.name for path in (tmp_path / "again").iterdir() if path.is_dir()} == {"finetuned-pretrained"}
 
 
 def report_of(run):
@@ -66,6 +75,8 @@ def test_the_mean_probability_of_all_runs_decides(tmp_path):
         (["--pretraining", "--no-nsp --fresh nsp"], "--fresh"),
         (["--distil", "5", "--distilling", "--class-weights balanced"], "--class-weights"),
         (["--distilling", "--temperature 1"], "nothing is distilled without --distil N"),
+        (["--checkpoint", "run"], "the measured tenth may be among its texts; add --choosing"),
+        (["--checkpoint", "run", "--choosing", "--pretraining=--no-nsp"], "with --checkpoint nothing is pretrained"),
     ],
 )
 def test_wrong_flags_are_refused_before_the_first_part(imdb, tmp_path, flags, message):
