@@ -4,6 +4,7 @@ import argparse
 
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
+from pretraining.masking_flags import checked_mask_shares, checked_masking_rate
 from pretraining.phases import checked_phases
 from pretraining.recipes import RECIPES, checked_size
 
@@ -69,6 +70,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
+    model.add_argument(
+        "--masking-rate", type=checked_masking_rate, metavar="R[:S]",
+        help="the share of the tokens that is masked (0.15); R:S falls from R to S, as the learning rate does",
+    )  # fmt: skip
 
     training = flags.add_training_arguments(parser)
     add_number(
@@ -84,6 +89,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="lengths of sequences, each with its updates, such as 128:900000,512:100000",
     )  # fmt: skip
     add_number(
+        training, "--average", averaged_updates,
+        "updates, about, whose mean of the weights is evaluated and saved (the newest weights)",
+    )  # fmt: skip
+    add_number(
         training, "--keep-checkpoints", several,
         "checkpoints to keep, from update 0 to the last, evenly spaced on a log scale (none)",
     )  # fmt: skip
@@ -92,7 +101,25 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",
     )  # fmt: skip
     add_number(training, "--eval-examples", flags.positive, "most held-out examples in an evaluation (1,000)")
+    _add_departures(parser)
     return parser
+
+
+def _add_departures(parser: argparse.ArgumentParser) -> None:
+    """The flags that show what the paper's choices are worth, by other ones."""
+    departures = parser.add_argument_group("departures from the paper")
+    departures.add_argument(
+        "--mask-shares", type=checked_mask_shares, metavar="M,R,K",
+        help="of 100 masked tokens, how many become [MASK], a random token, or stay as they are (80,10,10)",
+    )  # fmt: skip
+    add_number(
+        departures, "--mask-copies", flags.whole,
+        "epochs with examples and masks of their own, which then come again; 1: static masks (0: all epochs)",
+    )  # fmt: skip
+    add_number(
+        departures, "--join-examples", flags.positive,
+        "neighbours in a batch that become one sequence without separation, for --no-nsp (1)",
+    )  # fmt: skip
 
 
 def several(text: str) -> int:
@@ -100,4 +127,12 @@ def several(text: str) -> int:
     number = flags.positive(text)
     if number < 2:
         raise argparse.ArgumentTypeError(f"{text} is not at least 2, for the initial weights and the last ones")
+    return number
+
+
+def averaged_updates(text: str) -> int:
+    """An integer of at least 2. The average over one update is the newest weights."""
+    number = flags.positive(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 2; leave the flag out to save the newest weights")
     return number

@@ -16,6 +16,10 @@ Two are PyTorch's own. On one thread of a busy core:
     built_in.py           3.9                                          layer_norm
     built_in.py           3.3                                          gelu
 
+One serves Muon. On one thread of a busy core, for ``tiny``'s matrices in bfloat16:
+
+    muon.py               1.8; 1.1 in float32                          in_batches
+
 Two serve decoding, which has no backward pass. On one thread of a busy core (benchmarks/RESULTS.md, "Writing"):
 
     attention.py          1.4 with four rows                           attend_in_rows
