@@ -3,6 +3,10 @@
     BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --output runs/from-nothing            # on a GPU
     BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --size tiny --minutes 2 --labelled 1000 \
         --finetuning-rate 3e-4 --compare --output runs/tried-out                                      # on a laptop
+    BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --size 2x256 --minutes 110 --labelled 1000 \
+        --pretraining '--vocab-size 8000 --no-nsp --optimizer muon --masking-rate 0.3:0.15' \
+        --finetuning '--pool mean' --finetuning-rate 3e-4 --epochs 5 --seeds 3 --distil 20000 \
+        --output runs/in-two-hours                                                                    # on two cores
 
 It needs IMDb's files in the folder that the environment variable BERT_DATA names: imdb/unsup.txt with a review in each
 line, and imdb/train.tsv with a label and a text. Both may be compressed. ``benchmarks.film_reviews`` holds a tenth of
@@ -20,7 +24,8 @@ The learning rate of pretraining falls to 0 with the last step, so the number of
 the speed of ``--trial-steps`` and then make as many steps as fit into ``--minutes``. Such short runs are better without
 dropout (Geiping & Goldstein 2022); fine-tuning on few labels needs it all the more. At the end the script prints the
 minutes of each part, from the first read of a file to the last score. Their sum leaves out nothing. Beside them stand
-classifiers that know words alone, on the same labels (``benchmarks.words_alone``). Their time is not in the sum.
+classifiers that know words alone, on the same labels (``benchmarks.words_alone``; not with ``--no-baselines``). Their
+time is not in the sum.
 """
 
 import argparse
@@ -68,25 +73,25 @@ def main(arguments: list[str] | None = None) -> None:
         given.output.mkdir(parents=True)
         with table.minutes("all of it"):
             reviews = measure(given, imdb, table)
-        for method in words_alone.METHODS if given.checkpoint is None else ():
+        table.show()
+        for method in words_alone.METHODS if given.baselines and given.checkpoint is None else ():
             with table.minutes(f"without a network: {method}"):
                 accuracy = words_alone.measure(method, reviews).accuracy
             table.add(f"without a network: {method}, accuracy", 100 * accuracy, "%")
+            table.show()
     except InputError as error:
         raise SystemExit(str(error)) from None
-    for row in table.rows:
-        print(f"{row['case']:80}{row['ours']:>12,.2f} {row['unit']}")
 
 
 class Table:
-    """The rows of the run, printed at its end, and kept in --json as they come.
+    """The rows of the run, kept in --json as they come.
 
     precision: the run's, once it is known.
     """
 
     def __init__(self, given: argparse.Namespace):
         labelled = "all" if given.labelled is None else f"{given.labelled:,}"
-        self.rows, self.precision = [], None
+        self.rows, self.precision, self._shown = [], None, 0
         start = f"{given.size}, {given.minutes:g} min" if given.checkpoint is None else str(given.checkpoint)
         choosing = ", to choose" if given.choosing else ""
         self._json, self._run = given.json, f"{start}, {labelled} labelled{choosing}"
@@ -96,6 +101,12 @@ class Table:
                "unit": unit, "ratio": None}  # fmt: skip
         self.rows.append(row)
         add_rows(self._json, [row])
+
+    def show(self) -> None:
+        """Prints the rows that it has not printed yet."""
+        for row in self.rows[self._shown :]:
+            print(f"{row['case']:80}{row['ours']:>12,.2f} {row['unit']}", flush=True)
+        self._shown = len(self.rows)
 
     @contextlib.contextmanager
     def minutes(self, case: str) -> Iterator[None]:

@@ -55,6 +55,9 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--choosing", action="store_true", help="measure other reviews than the tenth, to choose flags")
     parser.add_argument("--checkpoint", type=Path, help="with --choosing: fine-tune this run, and pretrain nothing")
     parser.add_argument("--compare", action="store_true", help="fine-tune from random weights too")
+    parser.add_argument(
+        "--baselines", action=argparse.BooleanOptionalAction, default=True, help="measure words alone as well (yes)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, help="where to keep the rows")
     return parser
