@@ -3,8 +3,8 @@
     BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --output runs/from-nothing            # on a GPU
     BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --size tiny --minutes 2 --labelled 1000 \
         --finetuning-rate 3e-4 --compare --output runs/tried-out                                      # on a laptop
-    BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --size 2x256 --minutes 110 --labelled 1000 \
-        --pretraining '--vocab-size 8000 --no-nsp --optimizer muon --masking-rate 0.3:0.15' \
+    BERT_DATA=path/to/the/data python -m benchmarks.from_nothing --size 2x256 --vocab-size 8000 --minutes 110 \
+        --labelled 1000 --pretraining '--no-nsp --optimizer muon --masking-rate 0.3:0.15' \
         --finetuning '--pool mean' --finetuning-rate 3e-4 --epochs 5 --seeds 3 --distil 20000 \
         --output runs/in-two-hours                                                                    # on two cores
 

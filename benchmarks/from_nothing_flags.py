@@ -40,6 +40,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--trial-steps", type=positive, default=200, help="to measure its speed (200)")
     parser.add_argument("--learning-rate", type=above_zero, help="of pretraining (3e-4 for base; else the size's own)")
     parser.add_argument("--batch-size", type=positive, help="of pretraining (the size's own)")
+    parser.add_argument("--vocab-size", type=positive, help="pieces to learn (the size's own)")
     parser.add_argument("--compile", action="store_true", help="torch.compile, in pretraining")
     parser.add_argument("--labelled", type=positive, help="fine-tune on so many reviews (all but the tenth)")
     parser.add_argument("--finetuning-rate", type=above_zero, default=5e-5, help="of fine-tuning (5e-5)")
@@ -73,7 +74,10 @@ def check(given: argparse.Namespace) -> None:
     if given.checkpoint is not None and given.pretraining:
         raise InputError("--pretraining: with --checkpoint nothing is pretrained; leave one of the two out")
     command_lines: dict[str, list[Callable[[argparse.Namespace], list[str]]]] = {
-        "pretraining": [partial(pretraining_flags, run=given.output / PRETRAINED, steps=1_000)],
+        "pretraining": [
+            partial(pretraining_flags, run=given.output / PRETRAINED, steps=1_000, vocab=vocab)
+            for vocab in (None, given.output)
+        ],
         "finetuning": [partial(finetuning_flags, start=start) for start in starts(given)],
     }
     if given.distil:
@@ -105,6 +109,7 @@ def pretraining_flags(given: argparse.Namespace, run: Path, steps: int, vocab: P
         "--size", given.size, "--output", run, "--max-length", LENGTH, "--max-steps", steps,
         "--device", given.device, "--dropout", 0, "--sinusoidal-start", "--report-every", REPORT_EVERY,
         "--eval-every", steps, "--checkpoint-every", steps, *([] if vocab is None else ["--vocab", vocab]),
+        *([] if vocab or given.vocab_size is None else ["--vocab-size", given.vocab_size]),
         *([] if rate is None else ["--learning-rate", rate]),
         *([] if given.batch_size is None else ["--batch-size", given.batch_size]),
         *(["--compile"] if given.compile else []), *given.pretraining,

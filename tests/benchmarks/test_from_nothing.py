@@ -11,8 +11,8 @@ def test_a_whole_run_measures_each_part(imdb, tmp_path, capsys):
     rows, run = tmp_path / "rows.json", tmp_path / "run"
     flags = [
         "--output", run, "--size", "1x64", "--minutes", 0.01, "--trial-steps", 100, "--batch-size", 2, "--labelled", 30,
-        "--epochs", 1, "--seeds", 2, "--distil", 20, "--compare", "--device", "cpu", "--json", rows,
-        "--pretraining=--no-nsp", "--finetuning", "--pool mean", "--distilling", "--temperature 1",
+        "--vocab-size", 300, "--epochs", 1, "--seeds", 2, "--distil", 20, "--compare", "--device", "cpu",
+        "--json", rows, "--pretraining=--no-nsp", "--finetuning", "--pool mean", "--distilling", "--temperature 1",
     ]  # fmt: skip
     from_nothing.main(list(map(str, flags)))
     found = {row["case"].partition(": ")[2]: row["ours"] for row in json.loads(rows.read_text())}
@@ -29,6 +29,7 @@ def test_a_whole_run_measures_each_part(imdb, tmp_path, capsys):
         scores = [report_of(run / f"finetuned-{start}" / f"seed-{seed}")["dev"]["accuracy"] for seed in (0, 1)]
         assert found[f"dev accuracy after the last epoch, {start} start"] == pytest.approx(50 * sum(scores))
         assert 0 <= found[f"dev accuracy of their mean probabilities, {start} start"] <= 100
+    assert len((run / "pretrained" / "vocab.txt").read_text().splitlines()) <= 300
     pupil = report_of(run / "distilled")
     assert pupil["dev"]["accuracy"] == found["dev accuracy of the model that learned from them"] / 100
     for method in ("words", "latent semantics"):
@@ -73,6 +74,7 @@ def test_the_mean_probability_of_all_runs_decides(tmp_path):
         (["--finetuning", "--dev other.tsv"], "--finetuning: --dev is the benchmark's own to decide"),
         (["--pretraining", "--max-steps 5"], "--pretraining: --max-steps is the benchmark's own to decide"),
         (["--pretraining", "--no-nsp --fresh nsp"], "--fresh"),
+        (["--pretraining=--cased"], "--cased: it would change nothing, since --vocab names a vocabulary"),
         (["--distil", "5", "--distilling", "--class-weights balanced"], "--class-weights"),
         (["--distilling", "--temperature 1"], "nothing is distilled without --distil N"),
         (["--checkpoint", "run"], "the measured tenth may be among its texts; add --choosing"),
