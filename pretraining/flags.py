@@ -2,6 +2,8 @@
 
 import argparse
 
+from bert.config import VARIANTS, checked_variant
+from bert.errors import InputError
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
 from pretraining.phases import checked_phases
@@ -70,6 +72,12 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
 
+    departures = parser.add_argument_group("departures from the paper")
+    departures.add_argument(
+        "--variant", type=names, metavar="NAME,...",
+        help=f"another model than the paper's: of {', '.join(VARIANTS)} one or several (none)",
+    )  # fmt: skip
+
     training = flags.add_training_arguments(parser)
     add_number(
         training, "--max-minutes", flags.above_zero,
@@ -93,6 +101,14 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )  # fmt: skip
     add_number(training, "--eval-examples", flags.positive, "most held-out examples in an evaluation (1,000)")
     return parser
+
+
+def names(text: str) -> str:
+    """The names of a variant of the model."""
+    try:
+        return checked_variant(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def several(text: str) -> int:

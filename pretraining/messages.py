@@ -8,6 +8,7 @@ from bert.training.flags import LARGEST
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from bert.training.script import Log, how_to_go_on
+from bert.variants.build import variant_of
 from data.corpus.tokenized import TokenizedCorpus
 from pretraining.phases import phases
 from pretraining.settings import PretrainingSettings
@@ -23,7 +24,8 @@ def describe(
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     origin = settings.size if settings.checkpoint is None else f"from {settings.checkpoint}"
     lines = [
-        f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters.",
+        f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters"
+        + (f", {variant.replace(',', ', ')}." if (variant := variant_of(run.model)) else "."),
         f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
         f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.",
         f"Run:    {how_long(settings, schedule, updates_per_epoch)}, to {settings.output}.",

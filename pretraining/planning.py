@@ -58,6 +58,10 @@ def plan_phase(settings: PretrainingSettings, run: Run) -> tuple[str, float | No
         InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
     """
     config, processes = run.trainable.config, run.processes
+    if config.variant:
+        raise InputError(
+            f"--plan reckons with the paper's model, and this is a variant ({config.variant}); leave it out"
+        )
     setup = Setup(
         config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.world_size,
         run.precision.name, settings.shard, settings.recompute, processes.device.type,

@@ -38,6 +38,7 @@ class PretrainingSettings(TrainingSettings):
     preset: str = "faithful"
     nsp: bool = True
     whole_word_masking: bool = False
+    variant: str = ""  # names of bert.config.VARIANTS
     corpus: list[str] | None = None  # None: Python's documentation
     document_per_line: bool = False
     text_column: str = "text"
@@ -104,6 +105,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     if settings.checkpoint is not None:
         refuse_what_the_checkpoint_decides(given)
     check_start(settings)
+    settings = without_positions_to_start(settings, given)
     if settings.vocab is not None:
         for name in sorted({"cased", "tokenizer", "vocab_size"} & given.keys()):
             if name != "cased" or not os.path.isfile(settings.vocab) or settings.vocab.endswith((".model", ".json")):
@@ -131,6 +133,21 @@ def refuse_what_the_checkpoint_decides(given: dict[str, Any]) -> None:
         raise InputError(
             f"--{name.replace('_', '-')}: a run with --checkpoint has the checkpoint's; leave one of the two out"
         )
+
+
+def without_positions_to_start(settings: PretrainingSettings, given: dict[str, Any]) -> PretrainingSettings:
+    """The settings of a model with rotary positions, which has no position embeddings that could start as sinusoids.
+
+    Raises an InputError if the flags ask for both.
+    """
+    if "rotary" not in settings.variant or not settings.sinusoidal_start:
+        return settings
+    if "sinusoidal_start" in given:
+        raise InputError(
+            "--sinusoidal-start: a model with rotary positions (--variant rotary) has no position embeddings; leave "
+            "one of the two out"
+        )
+    return replace(settings, sinusoidal_start=False)
 
 
 def check_start(settings: PretrainingSettings) -> None:

@@ -20,6 +20,7 @@ from bert.model.bert import Pooler, initialize_weights
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.state_reading import newest_state
+from bert.variants.build import as_variant
 from pretraining.new_vectors import with_new_vectors
 from pretraining.phases import phases_of
 from pretraining.recipes import config_of_size
@@ -73,7 +74,7 @@ def needs_checkpoint(settings: PretrainingSettings, run: Path) -> bool:
 
 def make_model(settings: PretrainingSettings, config: BertConfig) -> BertForPreTraining:
     """A model with initial weights."""
-    model = BertForPreTraining(config)
+    model = as_variant(BertForPreTraining(config))
     if settings.sinusoidal_start:
         start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
     return _with_trained_parts(model, settings)
@@ -125,6 +126,7 @@ def _config_of_size(settings: PretrainingSettings) -> BertConfig:
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=settings.dropout if settings.preset == "faithful" else 0.0,
         initializer_range=settings.initializer_range,
+        variant=settings.variant,
     )
 
 
