@@ -45,6 +45,7 @@ from benchmarks.lessons.tables import table_of
 from benchmarks.lessons.write import write_documents
 from benchmarks.trials import in_a_process_of_its_own, read_rows, results_of
 from bert.errors import InputError
+from bert.files.reading import require_file
 from bert.files.terminal import orderly
 from bert.files.whole import lock_directory
 from bert.training.flags import above_zero, positive
@@ -178,6 +179,8 @@ class Trainer:
         known = read_rows(self._file)
         missing = [job for job in dict.fromkeys(jobs) if job.case not in known]
         started, done = time.perf_counter(), 0
+        if missing:
+            log(f"{len(missing)} trainings, {self._budget.machine.at_once} at a time. What is finished is kept.")
 
         def measure(job: Job) -> Result:
             nonlocal done
@@ -201,6 +204,8 @@ def in_short(result: Result) -> str:
 
 def texts_of(given: argparse.Namespace) -> Texts:
     """The texts that the flags name. Those of the built-in corpus are written into the output directory."""
+    for path in (*(given.corpus or []), *(given.task or [])):
+        require_file(path)
     if given.corpus is not None:
         train, dev = given.task or (None, None)
         return Texts(tuple(given.corpus), train, dev, str(given.output))

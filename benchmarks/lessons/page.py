@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from benchmarks.lessons.lesson import MINUTES
 from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.rows import Found, Row
-from benchmarks.lessons.tables import cells_of, commands, how_long, in_sentences, summary
+from benchmarks.lessons.tables import cells_of, commands, how_long, in_sentences, rates_in_words, summary
 from bert.tasks.page import WIDE, Section, page, shown, table
 
 WIDTH, HEIGHT = 640, 320  # of a picture
-LEFT, RIGHT, TOP, BOTTOM = 55, 625, 12, 275  # of its axes
+LEFT, RIGHT, TOP, BOTTOM = 50, 615, 12, 275  # of its axes
 COLORS = ("var(--ink)", "var(--true)", "var(--predicted)", "var(--right)", "var(--warning)", "var(--quiet)")
 DASHES = ("", "", "7 4", "2 4", "12 4 2 4", "4 8")  # besides the colors, for eyes and printers that see none
 SHOWN_FROM = 0.15  # of a run: before that all losses fall steeply, and the end would be flat
@@ -25,20 +25,29 @@ def page_of(rows: Sequence[Row]) -> str:
         [[f"{row.lesson}, {row.size}", LESSONS[row.lesson].question, "; ".join(summary(row))] for row in rows],
     )
     sections = [Section("All lessons", overview, WIDE)]
-    for row in rows:
-        lesson = LESSONS[row.lesson]
-        header, cells = cells_of(row)
-        content = f"<p>{shown(lesson.published)} ({shown(lesson.source)})</p>{curves(row)}"
-        content += table(header, [[text.replace("**", "") for text in line] for line in cells])
-        content += "".join(f"<p>{shown(line)}</p>" for line in in_sentences(row))
-        content += f"<p>{shown(how_long(row))}. {shown(lesson.fair)}</p>"
-        content += f"<pre>{shown(chr(10).join(commands(row)))}</pre>"
-        sections.append(Section(f"{lesson.question} ({row.lesson}, {row.size})", content, WIDE))
+    sections += [
+        Section(f"{LESSONS[row.lesson].question} ({row.lesson}, {row.size})", lesson(row), WIDE) for row in rows
+    ]
     verdict = (
         "Small BERTs, trained on the same texts with the same seeds. A band is one standard deviation over the seeds. "
         "If an interval of 95 % holds 0, the verdict is: no difference."
     )
     return page("Lessons: what in BERT's recipe pays", sections, verdict)
+
+
+def lesson(row: Row) -> str:
+    """A lesson: its curves beside what they show, and the figures below."""
+    asked = LESSONS[row.lesson]
+    header, cells = cells_of(row)
+    figures = table(header, [[text.replace("**", "") for text in line] for line in cells])
+    said = [f"{asked.published} ({asked.source})", *in_sentences(row), f"{how_long(row)}. {asked.fair}"]
+    said += [f"Learning rates of {found.name}: {rates_in_words(found)}." for found in row.contestants if found.tried]
+    paragraphs = "".join(f"<p>{shown(line)}</p>" for line in said)
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;gap:0 3rem"><div style="flex:1 1 24rem">{curves(row)}</div>'
+        f'<div style="flex:1 1 24rem">{paragraphs}</div></div><div style="white-space:nowrap">{figures}</div>'
+        f'<pre style="white-space:pre-wrap">{shown(chr(10).join(commands(row)))}</pre>'
+    )
 
 
 def curves(row: Row) -> str:

@@ -142,9 +142,7 @@ def command_lines(job: Job, texts: Texts, run: Path) -> list[list[str]]:
 
 def train_and_measure(job: Job, texts: Texts) -> Result:
     """Trains a model and measures it. Only a loss that is not finite is a result; other errors are raised."""
-    unfinished = Path(texts.directory, "unfinished")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=unfinished) as directory:
+    with unfinished(texts) as directory:
         run, said = Path(directory, "run"), Path(directory, "said.txt")
         try:
             for line in command_lines(job, texts, run):
@@ -169,9 +167,16 @@ def train_and_measure(job: Job, texts: Texts) -> Result:
     return Result(**found)
 
 
+def unfinished(texts: Texts) -> tempfile.TemporaryDirectory[str]:
+    """A directory that goes at the end of its block. If the process is killed, the next command removes it."""
+    place = Path(texts.directory, "unfinished")
+    place.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=place)
+
+
 def seconds_per_update(job: Job, texts: Texts) -> float:
     """How long an update takes, of a job of one part: the median of its reports but the first."""
-    with tempfile.TemporaryDirectory(dir=texts.directory) as directory:
+    with unfinished(texts) as directory:
         run = Path(directory, "run")
         line = command_lines(job, texts, run)[0]
         line += ["--report-every", str(max(1, job.updates // 10)), "--eval-every", str(job.updates)]

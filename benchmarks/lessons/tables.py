@@ -21,12 +21,12 @@ class Measure(NamedTuple):
 
 
 MEASURES = {
-    "pairs_loss": Measure("loss on pairs", "the loss on pairs", 1, 3, False),
-    "single_loss": Measure("loss on single segments", "the loss on single segments", 1, 3, False),
+    "pairs_loss": Measure("loss, pairs", "the loss on pairs", 1, 3, False),
+    "single_loss": Measure("loss, single", "the loss on single segments", 1, 3, False),
     "single_accuracy": Measure("right (%)", "the blanks that are right", 100, 1, True),
-    "longer_loss": Measure("loss on longer texts", "the loss on longer texts", 1, 3, False),
-    "byte_loss": Measure("loss by byte", "the loss by byte", 1, 4, False),
-    "next_token_loss": Measure("loss of the next token", "the loss of the next token", 1, 3, False),
+    "longer_loss": Measure("loss, longer", "the loss on longer texts", 1, 3, False),
+    "byte_loss": Measure("loss, byte", "the loss by byte", 1, 4, False),
+    "next_token_loss": Measure("loss, next token", "the loss of the next token", 1, 3, False),
     "next_sentence_accuracy": Measure("NSP (%)", "next sentence prediction", 100, 1, True),
     "task_accuracy": Measure("task (%)", "the task", 100, 1, True),
 }
@@ -95,8 +95,8 @@ def seconds_to_the_first(row: Row, found: Found) -> str:
 def cells_of(row: Row) -> tuple[list[str], list[list[str]]]:
     """The header and the lines of a row's table."""
     columns = columns_of(row)
-    header = ["", "updates", "seconds", *(MEASURES[name].heading for name in columns), "updates to the first's loss",
-              "seconds"]  # fmt: skip
+    header = ["", "updates", "seconds", *(MEASURES[name].heading for name in columns), "to the first's loss",
+              "in seconds"]  # fmt: skip
     lines = []
     for found in row.contestants:
         seconds = row.seconds(found)

@@ -197,8 +197,8 @@ def row_of(*losses: list[float], **more) -> Row:
 def test_a_row_says_by_how_much_or_that_there_is_no_difference():
     row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72], [3.1, 3.0, 3.2])
     assert summary(row) == [
-        "number 1: loss on pairs -0.493, task (%) no difference",
-        "number 2: loss on pairs no difference, task (%) no difference",
+        "number 1: loss, pairs -0.493, task (%) no difference",
+        "number 2: loss, pairs no difference, task (%) no difference",
     ]
     sentences = in_sentences(row)
     assert sentences[0].startswith("number 1 beside number 0: the loss on pairs -0.493 (-0.522 to -0.465); ")
@@ -244,6 +244,7 @@ def docs(tmp_path, monkeypatch):
 
 
 def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, monkeypatch, docs, capsys):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which the command sets, for the processes that it starts
     for module in (command, plan):
         monkeypatch.setattr(module, "in_a_process_of_its_own", lambda function, *arguments: function(*arguments))
     texts = write_texts(tmp_path / "texts", make_library(100))
