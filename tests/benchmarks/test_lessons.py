@@ -1,12 +1,13 @@
 """The lessons: small trainings that are compared seed by seed, and the table and page of what they show."""
 
+import doctest
 from pathlib import Path
 
 import pytest
 from scipy.stats import ttest_rel
 
 import benchmarks.lessons.__main__ as command
-from benchmarks.lessons import plan, write
+from benchmarks.lessons import lesson, page, plan, verdicts, write
 from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import DEFAULT, UPDATES, Lesson, Part, contestant
 from benchmarks.lessons.plan import Budget, check, job_of, rates_of, tuning_jobs
@@ -88,11 +89,14 @@ def test_the_update_of_a_loss_lies_between_two_evaluations(loss, update):
 # ---- from lessons to trainings ----
 
 
+SLOW, FAST = "--dropout 0.3", "--dropout 0.2"
+
+
 class Speed:
-    """Seconds of an update, by a word in the flags."""
+    """Seconds of an update, by the flags."""
 
     def of(self, flags: str) -> float:
-        return 0.5 if "slow" in flags else 0.1
+        return 0.5 if SLOW in flags else 0.1
 
 
 def budget_of(minutes: float = 1.0, updates: int | None = None) -> Budget:
@@ -101,9 +105,9 @@ def budget_of(minutes: float = 1.0, updates: int | None = None) -> Budget:
 
 LESSON = Lesson("Why?", "Because.", "Nobody", (
     DEFAULT,
-    contestant("slow", "--slow"),
-    contestant("both", Part(0.5, "--fast"), Part(0.5, "--slow")),
-    contestant("less", "--fast", share=0.75),
+    contestant("slow", SLOW),
+    contestant("both", Part(0.5, FAST), Part(0.5, SLOW)),
+    contestant("less", FAST, share=0.75),
 ))  # fmt: skip
 
 
@@ -117,8 +121,8 @@ def test_minutes_become_updates_by_the_speed_of_each_part():
 
 
 def test_a_lesson_of_updates_has_those_of_the_default_in_the_minutes():
-    lesson = Lesson("Why?", "Because.", "Nobody", LESSON.contestants, UPDATES)
-    assert ends(lesson, budget_of()) == [[600], [600], [300, 600], [450]]
+    by_updates = Lesson("Why?", "Because.", "Nobody", LESSON.contestants, UPDATES)
+    assert ends(by_updates, budget_of()) == [[600], [600], [300, 600], [450]]
     assert ends(LESSON, budget_of(updates=40)) == [[40], [40], [20, 40], [30]]
 
 
@@ -132,14 +136,19 @@ def test_a_contestant_of_several_parts_resumes_one_run_with_one_schedule(tmp_pat
     assert first[first.index("--seed") + 1] == "5"
 
 
+def test_flags_that_say_what_is_so_anyway_share_the_training_of_the_default():
+    for flags, said in (("--dropout 0", ""), ("--optimizer bert-adamw --seed 0", ""), ("--dropout 0.1",) * 2):
+        assert job_of(LESSON, contestant("it", flags), 0, budget_of(), Speed()).parts == ((600, said),)
+
+
 def test_learning_rates_are_multiples_of_the_usual_one_and_are_tried_on_another_seed():
-    lesson = Lesson("Why?", "Because.", "Nobody", (
+    tuned = Lesson("Why?", "Because.", "Nobody", (
         contestant("one", rates=(0.5, 1, 2)), contestant("two", "--learning-rate 1e-3", rates=(3,)), DEFAULT,
     ))  # fmt: skip
-    assert [rates_of(each, budget_of()) for each in lesson.contestants] == [[1e-3, 2e-3, 4e-3], [3e-3], []]
-    jobs = list(tuning_jobs(lesson, budget_of(), Speed()))
+    assert [rates_of(each, budget_of()) for each in tuned.contestants] == [[1e-3, 2e-3, 4e-3], [3e-3], []]
+    jobs = list(tuning_jobs(tuned, budget_of(), Speed()))
     assert [(each.name, job.parts[0][1]) for each, _, job in jobs] == [
-        ("one", "--learning-rate 0.001"), ("one", "--learning-rate 0.002"), ("one", "--learning-rate 0.004"),
+        ("one", "--learning-rate 0.001"), ("one", ""), ("one", "--learning-rate 0.004"),
     ]  # fmt: skip
     assert {job.seed for _, _, job in jobs} == {plan.TUNING_SEED}
 
@@ -273,9 +282,9 @@ def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, mo
     assert "held-out loss" not in again.err
     assert again.out == said.out
     assert command.main(["--write", "--output", str(tmp_path / "out")]) == 0
-    page = (docs / "lessons.md").read_text()
-    assert page.startswith(f"before\n{write.BEGIN}\nMeasured on ") and page.endswith(f"{write.END}\nafter\n")
-    assert "old" not in page and said.out.strip() in page
+    text = (docs / "lessons.md").read_text()
+    assert text.startswith(f"before\n{write.BEGIN}\nMeasured on ") and text.endswith(f"{write.END}\nafter\n")
+    assert "old" not in text and said.out.strip() in text
     html = (docs / "lessons.html").read_text()
     assert html.count("<polyline") == 2 and "http" not in html.replace("http://www.w3.org", "")
 
@@ -286,3 +295,9 @@ def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys
     (docs / "lessons.md").write_text("no marks")
     with pytest.raises(InputError, match="lacks the lines"):
         write.write_documents([row_of([3.0], [2.0])])
+
+
+@pytest.mark.parametrize("module", [verdicts, lesson, page])
+def test_what_a_docstring_shows_is_what_happens(module):
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed
