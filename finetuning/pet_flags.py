@@ -12,7 +12,8 @@ from pathlib import Path
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS
 from finetuning.child_runs import by_flag
-from finetuning.settings import IDLE_IN_ZERO_SHOT, make_parser, read_settings
+from finetuning.flags import make_parser
+from finetuning.settings import IDLE_IN_ZERO_SHOT, read_settings
 
 _OF_CLASSIFIERS = KINDS["single-label"].flags - KINDS["cloze"].flags | {"fresh"}  # clozes have no part that can be new
 _OF_CLOZES = KINDS["cloze"].flags - KINDS["single-label"].flags

@@ -11,8 +11,8 @@ from bert.training.flags import positive
 from bert.training.flags import seed as seed_number
 from finetuning.child_runs import by_flag
 from finetuning.continuing_flags import flag
+from finetuning.flags import make_parser as make_parser_of_runs
 from finetuning.search_space import AROUND_THE_GRID, PAPERS_GRID, Range, Space, read_space
-from finetuning.settings import make_parser as make_parser_of_runs
 
 METHODS = ("grid", "random", "tpe")
 DECIDED = ("resume", "compare", "measure_test", "stop_if_worse", "eval_every", "zero_shot")  # by the command

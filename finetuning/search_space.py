@@ -17,7 +17,7 @@ import numpy as np
 from bert.errors import InputError
 from bert.randomness import random_fractions, shuffled
 from finetuning.continuing_flags import flag
-from finetuning.settings import make_parser
+from finetuning.flags import make_parser
 
 PAPERS_GRID = ("learning-rate=5e-5,4e-5,3e-5,2e-5", "batch-size=16,32", "epochs=2,3,4")
 AROUND_THE_GRID = ("learning-rate=1e-5..1e-4:log", "batch-size=16,32", "epochs=2..4")

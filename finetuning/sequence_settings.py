@@ -21,8 +21,8 @@ from finetuning.continuing_flags import (
     check_continuing_flags,
     flag,
 )
+from finetuning.flags import make_parser as make_parser_of_runs
 from finetuning.sequence_tasks import BUILT_IN
-from finetuning.settings import make_parser as make_parser_of_runs
 
 OWN = ("continue_from", "old_train", "old_dev", "task_known")  # the command gives these flags itself
 LATER = (*OF_A_LATER_RUN, "temperature")  # LwF's

@@ -80,10 +80,10 @@ def mask_windows(tokenizer: Tokenizer, windows: list[Window], first: int, seed: 
         row[: len(window)] = window.input_ids
     special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id]
     maskable = ~np.isin(ids, special)
-    budgets = np.minimum(mask_budgets(lengths), maskable.sum(axis=1))  # a text may spell special tokens
-    masked, selected = mask_tokens(
-        ids, maskable, budgets, first + np.arange(len(windows)), seed, 0, tokenizer.mask_token_id, tokenizer.vocab_size
-    )
+    masked, selected = mask_tokens(  # fewer than 15 % if a text spells special tokens
+        ids, maskable, mask_budgets(lengths), first + np.arange(len(windows)), seed, 0, tokenizer.mask_token_id,
+        tokenizer.vocab_size,
+    )  # fmt: skip
     return [
         MaskedWindow(
             input_ids=masked[row, : len(window)].astype(np.int32),

@@ -8,6 +8,8 @@ from bert.training.reporting import read_log
 from pretraining.settings import PretrainingSettings
 
 HELD_OUT = "heldout_"
+# Named if they are not the default.
+DEPARTURES = ("masking_rate", "mask_shares", "mask_copies", "join_examples")
 _MOST_NAMES = 5  # of files, of which a corpus may have thousands
 # The guess that stands beside each held-out figure in the log: the better one, if there are two.
 _GUESSES = ("unigram_", "five_gram_", "majority_")
@@ -34,7 +36,8 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
     source = ", ".join(corpus) + rest or "the documentation of the Python that ran it"
     base = None if settings.checkpoint is None else Path(settings.checkpoint).name  # no path of this machine
     begun = "" if base is None else f" It began with {base}."
-    names = ("batch_size", "max_length", "phases", "learning_rate", "optimizer", "precision", "whole_word_masking")
+    names = ["batch_size", "max_length", "phases", "learning_rate", "optimizer", "precision", "whole_word_masking"]
+    names += [name for name in DEPARTURES if getattr(settings, name) != getattr(PretrainingSettings, name)]
     return Facts(
         history=f"A BERT, pretrained with {tasks} on {source}: {steps:,} updates.{begun}",
         datasets=corpus or ["python-documentation"],

@@ -6,6 +6,7 @@ from bert.config import VARIANTS, checked_variant
 from bert.errors import InputError
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
+from pretraining.masking_flags import checked_mask_shares, checked_masking_rate
 from pretraining.phases import checked_phases
 from pretraining.recipes import RECIPES, checked_size
 
@@ -71,11 +72,9 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_switch(model, "--sinusoidal-start", "position embeddings start as sinusoids, not random (by size)")
     add_switch(model, "--nsp", "next sentence prediction beside the masked language model (on)")
     add_switch(model, "--whole-word-masking", "mask all pieces of a word together")
-
-    departures = parser.add_argument_group("departures from the paper")
-    departures.add_argument(
-        "--variant", type=names, metavar="NAME,...",
-        help=f"another model than the paper's: of {', '.join(VARIANTS)} one or several (none)",
+    model.add_argument(
+        "--masking-rate", type=checked_masking_rate, metavar="R[:S]",
+        help="the share of the tokens that is masked (0.15); R:S falls from R to S, as the learning rate does",
     )  # fmt: skip
 
     training = flags.add_training_arguments(parser)
@@ -100,7 +99,29 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="print the memory and hours that this run needs on N processes (as many as there are); train nothing",
     )  # fmt: skip
     add_number(training, "--eval-examples", flags.positive, "most held-out examples in an evaluation (1,000)")
+    _add_departures(parser)
     return parser
+
+
+def _add_departures(parser: argparse.ArgumentParser) -> None:
+    """The flags that show what the paper's choices are worth, by other ones."""
+    departures = parser.add_argument_group("departures from the paper")
+    departures.add_argument(
+        "--mask-shares", type=checked_mask_shares, metavar="M,R,K",
+        help="of 100 masked tokens, how many become [MASK], a random token, or stay as they are (80,10,10)",
+    )  # fmt: skip
+    add_number(
+        departures, "--mask-copies", flags.whole,
+        "epochs with examples and masks of their own, which then come again; 1: static masks (0: all epochs)",
+    )  # fmt: skip
+    add_number(
+        departures, "--join-examples", flags.positive,
+        "neighbours in a batch that become one sequence without separation, for --no-nsp (1)",
+    )  # fmt: skip
+    departures.add_argument(
+        "--variant", type=names, metavar="NAME,...",
+        help=f"another model than the paper's: of {', '.join(VARIANTS)} one or several (none)",
+    )  # fmt: skip
 
 
 def names(text: str) -> str:

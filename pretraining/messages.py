@@ -10,6 +10,7 @@ from bert.training.schedule import Schedule
 from bert.training.script import Log, how_to_go_on
 from bert.variants.build import variant_of
 from data.corpus.tokenized import TokenizedCorpus
+from data.pretraining.masking import DEFAULT, Masking
 from pretraining.phases import phases
 from pretraining.settings import PretrainingSettings
 
@@ -33,11 +34,35 @@ def describe(
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
+    if masks := how_masked(settings.masking):
+        lines.append(f"Masks:  {masks}.")
+    if settings.join_examples > 1:
+        lines.append(f"Joined: {settings.join_examples} examples make a sequence, and attend to each other.")
     if (count := settings.keep_checkpoints) is not None:
         lines.append(
             f"Keeps:  {count} checkpoints, {4 * parameters * count / 1e6:,.0f} MB, in {settings.output}/checkpoints."
         )
     return lines
+
+
+def how_masked(masking: Masking) -> str:
+    """How the masks of a run depart from the default. Empty if they do not.
+
+    >>> how_masked(Masking(rate=(0.3, 0.15), shares=(100, 0, 0)))
+    "30% of the tokens, falling to 15% at the schedule's end; 100% of them [MASK], 0% random, 0% as they are"
+    """
+    parts = []
+    first, last = masking.rate
+    if first != last:
+        way = "falling" if last < first else "rising"
+        parts.append(f"{100 * first:g}% of the tokens, {way} to {100 * last:g}% at the schedule's end")
+    elif masking.rate != DEFAULT.rate:
+        parts.append(f"{100 * first:g}% of the tokens")
+    if masking.shares != DEFAULT.shares:
+        parts.append("{}% of them [MASK], {}% random, {}% as they are".format(*masking.shares))
+    if masking.copies:
+        parts.append(f"epoch {masking.copies} has the examples and masks of epoch 0 again")
+    return "; ".join(parts)
 
 
 def how_long(settings: PretrainingSettings, schedule: Schedule, updates_per_epoch: int) -> str:

@@ -64,17 +64,17 @@ def phase_at(run: list[Phase], step: int) -> Phase:
 
 def updates_of(
     run: list[Phase], step: int, position: tuple[int, int, int] | None,
-    batches: Callable[[int, tuple[int, int, int] | None], Iterable[Update]],
+    updates_from: Callable[[int, int, tuple[int, int, int] | None], Iterable[Update]],
 ) -> Iterator[Update]:  # fmt: skip
     """The updates of a run from update ``step`` on, without end. Each new length begins a new pass over the corpus.
 
     Args:
         position: of update ``step``, in the batches of its phase.
-        batches: endless updates of a length, from a position on.
+        updates_from: takes the number of an update, a length, and a position. Gives updates without end.
     """
     while True:
         phase = phase_at(run, step)
-        for update in batches(phase.max_length, position):
+        for update in updates_from(step, phase.max_length, position):
             yield update
             step, position = step + 1, update.position
             following = phase_at(run, step)

@@ -27,6 +27,7 @@ class Setup:
     shard: bool = False
     recompute: bool = False
     device_type: str = "cuda"  # or "cpu"
+    masked_share: float = MASKED_SHARE
 
     @property
     def micro_batch(self) -> int:
@@ -76,7 +77,7 @@ def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, in
     if setup.shard and setup.processes > 1:
         own = -(-parameters // setup.processes)
         gathered = 4 * _gathered(config) + 4 * (_gathered(config) if setup.accumulate == 1 else parameters)
-    masked = examples * max(1, round(MASKED_SHARE * setup.max_length))
+    masked = examples * max(1, round(setup.masked_share * setup.max_length))
     in_slices = setup.device_type == "cpu" and setup.precision == "fp32"
     return {
         "weights": 4 * own,
@@ -145,13 +146,13 @@ def largest_micro_batch(setup: Setup, memory: int) -> int:
 # ---- arithmetic, traffic, hours ----
 
 
-def flops_per_token(config: BertConfig, length: int) -> float:
+def flops_per_token(config: BertConfig, length: int, masked_share: float = MASKED_SHARE) -> float:
     """The additions and multiplications that training takes for a token of a full sequence.
 
     A product with a matrix of n numbers takes 2 n. Forward:
 
         each layer: 2 (4 h h + 2 h i), and attention's two products with the other tokens: 4 h length
-        scores:     2 (h h + h vocab_size), for the 15 % that are masked
+        scores:     2 (h h + h vocab_size), for the share that is masked
         pooler:     2 h h, for one token of the sequence
 
     The backward pass takes twice that: each product has two gradients. Only matrix products count here. The last layer
@@ -162,7 +163,7 @@ def flops_per_token(config: BertConfig, length: int) -> float:
     layer = 2 * (4 * h * h + 2 * h * i) + 4 * h * length
     scores = 2 * (h * h + h * config.vocab_size)
     pooler = 2 * (h * h + 2 * h)
-    return 3 * (config.num_hidden_layers * layer + MASKED_SHARE * scores + pooler / length)
+    return 3 * (config.num_hidden_layers * layer + masked_share * scores + pooler / length)
 
 
 def bytes_sent_per_update(setup: Setup) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from bert.training.distributed import Processes
 from bert.training.loop import training_step
 from bert.training.run import Run
 from bert.training.totals import RunningTotals
+from data.pretraining.requirements import check_batch_size
 from pretraining.phases import phases
 from pretraining.plan import (
     MASKED_SHARE,
@@ -57,22 +58,18 @@ def plan_phase(settings: PretrainingSettings, run: Run) -> tuple[str, float | No
     Raises:
         InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
     """
-    config, processes = run.trainable.config, run.processes
+    config, processes, joined = run.trainable.config, run.processes, settings.join_examples
     if config.variant:
         raise InputError(
             f"--plan reckons with the paper's model, and this is a variant ({config.variant}); leave it out"
         )
-    setup = Setup(
-        config, settings.max_length, settings.batch_size, settings.accumulate, settings.plan or processes.world_size,
-        run.precision.name, settings.shard, settings.recompute, processes.device.type,
+    setup = Setup(  # joined examples are one long one
+        config, settings.max_length * joined, settings.batch_size // joined, settings.accumulate,
+        settings.plan or processes.world_size, run.precision.name, settings.shard, settings.recompute,
+        processes.device.type, max(settings.masking.rate),
     )  # fmt: skip
-    share = setup.accumulate * setup.processes
-    if setup.batch_size % share:
-        raise InputError(
-            f"--batch-size {setup.batch_size} cannot be shared evenly among {setup.processes} processes with "
-            f"{setup.accumulate} micro-batches each: use a multiple of {share}"
-        )
-    per_token = flops_per_token(config, setup.max_length)
+    check_batch_size(settings.batch_size, setup.processes, setup.accumulate, joined)
+    per_token = flops_per_token(config, setup.max_length, setup.masked_share)
     memory = device_memory(processes)
     largest = None if memory is None else largest_micro_batch(setup, int(memory * USABLE_MEMORY))
     if largest == 0:
@@ -86,7 +83,7 @@ def plan_phase(settings: PretrainingSettings, run: Run) -> tuple[str, float | No
     if processes.device.type == "cpu":
         examples = min(examples, max(1, int(MEASURED_ON_CPU / per_token / setup.max_length)))
     run.log(f"Measuring a few updates of {examples} examples, random ids: about a minute at most.")
-    batch = random_batch(config, examples, setup.max_length, settings.nsp)
+    batch = random_batch(config, examples, setup.max_length, settings.nsp, setup.masked_share)
     seconds, updates = measure_update(run, batch)
     rate = examples * setup.max_length / seconds
     sending = "" if setup.processes == processes.world_size else ", had they nothing to send"
@@ -109,11 +106,13 @@ def device_memory(processes: Processes) -> int | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // here
 
 
-def random_batch(config: BertConfig, examples: int, length: int, nsp: bool) -> Batch:
+def random_batch(
+    config: BertConfig, examples: int, length: int, nsp: bool, masked_share: float = MASKED_SHARE
+) -> Batch:
     """A micro-batch of full sequences of random ids, as ``BertForPreTraining.losses`` takes it."""
     tokens = examples * length
     input_ids = torch.randint(config.vocab_size, (tokens,))
-    masked = torch.rand(examples, length).argsort().lt(max(1, round(MASKED_SHARE * length))).flatten()
+    masked = torch.rand(examples, length).argsort().lt(max(1, round(masked_share * length))).flatten()
     labels = {"masked_labels": input_ids[masked]}
     if nsp:
         labels["next_sentence_labels"] = torch.arange(examples) % 2
@@ -165,7 +164,7 @@ def describe_plan(
         sending: a remark on the hours, if the rate leaves the exchange between processes out.
     """
     config, parts, held = setup.config, parameters_by_part(setup.config), memory_by_part(setup)
-    per_token = flops_per_token(config, setup.max_length)
+    per_token = flops_per_token(config, setup.max_length, setup.masked_share)
     has = "" if memory is None else f" of {_in_bytes(memory)}"
     lines = [
         ("parameters", f"{sum(parts.values()):,}: {config.num_hidden_layers} layers of {config.hidden_size}"),

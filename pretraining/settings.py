@@ -9,8 +9,10 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.training import settings as shared
 from bert.training.settings import TrainingSettings
+from data.pretraining.masking import Masking
 from data.pretraining.sentence_pairs import check_max_length
 from pretraining.flags import make_parser
+from pretraining.masking_flags import mask_shares, masking_rate
 from pretraining.phases import phases_of
 from pretraining.recipes import DEFAULT_SIZE, OF_THE_CHECKPOINT, recipe_of_checkpoint, recipe_of_size
 
@@ -38,6 +40,10 @@ class PretrainingSettings(TrainingSettings):
     preset: str = "faithful"
     nsp: bool = True
     whole_word_masking: bool = False
+    masking_rate: str = "0.15"
+    mask_shares: str = "80,10,10"
+    mask_copies: int = 0  # 0: masks are drawn anew in each epoch
+    join_examples: int = 1
     variant: str = ""  # names of bert.config.VARIANTS
     corpus: list[str] | None = None  # None: Python's documentation
     document_per_line: bool = False
@@ -64,8 +70,13 @@ class PretrainingSettings(TrainingSettings):
     OWN_FLAG: ClassVar[str] = "nsp"
 
     def flag_of(self, max_length: int) -> str:
-        """The flag that names this length of sequences, for a message."""
+        """The flag that names this length of examples, for a message."""
         return f"--phases {self.phases}: {max_length}" if self.phases else f"--max-length {max_length}"
+
+    @property
+    def masking(self) -> Masking:
+        """How examples are masked in training."""
+        return Masking(masking_rate(self.masking_rate), mask_shares(self.mask_shares), self.mask_copies)
 
     def cleared_by(self, later: dict[str, Any]) -> set[str]:
         """The settings that flags given later replace, besides their own.
@@ -117,13 +128,10 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         shared.refuse_file(Path(settings.shards))
     for max_length, _, _ in phases_of(settings.phases, settings.max_length):
         check_max_length(max_length, settings.flag_of(max_length))
-        longest = BertConfig().max_position_embeddings
-        if settings.checkpoint is None and max_length > longest:
-            raise InputError(
-                f"{settings.flag_of(max_length)} is above the {longest} positions that BERT has embeddings for "
-                f"(max_position_embeddings); use at most {longest}"
-            )
+    if settings.checkpoint is None:
+        check_positions(settings, BertConfig().max_position_embeddings, "BERT")
     _check_limits(settings, given)
+    _check_masking(settings)
     return settings
 
 
@@ -163,6 +171,18 @@ def check_start(settings: PretrainingSettings) -> None:
         )
 
 
+def check_positions(settings: PretrainingSettings, positions: int, model: str) -> None:
+    """Raises an InputError if a sequence may be longer than the positions that the model has embeddings for."""
+    longest = max(phase.max_length for phase in phases_of(settings.phases, settings.max_length))
+    joined = settings.join_examples
+    if longest * joined > positions:
+        times = "" if joined == 1 else f", times --join-examples {joined},"
+        raise InputError(
+            f"{settings.flag_of(longest)}{times} is above the {positions} positions that {model} has embeddings for "
+            f"(max_position_embeddings); use at most {positions // joined}"
+        )
+
+
 def _check_limits(settings: PretrainingSettings, given: dict[str, Any]) -> None:
     """Raises an InputError if the settings say twice, or against each other, how long the run is."""
     if settings.phases:
@@ -181,4 +201,19 @@ def _check_limits(settings: PretrainingSettings, given: dict[str, Any]) -> None:
         raise InputError(
             f"--max-steps {steps} is above --schedule-to {end}, after which the learning rate is 0; name a larger "
             f"--schedule-to, or fewer steps"
+        )
+
+
+def _check_masking(settings: PretrainingSettings) -> None:
+    """Raises an InputError if the examples cannot be joined, or if nobody knows how far the masking rate has fallen."""
+    if settings.join_examples > 1 and settings.nsp:
+        raise InputError(
+            f"--join-examples {settings.join_examples}: next-sentence prediction reads one pair in each sequence; "
+            f"train without it, --no-nsp"
+        )
+    first, last = settings.masking.rate
+    if first != last and settings.max_minutes is not None and settings.schedule_to is None:
+        raise InputError(
+            f"--masking-rate {settings.masking_rate} changes until the last update, and --max-minutes alone does not "
+            f"say which that is; name it with --schedule-to N, or give a single rate"
         )

@@ -22,9 +22,8 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.state_reading import newest_state
 from bert.variants.build import as_variant
 from pretraining.new_vectors import with_new_vectors
-from pretraining.phases import phases_of
 from pretraining.recipes import config_of_size
-from pretraining.settings import PretrainingSettings
+from pretraining.settings import PretrainingSettings, check_positions
 from pretraining.sinusoids import start_positions_as_sinusoids
 
 # What --fresh may name: the part of the model, its class, and its name for the user.
@@ -53,12 +52,7 @@ def find_config(settings: PretrainingSettings, run: Path) -> BertConfig:
         _check_parts(settings, settings.checkpoint)
     else:
         config = _config_of_state(run)
-    longest = max(phase.max_length for phase in phases_of(settings.phases, settings.max_length))
-    if longest > config.max_position_embeddings:
-        raise InputError(
-            f"{settings.flag_of(longest)} is above the {config.max_position_embeddings} positions that "
-            f"{settings.checkpoint} has embeddings for (max_position_embeddings); use at most that"
-        )
+    check_positions(settings, config.max_position_embeddings, settings.checkpoint)
     if settings.nsp and config.type_vocab_size < 2:
         raise InputError(
             f"{settings.checkpoint}: has embeddings for one kind of segment (type_vocab_size 1), and next-sentence "

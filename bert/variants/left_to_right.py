@@ -83,6 +83,7 @@ class LeftToRightBert(BertModel):
             return super().forward(input_ids, token_type_ids, attention_mask, *flags, sequences, selected)
         last = sequences.boundaries[1:] - 1
         computed = None if selected is None else torch.cat([last, selected])
+        # The next line also pools [CLS], in vain.
         output = super().forward(input_ids, token_type_ids, attention_mask, *flags, sequences, computed)
         states = output.last_hidden_state
         last_states = states.index_select(0, last) if selected is None else states[: len(last)]

@@ -6,7 +6,7 @@ An epoch passes over the training documents in random order, one window of them 
 the same memory and the same time before the first batch. To resume in the middle of an epoch, we plan one window anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.held_out import HeldOutDocuments, TrainingDocuments
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.layout import InputLayout
+from data.pretraining.masking import DEFAULT, Masking
+from data.pretraining.requirements import check_batch_size, require_pairs
 from data.pretraining.sentence_pairs import EXAMPLE, plan_examples
 
 TOKENS_PER_WINDOW = 1 << 22  # some 30,000 examples of 128 tokens, planned in a fraction of a second
@@ -78,6 +80,9 @@ class PretrainingBatches:
         process, processes: this process's rank, and the world size.
         accumulate: micro-batches in an update.
         position: resumes after the update with this ``Update.position``; None: from the beginning.
+        masking: how tokens are masked; with the rate of its beginning, unless ``updates`` says how it goes on.
+        joined: so many neighbours in the batch become one sequence, whose tokens attend to each other. That leaks one
+            example into the next: it shows what happens if packed examples are not separated.
 
     ``InputLayout.batch`` describes a micro-batch.
 
@@ -102,18 +107,16 @@ class PretrainingBatches:
         processes: int = 1,
         accumulate: int = 1,
         position: tuple[int, int, int] | None = None,
+        masking: Masking = DEFAULT,
+        joined: int = 1,
     ):
-        share = accumulate * processes
-        if batch_size < 1 or batch_size % share:
-            raise InputError(
-                f"--batch-size {batch_size} cannot be shared evenly among {processes} processes with {accumulate} "
-                f"micro-batches each: use a multiple of {share}, such as {max(1, -(-batch_size // share)) * share}"
-            )
+        check_batch_size(batch_size, processes, accumulate, joined)
         self._documents = TrainingDocuments(corpus.number_of_documents, corpus.held_out)
         if nsp:
-            _require_pairs(corpus, self._documents.count)
+            require_pairs(corpus, self._documents.count)
         self._corpus = corpus
-        self._layout = InputLayout(corpus, tokenizer, whole_word_masking, nsp)
+        self._layout = InputLayout(corpus, tokenizer, whole_word_masking, nsp, masking.shares, joined)
+        self._masking = masking
         self._batch_size, self._max_length, self._seed, self._nsp = batch_size, max_length, seed, nsp
         self._process, self._processes, self._accumulate = process, processes, accumulate
         self.position = Position(0, 0, 0) if position is None else Position(*position)
@@ -131,10 +134,21 @@ class PretrainingBatches:
 
     def __iter__(self) -> Iterator[Update]:
         """The updates from ``position`` on, the same ones each time."""
+        return self.updates()
+
+    def updates(self, step: int = 0, over: Callable[[int], float] = lambda step: 0.0) -> Iterator[Update]:
+        """The updates from ``position`` on, the same ones each time.
+
+        Args:
+            step: the number of the first one in its run.
+            over: the fraction of the run that is over when an update begins, by its number. The masking rate goes with
+                it, so it does not depend on the epoch, the processes, or on when a run was resumed.
+        """
         start = self.position
         while True:
             for examples, position in self._batches_of_epoch(start):
-                yield self._update(examples, position)
+                yield self._update(examples, position, self._masking.rate_at(over(step)))
+                step += 1
             start = Position(start.epoch + 1, 0, 0)
 
     def _batches_of_epoch(self, start: Position) -> Iterator[tuple[np.ndarray, Position]]:
@@ -156,12 +170,16 @@ class PretrainingBatches:
         end = (window + 1) * self._documents.count // self._windows
         indices = shuffled(np.arange(first, end), self._documents.count, self._seed, epoch, _DOCUMENT_ORDER)
         documents = self._documents.corpus_indices(indices)
-        return plan_examples(self._corpus, documents, self._documents, self._max_length, self._seed, epoch, self._nsp)
+        return plan_examples(
+            self._corpus, documents, self._documents, self._max_length, self._seed, epoch, self._nsp,
+            self._masking.epoch_of(epoch),
+        )  # fmt: skip
 
-    def _update(self, examples: np.ndarray, position: Position) -> Update:
+    def _update(self, examples: np.ndarray, position: Position, rate: float) -> Update:
         parts = np.split(examples, self._processes * self._accumulate)
         parts = parts[self._process * self._accumulate :][: self._accumulate]
-        micro_batches = [self._layout.batch(part, self._seed, position.epoch) for part in parts]
+        drawn_in = self._masking.epoch_of(position.epoch)
+        micro_batches = [self._layout.batch(part, self._seed, drawn_in, rate) for part in parts]
         chunks = np.concatenate(parts)["chunk"].tolist()
         plain_position = (position.epoch, position.window, position.offset)  # torch.load refuses classes of ours
         return Update(micro_batches, plain_position, Examples(position.epoch, chunks))
@@ -193,6 +211,7 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """One pass over the held-out documents: the same examples with the same masks every time.
 
+    Masks are always of 15 %, 80/10/10, and no examples are joined: so losses of runs that mask otherwise compare.
     The arguments are as for ``PretrainingBatches``. Each process has its own batches; its last may be smaller. A corpus
     of fewer than three documents holds out none, and there is no batch.
 
@@ -229,17 +248,3 @@ def _occurrence(values: np.ndarray) -> np.ndarray:
     occurrence = np.empty(len(values), np.int64)
     occurrence[order] = np.arange(len(values)) - np.repeat(firsts, counts)
     return occurrence
-
-
-def _require_pairs(corpus: TokenizedCorpus, training_documents: int) -> None:
-    if training_documents < 2:
-        raise InputError(
-            "the corpus has a single document to train on, and next-sentence prediction takes its random sentences "
-            "from another one: use more text, separate documents by blank lines, or train without that task: --no-nsp"
-        )
-    if len(corpus.sentence_starts) == len(corpus.document_starts):
-        raise InputError(
-            f"each of the corpus's {corpus.number_of_documents:,} documents is a single sentence, so that no sentence "
-            "ever follows another: separate documents, not sentences, by blank lines, or train without next-sentence "
-            "prediction: --no-nsp"
-        )

@@ -7,20 +7,29 @@ from bert.errors import InputError
 from bert.heads.batch import Batch, sequences_of
 from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.tokenized import TokenizedCorpus
-from data.pretraining.masking import mask_budgets, mask_tokens
+from data.pretraining.masking import MASKED_FRACTION, SHARES, mask_budgets, mask_tokens
 
 
 class InputLayout:
     """Lays examples out as the model takes them: ``[CLS] A [SEP] B [SEP]``, masked, one after another.
 
     Args:
-        corpus, tokenizer, whole_word_masking, nsp: as ``PretrainingBatches`` takes them.
+        corpus, tokenizer, whole_word_masking, nsp, joined: as ``PretrainingBatches`` takes them.
+        shares: of ``[MASK]``, random and kept tokens; see ``Masking``.
 
     Raises:
         InputError: if the corpus was tokenized with another vocabulary.
     """
 
-    def __init__(self, corpus: TokenizedCorpus, tokenizer: Tokenizer, whole_word_masking: bool, nsp: bool):
+    def __init__(
+        self,
+        corpus: TokenizedCorpus,
+        tokenizer: Tokenizer,
+        whole_word_masking: bool,
+        nsp: bool,
+        shares: tuple[int, int, int] = SHARES,
+        joined: int = 1,
+    ):
         if tokenizer.vocab_size != corpus.vocab_size:
             raise InputError(
                 f"the corpus was tokenized with a vocabulary of {corpus.vocab_size:,} pieces, and this one has "
@@ -31,10 +40,14 @@ class InputLayout:
         self._pad, self._cls, self._sep = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id
         self._mask = tokenizer.mask_token_id
         self._continues_word = np.array(tokenizer.continues_word, bool) if whole_word_masking else None
-        self._nsp = nsp
+        self._nsp, self._shares, self._joined = nsp, shares, joined
 
-    def batch(self, examples: np.ndarray, seed: int, epoch: int) -> Batch:
+    def batch(self, examples: np.ndarray, seed: int, epoch: int, rate: float = MASKED_FRACTION) -> Batch:
         """The examples (of type ``EXAMPLE``) as a micro-batch.
+
+        Args:
+            seed, epoch: name the random numbers of the masks.
+            rate: the share of the tokens that is masked.
 
         Returns:
             A batch that selects the masked tokens. Its labels are masked_labels (masked,), the ids before masking. With
@@ -60,8 +73,8 @@ class InputLayout:
         is_token = seq <= last  # (batch, seq)
         maskable = (seq > 0) & (seq < last) & (seq != first_sep)
         masked_ids, is_masked = mask_tokens(
-            input_ids, maskable, mask_budgets(lengths), examples["chunk"], seed, epoch, self._mask, self._vocab_size,
-            self._continues_word,
+            input_ids, maskable, mask_budgets(lengths, rate), examples["chunk"], seed, epoch, self._mask,
+            self._vocab_size, self._continues_word, self._shares,
         )  # fmt: skip
         places = np.flatnonzero(is_token)  # of the tokens in (batch * seq)
         labels = {"masked_labels": torch.from_numpy(input_ids[is_masked])}
@@ -70,7 +83,7 @@ class InputLayout:
         return Batch(
             input_ids=torch.from_numpy(masked_ids.take(places)),
             token_type_ids=torch.from_numpy((seq > first_sep).take(places).astype(np.int64)),
-            sequences=sequences_of(lengths.tolist()),
+            sequences=sequences_of(lengths.reshape(-1, self._joined).sum(axis=1).tolist()),
             selected=torch.from_numpy(np.flatnonzero(is_masked.take(places))),
             labels=labels,
         )

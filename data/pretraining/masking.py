@@ -8,13 +8,15 @@ Why not ``[MASK]`` alone: no text of a later task has it, so training would diff
 token may be a random one, or one to predict as it is, the model must keep a good state for every token (A.1).
 
 Two departures. We draw masks anew in each epoch ("dynamic masking"; Liu et al. 2019, RoBERTa, section 4.1). So the
-model seldom sees a text masked as before. The reference writes ``dupe_factor`` = 10 fixed copies instead. And we have
-no ``max_predictions_per_seq``: it only fits the selection into the reference's records of a fixed size.
+model seldom sees a text masked as before. The reference writes ``dupe_factor`` = 10 fixed copies instead, as
+``Masking(copies=10)`` does. And we have no ``max_predictions_per_seq``: it only fits the selection into the reference's
+records of a fixed size.
 
 A mask depends on the seed, the epoch, and the token at which the example's chunk begins. It does not depend on the
 batch, worker or process.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -22,6 +24,44 @@ import numpy as np
 from bert.randomness import random_bits, random_fractions, random_integers
 
 MASKED_FRACTION = 0.15
+SHARES = (80, 10, 10)
+
+
+@dataclass(frozen=True)
+class Masking:
+    """How a run masks its examples. The defaults are the paper's, with masks drawn anew in each epoch.
+
+    Attributes:
+        rate: the share of the tokens that is selected, at the beginning of the run and at its end. Between them it
+            changes in a straight line (Ankner et al. 2023, "Dynamic Masking Rate Schedules for MLM Pretraining").
+        shares: of a hundred selected tokens, how many become ``[MASK]``, how many a random token, and how many stay.
+        copies: so many epochs differ. After them the examples come again with the masks that they had, in another
+            order: 1 is static masking. 0: every epoch has its own.
+    """
+
+    rate: tuple[float, float] = (MASKED_FRACTION, MASKED_FRACTION)
+    shares: tuple[int, int, int] = SHARES
+    copies: int = 0
+
+    def rate_at(self, fraction: float) -> float:
+        """The rate when this fraction of the run is over, from 0 to 1.
+
+        >>> Masking(rate=(0.5, 0.25)).rate_at(0.5)
+        0.375
+        """
+        first, last = self.rate
+        return first + (last - first) * fraction
+
+    def epoch_of(self, epoch: int) -> int:
+        """The epoch that names the random numbers of this epoch's examples.
+
+        >>> [Masking(copies=2).epoch_of(epoch) for epoch in range(5)]
+        [0, 1, 0, 1, 0]
+        """
+        return epoch % self.copies if self.copies else epoch
+
+
+DEFAULT = Masking()
 
 
 class _Draw(IntEnum):
@@ -42,23 +82,26 @@ def mask_tokens(
     mask_token_id: int,
     vocab_size: int,
     continues_word: np.ndarray | None = None,
+    shares: tuple[int, int, int] = SHARES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Masks a batch.
 
     Args:
         input_ids: (batch, seq) integers.
         maskable: (batch, seq) bool: a token of the text, not ``[CLS]``, ``[SEP]`` or padding.
-        budgets: (batch,) how many tokens to select in each example.
+        budgets: (batch,) how many tokens to select in each example, from 1. If fewer are maskable, we select these.
         examples: (batch,) integers that name the examples within the epoch.
         seed, epoch: name the random numbers.
         mask_token_id: ``[MASK]``.
         vocab_size: a random token is any of the vocabulary, special tokens included, as in the reference.
         continues_word: (vocab_size,) bool by id, for whole-word masking; None masks single tokens.
+        shares: see ``Masking``.
 
     Returns:
         The ids that the model sees, (batch, seq), and which of them it predicts, (batch, seq) bool.
     """
     seq = np.arange(input_ids.shape[1])
+    budgets = np.minimum(budgets, maskable.sum(axis=1))
     word_starts = maskable
     if continues_word is not None:
         # The first token after a special token begins a word, even if it is a continuation. Truncation has removed
@@ -74,7 +117,7 @@ def mask_tokens(
     else:
         selected = _select_words(keys, word_starts, maskable, budgets)
 
-    return replace_selected(input_ids, selected, examples, seed, epoch, mask_token_id, vocab_size), selected
+    return replace_selected(input_ids, selected, examples, seed, epoch, mask_token_id, vocab_size, shares), selected
 
 
 def replace_selected(
@@ -85,6 +128,7 @@ def replace_selected(
     epoch: int,
     mask_token_id: int,
     vocab_size: int,
+    shares: tuple[int, int, int] = SHARES,
 ) -> np.ndarray:
     """The ids that the model sees: 80 % of the selected ones are ``[MASK]``, 10 % random, and 10 % as before.
 
@@ -96,25 +140,27 @@ def replace_selected(
         selected: (batch, seq) bool.
         examples: (batch,) integers that name the examples within the epoch.
         seed, epoch, mask_token_id, vocab_size: see ``mask_tokens``.
+        shares: other percentages than these three.
 
     Returns:
         (batch, seq)
     """
+    mask, random, _ = shares
     rows, positions = np.nonzero(selected)
     treatment = random_fractions(seed, epoch, _Draw.TREATMENT, examples[rows], positions)
     random_tokens = random_integers(0, vocab_size - 1, seed, epoch, _Draw.RANDOM_TOKEN, examples[rows], positions)
-    shown = np.where(treatment < 0.9, random_tokens, input_ids[rows, positions])
+    shown = np.where(treatment < (mask + random) / 100, random_tokens, input_ids[rows, positions])
     masked = input_ids.copy()
-    masked[rows, positions] = np.where(treatment < 0.8, mask_token_id, shown)
+    masked[rows, positions] = np.where(treatment < mask / 100, mask_token_id, shown)
     return masked
 
 
-def mask_budgets(lengths: np.ndarray) -> np.ndarray:
-    """How many tokens are selected in examples of these lengths, special tokens included.
+def mask_budgets(lengths: np.ndarray, rate: float = MASKED_FRACTION) -> np.ndarray:
+    """How many tokens are to be selected in examples of these lengths, special tokens included.
 
     Halves are rounded to even, like Python's ``round`` in the reference.
     """
-    return np.maximum(1, np.rint(MASKED_FRACTION * lengths).astype(np.int64))
+    return np.maximum(1, np.rint(rate * lengths).astype(np.int64))
 
 
 def _select_words(keys: np.ndarray, word_starts: np.ndarray, maskable: np.ndarray, budgets: np.ndarray) -> np.ndarray:

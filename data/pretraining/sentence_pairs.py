@@ -72,6 +72,7 @@ def plan_examples(
     seed: int,
     epoch: int,
     next_sentence_prediction: bool = True,
+    copy: int | None = None,
 ) -> np.ndarray:
     """The examples of one pass over ``documents``, in random order: (examples,) of type ``EXAMPLE``.
 
@@ -81,15 +82,18 @@ def plan_examples(
         max_length: the most positions of an input, special tokens included.
         seed, epoch: name the random numbers.
         next_sentence_prediction: makes pairs. Without it, an example is whole sentences of one document.
+        copy: names the random numbers in place of the epoch, but for those of the order. So epochs of one copy have the
+            same examples in different orders.
 
     Raises:
         InputError: if max_length is too small.
     """
     check_max_length(max_length)
+    name = (seed, epoch if copy is None else copy)
     if next_sentence_prediction:
-        examples = _plan_pairs(corpus, documents, others, max_length - 3, (seed, epoch))
+        examples = _plan_pairs(corpus, documents, others, max_length - 3, name)
     else:
-        examples = _plan_single_segments(corpus, documents, max_length - 2, (seed, epoch))
+        examples = _plan_single_segments(corpus, documents, max_length - 2, name)
     return examples[np.argsort(random_bits(seed, epoch, _Draw.ORDER, examples["chunk"]))]
 
 

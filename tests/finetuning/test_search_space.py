@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bert.errors import InputError
+from finetuning.flags import make_parser
 from finetuning.search_space import PAPERS_GRID, as_flags, draw, grid, read_space
-from finetuning.settings import make_parser
 
 SPACE = ["learning-rate=1e-5..1e-3:log batch-size=16,32", "epochs=2..5", "pool=cls,mean"]
 

@@ -4,7 +4,8 @@ import pytest
 
 from bert.errors import InputError
 from bert.tasks.kinds import KINDS
-from finetuning.settings import check_flags, make_parser, read_settings
+from finetuning.flags import make_parser
+from finetuning.settings import check_flags, read_settings
 
 OF_TEXTS = ("single-label", "multi-label", "regression", "cloze")
 OF_VECTORS = ("similarity", "retrieval")

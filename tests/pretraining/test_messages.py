@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from data.corpus.tokenized import TokenizedCorpus
+from pretraining.assembly import schedule_of
 from pretraining.messages import how_long, next_commands, warn_of_random_pairs
 from pretraining.settings import PretrainingSettings
-from train_pretrain import schedule_of
 
 
 def test_a_note_names_the_share_of_random_pairs_its_cause_and_the_remedies_above_three_fifths():

@@ -11,18 +11,21 @@ from pretraining.phases import Phase, checked_phases, phase_at, phases, phases_o
 TWO = phases("16:3,32:2")
 
 
-def batches(max_length, position):
+def updates_from(step, max_length, position):
     """Two updates in an epoch, for ever."""
     epoch, window, offset = position or (0, 0, 0)
     while True:
         if offset == 2:
             epoch, offset = epoch + 1, 0
         offset += 1
-        yield SimpleNamespace(max_length=max_length, position=(epoch, window, offset), at=(epoch, offset - 1))
+        yield SimpleNamespace(
+            max_length=max_length, position=(epoch, window, offset), at=(epoch, offset - 1), number=step
+        )
+        step += 1
 
 
 def taken(run, step, position, count):
-    return [(each.max_length, *each.at) for each, _ in zip(updates_of(run, step, position, batches), range(count))]
+    return [(each.max_length, *each.at) for each, _ in zip(updates_of(run, step, position, updates_from), range(count))]
 
 
 def test_the_papers_phases_are_a_million_updates():
@@ -42,7 +45,8 @@ def test_a_new_length_begins_a_new_pass_and_the_same_length_goes_on():
 
 
 def test_they_go_on_from_any_update_as_if_nothing_had_happened():
-    whole = list(zip(range(5), updates_of(TWO, 0, None, batches)))
+    whole = list(zip(range(5), updates_of(TWO, 0, None, updates_from)))
+    assert [update.number for _, update in whole] == [0, 1, 2, 3, 4]  # also in the second phase
     for step, update in whole[:2]:  # in the first phase
         expected = [(each.max_length, *each.at) for _, each in whole[step + 1 :]]
         assert taken(TWO, step + 1, update.position, 4 - step) == expected

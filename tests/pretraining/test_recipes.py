@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import train_pretrain
 from bert.errors import InputError
 from bert.heads.pretraining import BertForPreTraining
+from pretraining import assembly
 from pretraining.settings import PretrainingSettings, read_settings
 from pretraining.start import find_config, make_model
 
@@ -75,7 +75,7 @@ def test_what_is_no_size_is_refused(size, sentence):
 
 
 def test_ten_thousand_updates_warm_up_a_run_of_the_papers_length():
-    assert train_pretrain.MOST_WARMUP_STEPS == 10_000
+    assert assembly.MOST_WARMUP_STEPS == 10_000
 
 
 @pytest.mark.parametrize(("flags", "hidden", "attention"), [

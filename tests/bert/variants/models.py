@@ -1,10 +1,15 @@
 """Small models of each variant, and batches for them."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
+from bert.checkpoints.directory import save_checkpoint
 from bert.config import BertConfig
+from bert.heads.pretraining import BertForPreTraining
 from bert.model.bert import BertModel
+from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.variants.build import as_variant
 
 ALL = "pre-norm,rotary,gated,rms-norm,left-to-right"
@@ -33,3 +38,12 @@ def padded_batch(seq: int = 11) -> tuple[Tensor, Tensor]:
     """Ids and attention mask, (3, seq), of 7, 4 and 11 tokens."""
     ids = torch.randint(1, 31, (3, seq), generator=torch.Generator().manual_seed(5))
     return ids, (torch.arange(seq) < torch.tensor([[7], [4], [11]])).long()
+
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrst", "the", "cat", "sat", "##s", ".", ","]
+
+
+def checkpoint_of(directory: Path, variant: str, model_class=BertForPreTraining, **changes) -> str:
+    """The directory of such a model, with a vocabulary."""
+    save_checkpoint(directory, model_of(variant, model_class, **changes), WordPieceTokenizer(PIECES))
+    return str(directory)

@@ -12,7 +12,7 @@ from data.corpus.held_out import HeldOutDocuments, is_held_out
 from data.corpus.tokenized import write_corpus
 from data.prefetch import prefetch
 from data.pretraining.batches import PretrainingBatches, evaluation_batches
-from data.pretraining.masking import mask_budgets
+from data.pretraining.masking import Masking, mask_budgets
 from data.pretraining.sentence_pairs import plan_examples
 
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
@@ -204,6 +204,88 @@ def test_pairs_are_drawn_anew_in_each_epoch(corpus, tokenizer):
     labels_differ = np.mean([epochs[0][chunk][1] != epochs[1][chunk][1] for chunk in both])
     assert labels_differ > 0.25  # half, but for the chunks of a single sentence
     assert np.mean([epochs[0][chunk][0] == epochs[1][chunk][0] for chunk in both]) < 0.3
+
+
+def over(step):
+    """The fraction of a run of 64 updates that is over."""
+    return step / 64
+
+
+FALLING = Masking(rate=(0.75, 0.25))  # with these numbers no rate is rounded
+
+
+def test_each_update_masks_the_share_that_its_number_says(several_windows, corpus, tokenizer):
+    def expected(lengths, rate):
+        return sum(min(max(1, round(rate * length)), length - 3) for length in lengths)
+
+    def batches(position=None):
+        return PretrainingBatches(corpus, tokenizer, 8, 64, seed=5, position=position, masking=FALLING)
+
+    whole = take(batches().updates(over=over), 40)
+    assert whole[-1].position[1] > 0  # windows
+    for step, update in enumerate(whole):
+        (batch,) = update.micro_batches
+        lengths = batch.sequences.lengths.tolist()
+        assert len(batch.selected) == expected(lengths, 0.75 - step / 128), step
+        assert len(batch.selected) != expected(lengths, 0.15)
+    for done in (1, 17, 39):  # a resumed run
+        resumed = batches(whole[done - 1].position)
+        assert same_updates(take(resumed.updates(done, over), 40 - done), whole[done:])
+    assert not same_updates(take(resumed.updates(0, over), 1), whole[39:])  # the control: another number
+
+
+def test_of_a_falling_rate_processes_and_accumulation_share_the_same_batch(corpus, tokenizer):
+    def rows_of(processes, accumulate, masking=FALLING):
+        parts = [
+            take(PretrainingBatches(
+                corpus, tokenizer, 12, 64, 3, process=process, processes=processes, accumulate=accumulate,
+                masking=masking,
+            ).updates(3, over), 5)
+            for process in range(processes)
+        ]  # fmt: skip
+        return [[row for part in update for batch in part.micro_batches for row in rows(batch)]
+                for update in zip(*parts)]  # fmt: skip
+
+    alone = rows_of(1, 1)
+    for processes, accumulate in ((2, 1), (1, 4), (3, 2)):
+        assert rows_of(processes, accumulate) == alone
+    assert rows_of(1, 1, Masking()) != alone
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_copies_come_again_with_their_masks_in_another_order(tokenizer, tmp_path, monkeypatch, nsp):
+    monkeypatch.setattr(data.pretraining.batches, "TOKENS_PER_WINDOW", 500)
+    few = write_corpus(make_documents(20), tokenizer, tmp_path)
+
+    def epochs(copies):
+        batches = PretrainingBatches(few, tokenizer, 1, 64, seed=6, nsp=nsp, masking=Masking(copies=copies))
+        found = [[], [], []]
+        for update in batches:
+            if update.examples.epoch == 3:
+                return found
+            found[update.examples.epoch] += [str(row) for row in rows(update.micro_batches[0])]
+
+    first, second, third = epochs(copies=2)
+    assert sorted(first) == sorted(third)
+    assert first != third
+    assert sorted(first) != sorted(second)
+    anew = epochs(copies=0)
+    assert anew[:2] == [first, second]
+    assert sorted(anew[0]) != sorted(anew[2])
+
+
+def test_joined_examples_make_whole_sequences_in_every_micro_batch(corpus, tokenizer):
+    def sequences(joined, **parts):
+        batches = PretrainingBatches(corpus, tokenizer, 12, 32, seed=6, nsp=False, joined=joined, **parts)
+        return [batch.input_ids[first:end].tolist() for batch in take(batches, 1)[0].micro_batches
+                for first, end in itertools.pairwise(batch.sequences.boundaries.tolist())]  # fmt: skip
+
+    apart, joined = sequences(1), sequences(3)
+    assert joined == [[*apart[first], *apart[first + 1], *apart[first + 2]] for first in range(0, 12, 3)]
+    assert sequences(3, accumulate=4) == joined
+    assert sequences(3, processes=2) + sequences(3, processes=2, process=1) == joined
+    with pytest.raises(InputError, match=r"each of whole sequences of 5 examples .*multiple of 10, such as 20"):
+        sequences(5, accumulate=2)
 
 
 def test_documents_come_in_another_order_in_each_epoch(several_windows, corpus, tokenizer):

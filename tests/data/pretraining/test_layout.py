@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from bert.config import BertConfig
 from bert.errors import InputError
+from bert.model.bert import BertModel
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.layout import InputLayout
@@ -62,6 +64,34 @@ def test_a_single_segment_has_one_sep_and_no_label_for_the_pair():
     assert not batch.token_type_ids.any()
     assert "next_sentence_labels" not in batch.labels
     assert len(batch.labels["masked_labels"]) == len(batch.selected) == 2  # 15 % of 11, rounded
+
+
+def test_joined_examples_are_the_same_tokens_and_masks_in_longer_sequences():
+    four = examples((0, 9, 0, 0, 0), (20, 24, 0, 0, 0), (30, 37, 0, 0, 0), (50, 53, 0, 0, 0))
+    apart = InputLayout(CORPUS, TOKENIZER, whole_word_masking=False, nsp=False).batch(four, seed=0, epoch=0)
+    joined = InputLayout(CORPUS, TOKENIZER, False, False, joined=2).batch(four, seed=0, epoch=0)
+    assert apart.sequences.boundaries.tolist() == [0, 11, 17, 26, 31]
+    assert joined.sequences.boundaries.tolist() == [0, 17, 31]
+    assert joined.sequences.positions(joined.input_ids).tolist() == [*range(17), *range(14)]
+    for ours, theirs in ((joined.input_ids, apart.input_ids), (joined.selected, apart.selected),
+                         (joined.labels["masked_labels"], apart.labels["masked_labels"])):  # fmt: skip
+        assert ours.equal(theirs)
+    assert joined.input_ids[11] == CLS
+
+
+def test_a_joined_example_changes_what_its_neighbour_becomes_and_a_separate_one_does_not():
+    torch.manual_seed(0)
+    config = BertConfig.of_size(1, 64, vocab_size=len(PIECES), initializer_range=0.2)
+    model = BertModel(config).eval()
+
+    def states(joined, neighbour):
+        layout = InputLayout(CORPUS, TOKENIZER, False, False, joined=joined)
+        batch = layout.batch(examples((0, 9, 0, 0, 0), (neighbour, neighbour + 8, 0, 0, 0)), seed=0, epoch=0)
+        with torch.no_grad():
+            return model(batch.input_ids, batch.token_type_ids, sequences=batch.sequences).last_hidden_state[:11]
+
+    torch.testing.assert_close(states(1, 20), states(1, 60))
+    assert (states(2, 20) - states(2, 60)).abs().max() > 0.01
 
 
 def test_a_vocabulary_other_than_the_corpuss_is_refused():

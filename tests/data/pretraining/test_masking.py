@@ -54,6 +54,49 @@ def test_eighty_percent_are_masked_ten_replaced_and_ten_kept():
     assert np.abs(observed - len(values) / 10).max() < 5 * np.sqrt(len(values) / 10)
 
 
+@pytest.mark.parametrize("shares", [(100, 0, 0), (50, 30, 20), (0, 0, 100), (0, 100, 0)], ids=str)
+def test_other_shares_are_inside_five_sigma(shares):
+    input_ids, maskable, lengths = make_batch(2000)
+    budgets, examples = mask_budgets(lengths), np.arange(len(lengths))
+    masked, selected = mask_tokens(input_ids, maskable, budgets, examples, 1, 0, MASK, VOCAB, shares=shares)
+    assert (selected == mask(input_ids, maskable, lengths)[1]).all()  # the same tokens
+    count = selected.sum()
+
+    def sigmas(ids):
+        is_mask, is_kept = ((ids == each) & selected for each in (MASK, input_ids))
+        found = [is_mask.sum(), count - is_mask.sum() - is_kept.sum(), is_kept.sum()]
+        chances = [share / 100 + shares[1] / 100 * lucky for share, lucky in zip(shares, (0.001, -0.002, 0.001))]
+        return [abs(number - count * chance) / np.sqrt(max(count * chance * (1 - chance), 1))
+                for number, chance in zip(found, chances)]  # fmt: skip
+
+    assert max(sigmas(masked)) < 5
+    assert max(sigmas(mask(input_ids, maskable, lengths)[0])) > 5  # the control: 80, 10, 10
+
+
+@pytest.mark.parametrize("continues", [None, CONTINUES], ids=["pieces", "whole words"])
+@pytest.mark.parametrize("rate", [0.001, 0.4, 0.9, 0.999])
+def test_of_any_rate_no_special_token_is_selected_and_the_budget_is_kept(rate, continues):
+    input_ids, maskable, lengths = make_batch(300)
+    budgets = mask_budgets(lengths, rate)
+    assert budgets.tolist() == [max(1, round(rate * length)) for length in lengths.tolist()]
+    selected = mask_tokens(input_ids, maskable, budgets, np.arange(300), 1, 0, MASK, VOCAB, continues)[1]
+    assert not (selected & ~maskable).any()
+    expected = np.minimum(budgets, maskable.sum(axis=1))
+    assert (selected.sum(axis=1) <= expected).all() and selected.any(axis=1).all()
+    if continues is None:
+        assert (selected.sum(axis=1) == expected).all()
+    assert (expected < budgets).any() == (rate > 0.5)  # short examples have fewer tokens than the rate asks for
+
+
+def test_of_a_lower_rate_the_masks_are_among_those_of_a_higher_one():
+    input_ids, maskable, lengths = make_batch(100)
+    few, many = (
+        mask_tokens(input_ids, maskable, mask_budgets(lengths, rate), np.arange(100), 1, 0, MASK, VOCAB)[1]
+        for rate in (0.15, 0.3)
+    )
+    assert (many >= few).all() and many.sum() > 1.5 * few.sum()
+
+
 def test_every_token_is_equally_likely_to_be_selected():
     rows, length = 20_000, 27
     input_ids = np.full((rows, length), 10)
