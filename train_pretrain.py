@@ -41,6 +41,7 @@ from pretraining.kept import KeptCheckpoints
 from pretraining.messages import describe, fill_in_blanks, next_commands, warn_of_random_pairs
 from pretraining.planning import make_plan
 from pretraining.reading import find_tokenizer, planned_vocabulary, tokenize_corpus
+from pretraining.sessions import record_session, session_of
 from pretraining.settings import PretrainingSettings, read_settings
 from pretraining.start import find_config, make_model, vocab_size_of
 
@@ -71,7 +72,9 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     held_out = HeldOut(settings, corpus, tokenizer, assembled.by_length, processes)
     kept = KeptCheckpoints(run, settings.keep_checkpoints)
 
+    session = session_of(run, settings, corpus.checksum, tokenizer.fingerprint)
     processes.broadcast(lambda: save_settings(directory, settings))
+    processes.broadcast(lambda: record_session(directory, session))
     processes.broadcast(lambda: save_tokenizer(directory, tokenizer, config.max_position_embeddings))
     log(*describe(settings, run, corpus, schedule, training.updates_per_epoch))
     if note := warn_of_random_pairs(training.random_pairs, corpus, assembled.phases[0].max_length):
@@ -135,7 +138,7 @@ def plan(settings: PretrainingSettings, processes: Processes) -> int:
     pieces = processes.broadcast(lambda: planned_vocabulary(settings, Path(settings.output), log))
     config = config.replace(vocab_size=vocab_size_of(settings, config, pieces))
     model = processes.on_all(lambda: make_model(settings, config)).to(processes.device)
-    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, identity={})
+    run = assemble(replace(settings, learning_rate=1e-6), model, processes, log, {}, settings.average)
     log(*make_plan(settings, run).split("\n"))
     return 0
 

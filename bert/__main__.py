@@ -4,6 +4,7 @@ python -m bert fill-mask RUN "Paris is the [MASK] of France."
 python -m bert tokenize RUN "Unaffable!"
 python -m bert attention RUN "The cat sat." "It slept." --layer 2 --head 1 -o attention.png
 python -m bert trace RUN "The cat sat." "It slept." -o trace.html
+python -m bert replay RUN --update 100 --text
 python -m bert explore RUN -o page.html --replay
 python -m bert predict RUN reviews.tsv > predictions.tsv
 python -m bert generate RUN sources.txt -o outputs.txt

@@ -11,6 +11,7 @@ from bert.tasks.generation.measure import WITHOUT_ITS_SOURCE
 from bert.tasks.kinds import KINDS
 from bert.tasks.metrics import LOWER_IS_BETTER, is_better
 from bert.tasks.task import Task
+from bert.training.optimizer import optimizer_in_words
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from finetuning.adapting import adapter_in_words
@@ -61,6 +62,7 @@ def describe(
         f"Run:    {schedule.max_steps:,} steps of {update} of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.",
         f"Device: {run.description}.",
+        *optimizer_in_words(settings.optimizer),
         *guess_in_words(task),
     ]
 

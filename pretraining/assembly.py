@@ -87,7 +87,7 @@ def assemble_pretraining(
     torch.manual_seed(settings.seed)
     directory = Path(settings.output)
     model = processes.on_all(lambda: start_model(settings, config, tokenizer, directory)).to(processes.device)
-    run = assemble(settings, model, processes, log, identity={"corpus or vocabulary": corpus.checksum})
+    run = assemble(settings, model, processes, log, {"corpus or vocabulary": corpus.checksum}, settings.average)
     phases = phases_of(settings.phases, settings.max_length)
     if settings.resume:
         resume(run, phases)

@@ -36,7 +36,10 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
     source = ", ".join(corpus) + rest or "the documentation of the Python that ran it"
     base = None if settings.checkpoint is None else Path(settings.checkpoint).name  # no path of this machine
     begun = "" if base is None else f" It began with {base}."
-    names = ["batch_size", "max_length", "phases", "learning_rate", "optimizer", "precision", "whole_word_masking"]
+    names = [
+        "batch_size", "max_length", "phases", "learning_rate", "optimizer", "average", "precision",
+        "whole_word_masking",
+    ]  # fmt: skip
     names += [name for name in DEPARTURES if getattr(settings, name) != getattr(PretrainingSettings, name)]
     return Facts(
         history=f"A BERT, pretrained with {tasks} on {source}: {steps:,} updates.{begun}",

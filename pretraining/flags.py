@@ -91,6 +91,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="lengths of sequences, each with its updates, such as 128:900000,512:100000",
     )  # fmt: skip
     add_number(
+        training, "--average", averaged_updates,
+        "updates, about, whose mean of the weights is evaluated and saved (the newest weights)",
+    )  # fmt: skip
+    add_number(
         training, "--keep-checkpoints", several,
         "checkpoints to keep, from update 0 to the last, evenly spaced on a log scale (none)",
     )  # fmt: skip
@@ -137,4 +141,12 @@ def several(text: str) -> int:
     number = flags.positive(text)
     if number < 2:
         raise argparse.ArgumentTypeError(f"{text} is not at least 2, for the initial weights and the last ones")
+    return number
+
+
+def averaged_updates(text: str) -> int:
+    """An integer of at least 2. The average over one update is the newest weights."""
+    number = flags.positive(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 2; leave the flag out to save the newest weights")
     return number

@@ -120,9 +120,7 @@ class KeptCheckpoints:
         """The updates that were kept before, up to where the run stands. What a killed run has left goes."""
         for leaving in self._folder.glob(".step-*.tmp"):
             shutil.rmtree(leaving, ignore_errors=True)
-        found = sorted(
-            int(path.name[5:]) for path in self._folder.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)
-        )
+        found = kept_in(self._run.directory)
         now = self._run.progress.step
         kept = [step for step in found if step <= now and now > 0]
         for step in set(found) - set(kept):
@@ -157,6 +155,13 @@ class KeptCheckpoints:
 
     def _path(self, step: int) -> Path:
         return self._folder / f"step-{step:08d}"
+
+
+def kept_in(run: Path) -> list[int]:
+    """The updates whose checkpoints are in a run's directory, ascending."""
+    return sorted(
+        int(path.name[5:]) for path in (run / FOLDER).glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)
+    )
 
 
 def _end_of(progress: Progress) -> int:

@@ -5,6 +5,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.fitted_schedule import FittedSchedule
 from bert.training.flags import LARGEST
+from bert.training.optimizer import optimizer_in_words
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from bert.training.script import Log, how_to_go_on
@@ -38,6 +39,9 @@ def describe(
         lines.append(f"Masks:  {masks}.")
     if settings.join_examples > 1:
         lines.append(f"Joined: {settings.join_examples} examples make a sequence, and attend to each other.")
+    lines += optimizer_in_words(settings.optimizer)
+    if settings.average is not None:
+        lines.append(f"Mean:   of the weights over about {settings.average:,} updates; it is evaluated and saved.")
     if (count := settings.keep_checkpoints) is not None:
         lines.append(
             f"Keeps:  {count} checkpoints, {4 * parameters * count / 1e6:,.0f} MB, in {settings.output}/checkpoints."

@@ -60,6 +60,7 @@ class PretrainingSettings(TrainingSettings):
     eval_every: int = 1_000
     eval_examples: int = 1_000
     checkpoint_every: int = 1_000
+    average: int | None = None  # updates; None: the newest weights are evaluated and saved
     keep_checkpoints: int | None = None  # from the first update to the last; None: none
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 

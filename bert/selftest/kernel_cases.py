@@ -17,7 +17,7 @@ from bert.model import attention
 from bert.model.sequences import Sequences
 from bert.quantization.linear import dense
 from bert.quantization.rows import quantize_rows
-from bert.training import optimizer
+from bert.training import muon, optimizer
 from bert.variants.rms_norm import rms_norm
 
 Form = Callable[..., Any]
@@ -44,7 +44,9 @@ class Case:
             return None
         if self.in_place:
             return [each for group in arguments if isinstance(group, list) for each in group]
-        values = [each for each in (result if isinstance(result, tuple) else (result,)) if isinstance(each, Tensor)]
+        values = [
+            each for each in (result if isinstance(result, tuple | list) else (result,)) if isinstance(each, Tensor)
+        ]
         inputs = [each for each in arguments if isinstance(each, Tensor) and each.requires_grad]
         total = sum(weighted(each) for each in values if each.requires_grad)
         return values + (list(torch.autograd.grad(total, inputs)) if isinstance(total, Tensor) else [])
@@ -79,6 +81,7 @@ def cases_of(name: str, device: torch.device, dtype: torch.dtype) -> list[Case]:
         "eight_bits:dense": eight_bits_cases,
         "vocabulary_loss:vocabulary_cross_entropy": vocabulary_loss_cases,
         "optimizer:fused_update": update_cases,
+        "muon:in_batches": muon_cases,
     }
     return makers[name](device) if name in makers else []
 
@@ -164,3 +167,9 @@ def update_cases(device: torch.device) -> list[Case]:
     lists = [[normal(device, *shape) + offset for shape in shapes] for offset in (0.0, 0.5, 1.0)]
     v = [normal(device, *shape).square() for shape in shapes]
     return [Case(optimizer.update, (*lists, v, group), in_place=True)]
+
+
+def muon_cases(device: torch.device) -> list[Case]:
+    """Matrices of two shapes, wide and tall, not in order."""
+    matrices = [normal(device, *shape) for shape in ((5, 11), (3, 3), (11, 5), (5, 11))]
+    return [Case(muon.orthogonalized, (matrices, muon.ITERATIONS))]

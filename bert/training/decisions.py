@@ -73,13 +73,32 @@ class Decisions:
 
     def _read(self) -> dict[str, list[tuple[int, int]]]:
         sweep(self._file.parent, [self._file.name])  # of a run that was killed while it wrote one
-        if not self._file.exists():
-            return {}
-        values = read_json_object(self._file)
-        check(values, {}, str(self._file), REMEDY, others=DECISIONS)
-        return {name: [(step, number) for step, number in each] for name, each in values.items()}
+        return read_decisions(self._file)
 
     def _write(self) -> None:
         if not self._file.parent.parent.is_dir():  # a run that was moved away is not begun in its old place
             raise InputError(writing_failed(self._file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))))
         write_atomically(self._file, json.dumps(self._made) + "\n")
+
+
+def read_decisions(file: Path) -> dict[str, list[tuple[int, int]]]:
+    """The decisions in a file, by name; none if it does not exist. Raises an InputError if it is damaged."""
+    if not file.exists():
+        return {}
+    values = read_json_object(file)
+    check(values, {}, str(file), REMEDY, others=DECISIONS)
+    return {name: [(step, number) for step, number in each] for name, each in values.items()}
+
+
+class RecordedDecisions(Decisions):
+    """The decisions of a run that is computed again. Nothing is decided anew, and nothing is written."""
+
+    def decide(self, name: str, step: int, by_the_clock: Callable[[], int | None]) -> int | None:
+        """The number that the run decided at update ``step``, if it did."""
+        return dict(self._made.get(name, [])).get(step)
+
+    def forget(self, name: str, step: int) -> None:
+        """Forgets nothing: the run has forgotten what its other flags made void."""
+
+    def _read(self) -> dict[str, list[tuple[int, int]]]:
+        return read_decisions(self._file)

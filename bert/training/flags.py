@@ -59,8 +59,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> argparse._Argumen
     add_number(training, "--learning-rate", above_zero, "the peak learning rate")
     add_number(training, "--warmup-steps", whole, "updates until the peak")
     training.add_argument(
-        "--optimizer", choices=("bert-adamw", "adamw"), help="BERT's AdamW, without bias correction, or torch's"
-    )
+        "--optimizer", choices=("bert-adamw", "adamw", "muon"),
+        help="BERT's AdamW, without bias correction; torch's; or Muon for the layers' matrices and BERT's for the rest",
+    )  # fmt: skip
     training.add_argument(
         "--precision", choices=("auto", "fp32", "bf16", "fp16"), help="of matrix products (bf16 if it is fast here)"
     )

@@ -1,7 +1,7 @@
 """BERT's AdamW, and which parameters it decays."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -71,13 +71,21 @@ class BertAdamW(torch.optim.Optimizer):
             raise ValueError("BertAdamW takes no closure: compute the gradients before step()")
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-            for parameter in parameters:
-                if parameter not in self.state:
-                    self.state[parameter] = {"m": torch.zeros_like(parameter), "v": torch.zeros_like(parameter)}
             if parameters:
-                gradients = [own_share(parameter.grad) for parameter in parameters]
-                m, v = ([own_share(self.state[parameter][name]) for parameter in parameters] for name in ("m", "v"))
-                update(list(map(own_share, parameters)), gradients, m, v, group, getattr(self, "found_inf", None))
+                self.update_group(parameters, group)
+
+    def update_group(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Updates the parameters of a group, in place. Each has a gradient."""
+        gradients = [own_share(cast(Tensor, parameter.grad)) for parameter in parameters]
+        m, v = (list(map(own_share, tensors)) for tensors in self.kept(parameters, "m", "v"))
+        update(list(map(own_share, parameters)), gradients, m, v, group, getattr(self, "found_inf", None))
+
+    def kept(self, parameters: list[Tensor], *names: str) -> list[list[Tensor]]:
+        """What the optimizer keeps of the parameters, a list for each name: tensors like them, at first 0."""
+        for parameter in parameters:
+            if parameter not in self.state:
+                self.state[parameter] = {name: torch.zeros_like(parameter) for name in names}
+        return [[self.state[parameter][name] for parameter in parameters] for name in names]
 
 
 @fast.sooner("optimizer:fused_update")
@@ -94,11 +102,29 @@ def update(
         parameter.addcdiv_(its_m, its_v.sqrt() + group["eps"], value=-group["lr"])
 
 
-def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-    """The optimizer of a name: "bert-adamw" (the paper's), or "adamw" (torch's, with bias correction)."""
+def optimizer_in_words(name: str) -> list[str]:
+    """A line for the user about an optimizer that is not the paper's."""
+    parts = {"adamw": "torch's AdamW", "muon": "Muon for the matrices of the layers, BERT's AdamW for all else"}
+    return [f"Update: {parts[name]}."] if name in parts else []
+
+
+def make_optimizer(
+    name: str, model: nn.Module, learning_rate: float, dtype: torch.dtype = torch.float32
+) -> torch.optim.Optimizer:
+    """The optimizer of a name.
+
+    "bert-adamw" is the paper's, "adamw" is torch's, with bias correction, and "muon" is Muon with BERT's AdamW.
+
+    Args:
+        dtype: of Muon's matrix products.
+    """
     if name == "bert-adamw":
         return BertAdamW(parameter_groups(model), lr=learning_rate)
     if name == "adamw":
         groups = parameter_groups(model)
         return torch.optim.AdamW(groups, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=fast.is_on(), foreach=False)
-    raise ValueError(f"no optimizer is called {name!r}: 'bert-adamw' and 'adamw' are")
+    if name == "muon":
+        from bert.training.muon import Muon, muon_groups  # it is a BertAdamW, so its file imports this one
+
+        return Muon(muon_groups(model), learning_rate, dtype)
+    raise ValueError(f"no optimizer is called {name!r}: 'bert-adamw', 'adamw' and 'muon' are")

@@ -8,6 +8,7 @@ A run knows no task. What a script keeps in the training state, it gives to ``sa
 """
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,13 +24,14 @@ from bert.errors import InputError
 from bert.files.schema import Schema
 from bert.heads.batch import Batch
 from bert.heads.loss import Loss
+from bert.training.average import Average
 from bert.training.companion import Companion
 from bert.training.compilation import compiled_parts, eager
 from bert.training.decisions import Decisions
 from bert.training.distributed import Processes
 from bert.training.dropout_check import check_dropout
 from bert.training.optimizer import make_optimizer
-from bert.training.precision import Precision, choose_precision
+from bert.training.precision import DTYPES, Precision, choose_precision
 from bert.training.progress import Progress
 from bert.training.recomputation import recomputed_layers
 from bert.training.reporting import Reporter
@@ -67,6 +69,7 @@ class Run:
     compiles: bool = False
     recomputes: bool = False
     companions: tuple[Companion, ...] = ()  # what acts beside the optimizer
+    average: Average | None = None  # one of them: its weights are evaluated and saved
     progress: Progress = field(default_factory=Progress)
 
     @property
@@ -123,13 +126,21 @@ class Run:
 
     @contextlib.contextmanager
     def evaluation(self) -> Iterator[None]:
-        """Inside the block each process may compute any number of batches, eagerly. All must enter it together."""
-        with eager(), gathered(self.model):
+        """Inside the block each process may compute any number of batches, eagerly. All must enter it together.
+
+        They are computed with the average of the weights, if the run has one.
+        """
+        with eager(), self._averaged(), gathered(self.model):
             yield
 
     def weights(self) -> dict[str, Tensor]:
-        """All weights, in the main process. All processes must call it."""
-        return all_weights(self.model)
+        """All weights to keep, in the main process: the average, if the run has one. All processes must call it."""
+        with self._averaged():
+            weights = all_weights(self.model)
+            return copy.deepcopy(weights) if self.average else weights  # not those that come back after the block
+
+    def _averaged(self) -> contextlib.AbstractContextManager:
+        return self.average.in_place() if self.average else contextlib.nullcontext()
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
         """Replaces all weights. All processes must call it, with the same weights."""
@@ -146,6 +157,10 @@ class Run:
         self.log(f"{ended.capitalize()} at step {progress.step:,} after {minutes:.1f} minutes of training.")
 
     # ---- saving and resuming ----
+
+    def tensors(self) -> dict[str, Any]:
+        """What a training state holds: weights, the optimizer's state, and what companions keep, by their names."""
+        return self._tensors()[0]
 
     def save(self, **own: Any) -> None:
         """Saves the training state. All processes must call it.
@@ -270,24 +285,27 @@ class Losses(nn.Module):
 
 
 def assemble(
-    settings: TrainingSettings, model: nn.Module, processes: Processes, log: Log, identity: dict[str, Any]
-) -> Run:
+    settings: TrainingSettings, model: nn.Module, processes: Processes, log: Log, identity: dict[str, Any],
+    average: int | None = None,
+) -> Run:  # fmt: skip
     """A new run of a model on its device, with the optimizer, precision, shards and seed of the settings.
 
     Args:
         identity: see ``Run``; the model's configuration is added to it as "config".
+        average: evaluate and save the average over about so many updates (``Average``).
     """
-    precision = choose_precision(settings.precision, processes.device)
+    precision = choose_precision(settings.precision, processes.device, cast(Trainable, model).config.hidden_size)
     precision.cast_layer_norms(model)
     if settings.shard and processes.world_size > 1:
         shard(model)
     elif settings.shard:
         log("Note: --shard changes nothing in a single process; start several with torchrun.")
+    averaged = Average(model, average) if average else None
     torch.manual_seed(settings.seed + 1 + processes.rank)  # each process drops out other activations
     return Run(
         directory=Path(settings.output),
         model=model,
-        optimizer=make_optimizer(settings.optimizer, model, settings.learning_rate),
+        optimizer=make_optimizer(settings.optimizer, model, settings.learning_rate, DTYPES[precision.name]),
         precision=precision,
         processes=processes,
         log=log,
@@ -295,4 +313,6 @@ def assemble(
         scaler=precision.gradient_scaler(),
         compiles=settings.compile,
         recomputes=settings.recompute,
+        companions=(averaged,) if averaged else (),
+        average=averaged,
     )

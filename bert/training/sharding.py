@@ -9,7 +9,7 @@ released after it. Its gradients are summed, and each process keeps its share. T
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -88,6 +88,16 @@ def load_all_weights(model: nn.Module, weights: dict[str, Any]) -> None:
 def own_share(tensor: Tensor) -> Tensor:
     """This process's share of a sharded tensor, or the tensor itself. Elementwise operations need no more."""
     return getattr(tensor, "to_local", lambda: tensor)()
+
+
+def share_of(tensor: Tensor, like: Tensor) -> Tensor:
+    """This process's share of a tensor that every process holds whole, if it is shared out as ``like`` is."""
+    if not hasattr(like, "placements"):
+        return tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    sharded = cast(DTensor, like)
+    return own_share(distribute_tensor(tensor, sharded.device_mesh, sharded.placements, src_data_rank=None))
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -32,16 +32,10 @@ def newest_state(directory: Path) -> tuple[Path, dict[str, Any], list[str]]:
     """
     complaints = []
     for path in saved_states(directory):
-        damage = _damage(path)
-        if damage is None:
-            try:
-                metadata = _read_metadata(path / METADATA)
-                if isinstance(metadata, dict):
-                    return path, metadata, complaints
-                damage = f"holds a {type(metadata).__name__}, not a state"
-            except Exception as error:  # a pickle can be damaged in many ways, and each has its error
-                damage = f"cannot be read as a state ({(str(error).splitlines() or [''])[0]})"
-        complaints.append(f"{path}: {damage}")
+        try:
+            return path, read_metadata(path), complaints
+        except InputError as error:
+            complaints.append(str(error))
     found = "; ".join(complaints) or "it holds no state"
     if not complaints and list(directory.glob("step-*.pt")):
         raise InputError(
@@ -49,6 +43,19 @@ def newest_state(directory: Path) -> tuple[Path, dict[str, Any], list[str]]:
             f"them with that version, or begin another run under another --output (its model still loads)"
         )
     raise InputError(f"--resume: nothing to resume from in {directory} ({found}); begin another run")
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a state, all files of which are whole. Raises an InputError if one is damaged."""
+    if damage := _damage(path):
+        raise InputError(f"{path}: {damage}")
+    try:
+        metadata = _read_metadata(path / METADATA)
+    except Exception as error:  # a pickle can be damaged in many ways, and each has its error
+        raise InputError(f"{path}: cannot be read as a state ({(str(error).splitlines() or [''])[0]})") from error
+    if not isinstance(metadata, dict):
+        raise InputError(f"{path}: holds a {type(metadata).__name__}, not a state")
+    return metadata
 
 
 def _read_metadata(path: Path) -> Any:

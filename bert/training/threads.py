@@ -22,7 +22,7 @@ import torch
 
 from bert.errors import InputError
 from bert.files.schema import LARGEST
-from bert.training.decisions import REMEDY, Decisions
+from bert.training.decisions import REMEDY, Decisions, RecordedDecisions
 from bert.training.machine_load import Load, find_load_meter
 from bert.training.script import Log
 
@@ -54,6 +54,9 @@ class Threads:
         self._decisions, self._log = decisions, log
         self._most = torch.get_num_threads()
         self._is_fixed = bool(os.environ.get("OMP_NUM_THREADS", "").strip())  # then the user has chosen
+        if isinstance(decisions, RecordedDecisions):  # as the run had them, whatever this machine has
+            self._most = max((number for _, number in decisions.made(NAME, LARGEST)), default=self._most)
+            self._is_fixed = False
         self._choice: Choice | None = None
         if decisions:
             torch.set_num_threads(self._first_number(decisions, step))

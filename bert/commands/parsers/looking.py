@@ -1,4 +1,4 @@
-"""Looking into a model: its pieces, its attention, every tensor, a page in which it runs."""
+"""Looking into a model: its pieces, its attention, every tensor, an update, a page in which it runs."""
 
 import argparse
 import shutil
@@ -29,6 +29,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "-o", "--output", metavar="FILE", help="a picture: .html or .svg (default: text, in the terminal)"
     )
     trace.set_defaults(function=run_trace)
+    replay = commands.add_parser(
+        "replay", help="an update of a pretraining run, computed again: batch, masks, gradients"
+    )
+    replay.add_argument("run", help="the directory of a run of train_pretrain.py; nothing in it changes")
+    replay.add_argument("--update", type=positive, required=True, metavar="N", help="which, from 1, as in its log")
+    replay.add_argument("--text", action="store_true", help="with each example's text, masks and predictions")
+    replay.add_argument("--json", metavar="FILE", help="all of it, as a file")
+    replay.add_argument(
+        "--check", action=argparse.BooleanOptionalAction, default=True,
+        help="go on, if it is near, to the next report or checkpoint of the run, and compare (on)",
+    )  # fmt: skip
+    replay.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(auto: as the run had)")
+    replay.set_defaults(function=run_replay)
     explore = commands.add_parser("explore", help="a page in which the model runs, to watch it at work")
     explore.add_argument("run", help="the directory of a pretraining or fine-tuning run, or of a Hugging Face BERT")
     explore.add_argument("-o", "--output", metavar="FILE", default="page.html", help="(%(default)s)")
@@ -79,3 +92,10 @@ def run_explore(given: argparse.Namespace) -> None:
     print_line(
         f"{given.output}: {written.megabytes:.1f} megabytes, checkpoints {written.checkpoints}; open it in a browser"
     )
+
+
+def run_replay(given: argparse.Namespace) -> int:
+    """Prints an update. The exit code is 1 if a number differs from what the run has kept."""
+    from bert.commands.replay import replay
+
+    return replay(given.run, given.update, given.text, given.json, given.check, given.device)

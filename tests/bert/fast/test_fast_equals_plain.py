@@ -12,6 +12,7 @@ import bert.heads.loss
 import bert.model.attention
 import bert.model.dropout
 import bert.quantization.linear
+import bert.training.muon
 import bert.training.optimizer  # every room with a plain form is imported
 from bert import fast
 from bert.activations import gelu
@@ -92,8 +93,8 @@ CASES = {
     "built_in:rms_norm": normalized_without_mean(),
     "dropout:dropout, nothing dropped": no_dropout(),  # with a probability, see test_dropout.py
 }
-# Without gradients: tests/bert/training/test_optimizer.py, tests/bert/quantization/test_linear.py.
-TESTED_ELSEWHERE = {"optimizer:fused_update", "eight_bits:dense"}
+# Without gradients: tests/bert/training/test_optimizer.py and test_muon.py, tests/bert/quantization/test_linear.py.
+TESTED_ELSEWHERE = {"optimizer:fused_update", "muon:in_batches", "eight_bits:dense"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.training.decisions import Decisions
+from bert.training.decisions import Decisions, RecordedDecisions
 from bert.training.distributed import Processes
 
 ALONE = Processes(0, 1, torch.device("cpu"))
@@ -66,3 +66,17 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path, content):
     (tmp_path / "decisions.json").write_text(content)
     with pytest.raises(InputError, match=r"decisions\.json"):
         Decisions(tmp_path / "decisions.json", ALONE)
+
+
+def test_a_run_that_is_computed_again_takes_its_decisions_and_makes_none(tmp_path):
+    file = tmp_path / "decisions.json"
+    Decisions(file, ALONE).decide("threads", 4, lambda: 2)
+    (tmp_path / ".decisions.json.abcdefgh.tmp").touch()  # of the run, which may be going on
+    before = file.read_bytes()
+    recorded = RecordedDecisions(file, ALONE)
+    assert [recorded.decide("threads", step, lambda: 7) for step in (3, 4, 5)] == [None, 2, None]
+    assert recorded.decide("end", 4, lambda: 7) is None
+    recorded.forget("threads", 0)
+    assert recorded.made("threads", 9) == [(4, 2)]
+    assert file.read_bytes() == before
+    assert (tmp_path / ".decisions.json.abcdefgh.tmp").exists()

@@ -18,6 +18,13 @@ def test_auto_takes_bf16_where_the_cpu_computes_in_it(monkeypatch, has_bf16, nam
     assert "chosen" in precision.reason
 
 
+@pytest.mark.parametrize(("hidden_size", "name"), [(128, "fp32"), (255, "fp32"), (256, "bf16"), (768, "bf16")])
+def test_auto_takes_fp32_for_a_narrow_model_on_a_cpu(monkeypatch, hidden_size, name):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert choose_precision("auto", CPU, hidden_size).name == name
+    assert choose_precision("bf16", CPU, hidden_size).name == "bf16"
+
+
 def test_what_is_asked_for_is_done():
     assert choose_precision("fp32", CPU).name == "fp32"
     assert choose_precision("bf16", CPU).name == "bf16"

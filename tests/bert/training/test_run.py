@@ -22,7 +22,7 @@ class Model(nn.Linear):
 
     def __init__(self, size=1):
         super().__init__(1, 1)
-        self.config = SimpleNamespace(to_dict=lambda: {"size": size})
+        self.config = SimpleNamespace(hidden_size=256, to_dict=lambda: {"size": size})
 
 
 class Together(Processes):

@@ -90,7 +90,7 @@ def train(optimizer):
 
 directory, accumulate, resumes = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume"
 with start_processes("cpu") as processes:
-    said = {optimizer: train(optimizer) for optimizer in ("bert-adamw", "adamw")}
+    said = {optimizer: train(optimizer) for optimizer in ("bert-adamw", "adamw", "muon")}
     if processes.is_main_process:
         print(json.dumps(said))
 """
