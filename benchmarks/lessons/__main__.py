@@ -16,38 +16,29 @@ Without --corpus the texts are the built-in corpus, less the documents that the 
 
 import argparse
 import datetime
+import hashlib
 import os
 import platform
 import shutil
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import MINUTES, UPDATES, Lesson
-from benchmarks.lessons.plan import (
-    Budget,
-    Speeds,
-    check,
-    job_of,
-    loss_to_tune,
-    rates_of,
-    same_updates,
-    tuning_jobs,
-)
+from benchmarks.lessons.plan import Budget, check, same_updates
 from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.rows import Found, Row, read_table, write_row
-from benchmarks.lessons.runs import Job, Machine, Result, Texts, train_and_measure, vocabulary_of
+from benchmarks.lessons.runs import Machine, Texts, vocabulary_of
 from benchmarks.lessons.tables import table_of
+from benchmarks.lessons.trainer import Trainer, best_rate
 from benchmarks.lessons.write import write_documents
-from benchmarks.trials import in_a_process_of_its_own, read_rows, results_of
+from benchmarks.trials import in_a_process_of_its_own
 from bert.errors import InputError
 from bert.files.reading import require_file
 from bert.files.terminal import orderly
-from bert.files.whole import lock_directory
+from bert.files.whole import lock_directory, write_atomically
 from bert.training.flags import above_zero, positive
 from pretraining.recipes import checked_size
 
@@ -120,7 +111,7 @@ def train(given: argparse.Namespace, size: str, lessons: dict[str, Lesson]) -> N
     for name, lesson in lessons.items():
         found = []
         for contestant, of_seeds in zip(lesson.contestants, jobs[name], strict=True):
-            tried = chosen.get((name, contestant.rate_of or contestant.name), {})
+            tried = chosen.get((name, contestant.name), {})
             found.append(Found(
                 contestant.name,
                 [flags or part.flags for (_, flags), part in zip(of_seeds[0].parts, contestant.parts, strict=True)],
@@ -135,83 +126,30 @@ def train(given: argparse.Namespace, size: str, lessons: dict[str, Lesson]) -> N
         ))  # fmt: skip
 
 
-Tried = dict[float, float]  # learning rates and their held-out losses
-
-
-def best_rate(tried: Tried) -> float | None:
-    """The learning rate with the lowest loss; None if none was tried."""
-    return min(tried, key=lambda rate: tried[rate]) if tried else None
-
-
-class Trainer:
-    """Trains jobs, and keeps their results in a file."""
-
-    def __init__(self, budget: Budget, texts: Texts):
-        self._budget, self._texts = budget, texts
-        self._speeds = Speeds(budget, texts, log)
-        self._file = Path(texts.directory, "results.json")
-
-    def choose_rates(self, lessons: dict[str, Lesson]) -> dict[tuple[str, str], Tried]:
-        """What the learning rates gave on another seed, by the names of lesson and contestant."""
-        jobs = {
-            (name, contestant.name, rate): job
-            for name, lesson in lessons.items()
-            for contestant, rate, job in tuning_jobs(lesson, self._budget, self._speeds)
-        }
-        results = self.results(list(jobs.values()))
-        found: dict[tuple[str, str], Tried] = {}
-        for (name, contestant, rate), job in jobs.items():
-            found.setdefault((name, contestant), {})[rate] = loss_to_tune(results[job])
-        return found
-
-    def jobs_of(self, name: str, lesson: Lesson, chosen: dict[tuple[str, str], Tried], seeds: int) -> list[list[Job]]:
-        """The trainings of each contestant, seed by seed."""
-        found = []
-        for each in lesson.contestants:
-            rates = rates_of(each, self._budget)
-            rate = rates[0] if len(rates) == 1 else best_rate(chosen.get((name, each.rate_of or each.name), {}))
-            job = job_of(lesson, each, 0, self._budget, self._speeds, rate)
-            found.append([replace(job, seed=seed) for seed in range(seeds)])
-        return found
-
-    def results(self, jobs: list[Job]) -> dict[Job, Result]:
-        """The result of each job, from the file or trained now."""
-        known = read_rows(self._file)
-        missing = [job for job in dict.fromkeys(jobs) if job.case not in known]
-        started, done = time.perf_counter(), 0
-        if missing:
-            log(f"{len(missing)} trainings, {self._budget.machine.at_once} at a time. What is finished is kept.")
-
-        def measure(job: Job) -> Result:
-            nonlocal done
-            result = in_a_process_of_its_own(train_and_measure, job, self._texts)
-            done += 1
-            left = (time.perf_counter() - started) / done * (len(missing) - done)
-            log(f"{done} of {len(missing)}, about {left / 60:,.0f} min left: {job.case}: {in_short(result)}")
-            return result
-
-        return results_of(jobs, lambda job: job.case, measure, Result, self._file, self._budget.machine.at_once)
-
-
-def in_short(result: Result) -> str:
-    """A result in a few words."""
-    if result.failed is not None:
-        return "failed, its loss was not finite"
-    loss = loss_to_tune(result)
-    task = "" if result.task_accuracy is None else f", task {result.task_accuracy:.1%}"
-    return f"held-out loss {loss:.3f}{task}, {result.seconds:,.0f} s"
-
-
 def texts_of(given: argparse.Namespace) -> Texts:
     """The texts that the flags name. Those of the built-in corpus are written into the output directory."""
     for path in (*(given.corpus or []), *(given.task or [])):
         require_file(path)
     if given.corpus is not None:
-        train, dev = given.task or (None, None)
-        return Texts(tuple(given.corpus), train, dev, str(given.output))
-    corpus, train, dev = map(str, write_texts(given.output / "texts"))
-    train, dev = given.task or (train, dev)
-    return Texts((corpus,), train, dev, str(given.output))
+        corpus, (train, dev) = tuple(given.corpus), given.task or (None, None)
+    else:
+        written = write_texts(given.output / "texts")
+        corpus, (train, dev) = (str(written.corpus),), given.task or (str(written.train), str(written.dev))
+    refuse_other_texts(given.output, [path for path in (*corpus, train, dev) if path is not None])
+    return Texts(corpus, train, dev, str(given.output))
+
+
+def refuse_other_texts(output: Path, paths: list[str]) -> None:
+    """Raises an InputError if the directory's results are of other texts. Notes the texts if it has none."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    note = output / "texts.sha256"
+    if not note.exists():
+        write_atomically(note, f"{digest.hexdigest()}\n")
+    elif note.read_text(encoding="utf-8").strip() != digest.hexdigest():
+        raise InputError(f"{output}: holds results of other texts, which do not compare; name another --output")
 
 
 def machine_in_words(machine: Machine) -> str:
@@ -226,11 +164,6 @@ def machine_in_words(machine: Machine) -> str:
         f"{place}, {machine.at_once} trainings at once with {machine.threads} threads each, precision "
         f"{machine.precision}, torch {torch.__version__}"
     )
-
-
-def log(line: str) -> None:
-    """Prints progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

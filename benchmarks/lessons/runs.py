@@ -157,14 +157,22 @@ def train_and_measure(job: Job, texts: Texts) -> Result:
         found = measure(run, vocabulary / "shards", length, job.machine.device)
         found |= {"seconds": training_seconds(log)} | curve_of(log, _examples_of(run))
         if texts.train is not None and texts.dev is not None:
-            task = Path(directory, "task")
-            _run(train_finetune, [
-                "--train", texts.train, "--dev", texts.dev, "--checkpoint", run, "--output", task, "--seed", job.seed,
-                "--device", job.machine.device, "--precision", job.machine.precision, *TASK_RECIPE,
-            ], said)  # fmt: skip
-            scores = [line["dev_accuracy"] for line in read_log(task / "log.jsonl") if "dev_accuracy" in line]
-            found["task_accuracy"] = scores[-1]
+            found["task_accuracy"] = learn_task(job, texts, run, Path(directory, "task"), said)
     return Result(**found)
+
+
+def learn_task(job: Job, texts: Texts, run: Path, output: Path, said: Path) -> float | None:
+    """The accuracy of a run's model on the task, after the last epoch; None if its loss was not finite."""
+    try:
+        _run(train_finetune, [
+            "--train", texts.train, "--dev", texts.dev, "--checkpoint", run, "--output", output, "--seed", job.seed,
+            "--device", job.machine.device, "--precision", job.machine.precision, *TASK_RECIPE,
+        ], said)  # fmt: skip
+    except InputError as error:
+        if NOT_FINITE in str(error):
+            return None
+        raise
+    return [line["dev_accuracy"] for line in read_log(output / "log.jsonl") if "dev_accuracy" in line][-1]
 
 
 def unfinished(texts: Texts) -> tempfile.TemporaryDirectory[str]:

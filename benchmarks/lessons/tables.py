@@ -17,18 +17,18 @@ class Measure(NamedTuple):
     words: str  # in a sentence
     scale: float
     digits: int
-    is_score: bool  # more is better; else less is
 
 
 MEASURES = {
-    "pairs_loss": Measure("loss, pairs", "the loss on pairs", 1, 3, False),
-    "single_loss": Measure("loss, single", "the loss on single segments", 1, 3, False),
-    "single_accuracy": Measure("right (%)", "the blanks that are right", 100, 1, True),
-    "longer_loss": Measure("loss, longer", "the loss on longer texts", 1, 3, False),
-    "byte_loss": Measure("loss, byte", "the loss by byte", 1, 4, False),
-    "next_token_loss": Measure("loss, next token", "the loss of the next token", 1, 3, False),
-    "next_sentence_accuracy": Measure("NSP (%)", "next sentence prediction", 100, 1, True),
-    "task_accuracy": Measure("task (%)", "the task", 100, 1, True),
+    "pairs_loss": Measure("loss, pairs", "the loss on pairs", 1, 3),
+    "single_loss": Measure("loss, single", "the loss on single segments", 1, 3),
+    "pairs_accuracy": Measure("right (%)", "the blanks that are right", 100, 1),
+    "single_accuracy": Measure("right (%)", "the blanks that are right", 100, 1),
+    "longer_loss": Measure("loss, longer", "the loss on longer texts", 1, 3),
+    "byte_loss": Measure("loss, byte", "the loss by byte", 1, 4),
+    "next_token_loss": Measure("loss, next token", "the loss of the next token", 1, 3),
+    "next_sentence_accuracy": Measure("NSP (%)", "next sentence prediction", 100, 1),
+    "task_accuracy": Measure("task (%)", "the task", 100, 1),
 }
 
 
@@ -36,13 +36,24 @@ def columns_of(row: Row) -> list[str]:
     """The measures that a row shows. With two vocabularies a piece is not a piece, so that only bytes compare."""
     flags = " ".join(flag for found in row.contestants for flag in found.flags)
     vocabularies = "--vocab-size" in flags
-    left_out = {"byte_loss": not vocabularies, "longer_loss": not LESSONS[row.lesson].reads_longer}
-    left_out |= dict.fromkeys(("pairs_loss", "single_loss", "single_accuracy"), vocabularies)
+    left_out = {
+        "byte_loss": not vocabularies,
+        "longer_loss": not LESSONS[row.lesson].reads_longer,
+        "pairs_loss": vocabularies,
+        "single_loss": vocabularies,
+        "pairs_accuracy": vocabularies or not trained_on_pairs(row),
+        "single_accuracy": vocabularies or trained_on_pairs(row),
+    }
     return [
         name
         for name in MEASURES
         if not left_out.get(name) and any(found.values(name) is not None for found in row.contestants)
     ]
+
+
+def trained_on_pairs(row: Row) -> bool:
+    """Whether all contestants were trained on sentence pairs."""
+    return all(found.values("next_sentence_accuracy") for found in row.contestants if not found.failures)
 
 
 def deciding(row: Row) -> str:
@@ -52,8 +63,7 @@ def deciding(row: Row) -> str:
         return "byte_loss"
     if LESSONS[row.lesson].reads_longer:
         return "longer_loss"
-    trained_on_pairs = all(found.values("next_sentence_accuracy") for found in row.contestants if not found.failures)
-    return "pairs_loss" if trained_on_pairs else "single_loss"
+    return "pairs_loss" if trained_on_pairs(row) else "single_loss"
 
 
 def mean_of(values: Sequence[float], measure: Measure) -> str:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 import benchmarks.lessons.__main__ as command
-from benchmarks.lessons import lesson, page, plan, verdicts, write
+from benchmarks.lessons import lesson, page, plan, trainer, verdicts, write
 from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import DEFAULT, UPDATES, Lesson, Part, contestant
 from benchmarks.lessons.plan import Budget, check, job_of, rates_of, tuning_jobs
@@ -191,8 +191,11 @@ def test_the_seconds_of_a_training_leave_evaluations_out():
 
 def result_of(loss: float, **more) -> Result:
     curve = [[50, loss + 1], [100, loss]]
-    return Result(**{"seconds": 6.0, "pairs_loss": loss, "single_loss": loss, "task_accuracy": 0.5,
-                     "next_sentence_accuracy": 0.8, "heard": "masked_lm, pairs", "curve": curve} | more)  # fmt: skip
+    usual = {
+        "seconds": 6.0, "pairs_loss": loss, "pairs_accuracy": 0.3, "single_loss": loss, "task_accuracy": 0.5,
+        "next_sentence_accuracy": 0.8, "heard": "masked_lm, pairs", "curve": curve,
+    }  # fmt: skip
+    return Result(**usual | more)
 
 
 def row_of(*losses: list[float], **more) -> Row:
@@ -254,9 +257,9 @@ def docs(tmp_path, monkeypatch):
 
 def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, monkeypatch, docs, capsys):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which the command sets, for the processes that it starts
-    for module in (command, plan):
+    for module in (command, plan, trainer):
         monkeypatch.setattr(module, "in_a_process_of_its_own", lambda function, *arguments: function(*arguments))
-    texts = write_texts(tmp_path / "texts", make_library(100))
+    texts = write_texts(tmp_path / "texts", make_library(60))
     flags = [
         "--corpus", texts.corpus, "--task", texts.train, texts.dev, "--only", "dropout", "--updates", 6, "--seeds", 2,
         "--output", tmp_path / "out", "--at-once", 1, "--precision", "fp32",
@@ -281,10 +284,13 @@ def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, mo
     again = capsys.readouterr()
     assert "held-out loss" not in again.err
     assert again.out == said.out
+    texts.dev.write_text(texts.dev.read_text() + "numpy\tone row more\n")
+    assert command.main([str(flag) for flag in flags]) == 2
+    assert "holds results of other texts, which do not compare; name another --output" in capsys.readouterr().err
     assert command.main(["--write", "--output", str(tmp_path / "out")]) == 0
     text = (docs / "lessons.md").read_text()
     assert text.startswith(f"before\n{write.BEGIN}\nMeasured on ") and text.endswith(f"{write.END}\nafter\n")
-    assert "old" not in text and said.out.strip() in text
+    assert "\nold\n" not in text and said.out.strip() in text
     html = (docs / "lessons.html").read_text()
     assert html.count("<polyline") == 2 and "http" not in html.replace("http://www.w3.org", "")
 
