@@ -126,6 +126,10 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
         "--variant", type=names, metavar="NAME,...",
         help=f"another model than the paper's: of {', '.join(VARIANTS)} one or several (none)",
     )  # fmt: skip
+    departures.add_argument(
+        "--objective", choices=("masked", "next-token"),
+        help="predict masked tokens, or each next token from left to right; may change when a run is resumed (masked)",
+    )  # fmt: skip
 
 
 def names(text: str) -> str:

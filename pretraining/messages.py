@@ -35,7 +35,9 @@ def describe(
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
-    if masks := how_masked(settings.masking):
+    if settings.predicts_next:
+        lines.append("Task:   each token predicts the next one, from left to right.")
+    elif masks := how_masked(settings.masking):
         lines.append(f"Masks:  {masks}.")
     if settings.join_examples > 1:
         lines.append(f"Joined: {settings.join_examples} examples make a sequence, and attend to each other.")
@@ -144,6 +146,12 @@ def next_commands(settings: PretrainingSettings, ended: str, step: int) -> list[
     if end and step < end:
         return ["", f"The schedule goes on to step {end:,}: python train_pretrain.py --output {run} --resume "
                     f"--max-steps {end}"]  # fmt: skip
+    if settings.predicts_next:
+        return [
+            "",
+            f"The model is in {run}; its curves are in {run}/curves.png. It reads from left to right. Fine-tune it:",
+            f"  python train_finetune.py --checkpoint {run} --output {run}-finetuned",
+        ]
     sentence = "This function returns the [MASK] of the list." if settings.corpus is None else "This is a [MASK]."
     return [
         "",

@@ -45,6 +45,7 @@ class PretrainingSettings(TrainingSettings):
     mask_copies: int = 0  # 0: masks are drawn anew in each epoch
     join_examples: int = 1
     variant: str = ""  # names of bert.config.VARIANTS
+    objective: str = "masked"  # or "next-token", left to right
     corpus: list[str] | None = None  # None: Python's documentation
     document_per_line: bool = False
     text_column: str = "text"
@@ -65,7 +66,7 @@ class PretrainingSettings(TrainingSettings):
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
-        "workers", "shards", "max_minutes", "schedule_to", "phases", "eval_examples", "plan",
+        "workers", "shards", "max_minutes", "schedule_to", "phases", "eval_examples", "plan", "objective",
     }  # fmt: skip
     OLDER_RUNS: ClassVar[dict[str, Any]] = {"schedule_to": 0}
     OWN_FLAG: ClassVar[str] = "nsp"
@@ -78,6 +79,11 @@ class PretrainingSettings(TrainingSettings):
     def masking(self) -> Masking:
         """How examples are masked in training."""
         return Masking(masking_rate(self.masking_rate), mask_shares(self.mask_shares), self.mask_copies)
+
+    @property
+    def predicts_next(self) -> bool:
+        """Whether the model learns to predict the next token, from left to right."""
+        return self.objective == "next-token"
 
     def cleared_by(self, later: dict[str, Any]) -> set[str]:
         """The settings that flags given later replace, besides their own.
@@ -133,6 +139,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         check_positions(settings, BertConfig().max_position_embeddings, "BERT")
     _check_limits(settings, given)
     _check_masking(settings)
+    if settings.predicts_next and settings.nsp:
+        raise InputError(
+            "--objective next-token: next-sentence prediction reads the whole pair, and this objective reads from left "
+            "to right; train without it, --no-nsp"
+        )
     return settings
 
 

@@ -71,7 +71,7 @@ def make_model(settings: PretrainingSettings, config: BertConfig) -> BertForPreT
     model = as_variant(BertForPreTraining(config))
     if settings.sinusoidal_start:
         start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
-    return _with_trained_parts(model, settings)
+    return _as_trained(model, settings)
 
 
 def start_model(
@@ -98,7 +98,7 @@ def start_model(
     old = load_tokenizer(settings.checkpoint)
     if isinstance(old, WordPieceTokenizer) and tokenizer.vocab_size > old.vocab_size:
         model = with_new_vectors(model, old, tokenizer.vocabulary[old.vocab_size :])
-    return _with_trained_parts(model, settings)
+    return _as_trained(model, settings)
 
 
 def vocab_size_of(settings: PretrainingSettings, config: BertConfig, pieces: int) -> int:
@@ -106,7 +106,10 @@ def vocab_size_of(settings: PretrainingSettings, config: BertConfig, pieces: int
     return pieces if settings.checkpoint is None else max(config.vocab_size, pieces)
 
 
-def _with_trained_parts(model: BertForPreTraining, settings: PretrainingSettings) -> BertForPreTraining:
+def _as_trained(model: BertForPreTraining, settings: PretrainingSettings) -> BertForPreTraining:
+    """What the objective changes. It is no part of the model's configuration, since a resumed run may change it."""
+    if settings.predicts_next:
+        as_variant(model, besides="left-to-right")
     if not settings.nsp and model.bert.pooler is not None:  # nothing trains these two then
         model.bert.pooler.requires_grad_(False)
         model.next_sentence.requires_grad_(False)
