@@ -13,7 +13,16 @@ from benchmarks.lessons.lesson import DEFAULT, UPDATES, Lesson, Part, contestant
 from benchmarks.lessons.plan import Budget, check, job_of, rates_of, tuning_jobs
 from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.rows import Found, Row, read_table
-from benchmarks.lessons.runs import Job, Machine, Result, Texts, command_lines, training_seconds, update_times
+from benchmarks.lessons.runs import (
+    Job,
+    Machine,
+    Result,
+    Texts,
+    command_lines,
+    train_and_measure,
+    training_seconds,
+    update_times,
+)
 from benchmarks.lessons.tables import deciding, in_sentences, summary, updates_to_the_first
 from benchmarks.lessons.verdicts import NO_DIFFERENCE, difference, update_at
 from bert.errors import InputError
@@ -260,8 +269,10 @@ def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, mo
     for module in (command, plan, trainer):
         monkeypatch.setattr(module, "in_a_process_of_its_own", lambda function, *arguments: function(*arguments))
     texts = write_texts(tmp_path / "texts", make_library(60))
+    for path in (texts.train, texts.dev):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:33]))
     flags = [
-        "--corpus", texts.corpus, "--task", texts.train, texts.dev, "--only", "dropout", "--updates", 6, "--seeds", 2,
+        "--corpus", texts.corpus, "--task", texts.train, texts.dev, "--only", "dropout", "--updates", 4, "--seeds", 2,
         "--output", tmp_path / "out", "--at-once", 1, "--precision", "fp32",
     ]  # fmt: skip
     assert command.main([str(flag) for flag in flags]) == 0
@@ -271,12 +282,12 @@ def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, mo
 
     row = read_table(tmp_path / "out")[0]
     assert [found.flags for found in row.contestants] == [["--dropout 0"], ["--dropout 0.1"]]
-    assert (row.same, row.amount, row.seeds) == ("updates", 6, 2)
+    assert (row.same, row.amount, row.seeds) == ("updates", 4, 2)
     for found in row.contestants:
         for measure in ("pairs_loss", "single_loss", "longer_loss"):
             assert all(2 < loss < 9 for loss in found.values(measure)), measure
         assert all(0 <= score <= 1 for score in found.values("task_accuracy"))
-        assert len(found.curve) == 6
+        assert len(found.curve) == 4
     losses = [found.values("pairs_loss") for found in row.contestants]
     assert losses[0] != losses[1] and losses[0][0] != losses[0][1]
 
@@ -293,6 +304,20 @@ def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, mo
     assert "\nold\n" not in text and said.out.strip() in text
     html = (docs / "lessons.html").read_text()
     assert html.count("<polyline") == 2 and "http" not in html.replace("http://www.w3.org", "")
+
+
+def test_next_tokens_have_a_loss_of_their_own_and_masked_ones_may_come_then(tmp_path):
+    texts = Texts((str(write_texts(tmp_path / "texts", make_library(60)).corpus),), None, None, str(tmp_path))
+    causal, masked = "--no-nsp --objective next-token", "--objective masked"
+    first = train_and_measure(Job("tiny", ((3, causal),), 0, MACHINE), texts)
+    assert first.heard.startswith("next_token, single segments of 64 tokens")
+    assert 2 < first.next_token_loss < 9 and first.single_loss is None and len(first.curve) == 3
+    then = train_and_measure(Job("tiny", ((3, causal), (5, masked)), 0, MACHINE), texts)
+    assert then.heard.startswith("masked_lm, single segments of 64 tokens")
+    assert then.next_token_loss is None and 2 < then.single_loss < 9
+    assert [update for update, _ in then.curve] == [4, 5]
+    assert (then.task_accuracy, then.next_sentence_accuracy) == (None, None)
+    assert not list((tmp_path / "unfinished").iterdir())
 
 
 def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys):
