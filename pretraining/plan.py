@@ -28,6 +28,8 @@ class Setup:
     recompute: bool = False
     device_type: str = "cuda"  # or "cpu"
     masked_share: float = MASKED_SHARE
+    optimizer: str = "bert-adamw"
+    averages: bool = False  # keeps an average of the weights, to evaluate and save
 
     @property
     def micro_batch(self) -> int:
@@ -54,6 +56,12 @@ def parameters_by_part(config: BertConfig) -> dict[str, int]:
     }
 
 
+def matrix_elements(config: BertConfig) -> int:
+    """How many parameters are in the matrices of the layers, which Muon updates."""
+    h, i = config.hidden_size, config.intermediate_size
+    return config.num_hidden_layers * (4 * h * h + 2 * h * i)
+
+
 def parameter_count(config: BertConfig) -> int:
     """How many parameters ``BertForPreTraining`` has."""
     return sum(parameters_by_part(config).values())
@@ -73,23 +81,27 @@ def memory_by_part(setup: Setup, micro_batch: int | None = None) -> dict[str, in
     """
     config, examples = setup.config, setup.micro_batch if micro_batch is None else micro_batch
     parameters = parameter_count(config)
-    own, gathered = parameters, 0
+    state = 8 * parameters  # Adam's two averages
+    if setup.optimizer == "muon":
+        state -= 4 * matrix_elements(config)  # of a matrix, the momentum alone
+    shares, gathered = 1, 0
     if setup.shard and setup.processes > 1:
-        own = -(-parameters // setup.processes)
+        shares = setup.processes
         gathered = 4 * _gathered(config) + 4 * (_gathered(config) if setup.accumulate == 1 else parameters)
+    own = -(-parameters // shares)
     masked = examples * max(1, round(setup.masked_share * setup.max_length))
     in_slices = setup.device_type == "cpu" and setup.precision == "fp32"
     return {
         "weights": 4 * own,
         "gradients": 4 * own,
-        "optimizer state": 8 * own,  # Adam's two averages
+        "optimizer state": -(-state // shares),
         "gathered weights and gradients": gathered,
         "weights in 16 bits": 0 if setup.precision == "fp32" else 2 * parameters,  # kept until the backward pass
         "activations": examples * setup.max_length * activation_bytes_per_token(setup),
         # The masked tokens' log-probabilities, their gradients, and the gradients of the scores, all in 32 bits. If the
         # loss is computed in slices (bert/fast/vocabulary_loss.py), one of them.
         "scores of the vocabulary": (4 if in_slices else 12) * masked * config.vocab_size,
-    }
+    } | ({"average of the weights": 4 * own} if setup.averages else {})
 
 
 def _gathered(config: BertConfig) -> int:
@@ -172,13 +184,16 @@ def bytes_sent_per_update(setup: Setup) -> tuple[float, float]:
     In a ring of N processes each gradient travels N - 1 times while it is added up. Its sum travels as often. An N-th
     of them travels at a time. That is 2 (N - 1) / N of 4 bytes a parameter (Patarasu & Yuan 2009). With ``--shard`` the
     sums stay. Instead every micro-batch gathers all weights in its forward pass. In its backward pass it gathers the
-    layers' again.
+    layers' again. Muon gathers the momentum of the layers' matrices, in the precision of the products.
     """
     parts = parameters_by_part(setup.config)
     once = 4 * (setup.processes - 1) / setup.processes
     if not setup.shard:
         return 2 * once * sum(parts.values()), 0.0
-    return once * sum(parts.values()), setup.accumulate * once * (sum(parts.values()) + parts["encoder"])
+    weights = setup.accumulate * once * (sum(parts.values()) + parts["encoder"])
+    if setup.optimizer == "muon":
+        weights += once * matrix_elements(setup.config) * (1.0 if setup.precision == "fp32" else 0.5)
+    return once * sum(parts.values()), weights
 
 
 def paper_hours(setup: Setup, flops_per_second: float, bytes_per_second: float = float("inf")) -> float:

@@ -1,4 +1,4 @@
-"""What may act beside the optimizer at each update: AdaLoRA's budget, A-GEM's projection of gradients."""
+"""What may act beside the optimizer at each update: AdaLoRA's budget, A-GEM's projection, an average of weights."""
 
 from collections.abc import Mapping
 from typing import Protocol

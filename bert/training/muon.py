@@ -26,6 +26,7 @@ from bert.training.sharding import own_share, share_of, whole
 
 MOMENTUM = 0.95
 ITERATIONS = [(3.4445, -4.7750, 2.0315)] * 5  # the coefficients of x, x^3 and x^5 in each (Jordan et al. 2024)
+AT_ONCE = 24  # matrices: those of four layers. More would need more memory, also of a process that has a share
 LIKE_ADAMW = 0.2  # the usual size of a number in an update of AdamW
 
 
@@ -52,15 +53,16 @@ class Muon(BertAdamW):
         """Updates the parameters of a group, in place. If they are sharded, it gathers their momentum."""
         if not group.get("orthogonal"):
             return super().update_group(parameters, group)
-        directions, (momenta,) = [], self.kept(parameters, "momentum")
-        for parameter, momentum in zip(parameters, momenta, strict=True):
-            gradient = cast(Tensor, parameter.grad)
-            own_share(momentum).lerp_(own_share(gradient), 1 - MOMENTUM)
-            directions.append(whole(gradient.lerp(momentum, MOMENTUM).to(self.dtype)))
-        for parameter, update in zip(parameters, orthogonalized(directions, ITERATIONS), strict=True):
-            size = LIKE_ADAMW * math.sqrt(max(parameter.shape))
-            own_share(parameter).mul_(1 - group["lr"] * group["weight_decay"])
-            own_share(parameter).add_(share_of(update, parameter), alpha=-group["lr"] * size)
+        for start in range(0, len(parameters), AT_ONCE):
+            some, directions = parameters[start : start + AT_ONCE], []
+            for parameter, momentum in zip(some, *self.kept(some, "momentum"), strict=True):
+                gradient = cast(Tensor, parameter.grad)
+                own_share(momentum).lerp_(own_share(gradient), 1 - MOMENTUM)
+                directions.append(whole(gradient.lerp(momentum, MOMENTUM).to(self.dtype)))
+            for parameter, update in zip(some, orthogonalized(directions, ITERATIONS), strict=True):
+                size = LIKE_ADAMW * math.sqrt(max(parameter.shape))
+                own_share(parameter).mul_(1 - group["lr"] * group["weight_decay"])
+                own_share(parameter).add_(share_of(update, parameter), alpha=-group["lr"] * size)
 
 
 def muon_groups(model: nn.Module) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""``--optimizer muon`` and ``--average`` from text to a checkpoint: resumed, in parts, in processes, misused."""
+"""``--optimizer muon`` and ``--average`` from text to a checkpoint: resumed, in parts, misused."""
 
 import json
 import re
@@ -10,7 +10,6 @@ import train_pretrain
 from bert.checkpoints.directory import load_checkpoint
 from bert.heads.pretraining import BertForPreTraining
 from tests.conftest import make_documents, weights_of
-from tests.processes import run_in_processes
 
 SMALL_RUN = [
     "--vocab-size", "90", "--max-steps", "6", "--schedule-to", "6", "--batch-size", "8", "--max-length", "24",
@@ -67,19 +66,19 @@ def test_the_average_is_saved_and_training_knows_nothing_of_it(finished, tmp_pat
     assert weights_of(first / "step-00000006") == weights_of(averaged) != weights_of(tmp_path / "newest")
 
 
-def test_processes_parts_and_shards_change_nothing_but_rounding(finished, tmp_path):
+def test_parts_of_an_update_change_nothing_but_rounding(finished, tmp_path):
+    """Processes and shards: tests/test_train_pretrain.py and tests/bert/training/test_sharding.py."""
     corpus, _ = finished
     arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--average", 3]
-    runs = {name: tmp_path / name for name in ("whole", "parts", "sharded", "control")}
+    runs = {name: tmp_path / name for name in ("whole", "parts", "control")}
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
     assert pretrain(*arguments, "--output", runs["control"], "--batch-size", 4) == 0
-    run_in_processes("train_pretrain", [*arguments, "--output", runs["sharded"], "--shard", "--accumulate", 2], 2)
-    expected, control = weights(runs["whole"]), weights(runs["control"])
-    for name in ("parts", "sharded"):
+    expected = weights(runs["whole"])
+    for name in ("parts", "control"):
         found = weights(runs[name])
-        assert all(torch.allclose(weight, found[each], rtol=1e-3, atol=1e-4) for each, weight in expected.items()), name
-    assert not all(torch.allclose(weight, control[each], rtol=1e-3, atol=1e-4) for each, weight in expected.items())
+        same = all(torch.allclose(weight, found[each], rtol=1e-3, atol=1e-4) for each, weight in expected.items())
+        assert same == (name == "parts")
 
 
 @pytest.mark.parametrize(("flags", "complaint"), [

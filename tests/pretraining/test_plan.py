@@ -11,6 +11,9 @@ import torch
 
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
+from bert.training.average import Average
+from bert.training.muon import muon_groups
+from bert.training.optimizer import make_optimizer
 from bert.training.precision import choose_precision
 from pretraining.plan import (
     PAPER_BATCH,
@@ -202,6 +205,37 @@ def test_the_arithmetic_is_what_pytorch_counts():
                        return_attention=True)  # fmt: skip
         (output.prediction_logits.sum() + output.next_sentence_logits.sum()).backward()
     assert counter.get_total_flops() == pytest.approx(examples * length * flops_per_token(config, length), rel=1e-6)
+
+
+def test_muon_keeps_half_of_adams_state_for_the_layers_matrices_and_an_average_is_a_copy_of_the_weights():
+    plain = Setup(BertConfig.tiny(), 64, 32, precision="fp32")
+    model = BertForPreTraining(plain.config)
+    held = memory_by_part(replace(plain, optimizer="muon", averages=True))
+    for name, part in (("bert-adamw", memory_by_part(plain)), ("muon", held)):
+        optimizer = make_optimizer(name, model, 1e-3)
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        kept = [tensor for state in optimizer.state.values() for tensor in state.values()]
+        assert part["optimizer state"] == sum(tensor.nbytes for tensor in kept)
+    assert held["average of the weights"] == sum(each.nbytes for each in Average(model, 3).tensors.values())
+    assert "average of the weights" not in memory_by_part(plain)
+    shared = memory_by_part(replace(plain, optimizer="muon", averages=True, shard=True, processes=8))
+    for part in ("optimizer state", "average of the weights"):
+        assert shared[part] == pytest.approx(held[part] / 8, rel=1e-5)
+
+
+def test_with_shards_muon_gathers_the_momentum_of_the_layers_matrices():
+    plain = Setup(BASE, 128, 256, processes=8, shard=True)
+    with torch.device("meta"):
+        model = BertForPreTraining(BASE)
+    matrices = sum(each.numel() for each in muon_groups(model)[0]["params"])
+    for precision, size in (("fp32", 4), ("bf16", 2)):
+        sent = [sum(bytes_sent_per_update(replace(plain, optimizer=name, precision=precision)))
+                for name in ("muon", "bert-adamw")]  # fmt: skip
+        assert sent[0] - sent[1] == pytest.approx(7 / 8 * size * matrices)
+    alone = replace(plain, shard=False)
+    assert bytes_sent_per_update(replace(alone, optimizer="muon")) == bytes_sent_per_update(alone)
 
 
 def test_traffic_is_that_of_a_ring():
