@@ -31,6 +31,7 @@ from bert.training.run import assemble
 from bert.training.script import lock, make_log, run_script
 from bert.training.settings import save_settings
 from bert.training.threads import threads_restored
+from bert.variants.build import variant_of
 from data.corpus.tokenized import open_corpus
 from data.prefetch import prefetch
 from pretraining.assembly import assemble_pretraining
@@ -82,7 +83,7 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
     if not held_out.exists:
         log("Note: the corpus is too small to hold documents out: only the training loss tells how it learns.")
     with run.reporter(schedule.max_steps if schedule.max_steps < LARGEST else None) as reporter:
-        if run.progress.step == 0 and held_out.exists:
+        if held_out.exists and (run.progress.step == 0 or held_out.is_new_to(directory / "log.jsonl")):
             baselines, lines = held_out.baselines(assembled.phases[0].max_length)
             share = {"random_pairs": training.random_pairs} if settings.nsp else {}
             reporter.record(**baselines, **share, **run.metadata)
@@ -108,7 +109,8 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         def report(means: dict[str, float]) -> None:
             length = assembled.max_length
             beside = by_guessing(assembled.by_length[length].random_pairs) if settings.nsp else {}
-            reporter.report(means | {"max_length": length, "masking_rate": assembled.masking_rate}, beside)
+            masking = {} if settings.predicts_next else {"masking_rate": assembled.masking_rate}
+            reporter.report(means | {"max_length": length} | masking, beside)
 
         kept.keep(tokenizer)  # the initial weights; or the run was killed before it could keep these
         if run.progress.step == 0 and settings.checkpoint is not None:
@@ -123,10 +125,11 @@ def pretrain(settings: PretrainingSettings, processes: Processes) -> int:
         log(f"Note: {directory / 'README.md'} is not as this script wrote it, so it stays as it is.")
     if note and ended != "interrupted":
         log(note)
+    fills_blanks = "left-to-right" not in variant_of(model)
     with run.evaluation():
-        if processes.is_main_process:
+        if processes.is_main_process and fills_blanks:
             fill_in_blanks(model, tokenizer, corpus, log)
-    log(*next_commands(settings, ended, run.progress.step))
+    log(*next_commands(settings, ended, run.progress.step, fills_blanks))
     return 130 if ended == "interrupted" else 0
 
 

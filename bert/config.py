@@ -14,6 +14,10 @@ EXACT_GELU = ("gelu", "gelu_python")
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate")
 OTHER_ACTIVATIONS = ("gelu_10", "quick_gelu", "relu", "silu", "swish")
 LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is still exact
+# Other models than the paper's (bert/variants/). A ``config.json`` with some has a model type of its own. So
+# programs that do not know them refuse it, instead of computing other numbers.
+VARIANTS = ("pre-norm", "rotary", "gated", "rms-norm", "left-to-right")
+MODEL_TYPE, VARIANT_TYPE = "bert", "bert-variant"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class BertConfig:
     Defaults are BERT-base, uncased. Source: Devlin et al. 2018, section 3. Its L, H, A are ``num_hidden_layers``,
     ``hidden_size``, ``num_attention_heads``. The keys are from google-research/bert, ``modeling.py``. Only
     ``layer_norm_eps`` and ``tie_word_embeddings`` are from Hugging Face's ``config.json``. The latter is false for the
-    few published models that score pieces with another table than the word embeddings.
+    few published models that score pieces with another table than the word embeddings. ``variant`` is our own: names
+    of ``VARIANTS``, with commas between them. ``bert.variants.build.as_variant`` gives a model what it names.
     """
 
     vocab_size: int = 30_522
@@ -39,6 +44,7 @@ class BertConfig:
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
     tie_word_embeddings: bool = True
+    variant: str = ""
 
     def __post_init__(self):
         for field in fields(self):
@@ -65,6 +71,12 @@ class BertConfig:
         for name in ("initializer_range", "layer_norm_eps"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"{name} is {getattr(self, name)}: a positive number was expected")
+        object.__setattr__(self, "variant", checked_variant(self.variant))
+        if "rotary" in self.variant and self.hidden_size // self.num_attention_heads % 2:
+            raise InputError(
+                f"variant is {self.variant!r}: rotary positions turn pairs of numbers, and a head has "
+                f"{self.hidden_size // self.num_attention_heads}; an even number was expected"
+            )
 
     # ---- named sizes ----
 
@@ -95,7 +107,7 @@ class BertConfig:
         Raises an InputError if a value is wrong. Also if a key asks for another model than the paper's BERT.
         """
         required = {
-            "model_type": ("bert",),
+            "model_type": (VARIANT_TYPE if values.get("variant") else MODEL_TYPE,),
             "position_embedding_type": ("absolute",),
             "is_decoder": (False,),
             "add_cross_attention": (False,),
@@ -121,8 +133,30 @@ class BertConfig:
         return cls.from_dict(read_json_object(path), source=str(path))
 
     def to_dict(self) -> dict:
-        """The values by name. That the word embeddings are tied, as in the paper, is not said."""
+        """The values by name. That the word embeddings are tied, or that there is no variant, is not said."""
         values = asdict(self)
         if self.tie_word_embeddings:
             del values["tie_word_embeddings"]
+        if not self.variant:
+            del values["variant"]
         return values
+
+
+def names_of_variant(variant: str) -> tuple[str, ...]:
+    """The names in a variant.
+
+    >>> names_of_variant("pre-norm,rotary"), names_of_variant("")
+    (('pre-norm', 'rotary'), ())
+    """
+    return tuple(variant.split(",")) if variant else ()
+
+
+def checked_variant(variant: str) -> str:
+    """The names of a variant in the order of ``VARIANTS``. Raises an InputError if one is unknown, or there twice."""
+    names = names_of_variant(variant)
+    for name in names:
+        if name not in VARIANTS or names.count(name) > 1:
+            raise InputError(
+                f"variant has {name!r}; of {', '.join(VARIANTS)} some were expected, each once, with commas between"
+            )
+    return ",".join(name for name in VARIANTS if name in names)

@@ -30,6 +30,7 @@ from bert.tasks.classification.read import SINGLE, Example, label_ids
 from bert.tasks.options import Columns, Options
 from bert.tasks.task import Kind, Task
 from bert.tokenization.tokenizer import Tokenizer
+from bert.variants.build import as_variant
 from finetuning.continuing_flags import NEEDS_EXAMPLES
 from finetuning.settings import FinetuningSettings
 
@@ -133,6 +134,6 @@ def larger_model(settings: FinetuningSettings, task: Task, config: BertConfig) -
         raise InputError(
             f"--continue-from {settings.checkpoint}: is no run that predicts one label of several; name such a run"
         )
-    model = task.kind.head(config, **task.model_arguments | {"pool": before.pool})
+    model = as_variant(task.kind.head(config, **task.model_arguments | {"pool": before.pool}))
     load_into_larger_head(model, before.state_dict())
     return model.eval()

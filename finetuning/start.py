@@ -23,10 +23,12 @@ from bert.tasks.task import Task
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.layer_wise import reinitialize_top_layers
 from bert.training.script import Log
+from bert.variants.build import as_variant
 from finetuning.adapting import adapt_to
 from finetuning.continuing import larger_model
 from finetuning.generation_start import check_start, make_generation_model
 from finetuning.settings import FinetuningSettings
+from finetuning.vector_flags import makes_vectors
 
 
 def find_tokenizer(settings: FinetuningSettings) -> Tokenizer | None:
@@ -100,10 +102,16 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
             f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "
             f"input of this task has {types}; name a checkpoint that was trained on pairs"
         )
+    reads_cls = settings.problem == "summaries" or (makes_vectors(task.kind) and settings.pool == "cls")
+    if "left-to-right" in config.variant and reads_cls:
+        raise InputError(
+            f"{checkpoint}: reads from left to right, so a [CLS] has seen nothing of the text after it, and this task "
+            f"reads that; use --pool mean for vectors, or another checkpoint"
+        )
     if settings.takes_model_over:
         return larger_model(settings, task, config)
     if settings.random_start:
-        return task.kind.head(config, **task.model_arguments)
+        return as_variant(task.kind.head(config, **task.model_arguments))
     fresh = {"head": task.head_name, "pooler": "bert.pooler"}
     asked = [fresh[name] or "" for name in settings.fresh or ()]
     if "" in asked:

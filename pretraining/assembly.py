@@ -20,6 +20,7 @@ from bert.training.script import Log
 from bert.training.state_schema import COUNT, indices
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.batches import PretrainingBatches, Update
+from data.pretraining.next_token import predict_next
 from pretraining.phases import Phase, phase_at, phases_of, updates_of
 from pretraining.settings import PretrainingSettings
 from pretraining.start import start_model
@@ -62,7 +63,8 @@ class Pretraining:
         position = self.run.progress.position
 
         def updates_from(step: int, max_length: int, position: tuple[int, int, int] | None) -> Iterator[Update]:
-            return batches(*arguments, max_length, position).updates(step, self.schedule.leg.fraction)
+            updates = batches(*arguments, max_length, position).updates(step, self.schedule.leg.fraction)
+            return map(_predict_next, updates) if self.settings.predicts_next else updates
 
         return updates_of(self.phases, self.first_step, position, updates_from)
 
@@ -108,6 +110,10 @@ def batches(
         settings.whole_word_masking, processes.rank, processes.world_size, settings.accumulate, position,
         settings.masking, settings.join_examples,
     )  # fmt: skip
+
+
+def _predict_next(update: Update) -> Update:
+    return replace(update, micro_batches=[predict_next(batch) for batch in update.micro_batches])
 
 
 def schedule_of(settings: PretrainingSettings, updates_per_epoch: int) -> Schedule:

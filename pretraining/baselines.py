@@ -12,6 +12,11 @@ from data.pretraining.ngrams import five_gram_baseline
 def measure_baselines(corpus: TokenizedCorpus, examples: list[Batch]) -> tuple[dict[str, float], list[str]]:
     """The losses and accuracies of guessing on the held-out examples, by their names in the log; and as lines."""
     unigram_loss, unigram_accuracy = unigram_baseline(corpus, examples)
+    if any("next_token_labels" in batch.labels for batch in examples):
+        return {"unigram_next_token_loss": unigram_loss, "unigram_next_token_accuracy": unigram_accuracy}, [
+            f"Guessing the next pieces by their frequency alone would give a held-out loss of {unigram_loss:.3f} nats, "
+            f"and {unigram_accuracy:.1%} right."
+        ]
     loss, accuracy, counted = five_gram_baseline(corpus, examples)
     baselines = {
         "unigram_masked_lm_loss": unigram_loss,

@@ -8,8 +8,8 @@ from bert.training.reporting import read_log
 from pretraining.settings import PretrainingSettings
 
 HELD_OUT = "heldout_"
-# Named if they are not the default.
-DEPARTURES = ("masking_rate", "mask_shares", "mask_copies", "join_examples")
+# Settings that the card names if they are not the default.
+IF_CHOSEN = ("masking_rate", "mask_shares", "mask_copies", "join_examples", "variant", "objective")
 _MOST_NAMES = 5  # of files, of which a corpus may have thousands
 # The guess that stands beside each held-out figure in the log: the better one, if there are two.
 _GUESSES = ("unigram_", "five_gram_", "majority_")
@@ -24,12 +24,15 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
     # The newest of each. A figure that was not finite is null in the log.
     figures = {name: value for line in log for name, value in line.items() if value is not None}
     held_out = {name.removeprefix(HELD_OUT): value for name, value in figures.items() if name.startswith(HELD_OUT)}
+    earlier = "masked_lm_" if settings.predicts_next else "next_token_"  # of the objective before, if it was changed
+    held_out = {name: value for name, value in held_out.items() if not name.startswith(earlier)}
     baseline = {}
     for name in held_out:
         found = [figures[guess + name] for guess in _GUESSES if guess + name in figures]
         if found:
             baseline[name] = min(found) if name.endswith("loss") else max(found)
-    tasks = "masked language modelling" + (" and next sentence prediction" if settings.nsp else "")
+    tasks = "next-token prediction" if settings.predicts_next else "masked language modelling"
+    tasks += " and next sentence prediction" if settings.nsp else ""
     corpus = list(dict.fromkeys(Path(path).name for path in settings.corpus or ()))  # folders may have equal names
     rest = f" and {len(corpus) - _MOST_NAMES:,} more files" if len(corpus) > _MOST_NAMES else ""
     corpus = corpus[:_MOST_NAMES]
@@ -40,7 +43,7 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
         "batch_size", "max_length", "phases", "learning_rate", "optimizer", "average", "precision",
         "whole_word_masking",
     ]  # fmt: skip
-    names += [name for name in DEPARTURES if getattr(settings, name) != getattr(PretrainingSettings, name)]
+    names += [name for name in IF_CHOSEN if getattr(settings, name) != getattr(PretrainingSettings, name)]
     return Facts(
         history=f"A BERT, pretrained with {tasks} on {source}: {steps:,} updates.{begun}",
         datasets=corpus or ["python-documentation"],

@@ -2,6 +2,8 @@
 
 import argparse
 
+from bert.config import VARIANTS, checked_variant
+from bert.errors import InputError
 from bert.training import flags
 from bert.training.flags import add_number, add_switch
 from pretraining.masking_flags import checked_mask_shares, checked_masking_rate
@@ -120,6 +122,22 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
         departures, "--join-examples", flags.positive,
         "neighbours in a batch that become one sequence without separation, for --no-nsp (1)",
     )  # fmt: skip
+    departures.add_argument(
+        "--variant", type=names, metavar="NAME,...",
+        help=f"another model than the paper's: of {', '.join(VARIANTS)} one or several (none)",
+    )  # fmt: skip
+    departures.add_argument(
+        "--objective", choices=("masked", "next-token"),
+        help="predict masked tokens, or each next token from left to right; may change when a run is resumed (masked)",
+    )  # fmt: skip
+
+
+def names(text: str) -> str:
+    """The names of a variant of the model."""
+    try:
+        return checked_variant(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def several(text: str) -> int:

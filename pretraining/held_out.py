@@ -1,6 +1,7 @@
 """How a run does on documents that it is not trained on, beside what guessing gives."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import torch
 
@@ -8,11 +9,12 @@ from bert.heads.batch import Batch
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.distributed import Processes
 from bert.training.loop import mean_losses
-from bert.training.reporting import in_words
+from bert.training.reporting import in_words, read_log
 from bert.training.run import Run
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.baseline import count_pairs
 from data.pretraining.batches import evaluation_batches
+from data.pretraining.next_token import predict_next
 from pretraining.baselines import by_guessing, measure_baselines, warn_of_base_rate
 from pretraining.settings import PretrainingSettings
 
@@ -46,10 +48,16 @@ class HeldOut:
 
     def _make(self, length: int, processes: Processes) -> Iterator[Batch]:
         settings = self._settings
-        return evaluation_batches(
+        batches = evaluation_batches(
             self._corpus, self._tokenizer, 32, length, settings.nsp, settings.whole_word_masking, processes.rank,
             processes.world_size, settings.eval_examples,
         )  # fmt: skip
+        return map(predict_next, batches) if settings.predicts_next else batches
+
+    def is_new_to(self, log: Path) -> bool:
+        """Whether a run's ``log.jsonl`` has no baselines yet, for the objective that the run has now."""
+        name = "next_token" if self._settings.predicts_next else "masked_lm"
+        return self._processes.broadcast(lambda: not any(f"unigram_{name}_loss" in line for line in read_log(log)))
 
     def baselines(self, length: int) -> tuple[dict[str, float], list[str]]:
         """What guessing gives on the examples of all processes: by the names in the log, and as lines."""

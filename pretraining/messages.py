@@ -9,6 +9,7 @@ from bert.training.optimizer import optimizer_in_words
 from bert.training.run import Run
 from bert.training.schedule import Schedule
 from bert.training.script import Log, how_to_go_on
+from bert.variants.build import variant_of
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.masking import DEFAULT, Masking
 from pretraining.phases import phases
@@ -25,7 +26,8 @@ def describe(
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     origin = settings.size if settings.checkpoint is None else f"from {settings.checkpoint}"
     lines = [
-        f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters.",
+        f"Model:  {origin}, {config.num_hidden_layers} layers of {config.hidden_size}, {parameters:,} parameters"
+        + (f", {variant.replace(',', ', ')}." if (variant := variant_of(run.model)) else "."),
         f"Corpus: {corpus.number_of_documents:,} documents, {len(corpus.tokens):,} pieces of a vocabulary of "
         f"{config.vocab_size:,}; {len(corpus.held_out):,} documents are held out.",
         f"Run:    {how_long(settings, schedule, updates_per_epoch)}, to {settings.output}.",
@@ -33,7 +35,9 @@ def describe(
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
-    if masks := how_masked(settings.masking):
+    if settings.predicts_next:
+        lines.append("Task:   each token predicts the next one, from left to right.")
+    elif masks := how_masked(settings.masking):
         lines.append(f"Masks:  {masks}.")
     if settings.join_examples > 1:
         lines.append(f"Joined: {settings.join_examples} examples make a sequence, and attend to each other.")
@@ -48,7 +52,7 @@ def describe(
 
 
 def how_masked(masking: Masking) -> str:
-    """How the masks of a run depart from the default. Empty if they do not.
+    """How the masks of a run differ from the default. Empty if they do not.
 
     >>> how_masked(Masking(rate=(0.3, 0.15), shares=(100, 0, 0)))
     "30% of the tokens, falling to 15% at the schedule's end; 100% of them [MASK], 0% random, 0% as they are"
@@ -133,8 +137,12 @@ def fill_in_blanks(
             return
 
 
-def next_commands(settings: PretrainingSettings, ended: str, step: int) -> list[str]:
-    """The commands that the user may want next, as lines, of a run that ended after ``step`` updates."""
+def next_commands(settings: PretrainingSettings, ended: str, step: int, fills_blanks: bool = True) -> list[str]:
+    """The commands that the user may want next, as lines, of a run that ended after ``step`` updates.
+
+    Args:
+        fills_blanks: whether its model can. One that reads from left to right cannot.
+    """
     run = settings.output
     if ended != "finished":
         return how_to_go_on("train_pretrain.py", run)
@@ -142,6 +150,12 @@ def next_commands(settings: PretrainingSettings, ended: str, step: int) -> list[
     if end and step < end:
         return ["", f"The schedule goes on to step {end:,}: python train_pretrain.py --output {run} --resume "
                     f"--max-steps {end}"]  # fmt: skip
+    if not fills_blanks:
+        return [
+            "",
+            f"The model is in {run}; its curves are in {run}/curves.png. It reads from left to right. Fine-tune it:",
+            f"  python train_finetune.py --checkpoint {run} --output {run}-finetuned",
+        ]
     sentence = "This function returns the [MASK] of the list." if settings.corpus is None else "This is a [MASK]."
     return [
         "",

@@ -16,6 +16,7 @@ from bert.checkpoints.shapes import shapes_of
 from bert.heads.pretraining import BertForPreTraining
 from bert.tokenization.new_pieces import old_ids
 from bert.tokenization.wordpiece import WordPieceTokenizer
+from bert.variants.build import as_variant
 
 # A row or a number for each piece. The second table is there if the decoder is not tied.
 _OF_PIECES = (
@@ -42,7 +43,7 @@ def with_new_vectors(
         name: _grown(weight, rows, tokenizer.vocab_size, made_of) if name in _OF_PIECES else weight
         for name, weight in model.state_dict().items()
     }
-    larger = shapes_of(lambda: BertForPreTraining(model.config.replace(vocab_size=rows)))
+    larger = shapes_of(lambda: as_variant(BertForPreTraining(model.config.replace(vocab_size=rows))))
     larger.load_state_dict(weights, assign=True)
     return larger.requires_grad_()
 

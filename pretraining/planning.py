@@ -14,6 +14,7 @@ from bert.training.distributed import Processes
 from bert.training.loop import training_step
 from bert.training.run import Run
 from bert.training.totals import RunningTotals
+from bert.variants.build import variant_of
 from data.pretraining.requirements import check_batch_size
 from pretraining.phases import phases
 from pretraining.plan import (
@@ -59,6 +60,8 @@ def plan_phase(settings: PretrainingSettings, run: Run) -> tuple[str, float | No
         InputError: if the processes cannot share the batch evenly, or if not even one example fits into the memory.
     """
     config, processes, joined = run.trainable.config, run.processes, settings.join_examples
+    if variant := variant_of(run.model):
+        raise InputError(f"--plan reckons with the paper's model, and this is a variant ({variant}); leave it out")
     setup = Setup(  # joined examples are one long one
         config, settings.max_length * joined, settings.batch_size // joined, settings.accumulate,
         settings.plan or processes.world_size, run.precision.name, settings.shard, settings.recompute,

@@ -39,7 +39,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 CONTINUED: dict[str, Any] = {"size": None, "dropout": None, "batch_size": 32, "max_steps": 12_500}
 # What a checkpoint decides.
 OF_THE_CHECKPOINT = {
-    "size", "vocab", "vocab_size", "cased", "tokenizer", "initializer_range", "sinusoidal_start",
+    "size", "vocab", "vocab_size", "cased", "tokenizer", "initializer_range", "sinusoidal_start", "variant",
 }  # fmt: skip
 
 

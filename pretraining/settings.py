@@ -44,6 +44,8 @@ class PretrainingSettings(TrainingSettings):
     mask_shares: str = "80,10,10"
     mask_copies: int = 0  # 0: masks are drawn anew in each epoch
     join_examples: int = 1
+    variant: str = ""  # names of bert.config.VARIANTS
+    objective: str = "masked"  # or "next-token", left to right
     corpus: list[str] | None = None  # None: Python's documentation
     document_per_line: bool = False
     text_column: str = "text"
@@ -64,7 +66,7 @@ class PretrainingSettings(TrainingSettings):
     plan: int | None = None  # processes to plan for; 0: as many as there are; None: train
 
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
-        "workers", "shards", "max_minutes", "schedule_to", "phases", "eval_examples", "plan",
+        "workers", "shards", "max_minutes", "schedule_to", "phases", "eval_examples", "plan", "objective",
     }  # fmt: skip
     OLDER_RUNS: ClassVar[dict[str, Any]] = {"schedule_to": 0}
     OWN_FLAG: ClassVar[str] = "nsp"
@@ -77,6 +79,11 @@ class PretrainingSettings(TrainingSettings):
     def masking(self) -> Masking:
         """How examples are masked in training."""
         return Masking(masking_rate(self.masking_rate), mask_shares(self.mask_shares), self.mask_copies)
+
+    @property
+    def predicts_next(self) -> bool:
+        """Whether the model learns to predict the next token, from left to right."""
+        return self.objective == "next-token"
 
     def cleared_by(self, later: dict[str, Any]) -> set[str]:
         """The settings that flags given later replace, besides their own.
@@ -116,6 +123,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     if settings.checkpoint is not None:
         refuse_what_the_checkpoint_decides(given)
     check_start(settings)
+    settings = without_positions_to_start(settings, given)
     if settings.vocab is not None:
         for name in sorted({"cased", "tokenizer", "vocab_size"} & given.keys()):
             if name != "cased" or not os.path.isfile(settings.vocab) or settings.vocab.endswith((".model", ".json")):
@@ -131,6 +139,11 @@ def read_settings(command_line: list[str] | None, description: str | None = None
         check_positions(settings, BertConfig().max_position_embeddings, "BERT")
     _check_limits(settings, given)
     _check_masking(settings)
+    if settings.predicts_next and settings.nsp:
+        raise InputError(
+            "--objective next-token: next-sentence prediction reads the whole pair, and this objective reads from left "
+            "to right; train without it, --no-nsp"
+        )
     return settings
 
 
@@ -140,6 +153,21 @@ def refuse_what_the_checkpoint_decides(given: dict[str, Any]) -> None:
         raise InputError(
             f"--{name.replace('_', '-')}: a run with --checkpoint has the checkpoint's; leave one of the two out"
         )
+
+
+def without_positions_to_start(settings: PretrainingSettings, given: dict[str, Any]) -> PretrainingSettings:
+    """The settings of a model with rotary positions, which has no position embeddings that could start as sinusoids.
+
+    Raises an InputError if the flags ask for both.
+    """
+    if "rotary" not in settings.variant or not settings.sinusoidal_start:
+        return settings
+    if "sinusoidal_start" in given:
+        raise InputError(
+            "--sinusoidal-start: a model with rotary positions (--variant rotary) has no position embeddings; leave "
+            "one of the two out"
+        )
+    return replace(settings, sinusoidal_start=False)
 
 
 def check_start(settings: PretrainingSettings) -> None:

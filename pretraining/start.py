@@ -20,6 +20,7 @@ from bert.model.bert import Pooler, initialize_weights
 from bert.tokenization.tokenizer import Tokenizer
 from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training.state_reading import newest_state
+from bert.variants.build import as_variant
 from pretraining.new_vectors import with_new_vectors
 from pretraining.recipes import config_of_size
 from pretraining.settings import PretrainingSettings, check_positions
@@ -67,10 +68,10 @@ def needs_checkpoint(settings: PretrainingSettings, run: Path) -> bool:
 
 def make_model(settings: PretrainingSettings, config: BertConfig) -> BertForPreTraining:
     """A model with initial weights."""
-    model = BertForPreTraining(config)
+    model = as_variant(BertForPreTraining(config))
     if settings.sinusoidal_start:
         start_positions_as_sinusoids(model.bert.embeddings, settings.initializer_range)
-    return _with_trained_parts(model, settings)
+    return _as_trained(model, settings)
 
 
 def start_model(
@@ -97,7 +98,7 @@ def start_model(
     old = load_tokenizer(settings.checkpoint)
     if isinstance(old, WordPieceTokenizer) and tokenizer.vocab_size > old.vocab_size:
         model = with_new_vectors(model, old, tokenizer.vocabulary[old.vocab_size :])
-    return _with_trained_parts(model, settings)
+    return _as_trained(model, settings)
 
 
 def vocab_size_of(settings: PretrainingSettings, config: BertConfig, pieces: int) -> int:
@@ -105,7 +106,10 @@ def vocab_size_of(settings: PretrainingSettings, config: BertConfig, pieces: int
     return pieces if settings.checkpoint is None else max(config.vocab_size, pieces)
 
 
-def _with_trained_parts(model: BertForPreTraining, settings: PretrainingSettings) -> BertForPreTraining:
+def _as_trained(model: BertForPreTraining, settings: PretrainingSettings) -> BertForPreTraining:
+    """What the objective changes. It is no part of the model's configuration, since a resumed run may change it."""
+    if settings.predicts_next:
+        as_variant(model, besides="left-to-right")
     if not settings.nsp and model.bert.pooler is not None:  # nothing trains these two then
         model.bert.pooler.requires_grad_(False)
         model.next_sentence.requires_grad_(False)
@@ -119,6 +123,7 @@ def _config_of_size(settings: PretrainingSettings) -> BertConfig:
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=settings.dropout if settings.preset == "faithful" else 0.0,
         initializer_range=settings.initializer_range,
+        variant=settings.variant,
     )
 
 

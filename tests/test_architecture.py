@@ -25,8 +25,11 @@ MAY_IMPORT = {
     "bert.workers": {"bert.errors"},
     "bert.tokenization": {"bert.errors", "bert.files", "bert.workers"},
     "bert.model": {"bert.config", "bert.activations", "bert.layer_norm", "bert.fast"},
+    "bert.variants": {"bert.config", "bert.layer_norm", "bert.fast", "bert.model"},
     "bert.heads": {"bert.errors", "bert.config", "bert.activations", "bert.layer_norm", "bert.model", "bert.fast"},
-    "bert.checkpoints": {"bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model"},
+    "bert.checkpoints": {
+        "bert.errors", "bert.files", "bert.config", "bert.tokenization", "bert.model", "bert.variants",
+    },
     "bert.adaptation": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.model", "bert.heads", "bert.checkpoints",
         "bert.tokenization", "bert.generation", "bert.layer_norm",
@@ -64,7 +67,7 @@ MAY_IMPORT = {
     "bert.selftest": {
         "bert.errors", "bert.files", "bert.config", "bert.activations", "bert.layer_norm", "bert.fast",
         "bert.fast kernels", "bert.tokenization", "bert.model", "bert.heads", "bert.checkpoints", "bert.generation",
-        "bert.training", "bert.quantization",
+        "bert.training", "bert.quantization", "bert.variants",
     },
     "bert.serve": {"bert.errors", "bert.files"},  # it knows no model: that is an argument
     "bert.commands": {
@@ -81,11 +84,11 @@ MAY_IMPORT = {
     "finetuning": {
         "bert.errors", "bert.randomness", "bert.files", "bert.checkpoints", "bert.model", "bert.tokenization",
         "bert.heads", "bert.adaptation", "bert.training", "bert.tasks", "bert.commands", "bert.continual",
-        "bert.config", "bert.generation", "data",
+        "bert.config", "bert.generation", "bert.variants", "data",
     },
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
-        "bert.training", "bert.commands", "data",
+        "bert.training", "bert.commands", "bert.variants", "data",
     },
 }  # fmt: skip
 # Between the kinds of tasks: all may read tables of texts; some hold out texts, or label them, as it does.

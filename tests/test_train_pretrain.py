@@ -281,8 +281,8 @@ def test_of_two_processes_one_says_what_is_wrong(tmp_path, wrong, complaint):
 def test_processes_and_micro_batches_change_nothing_but_rounding(tmp_path):
     few = "\n\n".join("\n".join(document) for document in make_documents(11))  # so that a second epoch begins
     corpus = write(tmp_path / "few.txt", few)
-    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32", "--keep-checkpoints", 3]
-    arguments += ["--average", 3]
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32", "--keep-checkpoints", 3,
+                 "--masking-rate", "0.4:0.2", "--average", 3]  # fmt: skip
     runs = {name: tmp_path / name for name in ("whole", "parts", "processes", "four_sharded", "control")}
     assert pretrain(*arguments, "--output", runs["whole"]) == 0
     assert pretrain(*arguments, "--output", runs["parts"], "--accumulate", 4) == 0
@@ -333,7 +333,8 @@ def test_the_death_of_one_process_ends_the_others_with_its_name_and_leaves_a_who
     assert newest_state(tmp_path / "run" / "training_state")[1]["progress"]["step"] % 5 == 0
 
 
-LONG_RUN = [*SMALL_RUN, "--max-steps", 40, "--accumulate", 2, "--checkpoint-every", 3, "--report-every", 1]
+LONG_RUN = [*SMALL_RUN, "--max-steps", 40, "--accumulate", 2, "--checkpoint-every", 3, "--report-every", 1,
+            "--masking-rate", "0.4:0.2", "--mask-copies", 1]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from bert.adaptation.bottleneck import Bottleneck
 from bert.adaptation.checks import check_count
+from bert.config import names_of_variant
+from bert.errors import InputError
 from bert.layer_norm import LayerNorm
 
 
@@ -32,7 +34,15 @@ class Pfeiffer:
         check_count("size", self.size)
 
     def wrap(self, model: nn.Module) -> None:
-        """Puts an adapter around the LayerNorm after each feed-forward network."""
+        """Puts an adapter around the LayerNorm after each feed-forward network.
+
+        Raises an InputError if there is no such LayerNorm, since the model is a variant.
+        """
+        if unlike := {"pre-norm", "rms-norm"} & set(names_of_variant(model.bert.config.variant)):  # pyright: ignore
+            raise InputError(
+                f"this adapter stands around the LayerNorm after the feed-forward network, and the model is "
+                f"{unlike.pop()}; use another way to adapt it, such as houlsby"
+            )
         for layer in model.bert.encoder.layers:  # pyright: ignore
             layer.feed_forward_norm = AdaptedNorm(layer.feed_forward_norm, self.size)
 

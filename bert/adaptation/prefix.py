@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bert.adaptation.checks import check_count
+from bert.config import names_of_variant
 from bert.errors import InputError
 from bert.model.attention import MultiHeadAttention, attend
 from bert.model.dropout import Dropout
@@ -48,6 +49,10 @@ class Prefix:
         Raises an InputError if the prefix is as long as the longest text, or leaves no position for one.
         """
         bert: Any = model.bert
+        if unlike := {"rotary", "left-to-right"} & set(names_of_variant(bert.config.variant)):
+            raise InputError(
+                f"a prefix has no position, and the model's attention is {unlike.pop()}; use another way to adapt it"
+            )
         most = bert.config.max_position_embeddings
         if self.length >= most:
             raise InputError(

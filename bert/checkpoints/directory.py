@@ -30,12 +30,13 @@ from bert.checkpoints.model_card import Facts, model_card, write_card
 from bert.checkpoints.shapes import shapes_of
 from bert.checkpoints.vocabulary import save_tokenizer
 from bert.checkpoints.weights import read_weights, required_file, write_weights
-from bert.config import BertConfig
+from bert.config import MODEL_TYPE, VARIANT_TYPE, BertConfig
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.whole import remove_unless, write_atomically
 from bert.model.bert import BertModel
 from bert.tokenization.tokenizer import Tokenizer
+from bert.variants.build import as_variant, variant_of
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -74,7 +75,9 @@ def save_checkpoint(
 
 def config_of(model: nn.Module) -> dict[str, Any]:
     """What ``config.json`` says of a model: its class, sizes and labels."""
-    config = {"architectures": [_architecture(type(model))], "model_type": "bert", **cast(Any, model.config).to_dict()}
+    sizes = _sizes_of(model)
+    model_type = VARIANT_TYPE if "variant" in sizes else MODEL_TYPE
+    config = {"architectures": [_architecture(type(model))], "model_type": model_type, **sizes}
     labels = getattr(model, "labels", None)
     if labels is not None:
         config |= labels_to_huggingface(labels, getattr(model, "problem_type", None))
@@ -100,7 +103,7 @@ def write_model_card(
         case = ", lower-cased" if getattr(tokenizer, "lowercase", False) else ""
         vocabulary = f"Its vocabulary has {tokenizer.vocab_size:,} pieces of {kind}{case}"
     sizes: dict[str, Any] = {}
-    for name, value in cast(Any, model.config).to_dict().items():
+    for name, value in _sizes_of(model).items():
         sizes |= {f"{name}.{part}": of for part, of in value.items()} if isinstance(value, dict) else {name: value}
     title = Path(directory).resolve().name
     return write_card(directory, model_card(title, _architecture(type(model)), sizes, sum(counted), vocabulary, facts))
@@ -146,12 +149,16 @@ def load_checkpoint(
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
     if config.num_hidden_layers > len(weights):  # a damaged configuration must not build a million layers
         raise InputError(f"{path}: has {len(weights)} weights, too few for {config.num_hidden_layers} layers")
-    model = shapes_of(lambda: model_class(config, **model_arguments))  # almost all values would be replaced at once
+
+    def make() -> Model:
+        return as_variant(model_class(config, **model_arguments))
+
+    model = shapes_of(make)  # almost all values would be replaced at once
     expected = model.state_dict()
     weights = shared(weights, model, str(path))
     weights = fitting(weights, expected, fresh, f"{path} does not fit {model_class.__name__}")
     if len(weights) < len(expected):
-        model = model_class(config, **model_arguments)  # some parts are newly initialized
+        model = make()  # some parts are newly initialized
     model.load_state_dict(weights, strict=False, assign=True)  # fitting was strict, in better words
     if config_class is None and UNTIED_DECODER not in expected:  # nothing in this model reads a second table
         cast(Any, model).config = config.replace(tie_word_embeddings=True)
@@ -219,6 +226,13 @@ def checkpoint_labels(directory: str | Path, model_class: type[nn.Module]) -> tu
 def checkpoint_pool(directory: str | Path) -> str:
     """What a checkpoint's classifier reads: "cls", the pooled [CLS]; or "mean"."""
     return config_values(directory)[1].get(POOLING, "cls")
+
+
+def _sizes_of(model: nn.Module) -> dict[str, Any]:
+    """The model's configuration. Its variant is the one that its modules compute."""
+    sizes, variant = cast(Any, model.config).to_dict(), variant_of(model)
+    sizes.pop("variant", None)
+    return sizes | ({"variant": variant} if variant else {})
 
 
 def _architecture(model_class: type[nn.Module]) -> str:

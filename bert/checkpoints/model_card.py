@@ -97,6 +97,11 @@ def model_card(
     """
     other = (None, None, "It does the task that it was trained on.")
     tag, auto, purpose = _VECTORS if facts.vectors else _HEADS.get(architecture, other)
+    if variant := sizes.get("variant"):
+        tag, auto = None, None  # no other library has such a model
+        if architecture == "BertForPreTraining" and "left-to-right" in variant:
+            purpose = "It reads from left to right, and can be fine-tuned on tasks."
+        purpose += f" It is a variant of BERT ({variant})."
     rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in sizes.items()]
     body = [f"# {title}", facts.history or f"A BERT (`{architecture}`).", "## Use", f"{purpose} {_LIMITS}"]
     body += [_how_to_load(architecture, auto, tag, facts)]

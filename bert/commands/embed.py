@@ -111,6 +111,10 @@ class Recipe(NamedTuple):
         tokenizer = self.source.tokenizer()
         check_vocabulary_fits(tokenizer, model.config, str(self.source))
         width = width_of(self.modules, model.config.hidden_size, self.modules.poolings)
+        if "left-to-right" in model.config.variant and "cls" in self.modules.poolings:
+            raise InputError(
+                f"{self.source}: reads from left to right, so its [CLS] has seen no text; use --pooling mean"
+            )
         if self.modules.lowercase and isinstance(tokenizer, WordPieceTokenizer):
             tokenizer = tokenizer.lowercased()
         return Embedder(model, tokenizer, self.modules, options, width)

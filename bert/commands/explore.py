@@ -68,6 +68,8 @@ def explore(
     if os.path.exists(output) and not overwrite:
         raise InputError(f"{output}: is there already; name another file with -o, or replace it with --overwrite")
     source = source_of(run)
+    if variant := source.config().variant:
+        raise InputError(f"{run}: its model is a variant of BERT ({variant}), and the page computes the paper's alone")
     tokenizer = source.tokenizer()
     settings = tokenizer_settings(tokenizer, run)
     check_vocabulary_fits(tokenizer, source.config(), run)

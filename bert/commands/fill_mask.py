@@ -42,6 +42,11 @@ def print_fillings(directory: str, text: str) -> None:
 
 def load_filler(source: Source) -> BertForPreTraining | BertForCloze:
     """The model of a run that fills blanks. Raises an InputError if it has no such head."""
+    if "left-to-right" in source.config().variant:
+        raise InputError(
+            f"{source}: reads from left to right and predicts the piece after each one, so it fills no blanks; name a "
+            f"run that was pretrained with masks"
+        )
     if source.adapter is None:
         # The pooler and next sentence prediction are not used here. A model pretrained without them may lack both.
         return load_checkpoint(source.directory, BertForPreTraining, fresh=("bert.pooler", "next_sentence"))

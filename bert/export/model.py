@@ -9,6 +9,7 @@ from bert.adaptation.loading import Source, source_of
 from bert.checkpoints.directory import load_checkpoint, parts_of_checkpoint
 from bert.checkpoints.sentence_transformers import read_sentence_modules, width_of
 from bert.checkpoints.vocabulary import check_vocabulary_fits
+from bert.errors import InputError
 from bert.export.forms import SentenceVectors
 from bert.heads.classification import BertForSequenceClassification
 from bert.heads.cloze import BertForCloze
@@ -71,6 +72,8 @@ def read_exported(run: str | Path) -> Exported:
             merge(model)
         exported = Exported(source, model, source.tokenizer(), kind)
     check_vocabulary_fits(exported.tokenizer, source.config(), str(source))
+    if variant := source.config().variant:
+        raise InputError(f"{run}: is a variant of BERT ({variant}), and the exported forms are the paper's model")
     return exported
 
 

@@ -37,6 +37,8 @@ class EncoderDecoderConfig:
     def __post_init__(self):
         for name in ("encoder", "decoder"):  # the paper's decoders are tied, also if they begin with an untied BERT
             object.__setattr__(self, name, getattr(self, name).replace(tie_word_embeddings=True))
+        if variant := self.encoder.variant or self.decoder.variant:
+            raise InputError(f"a decoder is written for the paper's model, and this one is a variant ({variant})")
         vocabulary = self.decoder.vocab_size
         for theirs, name in _PIECES.items():
             value = getattr(self, name)

@@ -126,13 +126,12 @@ class BertForPreTraining(nn.Module):
 
         Args:
             batch: selects the masked tokens. Its labels are masked_labels (masked,), or IGNORE_INDEX; and
-                next_sentence_labels (sequences,), unless pretraining runs without NSP.
+                next_sentence_labels (sequences,), unless pretraining runs without NSP. In next-token prediction it
+                selects tokens to predict from, and has next_token_labels (selected,) instead of masked_labels.
         """
         encoder = self.bert(**batch.inputs)
-        masked_labels = batch.labels["masked_labels"]
-        losses = {
-            "masked_lm": self.masked_language_model(encoder.last_hidden_state, self.word_embeddings, masked_labels)
-        }
+        name, labels = _of_pieces(batch)
+        losses = {name: self.masked_language_model(encoder.last_hidden_state, self.word_embeddings, labels)}
         if "next_sentence_labels" in batch.labels:
             logits = self.next_sentence(encoder.pooler_output)
             losses["next_sentence"] = cross_entropy(logits, batch.labels["next_sentence_labels"])
@@ -146,7 +145,15 @@ class BertForPreTraining(nn.Module):
     @staticmethod
     def label_counts(batch: Batch) -> dict[str, int]:
         """How many labels each loss of ``batch`` will count, known before the forward pass."""
-        counts = {"masked_lm": int((batch.labels["masked_labels"] != IGNORE_INDEX).sum())}
+        name, labels = _of_pieces(batch)
+        counts = {name: int((labels != IGNORE_INDEX).sum())}
         if "next_sentence_labels" in batch.labels:
             counts["next_sentence"] = batch.labels["next_sentence_labels"].numel()
         return counts
+
+
+def _of_pieces(batch: Batch) -> tuple[str, Tensor]:
+    """The name of the loss that scores pieces, and its labels."""
+    if "next_token_labels" in batch.labels:
+        return "next_token", batch.labels["next_token_labels"]
+    return "masked_lm", batch.labels["masked_labels"]

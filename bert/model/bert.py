@@ -125,8 +125,7 @@ def initialize_weights(module: nn.Module, config: BertConfig) -> None:
         if isinstance(child, nn.Linear | nn.Embedding):
             deviation = config.initializer_range
             nn.init.trunc_normal_(child.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
-        if isinstance(child, nn.Linear) and child.bias is not None:
-            nn.init.zeros_(child.bias)
         if isinstance(child, nn.LayerNorm):
             nn.init.ones_(child.weight)
+        if isinstance(child, nn.Linear | nn.LayerNorm) and child.bias is not None:
             nn.init.zeros_(child.bias)

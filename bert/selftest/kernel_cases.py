@@ -18,6 +18,7 @@ from bert.model.sequences import Sequences
 from bert.quantization.linear import dense
 from bert.quantization.rows import quantize_rows
 from bert.training import muon, optimizer
+from bert.variants.rms_norm import rms_norm
 
 Form = Callable[..., Any]
 NEVER = 1e-9  # a probability that drops nothing: the kernels go the same way as with dropout
@@ -74,6 +75,7 @@ def cases_of(name: str, device: torch.device, dtype: torch.dtype) -> list[Case]:
     makers = {
         "built_in:layer_norm": layer_norm_cases,
         "built_in:gelu": gelu_cases,
+        "built_in:rms_norm": rms_norm_cases,
         "attention:attend_in_rows": attention_in_rows_cases,
         "largest:largest": largest_cases,
         "eight_bits:dense": eight_bits_cases,
@@ -93,6 +95,12 @@ def layer_norm_cases(device: torch.device) -> list[Case]:
     """An eps that shows."""
     parameters = (normal(device, *shape).requires_grad_() for shape in ((3, 5, 7), (7,), (7,)))
     return [Case(layer_norm, (*parameters, 0.1))]
+
+
+def rms_norm_cases(device: torch.device) -> list[Case]:
+    """An eps that shows."""
+    parameters = (normal(device, *shape).requires_grad_() for shape in ((3, 5, 7), (7,)))
+    return [Case(rms_norm, (*parameters, 0.1))]
 
 
 def gelu_cases(device: torch.device) -> list[Case]:

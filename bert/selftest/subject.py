@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bert.checkpoints.directory import load_checkpoint, parts_of_checkpoint
 from bert.checkpoints.vocabulary import check_vocabulary_fits, load_tokenizer
 from bert.config import BertConfig
+from bert.errors import InputError
 from bert.heads.batch import sequences_of
 from bert.heads.pretraining import BertForPreTraining
 from bert.model.sequences import Sequences
@@ -125,6 +126,8 @@ def read_subject(directory: str | Path, device: torch.device) -> Subject:
         torch.manual_seed(0)
         model = load_checkpoint(directory, BertForPreTraining, fresh=missing)
     check_vocabulary_fits(tokenizer, model.config, directory)
+    if variant := model.config.variant:
+        raise InputError(f"{directory}: is a variant of BERT ({variant}), and the equations are the paper's")
     inputs = make_inputs(tokenizer, model.config)
     return Subject(model.to(device), tokenizer, inputs, str(directory), missing)
 

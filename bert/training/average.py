@@ -44,8 +44,8 @@ class Average:
     @torch.no_grad()
     def after_step(self, step: int) -> None:
         """Takes up the weights after update ``step``."""
-        for average, weight in self._pairs():
-            average.lerp_(weight, 1 / min(step, self._updates))  # average += (weight - average) / ...
+        for average, weight in zip(*self._pairs(), strict=True):
+            average.lerp_(weight, 1 / min(step, self._updates))
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
@@ -58,12 +58,11 @@ class Average:
 
     @torch.no_grad()
     def _exchange(self) -> None:
-        for average, weight in self._pairs():
+        for average, weight in zip(*self._pairs(), strict=True):
             held = weight.clone()
             weight.copy_(average)
             average.copy_(held)
 
-    def _pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """This process's share of each average, and of its weight."""
-        for name, weight in self._weights.items():
-            yield own_share(self.tensors[name]), own_share(weight)
+    def _pairs(self) -> tuple[list[Tensor], list[Tensor]]:
+        """This process's shares of the averages and of the weights."""
+        return [own_share(each) for each in self.tensors.values()], [own_share(each) for each in self._weights.values()]

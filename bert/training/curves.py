@@ -11,7 +11,7 @@ MOST_TASKS, LARGEST_DRAWN = 8, 1e30  # of a picture; no model has as many losses
 MOST_METRICS = 2  # of fine-tuning's validation set: the first selects the epoch
 FEW_POINTS, MANY_POINTS = 30, 100  # fewer have markers; of more a running mean is drawn as well
 COLORS, INK, PALE = {"training": "#3b7dbd", "held out": "#d9822b"}, "#22303c", "#6b7a88"
-NAMES = {"masked_lm": "masked language model", "next_sentence": "next sentence"}
+NAMES = {"masked_lm": "masked language model", "next_sentence": "next sentence", "next_token": "next token"}
 BASELINES = {  # what precedes a guess's numbers in the log, and its words
     "unigram": "by frequency", "five_gram": "5-grams", "majority": "majority", "mean": "mean",
     "first_sentence": "first sentence", "first_sentences": "first sentences", "no_answer": "no answer",

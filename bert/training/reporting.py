@@ -131,7 +131,7 @@ def in_words(means: dict[str, float], by_guessing: Mapping[str, str] | None = No
     >>> in_words({"next_sentence_loss": 0.4, "next_sentence_accuracy": 0.82}, {"next_sentence": "57.0% by guessing"})
     'NSP loss 0.400 (82.0% right, 57.0% by guessing)'
     """
-    names = {"masked_lm": "MLM", "next_sentence": "NSP"}
+    names = {"masked_lm": "MLM", "next_sentence": "NSP", "next_token": "next-token"}
     parts = []
     for key, value in means.items():
         if key.endswith("_loss"):

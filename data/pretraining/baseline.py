@@ -10,7 +10,7 @@ from data.corpus.tokenized import TokenizedCorpus
 
 
 def unigram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tuple[float, float]:
-    """The loss and accuracy of guessing each masked token of ``batches`` by frequency alone.
+    """The loss and accuracy of guessing each piece that ``batches`` ask for by frequency alone.
 
     We count tokens in the training documents and add one to each count. So no token is impossible.
 
@@ -20,7 +20,9 @@ def unigram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tuple
     """
     counts = corpus.training_counts + 1
     log_probabilities = np.log(counts / counts.sum())
-    labels = np.concatenate([batch.labels["masked_labels"].numpy() for batch in batches] or [np.zeros(0, np.int64)])
+    names = ("masked_labels", "next_token_labels")
+    asked_for = [batch.labels[name].numpy() for batch in batches for name in names if name in batch.labels]
+    labels = np.concatenate(asked_for or [np.zeros(0, np.int64)])
     if len(labels) == 0:
         return float("nan"), float("nan")
     return float(-log_probabilities[labels].mean()), float((labels == counts.argmax()).mean())

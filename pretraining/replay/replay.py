@@ -28,6 +28,7 @@ from bert.training.distributed import Processes, start_processes
 from bert.training.flags import LARGEST
 from bert.training.loop import train
 from bert.training.script import forms
+from bert.training.threads import NAME as THREADS
 from bert.training.threads import threads_restored
 from data.corpus.tokenized import TokenizedCorpus
 from data.prefetch import prefetch
@@ -53,6 +54,7 @@ class Replayed:
     start: int  # the updates before, which a training state had
     end: int  # the last update that was computed
     seconds: float
+    masking_rate: float
     largest_norm: float  # to which gradients are clipped
     corpus: TokenizedCorpus
     tokenizer: Tokenizer
@@ -107,12 +109,14 @@ def replay(source: Source, update: int, device: str = "auto", check: bool = True
                     assembled.save()
             if watched.examples is not None:
                 seen = watched
+        if processes.device.type == "cpu" and not threads and not decisions.made(THREADS, LARGEST):
+            notes.append("Note: the run did not write down how many threads computed, and they decide the last bits.")
         notes += _reasons(session, processes)
     if seen is None:
         raise RuntimeError(f"no session made update {update}")
     return Replayed(
-        source, update, start, end, time.monotonic() - started, seen.largest_norm, corpus, tokenizer, seen.examples,
-        seen.witness, proofs, notes,
+        source, update, start, end, time.monotonic() - started, seen.masking_rate, seen.largest_norm, corpus, tokenizer,
+        seen.examples, seen.witness, proofs, notes,
     )  # fmt: skip
 
 
@@ -123,7 +127,7 @@ class _Watched:
         self._assembled, self._update, self._proofs, self._reached = assembled, update, proofs, reached
         self.witness = Witness(assembled.run, assembled.model, update)
         self.examples: Any = None  # of the update, if this session made it
-        self.largest_norm = assembled.schedule.max_gradient_norm
+        self.masking_rate, self.largest_norm = 0.0, assembled.schedule.max_gradient_norm
 
     def train_to(self, end: int) -> None:
         """Makes the updates up to ``end``. Raises an InputError if the session ends before."""
@@ -155,11 +159,15 @@ class _Watched:
                 f"made more; put back its arguments.json and training_state"
             )
 
+    def _masking_rate(self, update: int) -> float:
+        assembled = self._assembled
+        return assembled.settings.masking.rate_at(assembled.schedule.leg.fraction(update - 1))
+
     def _updates(self, count: int) -> Iterator[Update]:
         first = self._assembled.run.progress.step + 1
         for number, update in enumerate(islice(self._assembled.updates(), count), start=first):
             if number == self._update:
-                self.examples = update.examples
+                self.examples, self.masking_rate = update.examples, self._masking_rate(number)
             self._reached(number - 1)
             yield update
 
@@ -226,8 +234,8 @@ def _reasons(session: Session, processes: Processes) -> list[str]:
     reasons = []
     if session.processes > 1:
         reasons.append(
-            f"Note: the run had {session.processes} processes, and here one computes all: sums are rounded in another "
-            f"order, and other activations are dropped out if there is dropout."
+            f"Note: the run had {session.processes} processes, and here one computes all: sums may be rounded "
+            f"otherwise, and dropout draws other numbers."
         )
     if session.device != processes.device.type:
         reasons.append(f"Note: the run computed on {session.device}, and this is {processes.device.type}.")

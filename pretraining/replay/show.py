@@ -15,7 +15,8 @@ from pretraining.replay.witness import Guess, Seen
 
 MOST_EXAMPLES = 32  # without their texts
 WIDEST = 16  # characters of a piece
-NAMES = {"masked_lm": "masked LM", "next_sentence": "next sentence"}
+MASKED = "masked_lm"
+NAMES = {MASKED: "masked LM", "next_sentence": "next sentence"}
 
 
 def lines_of(replayed: Replayed, with_texts: bool) -> Iterator[str]:
@@ -39,9 +40,10 @@ def _about(replayed: Replayed) -> Iterator[str]:
     begun = f"the training state of step {start:,}" if start else "the run's beginning"
     further = f", and {replayed.end - update:,} more to compare" if replayed.end > update else ""
     count = update - start
+    rate = f", masking rate {replayed.masking_rate:.2%}" if MASKED in witness.losses else ""
     yield (
         f"Update {update:,} of {replayed.source.directory}: {len(replayed.examples.chunks):,} examples of epoch "
-        f"{replayed.examples.epoch}, {witness.tokens:,} tokens; learning rate {witness.learning_rate:.4g}."
+        f"{replayed.examples.epoch}, {witness.tokens:,} tokens; learning rate {witness.learning_rate:.4g}{rate}."
     )
     yield (
         f"Computed from {begun}: {count:,} update{'' if count == 1 else 's'}{further}, in {replayed.seconds:.1f} "
@@ -79,6 +81,8 @@ def _examples(replayed: Replayed, with_texts: bool) -> Iterator[str]:
             verdict = "right" if each.pair.said_random == each.pair.is_random else "wrong"
             pair = f"{each.pair.loss:.4f}, {verdict}"
         place = ", ".join(f"{document:,}" for document in documents)
+        if with_texts and number > 1:
+            yield ""
         yield (
             f"  {number:>7}  {place:<20} {second:<8} {len(each.ids):>6} {len(each.guesses):>10} {right:>6} "
             f"{loss:>9.4f}   {pair}"
@@ -100,15 +104,15 @@ def _text(replayed: Replayed, each: Seen) -> Iterator[str]:
         indent = f"           {name}: "
         words = decode(ids, skip_special_tokens=False)
         yield from textwrap.wrap(words, width, initial_indent=indent, subsequent_indent=" " * len(indent))
-    names = " ".join(f"{name:<{WIDEST}}" for name in ("was", "read", "guessed"))
-    yield f"           {'place':>5}  {names} {'p(guessed)':>10} {'p(was)':>8}"
+    asked = "was" if MASKED in replayed.witness.losses else "next"
+    names = " ".join(f"{name:<{WIDEST}}" for name in (asked, "read", "guessed"))
+    yield f"           {'place':>5}  {names} {'p(guessed)':>10} {f'p({asked})':>8}"
     for guess in each.guesses:
         cells = " ".join(f"{pieces[piece][:WIDEST]:<{WIDEST}}" for piece in (guess.was, guess.seen, guess.guessed))
         mark = "  right" if guess.guessed == guess.was else ""
         yield (
             f"           {guess.place:>5}  {cells} {guess.its_probability:>10.2%} {guess.probability:>8.2%}{mark}"
         ).rstrip()
-    yield ""
 
 
 def _checks(replayed: Replayed) -> Iterator[str]:
@@ -166,6 +170,7 @@ def data_of(replayed: Replayed) -> dict[str, Any]:
         "epoch": replayed.examples.epoch,
         "tokens": witness.tokens,
         "learning_rate": witness.learning_rate,
+        "masking_rate": replayed.masking_rate if MASKED in witness.losses else None,
         "losses": {name: mean_of(name, *totals) | {"count": totals[1]} for name, totals in witness.losses.items()},
         "gradient_norm": witness.gradient_norm,
         "clipped_to": replayed.largest_norm,
@@ -179,7 +184,7 @@ def data_of(replayed: Replayed) -> dict[str, Any]:
 def text_ids(replayed: Replayed, each: Seen) -> list[int]:
     """The ids of a sequence before masking. Of other objectives, as the model read them."""
     ids = list(each.ids)
-    if "masked_lm" in replayed.witness.losses:
+    if MASKED in replayed.witness.losses:
         for guess in each.guesses:
             ids[guess.place] = guess.was
     return ids

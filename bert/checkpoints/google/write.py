@@ -42,6 +42,10 @@ def save_google_checkpoint(directory: str | Path, model: nn.Module, tokenizer: T
     if not isinstance(tokenizer, WordPieceTokenizer):
         raise InputError(f"{directory}: Google's code reads a vocab.txt, and this model has a SentencePiece vocabulary")
     variables, config = _variables(model), cast(Any, model).config
+    if config.variant:
+        raise InputError(
+            f"{directory}: Google's code has the paper's model alone, and this is a variant: {config.variant}"
+        )
     if different := _different(config, tokenizer):
         warnings.warn(
             f"{directory}: google-research/bert does not know {'; '.join(different)}, and would compute something else",

@@ -23,6 +23,7 @@ from bert.layer_norm import layer_norm
 from bert.model.attention import attend
 from bert.model.dropout import dropout
 from bert.model.sequences import Sequences
+from bert.variants.rms_norm import rms_norm
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -57,6 +58,11 @@ def normalized():
     return [states, weight, bias], lambda: layer_norm(states, weight, bias, 1e-3)
 
 
+def normalized_without_mean():
+    states, weight = normal(3, 11), normal(11)
+    return [states, weight], lambda: rms_norm(states, weight, 1e-3)
+
+
 def activated():
     states = normal(3, 13)
     return [states], lambda: gelu(states)
@@ -84,6 +90,7 @@ CASES = {
     "vocabulary_loss:vocabulary_cross_entropy": vocabulary_loss(),
     "built_in:layer_norm": normalized(),
     "built_in:gelu": activated(),
+    "built_in:rms_norm": normalized_without_mean(),
     "dropout:dropout, nothing dropped": no_dropout(),  # with a probability, see test_dropout.py
 }
 # Without gradients: tests/bert/training/test_optimizer.py and test_muon.py, tests/bert/quantization/test_linear.py.
@@ -119,7 +126,7 @@ def test_a_kernel_takes_the_arguments_of_its_plain_form(name):
     plain = {
         "attend": attend, "attend_in_rows": bert.generation.cache.attend, "largest": largest,
         "vocabulary_cross_entropy": vocabulary_cross_entropy, "dropout": dropout,
-        "layer_norm": layer_norm, "gelu": gelu,
+        "layer_norm": layer_norm, "gelu": gelu, "rms_norm": rms_norm,
     }[function]  # fmt: skip
     taken, expected = (inspect.signature(each).parameters for each in (kernel, plain))
     assert [(each.name, each.default) for each in taken.values()] == [

@@ -16,6 +16,7 @@ from bert.heads.pretraining import BertForPreTraining
 from bert.model.encoder import EncoderLayer
 from bert.training import compilation
 from bert.training.compilation import compiled_parts, eager
+from bert.variants.build import as_variant
 
 CONFIG = BertConfig.of_size(
     4, 64, vocab_size=90, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, max_position_embeddings=24
@@ -59,6 +60,20 @@ def test_two_sets_of_graphs_serve_all_batches_with_the_same_losses(graphs):
                 torch.testing.assert_close(list(compiled[name]), list(loss))
     assert counts[0] == 4  # embeddings, all layers but the last, the last, the vocabulary's loss
     assert counts[1] <= 8 and counts[1:] == [counts[1]] * 4
+
+
+def test_a_variant_is_compiled_with_as_few_graphs(graphs):
+    torch.manual_seed(0)
+    variant = "pre-norm,rotary,gated,rms-norm"
+    model = as_variant(BertForPreTraining(CONFIG.replace(num_hidden_layers=2, variant=variant)))
+    with compiled_parts(model):
+        for seed in range(2):
+            compiled = model.losses(batch(seed))
+            with eager():
+                by_hand = model.losses(batch(seed))
+            for name, loss in by_hand.items():
+                torch.testing.assert_close(list(compiled[name]), list(loss))
+    assert graphs.frame_count <= 8
 
 
 def test_batches_of_any_number_and_length_of_sequences_are_compiled(graphs):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bert.errors import InputError
-from bert.training.decisions import Decisions
+from bert.training.decisions import Decisions, RecordedDecisions
 from bert.training.distributed import Processes
 from bert.training.machine_load import Load
 from bert.training.optimizer import make_optimizer
@@ -346,3 +346,19 @@ def test_a_run_that_was_killed_between_two_numbers_is_resumed_bit_for_bit(tmp_pa
         env=environment | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
+
+
+def test_a_run_that_is_computed_again_has_its_own_threads_whatever_this_machine_has(tmp_path, monkeypatch):
+    (tmp_path / "decisions.json").write_text('{"threads": [[0, 5], [3, 2]]}')
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    numbers, told = [], []
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    for step, expected in ((0, [5, 2]), (3, [2, 2])):
+        threads = Threads(RecordedDecisions(tmp_path / "decisions.json", ALONE), step, told.append)
+        for update in range(step, 6):
+            with threads.update(update, TOKENS):
+                pass
+        assert sorted(set(numbers), reverse=True) == sorted(set(expected), reverse=True)
+        assert numbers[0] == expected[0]
+        numbers.clear()
+    assert not told
