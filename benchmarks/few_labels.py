@@ -1,4 +1,4 @@
-"""Few labels: cloze questions beside fine-tuning, and beside logistic regression on the body's mean states.
+"""Few labels: cloze questions beside fine-tuning, and beside logistic regression on mean states or on words.
 
     python -m benchmarks.few_labels --task library --checkpoint runs/pretrain --labelled 32 100 --json few.json
     BERT_DATA=path/to/the/data python -m benchmarks.few_labels --task imdb --checkpoint runs/from-nothing/pretrained
@@ -14,6 +14,8 @@ unlabelled texts are further training texts, without their labels.
 - An update has 16 texts in every method. Beside unlabelled texts 4 of them are labelled, as in PET.
 - "PET" is ``python -m finetuning.pet``: ``--pet-seeds`` models for each pattern, then a classifier that learns from
   them for ``--distil-steps``. The classifier is what is measured. The seconds are of all runs together.
+- "words" knows no checkpoint: tf-idf of words and pairs of words, and logistic regression (``benchmarks.words_alone``).
+  It reads whole texts, however long they are.
 - Logistic regression is scikit-learn's, with its default penalty, on standardized vectors: the mean of the last states
   (``python -m bert embed``).
 
@@ -39,6 +41,7 @@ import numpy as np
 
 import train_finetune
 from benchmarks.trials import in_a_process_of_its_own, results_of
+from benchmarks.words_alone import logistic_regression, word_vectors
 from bert.checkpoints.directory import load_checkpoint, load_config
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.checkpoints.weights import read_weights
@@ -67,7 +70,7 @@ QUESTIONS = {
 }
 FOLDERS = {"sst2": "glue/SST-2", "imdb": "imdb"}
 METHODS = (
-    "majority", "zero-shot", "cloze", "cloze, unlabelled texts", "PET", "fine-tuning", "logistic regression",
+    "majority", "zero-shot", "cloze", "cloze, unlabelled texts", "PET", "fine-tuning", "logistic regression", "words",
 )  # fmt: skip
 WITHOUT_LABELS = ("majority", "zero-shot")
 Metrics = dict[str, float]
@@ -159,6 +162,8 @@ def run_trial(trial: Trial, texts: tuple[list[Example], list[Example]]) -> Resul
             metrics, parameters, size = score([max(counts, key=counts.__getitem__)] * len(measured), measured), 0, 0
         elif trial.method == "logistic regression":
             metrics, parameters, size = regress(trial, few, measured)
+        elif trial.method == "words":
+            metrics, parameters, size = read_words(few, measured)
         else:
             metrics, parameters, size = (run_pet if trial.method == "PET" else finetune)(trial, folder)
         seconds = time.perf_counter() - started
@@ -250,6 +255,14 @@ def regress(trial: Trial, few: Sequence[Example], measured: Sequence[Example]) -
     regression.fit(vectors[0], [example.label for example in few])
     parameters = regression[-1].coef_.size + regression[-1].intercept_.size
     return score(list(regression.predict(vectors[1])), measured), parameters, 8 * parameters
+
+
+def read_words(few: Sequence[Example], measured: Sequence[Example]) -> tuple[Metrics, int, int]:
+    """The same of logistic regression on words, without a checkpoint."""
+    vectors = word_vectors([example.first for example in few], [example.first for example in measured])
+    regression = logistic_regression(vectors[0], [str(example.label) for example in few])
+    parameters = regression.coef_.size + regression.intercept_.size
+    return score(regression.predict(vectors[1]).tolist(), measured), parameters, 8 * parameters
 
 
 # ---- the table --------------------------------------------------------------------------------------------

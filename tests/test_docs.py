@@ -16,7 +16,8 @@ from finetuning import pet, search, sequence
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
-    *(ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md")),
+    *(ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md")),
+    *sorted(ROOT.glob("benchmarks/*.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
 FOLDERS = ("bert", "data", "finetuning", "pretraining")
@@ -83,7 +84,7 @@ def test_flags_that_are_named_exist(capsys):
     helps = [help_of(capsys, main) for main in scripts]
     commands = next(iter(make_parser()._subparsers._group_actions)).choices
     helps += [help_of(capsys, bert, command) for command in commands]
-    helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")]
+    helps += [path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/**/*.py")]
     known = {flag for text in helps for flag in re.findall(r"--[a-z][\w-]*", text)}
     known |= {option for action in get_args_parser()._actions for option in action.option_strings}
     # of TensorBoard, the Hub's client, git-lfs, jupytext and curl

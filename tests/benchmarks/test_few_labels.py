@@ -62,17 +62,17 @@ def test_each_method_has_a_line_and_finished_trials_are_kept(tmp_path, monkeypat
     flags = ["--task", "sst2", "--checkpoint", tmp_path / "checkpoint", "--labelled", 8, "--seeds", 1, "--max-steps", 2,
              "--distil-steps", 2, "--max-length", 24, "--json", tmp_path / "rows.json"]  # fmt: skip
     few_labels.main(list(map(str, flags)))
-    lines = capsys.readouterr().out.splitlines()[-7:]
+    lines = capsys.readouterr().out.splitlines()[-8:]
     assert [line[:26].strip() for line in lines] == list(few_labels.METHODS)
     rows = json.loads((tmp_path / "rows.json").read_text())
-    assert len(rows) == 2 + 5
+    assert len(rows) == 2 + 6
     assert all(0 <= row["accuracy"] <= 1 for row in rows)
     dev = [int(label == "wet") for _, label in make_rows(60, 2)]
     assert rows[0]["accuracy"] == max(dev.count(0), dev.count(1)) / 60  # the majority's
     assert {row["trained_parameters"] for row in rows if row["method"] == "logistic regression"} == {25}
     monkeypatch.setattr(few_labels, "in_a_process_of_its_own", lambda *given: pytest.fail("measured again"))
     few_labels.main(list(map(str, flags)))
-    assert capsys.readouterr().out.splitlines()[-7:] == lines
+    assert capsys.readouterr().out.splitlines()[-8:] == lines
 
 
 @pytest.mark.parametrize("method", ["cloze, unlabelled texts", "PET"])

@@ -1,0 +1,17 @@
+"""Adam with and without the correction of its averages' start at 0."""
+
+from benchmarks.lessons.lesson import UPDATES, Lesson, contestant
+
+LESSON = Lesson(
+    question="Does Adam need its bias correction?",
+    published="Google's code leaves it out. In fine-tuning on few labels that makes some runs fail; in pretraining it "
+    "was not reported to matter.",
+    source="google-research/bert, optimization.py; Zhang et al. 2021, arXiv 2006.05987",
+    contestants=(
+        contestant("without correction"),
+        contestant("with correction", "--optimizer adamw"),
+        contestant("without, no warm-up", "--warmup-steps 0"),
+        contestant("with, no warm-up", "--optimizer adamw --warmup-steps 0"),
+    ),
+    same=UPDATES,
+)

@@ -1,0 +1,16 @@
+"""A learning rate that begins at its peak."""
+
+from benchmarks.lessons.lesson import UPDATES, Lesson, contestant
+
+LESSON = Lesson(
+    question="Does BERT fail without warm-up?",
+    published="BERT warms up over 10,000 of 1,000,000 updates. With LayerNorm after the residual sum, the gradients of "
+    "the upper layers are large at first, and without warm-up a deep model does not train.",
+    source="Devlin et al. 2018, appendix A.2; Xiong et al. 2020, arXiv 2002.04745",
+    contestants=(
+        contestant("with warm-up"),
+        contestant("without warm-up", "--warmup-steps 0"),
+        contestant("without, half the rate", "--warmup-steps 0", rates=(0.5,)),
+    ),
+    same=UPDATES,
+)
