@@ -102,7 +102,7 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
             f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "
             f"input of this task has {types}; name a checkpoint that was trained on pairs"
         )
-    reads_cls = settings.problem == "summaries" or (makes_vectors(task.kind) and settings.pool == "cls")
+    reads_cls = settings.problem == "summary" or (makes_vectors(task.kind) and settings.pool == "cls")
     if "left-to-right" in config.variant and reads_cls:
         raise InputError(
             f"{checkpoint}: reads from left to right, so a [CLS] has seen nothing of the text after it, and this task "

@@ -15,6 +15,7 @@ from data.corpus.tokenized import open_corpus
 from data.pretraining.batches import evaluation_batches
 from pretraining.settings import read_settings
 from tests.conftest import make_documents, weights_of
+from tests.processes import run_in_processes
 from tests.test_train_pretrain import SMALL_RUN, error_of, pretrain
 
 FLAGS = [
@@ -69,10 +70,12 @@ def test_its_loss_has_a_name_of_its_own_and_is_the_mean_over_all_next_tokens(who
     assert 1 < by_frequency < math.log(90)
 
 
-def test_accumulated_micro_batches_train_the_same(flags, whole, tmp_path):
-    assert pretrain(*flags, "--accumulate", 4, "--output", tmp_path / "run") == 0
+def test_two_processes_that_accumulate_train_the_same(flags, whole, tmp_path):
+    run_in_processes("train_pretrain", [*flags, "--accumulate", 2, "--output", tmp_path / "run"], 2)
     ours, theirs = (load_checkpoint(each, BertForPreTraining).state_dict() for each in (tmp_path / "run", whole))
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+    last = [read_log(run / "log.jsonl")[-2]["heldout_next_token_loss"] for run in (tmp_path / "run", whole)]
+    assert last[0] == pytest.approx(last[1], abs=1e-5)
 
 
 def test_causal_first_and_then_masked(flags, tmp_path, capsys):

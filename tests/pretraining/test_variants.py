@@ -51,7 +51,6 @@ def test_a_run_goes_on_from_it_with_new_pieces_as_the_variant_that_it_is(runs, t
     assert pretrain(*flags, *limits, "--add-pieces", 5) == 0
     model = load_checkpoint(tmp_path / "run", BertForPreTraining)
     assert (variant_of(model), model.config.variant) == (VARIANT, VARIANT)
-    assert pretrain("--resume", "--output", tmp_path / "run", "--max-steps", 3) == 0
 
 
 def test_it_is_fine_tuned_also_from_random_weights_and_predicts(runs, tmp_path, capsys):

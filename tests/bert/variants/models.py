@@ -13,7 +13,7 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.variants.build import as_variant
 
 ALL = "pre-norm,rotary,gated,rms-norm,left-to-right"
-EACH = [*ALL.split(","), ALL, "pre-norm,rotary,gated,rms-norm"]
+EACH = ["rotary", "left-to-right", "pre-norm,gated", "rms-norm", ALL]
 
 
 def config_of(variant: str, **changes) -> BertConfig:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import train_finetune
 from bert.__main__ import main
 from bert.adaptation.adapt import adapt, merge
 from bert.adaptation.bitfit import BitFit
@@ -190,3 +191,20 @@ def test_a_left_to_right_model_fills_no_blanks_and_its_first_token_is_no_vector(
     recipe = recipe_of(run, {}, "cls")
     with pytest.raises(InputError, match=r"its \[CLS\] has seen no text; use --pooling mean"):
         recipe.load(recipe.reading("texts.txt").options)
+
+
+@pytest.mark.parametrize("problem", ["similarity", "summary"])
+def test_a_task_that_reads_cls_before_its_text_is_refused_from_left_to_right(problem, tmp_path, capsys):
+    run = checkpoint_of(tmp_path / "run", "left-to-right", type_vocab_size=2)
+    file = {"similarity": "pairs.tsv", "summary": "texts.jsonl"}[problem]
+    rows = {
+        "similarity": "text\ttext_pair\tlabel\n" + "the cat\ta b\t1\nthe a\tb c\t0\n" * 8,
+        "summary": '{"sentences": ["the cat.", "a b.", "c d."], "summary": [0]}\n' * 12,
+    }
+    (tmp_path / file).write_text(rows[problem])
+    flags = ["--problem", problem, "--train", tmp_path / file, "--dev", tmp_path / file, "--checkpoint", run]
+    flags += ["--output", tmp_path / "out", "--max-length", 16, "--device", "cpu"] + (
+        ["--pool", "cls"] if problem == "similarity" else []
+    )
+    assert train_finetune.main([str(flag) for flag in flags]) == 2
+    assert "reads from left to right, so a [CLS] has seen nothing of the text after it" in capsys.readouterr().err
