@@ -55,7 +55,7 @@ class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
         self.layer = nn.Linear(5, 3)
-        self.config = SimpleNamespace(to_dict=dict)
+        self.config = SimpleNamespace(hidden_size=256, to_dict=dict)
 
     def losses(self, batch):
         return {"task": cross_entropy(self.layer(batch.labels["x"]), batch.labels["labels"])}

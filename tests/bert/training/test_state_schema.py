@@ -26,7 +26,7 @@ RNG = torch.get_rng_state()
 class Model(nn.Linear):
     def __init__(self):
         super().__init__(2, 3)
-        self.config = SimpleNamespace(to_dict=lambda: {"size": 2.5, "labels": ["a"]})
+        self.config = SimpleNamespace(hidden_size=256, to_dict=lambda: {"size": 2.5, "labels": ["a"]})
 
 
 def make_run(directory):

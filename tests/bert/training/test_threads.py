@@ -291,7 +291,7 @@ SCHEDULE = Schedule(8, 0.1, warmup_steps=2, report_every=9, eval_every=9, checkp
 torch.set_num_threads(2)
 
 class Model(nn.Module):
-    config = SimpleNamespace(to_dict=dict)
+    config = SimpleNamespace(hidden_size=256, to_dict=dict)
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(32, 32), nn.LayerNorm(32), nn.GELU(), nn.Linear(32, 3))
