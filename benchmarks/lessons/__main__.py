@@ -161,7 +161,7 @@ def machine_in_words(machine: Machine) -> str:
         processor = names[0].strip() if names else processor
     place = processor if machine.device == "cpu" else f"{machine.device} beside {processor}"
     return (
-        f"{place}, {machine.at_once} trainings at once with {machine.threads} threads each, precision "
+        f"{place}, trainings at once: {machine.at_once}, threads of each: {machine.threads}, precision "
         f"{machine.precision}, torch {torch.__version__}"
     )
 

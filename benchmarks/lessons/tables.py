@@ -133,7 +133,7 @@ def in_sentences(row: Row) -> list[str]:
             elif beside is not None:
                 equal.append(measure.words)
         if equal:
-            parts.append(f"{NO_DIFFERENCE} in {' and '.join(equal)}")
+            parts.append(f"{NO_DIFFERENCE} in {', '.join(equal)}")
         said.append(f"{found.name} beside {row.first.name}: {'; '.join(parts) or 'no measure in common'}.")
     return said
 
