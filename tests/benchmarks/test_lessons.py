@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 import benchmarks.lessons.__main__ as command
-from benchmarks.lessons import lesson, page, plan, trainer, verdicts, write
+from benchmarks.lessons import lesson, page, plan, runs, trainer, verdicts, write
 from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import DEFAULT, UPDATES, Lesson, Part, contestant
 from benchmarks.lessons.plan import Budget, Speeds, check, job_of, rates_of, tuning_jobs
@@ -143,6 +143,7 @@ def test_a_speed_counts_beside_the_default_measured_at_the_same_time(tmp_path, m
         speeds = Speeds(budget_of(), Texts((), None, None, str(tmp_path)), lambda line: None)
         assert speeds.of("") == 0.1
         assert speeds.of(SLOW) == pytest.approx(0.2)
+        assert speeds.of(f"--no-nsp --nsp {SLOW}") == speeds.of(SLOW)  # the same settings, measured once
 
 
 def test_a_contestant_of_several_parts_resumes_one_run_with_one_schedule(tmp_path):
@@ -339,7 +340,7 @@ def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys
         write.write_documents([row_of([3.0], [2.0])])
 
 
-@pytest.mark.parametrize("module", [verdicts, lesson, page])
+@pytest.mark.parametrize("module", [verdicts, lesson, page, runs])
 def test_what_a_docstring_shows_is_what_happens(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
