@@ -1,4 +1,4 @@
-"""AdamW's update and the learning rate's schedule, against the equations."""
+"""AdamW's update, Muon's, and the learning rate's schedule, against the equations."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,11 @@ from torch import nn
 from bert import fast
 from bert.config import BertConfig
 from bert.heads.pretraining import BertForPreTraining
+from bert.selftest.equations import muon
 from bert.selftest.equations.adamw import AdamW, is_decayed, trained
 from bert.selftest.equations.schedule import learning_rates
 from bert.selftest.rows import DOUBLE, EXACT, Row, check, largest_error, largest_of
+from bert.training.muon import Muon
 from bert.training.optimizer import BertAdamW, make_optimizer, parameter_groups
 from bert.training.schedule import Schedule, linear_schedule
 
@@ -27,6 +29,7 @@ def optimization_rows(device: torch.device) -> Iterator[Row]:
     yield check("AdamW, updates", optimizer, DOUBLE, lambda: update_error(device))
     yield check("AdamW, BERT's constants", optimizer, EXACT, constants_error)
     yield check("AdamW, what is decayed (parameters)", optimizer, EXACT, decayed_error)
+    yield check("Muon, updates", "bert/training/muon.py", DOUBLE, lambda: muon_error(device))
     yield check("learning rates", schedule, DOUBLE, schedule_error)
 
 
@@ -45,6 +48,22 @@ def update_error(device: torch.device) -> float:
                 optimizer.step()
         constants = AdamW(CONSTANTS.rate, *betas, CONSTANTS.epsilon, decay)
         pairs.append((parameter, trained(start, list(gradients), constants)))
+    return largest_of(pairs)
+
+
+def muon_error(device: torch.device) -> float:
+    """A wide and a tall matrix, after some updates of the plain form in float64."""
+    random, pairs = np.random.default_rng(0), []
+    for shape in ((3, 5), (5, 3)):
+        start, gradients = random.normal(size=shape), random.normal(size=(UPDATES, *shape))
+        parameter = nn.Parameter(torch.from_numpy(start.copy()).to(device))
+        group = {"params": [parameter], "weight_decay": CONSTANTS.decay, "orthogonal": True}
+        optimizer = Muon([group], CONSTANTS.rate, torch.float64)
+        for gradient in gradients:
+            parameter.grad = torch.from_numpy(gradient).to(device)
+            with fast.off():
+                optimizer.step()
+        pairs.append((parameter, muon.trained(start, list(gradients), CONSTANTS.rate, CONSTANTS.decay)))
     return largest_of(pairs)
 
 

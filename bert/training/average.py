@@ -44,7 +44,8 @@ class Average:
     @torch.no_grad()
     def after_step(self, step: int) -> None:
         """Takes up the weights after update ``step``."""
-        torch._foreach_lerp_(*self._pairs(), 1 / min(step, self._updates))
+        for average, weight in zip(*self._pairs(), strict=True):
+            average.lerp_(weight, 1 / min(step, self._updates))
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

@@ -71,7 +71,8 @@ class Proofs:
         if names:
             largest = max(abs(means[name] - line[name]) for name in names)
             before = max((other for other in self.source.reports() if other < step), default=0)
-            words = f"means of updates {before + 1:,} to {step:,}: losses, accuracies; learning rate"
+            span = f"updates {before + 1:,} to {step:,}" if step > before + 1 else f"update {step:,}"
+            words = f"means of {span}: losses, accuracies; learning rate"
             self.found.append(Proof(step, "log.jsonl", words, largest))
 
     def compare_weights(self, assembled: Pretraining) -> None:

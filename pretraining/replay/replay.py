@@ -28,6 +28,7 @@ from bert.training.distributed import Processes, start_processes
 from bert.training.flags import LARGEST
 from bert.training.loop import train
 from bert.training.script import forms
+from bert.training.threads import NAME as THREADS
 from bert.training.threads import threads_restored
 from data.corpus.tokenized import TokenizedCorpus
 from data.prefetch import prefetch
@@ -108,6 +109,8 @@ def replay(source: Source, update: int, device: str = "auto", check: bool = True
                     assembled.save()
             if watched.examples is not None:
                 seen = watched
+        if processes.device.type == "cpu" and not threads and not decisions.made(THREADS, LARGEST):
+            notes.append("Note: the run did not write down how many threads computed, and they decide the last bits.")
         notes += _reasons(session, processes)
     if seen is None:
         raise RuntimeError(f"no session made update {update}")
@@ -231,8 +234,8 @@ def _reasons(session: Session, processes: Processes) -> list[str]:
     reasons = []
     if session.processes > 1:
         reasons.append(
-            f"Note: the run had {session.processes} processes, and here one computes all: sums are rounded in another "
-            f"order, and other activations are dropped out if there is dropout."
+            f"Note: the run had {session.processes} processes, and here one computes all: sums may be rounded "
+            f"otherwise, and dropout draws other numbers."
         )
     if session.device != processes.device.type:
         reasons.append(f"Note: the run computed on {session.device}, and this is {processes.device.type}.")

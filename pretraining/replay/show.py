@@ -81,6 +81,8 @@ def _examples(replayed: Replayed, with_texts: bool) -> Iterator[str]:
             verdict = "right" if each.pair.said_random == each.pair.is_random else "wrong"
             pair = f"{each.pair.loss:.4f}, {verdict}"
         place = ", ".join(f"{document:,}" for document in documents)
+        if with_texts and number > 1:
+            yield ""
         yield (
             f"  {number:>7}  {place:<20} {second:<8} {len(each.ids):>6} {len(each.guesses):>10} {right:>6} "
             f"{loss:>9.4f}   {pair}"
@@ -102,15 +104,15 @@ def _text(replayed: Replayed, each: Seen) -> Iterator[str]:
         indent = f"           {name}: "
         words = decode(ids, skip_special_tokens=False)
         yield from textwrap.wrap(words, width, initial_indent=indent, subsequent_indent=" " * len(indent))
-    names = " ".join(f"{name:<{WIDEST}}" for name in ("was", "read", "guessed"))
-    yield f"           {'place':>5}  {names} {'p(guessed)':>10} {'p(was)':>8}"
+    asked = "was" if MASKED in replayed.witness.losses else "next"
+    names = " ".join(f"{name:<{WIDEST}}" for name in (asked, "read", "guessed"))
+    yield f"           {'place':>5}  {names} {'p(guessed)':>10} {f'p({asked})':>8}"
     for guess in each.guesses:
         cells = " ".join(f"{pieces[piece][:WIDEST]:<{WIDEST}}" for piece in (guess.was, guess.seen, guess.guessed))
         mark = "  right" if guess.guessed == guess.was else ""
         yield (
             f"           {guess.place:>5}  {cells} {guess.its_probability:>10.2%} {guess.probability:>8.2%}{mark}"
         ).rstrip()
-    yield ""
 
 
 def _checks(replayed: Replayed) -> Iterator[str]:

@@ -119,6 +119,8 @@ ERRORS = {
     "biases decayed": (
         f"{TRAINING}optimizer.py", 'name in ("bias", "ia3_l")', 'name == "ia3_l"', "optimization",
         "AdamW, what is decayed (parameters)"),
+    "the newest gradient not counted twice": (
+        f"{TRAINING}muon.py", "gradient.lerp(momentum, MOMENTUM)", "momentum", "optimization", "Muon, updates"),
     "a schedule one update late": (
         f"{TRAINING}schedule.py", "peak * (step + 1) / warmup_steps", "peak * step / warmup_steps", "optimization",
         "learning rates"),

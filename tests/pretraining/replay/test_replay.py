@@ -157,7 +157,7 @@ def test_a_number_of_the_run_that_is_not_its_own_is_found(made, tmp_path):
     assert "Update 10 is not the run's own to the last bit" in output
 
 
-def test_nothing_in_the_run_changes_and_none_of_its_files_need_be_writable(made, tmp_path):
+def test_nothing_in_the_run_changes_and_the_file_has_all_of_it(made, tmp_path):
     run, _ = made
     before = content_of(run)
     assert command(run, "--update", 3, "--text", "--json", tmp_path / "update.json")[0] == 0
