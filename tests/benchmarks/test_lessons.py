@@ -243,6 +243,12 @@ def test_a_row_says_by_how_much_or_that_there_is_no_difference():
     ]
 
 
+def test_a_row_of_one_seed_has_figures_and_no_verdict():
+    row = row_of([3.0], [2.0])
+    assert in_sentences(row) == ["One seed, no verdict."]
+    assert summary(row) == ["number 1: one seed, no verdict"]
+
+
 def test_curves_of_other_examples_do_not_compare():
     row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72])
     other = Found("other", [], 100, [result_of(1.0, heard="masked_lm, single segments")] * 3)
