@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             with lock_directory(given.output):
                 for size in given.size:
                     train(given, size, {name: LESSONS[name] for name in names})
-        rows = read_table(given.output)
+        rows = [row for row in read_table(given.output) if row.lesson in LESSONS]  # a question may have been removed
         if not rows:
             raise InputError(f"{given.output}: holds no table; leave out --show and --write to train one")
         if given.write:
@@ -161,7 +161,7 @@ def machine_in_words(machine: Machine) -> str:
         processor = names[0].strip() if names else processor
     place = processor if machine.device == "cpu" else f"{machine.device} beside {processor}"
     return (
-        f"{place}, {machine.at_once} trainings at once with {machine.threads} threads each, precision "
+        f"{place}, trainings at once: {machine.at_once}, threads of each: {machine.threads}, precision "
         f"{machine.precision}, torch {torch.__version__}"
     )
 

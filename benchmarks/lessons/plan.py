@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.lessons.lesson import MINUTES, Contestant, Lesson
-from benchmarks.lessons.runs import Job, Machine, Result, Texts, seconds_per_update, settings_of
+from benchmarks.lessons.runs import Job, Machine, Result, Texts, changed_by, seconds_per_update, settings_of
 from benchmarks.trials import add_rows, in_a_process_of_its_own, read_rows
 from bert.errors import InputError
 
@@ -53,7 +53,9 @@ class Speeds:
         return seconds
 
     def _case(self, flags: str) -> str:
-        return self._job(flags).case
+        changed = changed_by(flags, self._budget.size)
+        ways = ", ".join(f"{name} {value}" for name, value in changed.items()) or "as by default"
+        return f"{self._budget.size}, {self._budget.machine}, {ways}"
 
     def _job(self, flags: str) -> Job:
         return Job(self._budget.size, ((TRIAL_UPDATES, flags),), 0, self._budget.machine)
@@ -91,7 +93,7 @@ def job_of(
         parts.append((end, part.flags))
     if rate is not None:
         parts[0] = parts[0][0], f"{parts[0][1]} --learning-rate {rate:.3g}".strip()
-    if settings_of(["--size", budget.size, *parts[0][1].split()]) == settings_of(["--size", budget.size]):
+    if not changed_by(parts[0][1], budget.size):
         parts[0] = parts[0][0], ""  # as by default, so that several lessons share the training
     return Job(budget.size, tuple(parts), seed, budget.machine)
 

@@ -35,6 +35,9 @@ class Machine:
     threads: int
     at_once: int
 
+    def __str__(self) -> str:
+        return f"{self.device}, {self.precision}, {self.threads} threads, {self.at_once} at once"
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -63,11 +66,7 @@ class Job:
     def case(self) -> str:
         """The job as a line."""
         ways = "; then ".join(f"to update {end:,}: {flags or 'as by default'}" for end, flags in self.parts)
-        machine = self.machine
-        return (
-            f"{self.size}, seed {self.seed}, {machine.device}, {machine.precision}, {machine.threads} threads, "
-            f"{machine.at_once} at once, {ways}"
-        )
+        return f"{self.size}, seed {self.seed}, {self.machine}, {ways}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,16 @@ class Result:
 def settings_of(flags: list[str]) -> PretrainingSettings:
     """The settings of a run of train_pretrain.py with these flags. Raises an InputError if they are wrong."""
     return read_settings([*flags, "--output", "runs/of-no-run-yet"])
+
+
+def changed_by(flags: str, size: str) -> dict[str, Any]:
+    """The settings that flags change, beside those of the size. Empty: all is as by default.
+
+    >>> changed_by("--optimizer bert-adamw --objective next-token --no-nsp --objective masked", "tiny")
+    {'nsp': False}
+    """
+    usual, given = (vars(settings_of(["--size", size, *more])) for more in ([], flags.split()))
+    return {name: value for name, value in given.items() if value != usual[name]}
 
 
 def of_vocabulary(flags: str) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from benchmarks.lessons.lesson import MINUTES
 from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.rows import Found, Row
-from benchmarks.lessons.verdicts import NO_DIFFERENCE
+from benchmarks.lessons.verdicts import NO_DIFFERENCE, ONE_SEED
 
 
 class Measure(NamedTuple):
@@ -121,6 +121,8 @@ def cells_of(row: Row) -> tuple[list[str], list[list[str]]]:
 def in_sentences(row: Row) -> list[str]:
     """What the row shows, a sentence for each contestant but the first."""
     said = []
+    if row.seeds < 2:
+        return [f"{ONE_SEED[0].upper()}{ONE_SEED[1:]}."]
     for found in row.contestants[1:]:
         if found.failures:
             said.append(f"{found.name}: {found.failures} of {row.seeds} trainings failed, their loss was not finite.")
@@ -133,7 +135,7 @@ def in_sentences(row: Row) -> list[str]:
             elif beside is not None:
                 equal.append(measure.words)
         if equal:
-            parts.append(f"{NO_DIFFERENCE} in {' and '.join(equal)}")
+            parts.append(f"{NO_DIFFERENCE} in {', '.join(equal)}")
         said.append(f"{found.name} beside {row.first.name}: {'; '.join(parts) or 'no measure in common'}.")
     return said
 
@@ -147,6 +149,8 @@ def _in_short(row: Row, found: Found) -> str:
     """The measure that decides, and the task."""
     if found.failures:
         return "failed"
+    if row.seeds < 2:
+        return ONE_SEED
     parts = []
     for name in dict.fromkeys((deciding(row), "task_accuracy")):
         beside, measure = row.difference(found, name), MEASURES[name]

@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import ttest_rel
 
 import benchmarks.lessons.__main__ as command
-from benchmarks.lessons import lesson, page, plan, trainer, verdicts, write
+from benchmarks.lessons import lesson, page, plan, runs, trainer, verdicts, write
 from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import DEFAULT, UPDATES, Lesson, Part, contestant
-from benchmarks.lessons.plan import Budget, check, job_of, rates_of, tuning_jobs
+from benchmarks.lessons.plan import Budget, Speeds, check, job_of, rates_of, tuning_jobs
 from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.rows import Found, Row, read_table
 from benchmarks.lessons.runs import (
@@ -19,6 +19,7 @@ from benchmarks.lessons.runs import (
     Result,
     Texts,
     command_lines,
+    seconds_per_update,
     train_and_measure,
     training_seconds,
     update_times,
@@ -135,6 +136,16 @@ def test_a_lesson_of_updates_has_those_of_the_default_in_the_minutes():
     assert ends(LESSON, budget_of(updates=40)) == [[40], [40], [20, 40], [30]]
 
 
+def test_a_speed_counts_beside_the_default_measured_at_the_same_time(tmp_path, monkeypatch):
+    clock = iter([0.1, 0.4, 0.2])  # seconds of an update: the default; later, when all is twice as slow, both
+    monkeypatch.setattr(plan, "in_a_process_of_its_own", lambda *arguments: next(clock))
+    for _ in range(2):  # the second time, all is in the file
+        speeds = Speeds(budget_of(), Texts((), None, None, str(tmp_path)), lambda line: None)
+        assert speeds.of("") == 0.1
+        assert speeds.of(SLOW) == pytest.approx(0.2)
+        assert speeds.of(f"--no-nsp --nsp {SLOW}") == speeds.of(SLOW)  # the same settings, measured once
+
+
 def test_a_contestant_of_several_parts_resumes_one_run_with_one_schedule(tmp_path):
     (tmp_path / "vocabularies/tiny").mkdir(parents=True)
     (tmp_path / "vocabularies/tiny/config.json").touch()
@@ -223,13 +234,19 @@ def test_a_row_says_by_how_much_or_that_there_is_no_difference():
     ]
     sentences = in_sentences(row)
     assert sentences[0].startswith("number 1 beside number 0: the loss on pairs -0.493 (-0.522 to -0.465); ")
-    assert sentences[0].endswith("; no difference in next sentence prediction and the task.")
-    assert sentences[1].startswith("number 2 beside number 0: no difference in the loss on pairs and ")
+    assert sentences[0].endswith("; no difference in the blanks that are right, next sentence prediction, the task.")
+    assert sentences[1].startswith("number 2 beside number 0: no difference in the loss on pairs, ")
     assert [updates_to_the_first(row, found) for found in row.contestants] == [
         "1.00 ± 0.00",
         "0.75 ± 0.01",
         "in 2 of 3",
     ]
+
+
+def test_a_row_of_one_seed_has_figures_and_no_verdict():
+    row = row_of([3.0], [2.0])
+    assert in_sentences(row) == ["One seed, no verdict."]
+    assert summary(row) == ["number 1: one seed, no verdict"]
 
 
 def test_curves_of_other_examples_do_not_compare():
@@ -317,6 +334,7 @@ def test_next_tokens_have_a_loss_of_their_own_and_masked_ones_may_come_then(tmp_
     assert then.next_token_loss is None and 2 < then.single_loss < 9
     assert [update for update, _ in then.curve] == [4, 5]
     assert (then.task_accuracy, then.next_sentence_accuracy) == (None, None)
+    assert 0 < seconds_per_update(Job("tiny", ((10, ""),), 0, MACHINE), texts) < 60
     assert not list((tmp_path / "unfinished").iterdir())
 
 
@@ -328,7 +346,7 @@ def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys
         write.write_documents([row_of([3.0], [2.0])])
 
 
-@pytest.mark.parametrize("module", [verdicts, lesson, page])
+@pytest.mark.parametrize("module", [verdicts, lesson, page, runs])
 def test_what_a_docstring_shows_is_what_happens(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
