@@ -62,22 +62,30 @@ def serve(
 
 @contextmanager
 def _signals() -> Iterator[Callable[[], None]]:
-    """Gives a function that waits for SIGTERM or Ctrl-C. A second one ends the program at once."""
+    """Gives a function that waits for SIGTERM or Ctrl-C. A second one ends the program at once.
+
+    The system may deliver a signal to any thread. Python runs handlers in the main thread alone, and a waiting main
+    thread would not wake up for it. So the byte that wakes it comes from Python's own C handler, in any thread.
+    """
     reading, writing = os.pipe()
+    os.set_blocking(writing, False)
     names = (signal.SIGTERM, signal.SIGINT)
     before = [signal.getsignal(name) for name in names]
 
     def restore() -> None:
+        signal.set_wakeup_fd(wakeup_before)
         for name, handler in zip(names, before):
             signal.signal(name, handler)
 
     def wait() -> None:
-        os.read(reading, 1)
+        while ord(os.read(reading, 1)) not in names:  # another signal that has a handler
+            pass
         restore()
 
+    wakeup_before = signal.set_wakeup_fd(writing)
     try:
         for name in names:
-            signal.signal(name, lambda number, frame: os.write(writing, b"."))
+            signal.signal(name, lambda number, frame: None)  # not the default, which ends the program
         yield wait
     finally:
         restore()

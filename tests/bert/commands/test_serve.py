@@ -22,6 +22,7 @@ from bert.__main__ import main
 from bert.adaptation.loading import source_of
 from bert.checkpoints.directory import save_checkpoint
 from bert.commands.predict import predict_file
+from bert.commands.serve import _signals
 from bert.commands.services import service_of
 from bert.config import BertConfig
 from bert.heads.classification import BertForSequenceClassification
@@ -140,6 +141,28 @@ def test_a_signal_under_load_loses_no_request_that_was_taken(run):
     assert (process.returncode, errors, wrong) == (0, "", [])
     assert set(codes) <= {200, 503}
     assert f"requests answered: {codes[200]:,}" in output  # all that it answered have come here
+
+
+def test_a_signal_that_another_thread_gets_ends_the_wait():
+    main_thread, late = threading.get_ident(), threading.Event()
+
+    def to_itself() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    def to_the_main_thread() -> None:  # so that a wait that slept on ends, too
+        late.set()
+        signal.pthread_kill(main_thread, signal.SIGINT)
+
+    timer, rescue = threading.Timer(0.05, to_itself), threading.Timer(10, to_the_main_thread)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with _signals() as wait:
+        timer.start()
+        rescue.start()
+        wait()
+        rescue.cancel()
+    assert not late.is_set()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 def test_what_cannot_be_served_is_one_sentence(run, capsys):
