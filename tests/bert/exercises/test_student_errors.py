@@ -55,7 +55,10 @@ ERRORS = {
         "masking", "np.nonzero(selected)", "np.nonzero(selected | True)", "not selected are changed",
     ),
     "[MASK] for all": ("masking", "treatment < mask / 100", "treatment < 1", "100% become [MASK], instead of 80%"),
-    "no random tokens": ("masking", "treatment < (mask + random) / 100", "treatment < mask / 100", "0% become a random token, instead of 10%"),
+    "no random tokens": (
+        "masking", "treatment < (mask + random) / 100", "treatment < mask / 100",
+        "0% become a random token, instead of 10%",
+    ),
     "the input is changed": ("masking", "masked = input_ids.copy()", "masked = input_ids", "in place"),
     "one draw for an example": (
         "masking", "_Draw.TREATMENT, examples[rows], positions)", "_Draw.TREATMENT, examples[rows], 0 * positions)",

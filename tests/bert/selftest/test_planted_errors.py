@@ -137,7 +137,8 @@ ERRORS = {
         "bert/tokenization/encoding.py", "[sequence_id] * len(pieces.ids))\n        encoding.offsets",
         "[0] * len(pieces.ids))\n        encoding.offsets", "tokenizer", "[CLS] first [SEP] second [SEP] (texts)"),
     "masking 70/20/10": (
-        f"{DATA}masking.py", "treatment < mask / 100", "treatment < 0.7", "data", "masking 80/10/10 (standard deviations)"),
+        f"{DATA}masking.py", "treatment < mask / 100", "treatment < 0.7", "data",
+        "masking 80/10/10 (standard deviations)"),
     "special tokens masked": (
         f"{DATA}masking.py", "word_starts = maskable\n", "word_starts = np.ones_like(maskable)\n", "data",
         "masking: which tokens (tokens)"),
