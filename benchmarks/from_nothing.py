@@ -12,20 +12,20 @@ It needs IMDb's files in the folder that the environment variable BERT_DATA name
 line, and imdb/train.tsv with a label and a text. Both may be compressed. ``benchmarks.film_reviews`` holds a tenth of
 the labelled reviews out. On the texts of the rest train_pretrain.py learns a vocabulary and pretrains a model. Then
 train_finetune.py trains it on the labels and measures it on the tenth, once, after the last epoch. Both read 128
-tokens at a time, and longer reviews in windows, since later positions would be untrained.
+tokens at a time, and longer reviews in windows. Later positions would be untrained.
 
-``--seeds`` fine-tunes several times, and measures the mean of their probabilities besides. With ``--distil`` these
-models label so many of the texts, and another model, from the same pretraining, learns their scores: it sees many
-reviews for each labelled one. Further flags of the two scripts go into ``--pretraining``, ``--finetuning`` and
-``--distilling``, each as one text. ``--choosing`` measures other reviews than the tenth, to choose flags by. With
-``--checkpoint`` besides, a run that is there is fine-tuned, and nothing is pretrained.
+``--seeds`` fine-tunes several times. It also measures the mean of their probabilities. With ``--distil`` these models
+label so many of the texts. Another model, from the same pretraining, learns their scores. So it sees many reviews for
+each labelled one. Further flags of the two scripts go into ``--pretraining``, ``--finetuning`` and ``--distilling``,
+each as one text. ``--choosing`` measures other reviews than the tenth, to choose flags by. With ``--checkpoint``
+besides, a run that is there is fine-tuned, and nothing is pretrained.
 
-The learning rate of pretraining falls to 0 with the last step, so the number of steps must be known. We first measure
-the speed of ``--trial-steps`` and then make as many steps as fit into ``--minutes``. Such short runs are better without
-dropout (Geiping & Goldstein 2022); fine-tuning on few labels needs it all the more. At the end the script prints the
-minutes of each part, from the first read of a file to the last score. Their sum leaves out nothing. Beside them stand
-classifiers that know words alone, on the same labels (``benchmarks.words_alone``; not with ``--no-baselines``). Their
-time is not in the sum.
+The learning rate of pretraining falls to 0 with the last step. So the number of steps must be known. We first measure
+the speed of ``--trial-steps``. Then we make as many steps as fit into ``--minutes``. Such short runs are better without
+dropout (Geiping & Goldstein 2022). Fine-tuning on few labels needs it all the more. At the end the script prints the
+minutes of each part, from the first read of a file to the last score. Their sum leaves out nothing. Classifiers that
+know words alone stand beside them, on the same labels (``benchmarks.words_alone``; ``--no-baselines`` leaves them out).
+Their time is not in the sum.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python -m benchmarks.lessons.corpus --output texts/
 
-The lessons choose a recipe, and the first command (``python train_pretrain.py``) uses it. Its held-out documents must
-be unseen by all choices, or its figures would be too good. So no lesson reads them: neither its pretraining, nor its
-own held-out documents (``data.corpus.held_out`` holds out a twentieth of the file again), nor its labelled passages.
+The lessons choose a recipe, and the first command (``python train_pretrain.py``) uses it. No choice may see its
+held-out documents, or its figures would be too good. So no lesson reads them. That holds for its pretraining, for its
+labelled passages, and for its own held-out documents: ``data.corpus.held_out`` holds out a twentieth of the file again.
 
     corpus.txt   a sentence per line, a blank line between documents       train_pretrain.py --corpus corpus.txt
     train.tsv    the built-in task, of these documents alone               train_finetune.py --train train.tsv

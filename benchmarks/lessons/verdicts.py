@@ -1,9 +1,9 @@
 """What a comparison shows, and no more: differences seed by seed, with their interval.
 
-Two trainings of one seed have the same documents in the same order, and where they can the same initial weights and
-masks. So their difference varies less than either of them. The interval is Student's, for 95 %: with three seeds it
-reaches 2.48 standard deviations to each side. If it holds 0, the verdict is "no difference". That does not say that
-there is none: more seeds may find it. And of twenty verdicts about equal trainings, one will see a difference.
+Two trainings of one seed read the same documents in the same order. If they can, they also have the same initial
+weights and masks. So their difference varies less than either of them. The interval is Student's, for 95 %. With three
+seeds it reaches 2.48 standard deviations to each side. If it holds 0, the verdict is "no difference". There may be one
+all the same: more seeds may find it. And of twenty verdicts about equal trainings, one will see a difference.
 """
 
 import math
