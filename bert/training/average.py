@@ -3,8 +3,8 @@
     average = average + (weights - average) / min(update, N)
 
 The first N averages are plain means of the weights after each update. From then on this is an exponential moving
-average: weights of k updates ago count (1 - 1/N)^k as much as the newest. The initial weights never count, so nothing
-has to be corrected for them.
+average: with each update, all older weights count 1 - 1/N as much as before. The initial weights do not count, so
+nothing has to be corrected for them.
 
 Why: while the learning rate is high, each update overshoots in some direction, and a mean lies between (Polyak &
 Juditsky 1992; Izmailov et al. 2018, "Averaging Weights"). A rate that falls to 0 does much the same by itself. Training
@@ -23,7 +23,8 @@ from bert.training.sharding import own_share
 class Average:
     """The average of a model's trained weights, in float32: a ``Companion``. Of shared-out weights, of each share.
 
-    In fp16 an update whose gradients overflow is skipped. Its weights, which did not change, are averaged all the same.
+    In fp16 an update whose gradients overflow is skipped. Its weights, which did not change, are averaged all the same:
+    even the initial ones, if the first updates are skipped.
 
     Args:
         model: with its initial weights, shared out already if they are to be.
