@@ -27,6 +27,7 @@ from bert.training.sharding import own_share, share_of, whole
 MOMENTUM = 0.95
 ITERATIONS = [(3.4445, -4.7750, 2.0315)] * 5  # the coefficients of x, x^3 and x^5 in each (Jordan et al. 2024)
 AT_ONCE = 24  # matrices: those of four layers. More would need more memory, also of a process that has a share
+TINY = 1e-7  # beside a matrix's norm, by which it is divided: then a matrix of zeros stays one
 LIKE_ADAMW = 0.2  # the usual size of a number in an update of AdamW
 
 
@@ -37,7 +38,7 @@ class Muon(BertAdamW):
 
     Args:
         dtype: of the products in ``orthogonalized``. 16 bits suffice: their errors are smaller than what five
-            iterations leave.
+            iterations leave. fp16 has no numbers below 6e-8, so matrices get the norm 1 before they become fp16.
     """
 
     def __init__(self, groups: list[dict[str, Any]], lr: float, dtype: torch.dtype = torch.float32):
@@ -58,7 +59,10 @@ class Muon(BertAdamW):
             for parameter, momentum in zip(some, *self.kept(some, "momentum"), strict=True):
                 gradient = cast(Tensor, parameter.grad)
                 own_share(momentum).lerp_(own_share(gradient), 1 - MOMENTUM)
-                directions.append(whole(gradient.lerp(momentum, MOMENTUM).to(self.dtype)))
+                direction = gradient.lerp(momentum, MOMENTUM)
+                if self.dtype == torch.float16:
+                    direction = direction / (direction.norm() + TINY)
+                directions.append(whole(direction.to(self.dtype)))
             for parameter, update in zip(some, orthogonalized(directions, ITERATIONS), strict=True):
                 size = LIKE_ADAMW * math.sqrt(max(parameter.shape))
                 own_share(parameter).mul_(1 - group["lr"] * group["weight_decay"])
@@ -108,7 +112,7 @@ def newton_schulz(matrix: Tensor, iterations: list[tuple[float, float, float]]) 
     """
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if is_tall else matrix  # then x x^T is the smaller product
-    x = x / (x.norm() + 1e-7)  # the squares of the singular values now add up to 1
+    x = x / (x.norm() + TINY)  # the squares of the singular values now add up to 1
     for a, b, c in iterations:
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x

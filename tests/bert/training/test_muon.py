@@ -129,6 +129,17 @@ def test_torchs_muon_computes_the_same():
     assert not torch.allclose(start, ours[0], rtol=0.01, atol=0.01)
 
 
+def test_in_fp16_a_small_gradient_does_not_vanish():
+    gradient, updates = normal(7, 13).float(), []
+    for dtype, factor in ((torch.float32, 1.0), (torch.float16, 1e-8)):
+        weight = nn.Parameter(torch.zeros(7, 13))
+        weight.grad = factor * gradient
+        muon_of([weight], lr=1.0, dtype=dtype).step()
+        updates.append(weight.detach())
+    assert (updates[1] - updates[0]).norm() < 0.02 * updates[0].norm()  # the scale of a gradient does not matter
+    assert not (1e-8 * (1 - 0.95**2) * gradient).half().any()  # the control: its momentum in fp16
+
+
 def test_an_update_has_the_size_of_adamws():
     weight = nn.Parameter(torch.zeros(40, 120))
     weight.grad = normal(40, 120).float()

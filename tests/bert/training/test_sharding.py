@@ -132,6 +132,19 @@ with start_processes("cpu") as processes:
             for old, new in zip(before, model.parameters(), strict=True):
                 assert old.equal(new.to_local()) == broken, name
         assert scaler.get_scale() == 2.0
+
+    torch.manual_seed(0)
+    alone, shared = Layer(), Layer()
+    shared.load_state_dict(alone.state_dict())
+    fully_shard(shared)
+    for model in (alone, shared):
+        optimizer = make_optimizer("muon", model, 0.1, torch.float16)
+        for step in (1, 2):
+            model(step * torch.eye(3)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    for one, other in zip(alone.parameters(), shared.parameters(), strict=True):
+        torch.testing.assert_close(one, other.full_tensor(), rtol=1e-3, atol=1e-4)
 print("well")
 """
 
