@@ -161,6 +161,18 @@ def test_all_other_parameters_get_berts_adamw():
         assert one.equal(other) == (id(one) not in matrices)
 
 
+def test_a_few_matrices_at_a_time_are_updated_as_all_together_are(monkeypatch):
+    together, in_parts, start = (BertForPreTraining(CONFIG) for _ in range(3))
+    for model in (together, in_parts):
+        model.load_state_dict(start.state_dict())
+    for model, at_once in ((together, 12), (in_parts, 5)):
+        monkeypatch.setattr("bert.training.muon.AT_ONCE", at_once)
+        make_optimizer("muon", with_gradients(model), 0.1).step()
+    for one, other, control in zip(together.parameters(), in_parts.parameters(), start.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+        assert not torch.allclose(one, control, rtol=1e-3)
+
+
 # ---- which parameters ----
 
 
