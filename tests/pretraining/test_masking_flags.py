@@ -56,8 +56,9 @@ def test_shares_are_three_whole_percentages_of_everything():
     (["--mask-copies", "-1"], "-1 is below 0"),
     (["--join-examples", "0"], "0 is not at least 1"),
     (["--join-examples", "2"], "train without it, --no-nsp"),
-    (["--join-examples", "9", "--no-nsp"], "--max-length 64, times --join-examples 9, is above the 512 .* at most 56"),
-    (["--join-examples", "5", "--no-nsp", "--phases", "64:9,128:9"], "128, times --join-examples 5, .* at most 102"),
+    (["--join-examples", "9", "--no-nsp"], "9 examples of up to 64 tokens are above the 512 .*; join at most 8, or"),
+    (["--join-examples", "5", "--no-nsp", "--phases", "64:9,128:9"], "5 examples of up to 128 tokens .* at most 4, or"),
+    (["--join-examples", "5", "--no-nsp", "--max-length", "600"], "--max-length 600 is above the 512 .* at most that"),
 ])  # fmt: skip
 def test_what_contradicts_is_refused(flags, complaint, tmp_path):
     with pytest.raises(InputError, match=complaint):
