@@ -9,6 +9,7 @@ import pytest
 import train_pretrain
 from bert.errors import InputError
 from bert.training.reporting import read_log
+from data.pretraining.masking import Masking
 from pretraining.masking_flags import checked_mask_shares, checked_masking_rate, mask_shares, masking_rate
 from pretraining.messages import how_masked
 from pretraining.recipes import RECIPES
@@ -86,6 +87,14 @@ def test_a_run_of_minutes_has_the_last_rate_of_its_recipe_from_the_beginning(tmp
     assert how_masked(short, (0.3, 0.2)).startswith("20% of the tokens (a change of the rate would need to know")
 
 
+def test_whole_words_are_said_and_copies_have_as_many_masks_as_the_rate_says():
+    assert how_masked(Masking(copies=2), whole_words=True) == (
+        "whole words; epoch 2 has the examples and masks of epoch 0 again"
+    )
+    assert how_masked(Masking(rate=(0.3, 0.15), copies=1)).endswith("epoch 0 again, as many as its rate says")
+    assert how_masked(Masking()) == ""
+
+
 def test_a_run_whose_rate_falls_may_go_on_for_minutes(whole, tmp_path, capsys):
     flags, _ = whole
     run = tmp_path / "run"
@@ -139,7 +148,7 @@ def test_a_run_says_how_it_departs_and_so_does_its_card(whole, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert (
         "Masks:  50% of the tokens, falling to 10% at the schedule's end; 60% of them [MASK], 30% random, 10% as they "
-        "are; epoch 1 has the examples and masks of epoch 0 again.\n"
+        "are; epoch 1 has the examples and masks of epoch 0 again, as many as its rate says.\n"
         "Joined: 2 examples make a sequence, and attend to each other.\n"
     ) in printed
     card = (run / "README.md").read_text()
