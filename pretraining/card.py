@@ -9,7 +9,7 @@ from pretraining.settings import PretrainingSettings
 
 HELD_OUT = "heldout_"
 # Settings that the card names if they are not the default.
-IF_CHOSEN = ("masking_rate", "mask_shares", "mask_copies", "join_examples", "variant", "objective")
+IF_CHOSEN = ("weight_decay", "masking_rate", "mask_shares", "mask_copies", "join_examples", "variant", "objective")
 _MOST_NAMES = 5  # of files, of which a corpus may have thousands
 # The guess that stands beside each held-out figure in the log: the better one, if there are two.
 _GUESSES = ("unigram_", "five_gram_", "majority_")

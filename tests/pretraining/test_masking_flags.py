@@ -10,6 +10,8 @@ import train_pretrain
 from bert.errors import InputError
 from bert.training.reporting import read_log
 from pretraining.masking_flags import checked_mask_shares, checked_masking_rate, mask_shares, masking_rate
+from pretraining.messages import how_masked
+from pretraining.recipes import RECIPES
 from pretraining.settings import read_settings
 from tests.conftest import weights_of
 
@@ -71,6 +73,27 @@ def test_a_rate_falls_if_the_last_update_is_known_and_a_steady_one_needs_no_end(
     assert read_settings(["--masking-rate", "0.4", "--max-minutes", "5", *output]).masking.rate == (0.4, 0.4)
 
 
+def test_a_run_of_minutes_has_the_last_rate_of_its_recipe_from_the_beginning(tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES["tiny"], "masking_rate", "0.3:0.2")
+    output = ["--output", str(tmp_path / "run")]
+    assert read_settings(["--max-minutes", "5", *output]).masking.rate == (0.2, 0.2)
+    assert read_settings(["--max-minutes", "5", "--schedule-to", "100", *output]).masking.rate == (0.3, 0.2)
+    settings = read_settings(output)
+    assert settings.masking.rate == (0.3, 0.2)
+    assert how_masked(settings.masking, (0.3, 0.2)) == "30% of the tokens, falling to 20% at the schedule's end"
+    short = read_settings(["--max-minutes", "5", *output]).masking
+    assert how_masked(short, (0.3, 0.2)).startswith("20% of the tokens (a change of the rate would need to know")
+
+
+def test_a_run_whose_rate_falls_may_go_on_for_minutes(whole, tmp_path, capsys):
+    flags, _ = whole
+    run = tmp_path / "run"
+    assert pretrain(*flags, *DEPARTURES, "--max-steps", 2, "--output", run) == 0
+    assert pretrain("--resume", "--max-minutes", 0.01, "--output", run) == 0
+    assert "10% of the tokens (a change of the rate" in capsys.readouterr().out
+    assert rates(run)[-1] == 0.1
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of ten updates with all the flags, which nobody stopped; its corpus; and what it said."""
@@ -127,16 +150,18 @@ def test_a_run_that_was_saved_before_the_flags_existed_goes_on_with_the_defaults
     flags, _ = whole
     for name in ("old", "new"):
         run = tmp_path / name
-        assert pretrain(*flags, "--max-steps", 2, "--schedule-to", 4, "--output", run) == 0
+        usual = ["--masking-rate", 0.15, "--weight-decay", 0.01]  # not the recipe's
+        assert pretrain(*flags, *usual, "--max-steps", 2, "--schedule-to", 4, "--output", run) == 0
         saved = json.loads((run / "arguments.json").read_text())
         if name == "old":
-            for flag in ("masking_rate", "mask_shares", "mask_copies", "join_examples"):
+            for flag in ("masking_rate", "mask_shares", "mask_copies", "join_examples", "weight_decay"):
                 del saved[flag]
             (run / "arguments.json").write_text(json.dumps(saved))
         assert pretrain("--resume", "--output", run, "--max-steps", 4) == 0
     assert weights_of(tmp_path / "old") == weights_of(tmp_path / "new")
-    with pytest.raises(InputError, match=r"--masking-rate 0\.4 is not what .* was begun with \(0\.15\)"):
-        read_settings(["--resume", "--output", str(tmp_path / "old"), "--masking-rate", "0.4"])
+    for flag, other, usual in (("--masking-rate", "0.4", "0.15"), ("--weight-decay", "0.2", "0.01")):
+        with pytest.raises(InputError, match=rf"{flag} {other} is not what .* was begun with \({usual}\)"):
+            read_settings(["--resume", "--output", str(tmp_path / "old"), flag, other])
 
 
 def test_a_plan_is_of_joined_examples_and_of_the_highest_rate(tmp_path, capsys):
