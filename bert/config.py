@@ -15,7 +15,7 @@ TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "
 OTHER_ACTIVATIONS = ("gelu_10", "quick_gelu", "relu", "silu", "swish")
 LARGEST = 2**24  # of any size: above all models' sizes, and a product of two is still exact
 # Other models than the paper's (bert/variants/). A ``config.json`` with some has a model type of its own. So
-# programs that do not know them refuse it, instead of computing other numbers.
+# transformers' Auto classes refuse it. Its BertModel, called by name, only warns, and computes other numbers.
 VARIANTS = ("pre-norm", "rotary", "gated", "rms-norm", "left-to-right")
 MODEL_TYPE, VARIANT_TYPE = "bert", "bert-variant"
 

@@ -18,6 +18,7 @@ from bert.heads.embedding import SentenceEncoder
 from bert.tasks.task import Task
 from bert.training.run import Run
 from bert.training.sharding import is_sharded
+from bert.variants.build import as_variant
 from finetuning.settings import FinetuningSettings
 
 
@@ -61,7 +62,7 @@ def load_best_model(settings: FinetuningSettings, run: Run, task: Task) -> nn.Mo
 
 def _on_the_same_body(adapted: nn.Module, task: Task) -> nn.Module:
     """A model without an adapter, on the frozen weights of an adapted one, which are in memory once."""
-    model = shapes_of(lambda: task.kind.head(adapted.config, **task.model_arguments))
+    model = shapes_of(lambda: as_variant(task.kind.head(adapted.config, **task.model_arguments)))
     trained, weights = set(adaptation_of(adapted).trained), adapted.state_dict()
     model.load_state_dict(
         {name: torch.empty_like(weights[name]) if name in trained else weights[name] for name in model.state_dict()},

@@ -62,7 +62,7 @@ def describe(
         f"Run:    {schedule.max_steps:,} steps of {update} of up to {settings.max_length} tokens "
         f"({schedule.max_steps / updates_per_epoch:.1f} epochs), seed {settings.seed}, to {settings.output}.",
         f"Device: {run.description}.",
-        *optimizer_in_words(settings.optimizer),
+        *optimizer_in_words(settings.optimizer, settings.weight_decay),
         *guess_in_words(task),
     ]
 

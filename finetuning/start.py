@@ -102,11 +102,12 @@ def make_model(settings: FinetuningSettings, task: Task, log: Log) -> nn.Module:
             f"{checkpoint}: has embeddings for {config.type_vocab_size} kinds of segments (type_vocab_size), and an "
             f"input of this task has {types}; name a checkpoint that was trained on pairs"
         )
-    reads_cls = settings.problem == "summary" or (makes_vectors(task.kind) and settings.pool == "cls")
-    if "left-to-right" in config.variant and reads_cls:
+    # These read a token that stands before its text: a [CLS], or an entity's marker.
+    early = settings.problem in ("summary", "relations") or (makes_vectors(task.kind) and settings.pool == "cls")
+    if "left-to-right" in config.variant and early:
         raise InputError(
-            f"{checkpoint}: reads from left to right, so a [CLS] has seen nothing of the text after it, and this task "
-            f"reads that; use --pool mean for vectors, or another checkpoint"
+            f"{checkpoint}: reads from left to right, and this task reads tokens that stand before their text, so that "
+            f"they have seen nothing of it; use --pool mean for vectors, or another checkpoint"
         )
     if settings.takes_model_over:
         return larger_model(settings, task, config)

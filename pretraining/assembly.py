@@ -121,7 +121,7 @@ def schedule_of(settings: PretrainingSettings, updates_per_epoch: int) -> Schedu
     minutes, schedule_to = settings.max_minutes, settings.schedule_to
     if settings.phases:
         settings = replace(settings, max_steps=phases_of(settings.phases, settings.max_length)[-1].end)
-    if minutes is not None and schedule_to is None:
+    if minutes is not None and settings.is_fitted_to_minutes:
         return make_fitted_schedule(settings, updates_per_epoch, minutes, MOST_WARMUP_STEPS)
     return make_schedule(settings, updates_per_epoch, MOST_WARMUP_STEPS, minutes, schedule_to or None)
 

@@ -12,6 +12,7 @@ from bert.training.script import Log, how_to_go_on
 from bert.variants.build import variant_of
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.masking import DEFAULT, Masking
+from pretraining.masking_flags import masking_rate
 from pretraining.phases import phases
 from pretraining.settings import PretrainingSettings
 
@@ -35,13 +36,15 @@ def describe(
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
+    masks = how_masked(settings.masking, masking_rate(settings.masking_rate), settings.whole_word_masking)
     if settings.predicts_next:
         lines.append("Task:   each token predicts the next one, from left to right.")
-    elif masks := how_masked(settings.masking):
-        lines.append(f"Masks:  {masks}.")
+    if masks:
+        later = "none, until --resume --objective masked. Then: " if settings.predicts_next else ""
+        lines.append(f"Masks:  {later}{masks}.")
     if settings.join_examples > 1:
         lines.append(f"Joined: {settings.join_examples} examples make a sequence, and attend to each other.")
-    lines += optimizer_in_words(settings.optimizer)
+    lines += optimizer_in_words(settings.optimizer, settings.weight_decay)
     if settings.average is not None:
         lines.append(f"Mean:   of the weights over about {settings.average:,} updates; it is evaluated and saved.")
     if (count := settings.keep_checkpoints) is not None:
@@ -51,23 +54,32 @@ def describe(
     return lines
 
 
-def how_masked(masking: Masking) -> str:
+def how_masked(masking: Masking, wanted: tuple[float, float] | None = None, whole_words: bool = False) -> str:
     """How the masks of a run differ from the default. Empty if they do not.
+
+    Args:
+        wanted: the rates that the flags or the recipe name, if the run has others.
+        whole_words: whether the tokens of a word are masked together.
 
     >>> how_masked(Masking(rate=(0.3, 0.15), shares=(100, 0, 0)))
     "30% of the tokens, falling to 15% at the schedule's end; 100% of them [MASK], 0% random, 0% as they are"
     """
     parts = []
     first, last = masking.rate
-    if first != last:
+    if wanted not in (None, masking.rate):
+        parts.append(f"{100 * last:g}% of the tokens (a change of the rate would need to know the last update)")
+    elif first != last:
         way = "falling" if last < first else "rising"
         parts.append(f"{100 * first:g}% of the tokens, {way} to {100 * last:g}% at the schedule's end")
     elif masking.rate != DEFAULT.rate:
         parts.append(f"{100 * first:g}% of the tokens")
     if masking.shares != DEFAULT.shares:
         parts.append("{}% of them [MASK], {}% random, {}% as they are".format(*masking.shares))
+    if whole_words:
+        parts.append("whole words")
     if masking.copies:
-        parts.append(f"epoch {masking.copies} has the examples and masks of epoch 0 again")
+        share = "" if first == last else ", as many as its rate says"
+        parts.append(f"epoch {masking.copies} has the examples and masks of epoch 0 again{share}")
     return "; ".join(parts)
 
 

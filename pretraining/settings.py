@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.training import settings as shared
+from bert.training.optimizer import WEIGHT_DECAY
 from bert.training.settings import TrainingSettings
 from data.pretraining.masking import Masking
 from data.pretraining.sentence_pairs import check_max_length
@@ -68,7 +69,7 @@ class PretrainingSettings(TrainingSettings):
     MAY_CHANGE: ClassVar[frozenset[str]] = TrainingSettings.MAY_CHANGE | {
         "workers", "shards", "max_minutes", "schedule_to", "phases", "eval_examples", "plan", "objective",
     }  # fmt: skip
-    OLDER_RUNS: ClassVar[dict[str, Any]] = {"schedule_to": 0}
+    OLDER_RUNS: ClassVar[dict[str, Any]] = {"schedule_to": 0, "masking_rate": "0.15", "weight_decay": WEIGHT_DECAY}
     OWN_FLAG: ClassVar[str] = "nsp"
 
     def flag_of(self, max_length: int) -> str:
@@ -77,8 +78,19 @@ class PretrainingSettings(TrainingSettings):
 
     @property
     def masking(self) -> Masking:
-        """How examples are masked in training."""
-        return Masking(masking_rate(self.masking_rate), mask_shares(self.mask_shares), self.mask_copies)
+        """How examples are masked in training.
+
+        A rate that changes needs to know the last update. A run of minutes learns it on the way, when the next
+        examples are masked already. So it has the last rate from its beginning.
+        """
+        first, last = masking_rate(self.masking_rate)
+        rates = (last, last) if self.is_fitted_to_minutes else (first, last)
+        return Masking(rates, mask_shares(self.mask_shares), self.mask_copies)
+
+    @property
+    def is_fitted_to_minutes(self) -> bool:
+        """Whether the clock says which update is the last."""
+        return self.max_minutes is not None and self.schedule_to is None
 
     @property
     def predicts_next(self) -> bool:
@@ -138,7 +150,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     if settings.checkpoint is None:
         check_positions(settings, BertConfig().max_position_embeddings, "BERT")
     _check_limits(settings, given)
-    _check_masking(settings)
+    _check_masking(settings, given)
     if settings.predicts_next and settings.nsp:
         raise InputError(
             "--objective next-token: next-sentence prediction reads the whole pair, and this objective reads from left "
@@ -187,11 +199,16 @@ def check_positions(settings: PretrainingSettings, positions: int, model: str) -
     """Raises an InputError if a sequence may be longer than the positions that the model has embeddings for."""
     longest = max(phase.max_length for phase in phases_of(settings.phases, settings.max_length))
     joined = settings.join_examples
-    if longest * joined > positions:
-        times = "" if joined == 1 else f", times --join-examples {joined},"
+    if longest > positions:
         raise InputError(
-            f"{settings.flag_of(longest)}{times} is above the {positions} positions that {model} has embeddings for "
-            f"(max_position_embeddings); use at most {positions // joined}"
+            f"{settings.flag_of(longest)} is above the {positions} positions that {model} has embeddings for "
+            f"(max_position_embeddings); use at most that"
+        )
+    if longest * joined > positions:
+        raise InputError(
+            f"--join-examples {joined}: {joined} examples of up to {longest} tokens are above the {positions} "
+            f"positions that {model} has embeddings for (max_position_embeddings); join at most "
+            f"{positions // longest}, or use shorter ones"
         )
 
 
@@ -216,15 +233,15 @@ def _check_limits(settings: PretrainingSettings, given: dict[str, Any]) -> None:
         )
 
 
-def _check_masking(settings: PretrainingSettings) -> None:
+def _check_masking(settings: PretrainingSettings, given: dict[str, Any]) -> None:
     """Raises an InputError if the examples cannot be joined, or if nobody knows how far the masking rate has fallen."""
     if settings.join_examples > 1 and settings.nsp:
         raise InputError(
             f"--join-examples {settings.join_examples}: next-sentence prediction reads one pair in each sequence; "
             f"train without it, --no-nsp"
         )
-    first, last = settings.masking.rate
-    if first != last and settings.max_minutes is not None and settings.schedule_to is None:
+    first, last = masking_rate(settings.masking_rate)
+    if first != last and settings.is_fitted_to_minutes and "masking_rate" in given:
         raise InputError(
             f"--masking-rate {settings.masking_rate} changes until the last update, and --max-minutes alone does not "
             f"say which that is; name it with --schedule-to N, or give a single rate"

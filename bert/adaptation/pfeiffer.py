@@ -38,10 +38,11 @@ class Pfeiffer:
 
         Raises an InputError if there is no such LayerNorm, since the model is a variant.
         """
-        if unlike := {"pre-norm", "rms-norm"} & set(names_of_variant(model.bert.config.variant)):  # pyright: ignore
+        names = names_of_variant(model.bert.config.variant)  # pyright: ignore
+        if unlike := [name for name in names if name in ("pre-norm", "rms-norm")]:
             raise InputError(
                 f"this adapter stands around the LayerNorm after the feed-forward network, and the model is "
-                f"{unlike.pop()}; use another way to adapt it, such as houlsby"
+                f"{' and '.join(unlike)}; use another way to adapt it, such as houlsby"
             )
         for layer in model.bert.encoder.layers:  # pyright: ignore
             layer.feed_forward_norm = AdaptedNorm(layer.feed_forward_norm, self.size)

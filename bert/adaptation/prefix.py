@@ -46,12 +46,14 @@ class Prefix:
     def wrap(self, model: nn.Module) -> None:
         """Puts a ``PrefixAttention`` in the place of each layer's attention.
 
-        Raises an InputError if the prefix is as long as the longest text, or leaves no position for one.
+        Raises an InputError if the prefix is as long as the longest text, or leaves no position for one. Also if the
+        model is a variant that does not attend as BERT does.
         """
         bert: Any = model.bert
-        if unlike := {"rotary", "left-to-right"} & set(names_of_variant(bert.config.variant)):
+        if unlike := [name for name in names_of_variant(bert.config.variant) if name in ("rotary", "left-to-right")]:
             raise InputError(
-                f"a prefix has no position, and the model's attention is {unlike.pop()}; use another way to adapt it"
+                f"a prefix has no position, and the model's attention is {' and '.join(unlike)}; use another way to "
+                f"adapt it"
             )
         most = bert.config.max_position_embeddings
         if self.length >= most:

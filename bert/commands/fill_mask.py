@@ -44,8 +44,8 @@ def load_filler(source: Source) -> BertForPreTraining | BertForCloze:
     """The model of a run that fills blanks. Raises an InputError if it has no such head."""
     if "left-to-right" in source.config().variant:
         raise InputError(
-            f"{source}: reads from left to right and predicts the piece after each one, so it fills no blanks; name a "
-            f"run that was pretrained with masks"
+            f"{source}: reads from left to right, so it fills no blanks: it sees nothing of what comes after one; name "
+            f"a run that attends to both sides"
         )
     if source.adapter is None:
         # The pooler and next sentence prediction are not used here. A model pretrained without them may lack both.

@@ -62,6 +62,10 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> argparse._Argumen
         "--optimizer", choices=("bert-adamw", "adamw", "muon"),
         help="BERT's AdamW, without bias correction; torch's; or Muon for the layers' matrices and BERT's for the rest",
     )  # fmt: skip
+    add_number(
+        training, "--weight-decay", at_least_zero,
+        "share of each weight, times the learning rate, that an update takes off; not of biases and LayerNorms",
+    )  # fmt: skip
     training.add_argument(
         "--precision", choices=("auto", "fp32", "bf16", "fp16"), help="of matrix products (bf16 if it is fast here)"
     )
@@ -131,6 +135,14 @@ def above_zero(text: str) -> float:
     number = float(text)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def at_least_zero(text: str) -> float:
+    """A finite number of at least 0."""
+    number = finite(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from bert import fast
 from bert.errors import InputError
 from bert.model.encoder import EncoderLayer
-from bert.training.optimizer import BertAdamW, parameter_groups
+from bert.training.optimizer import WEIGHT_DECAY, BertAdamW, parameter_groups
 from bert.training.sharding import own_share, share_of, whole
 
 MOMENTUM = 0.95
@@ -69,7 +69,7 @@ class Muon(BertAdamW):
                 own_share(parameter).add_(share_of(update, parameter), alpha=-group["lr"] * size)
 
 
-def muon_groups(model: nn.Module) -> list[dict[str, Any]]:
+def muon_groups(model: nn.Module, weight_decay: float = WEIGHT_DECAY) -> list[dict[str, Any]]:
     """``parameter_groups``, with the matrices of the layers in a group of their own, the first one.
 
     These are the dense layers of attention and of the feed-forward network. Embeddings, heads, biases and LayerNorms
@@ -82,7 +82,7 @@ def muon_groups(model: nn.Module) -> list[dict[str, Any]]:
     layers = [module for module in model.modules() if isinstance(module, EncoderLayer)]
     dense = [part for layer in layers for sublayer in layer.children() for part in sublayer.children()]
     matrices = {id(part.weight) for part in dense if isinstance(part, nn.Linear)}
-    decayed, others = parameter_groups(model)
+    decayed, others = parameter_groups(model, weight_decay)
     of_layers = [parameter for parameter in decayed["params"] if id(parameter) in matrices]
     if not of_layers:
         raise InputError(

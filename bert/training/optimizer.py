@@ -102,15 +102,21 @@ def update(
         parameter.addcdiv_(its_m, its_v.sqrt() + group["eps"], value=-group["lr"])
 
 
-def optimizer_in_words(name: str) -> list[str]:
+def optimizer_in_words(name: str, weight_decay: float) -> list[str]:
     """A line for the user about an optimizer that is not the paper's."""
-    parts = {"adamw": "torch's AdamW", "muon": "Muon for the matrices of the layers, BERT's AdamW for all else"}
-    return [f"Update: {parts[name]}."] if name in parts else []
+    names = {
+        "bert-adamw": "BERT's AdamW", "adamw": "torch's AdamW",
+        "muon": "Muon for the matrices of the layers, BERT's AdamW for all else",
+    }  # fmt: skip
+    if weight_decay != WEIGHT_DECAY:
+        return [f"Update: {names[name]}; weight decay {weight_decay:g}."]
+    return [f"Update: {names[name]}."] if name != "bert-adamw" else []
 
 
 def make_optimizer(
-    name: str, model: nn.Module, learning_rate: float, dtype: torch.dtype = torch.float32
-) -> torch.optim.Optimizer:
+    name: str, model: nn.Module, learning_rate: float, dtype: torch.dtype = torch.float32,
+    weight_decay: float = WEIGHT_DECAY,
+) -> torch.optim.Optimizer:  # fmt: skip
     """The optimizer of a name.
 
     "bert-adamw" is the paper's, "adamw" is torch's, with bias correction, and "muon" is Muon with BERT's AdamW.
@@ -119,12 +125,12 @@ def make_optimizer(
         dtype: of Muon's matrix products.
     """
     if name == "bert-adamw":
-        return BertAdamW(parameter_groups(model), lr=learning_rate)
+        return BertAdamW(parameter_groups(model, weight_decay), lr=learning_rate)
     if name == "adamw":
-        groups = parameter_groups(model)
+        groups = parameter_groups(model, weight_decay)
         return torch.optim.AdamW(groups, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=fast.is_on(), foreach=False)
     if name == "muon":
         from bert.training.muon import Muon, muon_groups  # it is a BertAdamW, so its file imports this one
 
-        return Muon(muon_groups(model), learning_rate, dtype)
+        return Muon(muon_groups(model, weight_decay), learning_rate, dtype)
     raise ValueError(f"no optimizer is called {name!r}: 'bert-adamw', 'adamw' and 'muon' are")

@@ -305,7 +305,9 @@ def assemble(
     return Run(
         directory=Path(settings.output),
         model=model,
-        optimizer=make_optimizer(settings.optimizer, model, settings.learning_rate, DTYPES[precision.name]),
+        optimizer=make_optimizer(
+            settings.optimizer, model, settings.learning_rate, DTYPES[precision.name], settings.weight_decay
+        ),
         precision=precision,
         processes=processes,
         log=log,

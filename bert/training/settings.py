@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar, get_args
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.whole import write_atomically
+from bert.training.optimizer import WEIGHT_DECAY
 
 MODELS = ("model.safetensors", "adapter_model.safetensors")  # a run's model is in one of them
 # The files that a run writes at one time or another. A new run replaces none of them.
@@ -41,6 +42,7 @@ class TrainingSettings:
     learning_rate: float = 1e-4
     warmup_steps: int | None = None
     optimizer: str = "bert-adamw"
+    weight_decay: float = WEIGHT_DECAY
     precision: str = "auto"
     compile: bool = False
     plain: bool = False

@@ -5,7 +5,7 @@
 
 Source: Shazeer 2020, "GLU Variants Improve Transformer", equation 6. With GELU it is his GEGLU. With ``hidden_act``
 "silu" it is SwiGLU. There are three matrices instead of two, so each has two thirds of intermediate_size. Then the
-number of parameters stays, and so does the time.
+number of parameters stays, and so does the time. Shazeer's have no biases. Here they have BERT's.
 """
 
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from bert.config import BertConfig
 from bert.model.bert import BertModel, initialize_weights
 from bert.model.feed_forward import FeedForward
 
-MULTIPLE = 8  # of the hidden size: what matrix units read at a time
+MULTIPLE = 8  # a size is a multiple of what matrix units read at a time
 
 
 def make_gated(bert: BertModel) -> None:

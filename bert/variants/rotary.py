@@ -6,9 +6,9 @@ The product of two points depends on the angle between them. So a turned query a
 depends on the distance of their tokens, not on where the two stand. Each pair of numbers turns with its own frequency:
 the first by 1 radian for a token, the last by nearly 1/10,000.
 
-Source: Su et al. 2021, "RoFormer: Enhanced Transformer with Rotary Position Embedding", section 3.2, equation 34. The
-paper pairs neighbours, number 2i with 2i + 1. Here number i is paired with i + dim / 2, as in GPT-NeoX and Llama. The
-weights of query and key are learned for one order or the other.
+Source: Su et al. 2021, "RoFormer: Enhanced Transformer with Rotary Position Embedding", sections 3.2 and 3.4.2
+(equation 34). The paper pairs neighbours, number 2i with 2i + 1. Here number i is paired with i + dim / 2, as in
+GPT-NeoX and Llama. The weights of query and key are learned for one order or the other.
 """
 
 from dataclasses import replace
@@ -40,7 +40,8 @@ def turned(states: Tensor, positions: Tensor) -> Tensor:
     """Queries or keys (tokens, heads, dim), each pair of numbers turned by its token's position (tokens,)."""
     first, second = states.chunk(2, dim=-1)  # (tokens, heads, dim / 2), twice
     pairs = first.shape[-1]
-    frequencies = BASE ** (-torch.arange(pairs, device=states.device) / pairs)
+    dtype = torch.promote_types(states.dtype, torch.float32)  # 16 bits are too few for an angle
+    frequencies = BASE ** (-torch.arange(pairs, device=states.device, dtype=dtype) / pairs)
     angles = rearrange(positions, "tokens -> tokens 1 1") * frequencies  # (tokens, 1, pairs)
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1).to(states.dtype)

@@ -24,6 +24,7 @@ from bert.tokenization.wordpiece import WordPieceTokenizer
 from bert.training import state
 from bert.training.reporting import read_log
 from bert.training.state_reading import newest_state
+from bert.variants.build import as_variant
 from finetuning.adaptation_flags import METHODS
 from finetuning.best_model import load_best_model
 from tests.conftest import WORDS
@@ -106,13 +107,7 @@ def test_the_report_measures_what_the_files_hold(given, folder, tmp_path, capsys
     run = tmp_path / "run"
     assert finetune(*given, "--max-steps", 16, "--adapt", "lora", "--targets", "all", "--output", run) == 0
     said = capsys.readouterr().out
-    model = load_adapted(folder / "checkpoint", run, BertForSequenceClassification)
-    tokenizer = WordPieceTokenizer.from_file(run / "vocab.txt")
-    with open(run / "predictions.tsv", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            with torch.no_grad():
-                logits = model(torch.tensor([tokenizer(row["text"]).input_ids])).logits[0]
-            assert float(row["p(wet)"]) == pytest.approx(logits.softmax(0)[1].item(), abs=1e-4)
+    check_predictions(run, folder / "checkpoint")
     report = report_of(run)
     trained = 2 * 8 * (4 * (24 + 24) + 2 * (24 + 32)) + 2 * 24 + 2  # of two layers, and the head
     assert report["trained_parameters"] == trained == sum(weight.numel() for weight in adapter_of(run).values())
@@ -122,6 +117,28 @@ def test_the_report_measures_what_the_files_hold(given, folder, tmp_path, capsys
     assert f"It saves {trained:,} (0.02 MB)." in said
     config = json.loads((run / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(folder / "checkpoint")
+
+
+def check_predictions(run: Path, checkpoint: Path) -> None:
+    """The predictions of a run are those of the model that its files hold."""
+    model = load_adapted(checkpoint, run, BertForSequenceClassification)
+    tokenizer = WordPieceTokenizer.from_file(run / "vocab.txt")
+    with open(run / "predictions.tsv", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            with torch.no_grad():
+                logits = model(torch.tensor([tokenizer(row["text"]).input_ids])).logits[0]
+            assert float(row["p(wet)"]) == pytest.approx(logits.softmax(0)[1].item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["left-to-right", "pre-norm,rotary,gated,rms-norm"])
+def test_a_variant_is_measured_as_the_variant_that_it_is(given, tmp_path, variant):
+    """A left-to-right model has the names and shapes of the paper's, so that nothing else would tell."""
+    torch.manual_seed(5)
+    body = as_variant(BertForPreTraining(CONFIG.replace(variant=variant)))
+    save_checkpoint(tmp_path / "body", body, WordPieceTokenizer([*SPECIAL, *WORDS]))
+    flags = ["--checkpoint", tmp_path / "body", "--adapt", "lora", "--output", tmp_path / "run"]
+    assert finetune(*given, *flags) == 0
+    check_predictions(tmp_path / "run", tmp_path / "body")
 
 
 @pytest.mark.parametrize("method", ["bitfit", "adalora --target-rank 2", "prefix --prefix-mlp 11"])

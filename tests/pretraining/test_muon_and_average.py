@@ -92,3 +92,20 @@ def test_what_cannot_be_is_refused_in_a_sentence(flags, complaint, finished, cap
     assert pretrain("--output", run, *flags) == 2
     assert re.search(complaint, capsys.readouterr().err)
     assert weights_of(run) == before
+
+
+@pytest.mark.parametrize("optimizer", ["bert-adamw", "muon"])
+def test_a_weight_decay_shrinks_the_weights_and_the_run_says_so(optimizer, finished, tmp_path, capsys):
+    corpus, _ = finished
+    norms = {}
+    for decay in (0.01, 5.0):
+        run = tmp_path / str(decay)
+        flags = ["--optimizer", optimizer, "--weight-decay", decay, "--output", run]
+        assert pretrain("--corpus", corpus, *SMALL_RUN, *flags) == 0
+        assert ("weight decay 5." in capsys.readouterr().out) == (decay == 5.0)
+        assert ("weight_decay | 5.0" in (run / "README.md").read_text()) == (decay == 5.0)
+        found = weights(run)
+        norms[decay] = [
+            found[name].norm() for name in found if name.endswith(("value.weight", "word_embeddings.weight"))
+        ]
+    assert all(small < large for small, large in zip(norms[5.0], norms[0.01], strict=True))

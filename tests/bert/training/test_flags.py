@@ -4,13 +4,14 @@ import argparse
 
 import pytest
 
-from bert.training.flags import above_zero, positive, probability, whole, workers
+from bert.training.flags import above_zero, at_least_zero, positive, probability, whole, workers
 
 
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [(whole, "0", "-1"), (positive, "1", "0"), (above_zero, "0.5", "0"), (above_zero, "1", "inf"),
-     (above_zero, "1", "nan"), (probability, "0", "1"), (workers, "256", "257"), (workers, "1", "0")],
+     (above_zero, "1", "nan"), (at_least_zero, "0", "-0.1"), (at_least_zero, "1", "nan"), (at_least_zero, "1", "inf"),
+     (probability, "0", "1"), (workers, "256", "257"), (workers, "1", "0")],
 )  # fmt: skip
 def test_numbers_out_of_bounds_are_refused(kind, good, bad):
     assert kind(good) == float(good)

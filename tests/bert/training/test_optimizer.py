@@ -122,6 +122,15 @@ def test_both_have_googles_constants(name):
         assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (1e-3, (0.9, 0.999), 1e-6, decay)
 
 
+@pytest.mark.parametrize("name", ["bert-adamw", "adamw", "muon"])
+def test_another_weight_decay_reaches_all_that_is_decayed(name):
+    model = BertForPreTraining(BertConfig(11, 6, 2, 2, 5, max_position_embeddings=7))
+    usual, others = (make_optimizer(name, model, 1e-3, **more).param_groups for more in ({}, {"weight_decay": 0.3}))
+    assert {group["weight_decay"] for group in usual} == {0.01, 0.0}
+    assert [group["weight_decay"] for group in others] == [30 * group["weight_decay"] for group in usual]
+    assert [len(group["params"]) for group in others] == [len(group["params"]) for group in usual]
+
+
 def test_layer_norms_are_not_decayed_whatever_they_are_called():
     model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 3), nn.LayerNorm(3))
     decayed, spared = parameter_groups(model)

@@ -101,6 +101,10 @@ def test_transformers_does_not_take_a_variant_for_a_bert(tmp_path):
     for load in (transformers.AutoModel, transformers.AutoConfig, transformers.AutoModelForMaskedLM):
         with pytest.raises(ValueError, match="bert-variant"):
             load.from_pretrained(run)
+    by_name, (ids, mask) = transformers.BertModel.from_pretrained(run), padded_batch()  # it only warns
+    ours = load_checkpoint(run, BertModel)
+    found = by_name.eval()(ids, attention_mask=mask).last_hidden_state
+    assert not found[mask > 0].allclose(ours(ids, attention_mask=mask).last_hidden_state[mask > 0], atol=0.1)
     transformers.AutoModel.from_pretrained(checkpoint_of(tmp_path / "plain", ""))  # the control
 
 
@@ -187,19 +191,20 @@ def test_what_computes_the_papers_model_alone_refuses_it(variant, tmp_path, caps
 
 def test_a_left_to_right_model_fills_no_blanks_and_its_first_token_is_no_vector(tmp_path, capsys):
     run = checkpoint_of(tmp_path / "run", "left-to-right")
-    assert "fills no blanks; name a run that was pretrained with masks" in error_of(capsys, "fill-mask", run, "[MASK]")
+    assert "fills no blanks: it sees nothing of what comes after one" in error_of(capsys, "fill-mask", run, "[MASK]")
     recipe = recipe_of(run, {}, "cls")
     with pytest.raises(InputError, match=r"its \[CLS\] has seen no text; use --pooling mean"):
         recipe.load(recipe.reading("texts.txt").options)
 
 
-@pytest.mark.parametrize("problem", ["similarity", "summary"])
-def test_a_task_that_reads_cls_before_its_text_is_refused_from_left_to_right(problem, tmp_path, capsys):
+@pytest.mark.parametrize("problem", ["similarity", "summary", "relations"])
+def test_a_task_that_reads_a_token_before_its_text_is_refused_from_left_to_right(problem, tmp_path, capsys):
     run = checkpoint_of(tmp_path / "run", "left-to-right", type_vocab_size=2)
-    file = {"similarity": "pairs.tsv", "summary": "texts.jsonl"}[problem]
+    file = {"similarity": "pairs.tsv", "summary": "texts.jsonl", "relations": "marked.txt"}[problem]
     rows = {
         "similarity": "text\ttext_pair\tlabel\n" + "the cat\ta b\t1\nthe a\tb c\t0\n" * 8,
         "summary": '{"sentences": ["the cat.", "a b.", "c d."], "summary": [0]}\n' * 12,
+        "relations": '1\t"the <e1>cat</e1> sat <e2>a</e2>"\nX(e1,e2)\nComment:\n\n' * 12,
     }
     (tmp_path / file).write_text(rows[problem])
     flags = ["--problem", problem, "--train", tmp_path / file, "--dev", tmp_path / file, "--checkpoint", run]
@@ -207,4 +212,4 @@ def test_a_task_that_reads_cls_before_its_text_is_refused_from_left_to_right(pro
         ["--pool", "cls"] if problem == "similarity" else []
     )
     assert train_finetune.main([str(flag) for flag in flags]) == 2
-    assert "reads from left to right, so a [CLS] has seen nothing of the text after it" in capsys.readouterr().err
+    assert "this task reads tokens that stand before their text" in capsys.readouterr().err

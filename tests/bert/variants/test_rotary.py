@@ -23,6 +23,18 @@ def test_each_pair_of_numbers_is_turned_as_a_point_by_its_frequency_and_position
     torch.testing.assert_close(turned(states, positions), torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
 
 
+def test_in_64_bits_the_angles_have_64_and_in_16_they_have_32():
+    states, positions = torch.randn(3, 2, 10, dtype=torch.float64), torch.tensor([0, 511, 77])
+    points = states[..., :5].numpy() + 1j * states[..., 5:].numpy()  # a pair as a complex number
+    angles = positions.numpy()[:, None, None] / 10_000 ** (2 * np.arange(5) / 10)
+    expected = points * np.exp(1j * angles)
+    expected = torch.from_numpy(np.concatenate([expected.real, expected.imag], axis=-1))
+    torch.testing.assert_close(turned(states, positions), expected, rtol=1e-11, atol=1e-11)
+    in_16_bits = turned(states.bfloat16(), positions)
+    assert in_16_bits.dtype == torch.bfloat16
+    torch.testing.assert_close(in_16_bits.double(), expected, rtol=0.02, atol=0.04)
+
+
 def test_a_score_stays_if_both_tokens_move_and_changes_if_one_does():
     query, key = torch.randn(2, 1, 1, 8)
 
