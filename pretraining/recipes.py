@@ -14,12 +14,15 @@ DEFAULT_SIZE = "tiny"
 # Goldstein 2022). Their initial weights are larger. 0.02 suits the width of BERT-base; 0.02 * sqrt(768 / 128) = 0.05
 # gives tiny's layers outputs of the same size. Their position embeddings start as sinusoids. After 1,000 steps of tiny
 # that is 0.08 nats better (training loss, one run each).
+# Tiny has Muon, and more masks at first (docs/lessons.md, benchmarks/LOG.md). It reads its text seven times. So its
+# weights decay ten times as fast as the paper's.
 # Only tiny's recipe was run to its end. The recipes of mini, small and medium are a place to start from.
 # The preset "fast" also departs from the paper: no dropout of attention weights. A GPU takes long to draw a random
 # number for each of (seq, seq) weights. Newer attention kernels have no dropout.
 RECIPES: dict[str, dict[str, Any]] = {
     "tiny": {
-        "vocab_size": 6_000, "max_length": 64, "batch_size": 32, "learning_rate": 2e-3, "max_steps": 9_500,
+        "vocab_size": 6_000, "max_length": 64, "batch_size": 32, "max_steps": 10_000,
+        "optimizer": "muon", "learning_rate": 3e-3, "weight_decay": 0.1, "masking_rate": "0.3:0.15",
         "dropout": 0.0, "initializer_range": 0.05, "sinusoidal_start": True,
     },
     "mini": {
@@ -35,7 +38,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 # To go on from a checkpoint. Gururangan et al. 2020 ("Don't Stop Pretraining", appendix B) take 12,500 updates, and for
 # batches of 2,048 a rate close to the one of RoBERTa's own pretraining. google-research/bert's README advises a small
 # rate, such as 2e-5; its example has batches of 32. We have batches of 32, for laptops. The rate is half the one of the
-# named size that is closest: 5e-5 for base, 1e-3 for tiny. Dropout is the checkpoint's own.
+# named size that is closest: 5e-5 for base, 1e-3 for tiny. The optimizer is BERT's AdamW. Dropout is the checkpoint's
+# own.
+ADAMW_RATE_OF_TINY = 2e-3  # its recipe has Muon's
 CONTINUED: dict[str, Any] = {"size": None, "dropout": None, "batch_size": 32, "max_steps": 12_500}
 # What a checkpoint decides.
 OF_THE_CHECKPOINT = {
@@ -81,7 +86,8 @@ def recipe_of_checkpoint(checkpoint: str) -> dict[str, Any]:
     Raises an InputError if there is no such checkpoint, or it is not a BERT's.
     """
     config = load_config(checkpoint)
+    size = closest_size(config)
     return CONTINUED | {
-        "learning_rate": RECIPES[closest_size(config)]["learning_rate"] / 2,
+        "learning_rate": (ADAMW_RATE_OF_TINY if size == "tiny" else RECIPES[size]["learning_rate"]) / 2,
         "max_length": min(TrainingSettings.max_length, config.max_position_embeddings),
     }

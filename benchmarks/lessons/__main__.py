@@ -30,7 +30,7 @@ from benchmarks.lessons.lesson import MINUTES, UPDATES, Lesson
 from benchmarks.lessons.plan import Budget, check, same_updates
 from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.rows import Found, Row, read_table, write_row
-from benchmarks.lessons.runs import Machine, Texts, vocabulary_of
+from benchmarks.lessons.runs import Machine, Texts, of_vocabulary, vocabulary_of
 from benchmarks.lessons.tables import table_of
 from benchmarks.lessons.trainer import Trainer, best_rate
 from benchmarks.lessons.write import write_documents
@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
             with lock_directory(given.output):
                 for size in given.size:
                     train(given, size, {name: LESSONS[name] for name in names})
-        rows = [row for row in read_table(given.output) if row.lesson in LESSONS]  # a question may have been removed
+        table = read_table(given.output)
+        rows = [row for name in LESSONS for row in table if row.lesson == name]  # a question may have been removed
         if not rows:
             raise InputError(f"{given.output}: holds no table; leave out --show and --write to train one")
         if given.write:
@@ -103,10 +104,11 @@ def train(given: argparse.Namespace, size: str, lessons: dict[str, Lesson]) -> N
     at_once = given.at_once or max(1, (os.cpu_count() or 1) // given.threads)
     budget = Budget(size, given.minutes, given.updates, Machine(given.device, given.precision, given.threads, at_once))
     trainer = Trainer(budget, texts)
-    for flags in {part.flags for lesson in lessons.values() for each in lesson.contestants for part in each.parts[:1]}:
-        in_a_process_of_its_own(vocabulary_of, size, flags, texts)
+    first = [each.parts[0].flags for lesson in lessons.values() for each in lesson.contestants]
+    for choice in sorted({" ".join(of_vocabulary(flags)[0]) for flags in first}):
+        in_a_process_of_its_own(vocabulary_of, size, choice, texts)
     chosen = trainer.choose_rates(lessons)
-    jobs = {name: trainer.jobs_of(name, lesson, chosen, given.seeds) for name, lesson in lessons.items()}
+    jobs = trainer.jobs_of(lessons, chosen, given.seeds)
     results = trainer.results([job for row in jobs.values() for seeds in row for job in seeds])
     for name, lesson in lessons.items():
         found = []

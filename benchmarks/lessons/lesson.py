@@ -27,7 +27,7 @@ class Contestant:
     parts: tuple[Part, ...]
     # Peak learning rates, as multiples of the usual one. Of several, the held-out loss of another seed chooses one.
     rates: tuple[float, ...] = ()
-    rate_of: str = ""  # the contestant whose choice is taken over
+    rate_of: str = ""  # the contestant whose choice is taken over; with a single rate, that multiple of the choice
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Lesson:
     contestants: tuple[Contestant, ...]
     same: str = MINUTES
     fair: str = ""  # what a reader must know to judge the comparison
-    reads_longer: bool = False  # texts of four times the length are measured, too
+    task: bool = False  # the task is measured, too; that takes a quarter of a minute for each training
+    reads_longer: bool = False  # the loss on texts of four times the length is shown
+    judged_by: tuple[str, ...] = ()  # the losses of the summary, of tables.MEASURES; (): what all were trained to do
 
     @property
     def first(self) -> Contestant:

@@ -3,23 +3,37 @@
 A learning rate falls to 0 with the last update, so a run must know its updates. We measure how long an update takes,
 and reckon. From then on a training is a matter of updates alone, and can be repeated exactly.
 
-The machine's speed changes from hour to hour. So a contestant is measured beside the default recipe, one after the
-other, and the ratio counts. As many trials run at once as trainings will.
+The machine's speed changes from hour to hour. So a contestant is measured beside the default recipe, at the same time
+if two trainings may run at once, and the ratio counts. What takes no time is not measured again (``TAKE_NO_TIME``).
 """
 
 import statistics
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.lessons.lesson import MINUTES, Contestant, Lesson
-from benchmarks.lessons.runs import Job, Machine, Result, Texts, changed_by, seconds_per_update, settings_of
+from benchmarks.lessons.runs import (
+    Job,
+    Machine,
+    Result,
+    Texts,
+    changed_by,
+    seconds_per_update,
+    settings_of,
+    with_recipe,
+)
 from benchmarks.trials import add_rows, in_a_process_of_its_own, read_rows
 from bert.errors import InputError
 
 TUNING_SEED = 1_000  # learning rates are chosen on it, and no row has it
 TRIAL_UPDATES = 100  # to measure a speed
+# Settings that change what an update does, and not how long it takes.
+TAKE_NO_TIME = {
+    "learning_rate", "warmup_steps", "weight_decay", "mask_shares", "mask_copies", "initializer_range",
+    "sinusoidal_start",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,28 +58,33 @@ class Speeds:
         found = read_rows(self._file).get(self._case(flags))
         if found is not None:
             return found["seconds"]
-        usual = self.of("") if flags else None
-        seconds = self._measure(flags)
-        if usual is not None:
-            seconds *= usual / self._measure("")
+        if self._case(flags) == self._case(""):
+            seconds = statistics.median(self._measure(*[""] * self._budget.machine.at_once))
+        else:
+            usual = self.of("")
+            seconds, beside = self._measure(flags, "")
+            seconds *= usual / beside
         add_rows(self._file, [{"case": self._case(flags), "seconds": seconds}])
         self._log(f"{1000 * seconds:7.1f} ms an update: {flags or 'as by default'}")
         return seconds
 
     def _case(self, flags: str) -> str:
         changed = changed_by(flags, self._budget.size)
-        ways = ", ".join(f"{name} {value}" for name, value in changed.items()) or "as by default"
-        return f"{self._budget.size}, {self._budget.machine}, {ways}"
+        slower = (f"{name} {value}" for name, value in changed.items() if name not in TAKE_NO_TIME)
+        ways = ", ".join(slower) or "as by default"
+        return f"{with_recipe(self._budget.size)}, {self._budget.machine}, {ways}"
 
     def _job(self, flags: str) -> Job:
         return Job(self._budget.size, ((TRIAL_UPDATES, flags),), 0, self._budget.machine)
 
-    def _measure(self, flags: str) -> float:
-        def trial(_: int) -> float:
+    def _measure(self, *several: str) -> list[float]:
+        """The seconds of an update with each of several flags, as many of them at once as trainings."""
+
+        def trial(flags: str) -> float:
             return in_a_process_of_its_own(seconds_per_update, self._job(flags), self._texts)
 
         with ThreadPoolExecutor(self._budget.machine.at_once) as pool:
-            return statistics.median(pool.map(trial, range(self._budget.machine.at_once)))
+            return list(pool.map(trial, several))
 
 
 def same_updates(lesson: Lesson, budget: Budget) -> bool:
@@ -95,7 +114,7 @@ def job_of(
         parts[0] = parts[0][0], f"{parts[0][1]} --learning-rate {rate:.3g}".strip()
     if not changed_by(parts[0][1], budget.size):
         parts[0] = parts[0][0], ""  # as by default, so that several lessons share the training
-    return Job(budget.size, tuple(parts), seed, budget.machine)
+    return Job(budget.size, tuple(parts), seed, budget.machine, lesson.task)
 
 
 def rates_of(contestant: Contestant, budget: Budget) -> list[float]:
@@ -109,7 +128,8 @@ def tuning_jobs(lesson: Lesson, budget: Budget, speeds: Speeds) -> Iterator[tupl
     for contestant in lesson.contestants:
         rates = rates_of(contestant, budget)
         for rate in rates if len(rates) > 1 else []:
-            yield contestant, rate, job_of(lesson, contestant, TUNING_SEED, budget, speeds, rate)
+            job = job_of(lesson, contestant, TUNING_SEED, budget, speeds, rate)
+            yield contestant, rate, replace(job, task=False)
 
 
 def loss_to_tune(result: Result) -> float:
@@ -129,5 +149,5 @@ def check(lesson: Lesson, name: str, size: str) -> None:
             except InputError as error:
                 raise InputError(f"lesson {name}, {contestant.name}: {error}") from None
         rates = [other for other in lesson.contestants if other.name == contestant.rate_of]
-        if contestant.rate_of and not (rates and rates[0].rates):
+        if contestant.rate_of and not (rates and len(rates[0].rates) > 1):
             raise InputError(f"lesson {name}, {contestant.name}: {contestant.rate_of} chooses no learning rate")

@@ -29,6 +29,11 @@ class Found:
         found = [getattr(result, measure) for result in self.results]
         return None if any(value is None for value in found) else found
 
+    def missing(self, measure: str) -> int:
+        """How many trainings lack a measure that the others have, or failed."""
+        found = [getattr(result, measure) for result in self.results]
+        return self.failures or (0 if not any(value is not None for value in found) else found.count(None))
+
     @property
     def failures(self) -> int:
         """How many trainings ended since their loss was not finite."""

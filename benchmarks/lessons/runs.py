@@ -17,9 +17,10 @@ import train_pretrain
 from benchmarks.lessons.measures import measure
 from bert.errors import InputError
 from bert.training.reporting import read_log
+from pretraining.recipes import recipe_of_size
 from pretraining.settings import PretrainingSettings, read_settings
 
-EVALUATIONS, REPORTS = 16, 100  # of a run, on its way
+EVALUATIONS, REPORTS = 10, 100  # of a run, on its way
 EVALUATION_EXAMPLES = 500  # held out, of such an evaluation
 NOT_FINITE = "is not a finite number"  # in the sentence with which a run ends
 # The task's recipe, the same for all: the one of the built-in task (finetuning.settings.BUILT_IN), an epoch shorter.
@@ -57,6 +58,7 @@ class Job:
     parts: tuple[tuple[int, str], ...]  # of each: the update at its end, and its flags
     seed: int
     machine: Machine
+    task: bool = False  # measure the task, too
 
     @property
     def updates(self) -> int:
@@ -66,7 +68,8 @@ class Job:
     def case(self) -> str:
         """The job as a line."""
         ways = "; then ".join(f"to update {end:,}: {flags or 'as by default'}" for end, flags in self.parts)
-        return f"{self.size}, seed {self.seed}, {self.machine}, {ways}"
+        task = "; and the task" if self.task else ""
+        return f"{with_recipe(self.size)}, seed {self.seed}, {self.machine}, {ways}{task}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ class Result:
 def settings_of(flags: list[str]) -> PretrainingSettings:
     """The settings of a run of train_pretrain.py with these flags. Raises an InputError if they are wrong."""
     return read_settings([*flags, "--output", "runs/of-no-run-yet"])
+
+
+def with_recipe(size: str) -> str:
+    """A size and its recipe, on which all flags build. So no result is taken for one of a later recipe."""
+    return f"{size} ({', '.join(f'{name} {value}' for name, value in recipe_of_size(size).items())})"
 
 
 def changed_by(flags: str, size: str) -> dict[str, Any]:
@@ -165,7 +173,7 @@ def train_and_measure(job: Job, texts: Texts) -> Result:
         length = settings_of(["--size", job.size]).max_length
         found = measure(run, vocabulary / "shards", length, job.machine.device)
         found |= {"seconds": training_seconds(log)} | curve_of(log, _examples_of(run))
-        if texts.train is not None and texts.dev is not None:
+        if job.task and texts.train is not None and texts.dev is not None:
             found["task_accuracy"] = learn_task(job, texts, run, Path(directory, "task"), said)
     return Result(**found)
 

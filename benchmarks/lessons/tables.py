@@ -39,6 +39,7 @@ def columns_of(row: Row) -> list[str]:
     left_out = {
         "byte_loss": not vocabularies,
         "longer_loss": not LESSONS[row.lesson].reads_longer,
+        "task_accuracy": not LESSONS[row.lesson].task,
         "pairs_loss": vocabularies,
         "single_loss": vocabularies,
         "pairs_accuracy": vocabularies or not trained_on_pairs(row),
@@ -56,14 +57,11 @@ def trained_on_pairs(row: Row) -> bool:
     return all(found.values("next_sentence_accuracy") for found in row.contestants if not found.failures)
 
 
-def deciding(row: Row) -> str:
-    """The measure that a row's summary is about: what all contestants were trained to do."""
-    columns = columns_of(row)
-    if "byte_loss" in columns:
-        return "byte_loss"
-    if LESSONS[row.lesson].reads_longer:
-        return "longer_loss"
-    return "pairs_loss" if trained_on_pairs(row) else "single_loss"
+def deciding(row: Row) -> tuple[str, ...]:
+    """The measures that a row's summary is about: what its lesson names, or what all contestants were trained to do."""
+    if "byte_loss" in columns_of(row):
+        return ("byte_loss",)
+    return LESSONS[row.lesson].judged_by or ("pairs_loss" if trained_on_pairs(row) else "single_loss",)
 
 
 def mean_of(values: Sequence[float], measure: Measure) -> str:
@@ -76,7 +74,7 @@ def cell(row: Row, found: Found, name: str) -> str:
     """A measure of a contestant, in bold if it clearly differs from the first one's."""
     values = found.values(name)
     if values is None:
-        return f"failed ({found.failures} of {row.seeds})" if found.failures else ""
+        return f"failed ({missing} of {row.seeds})" if (missing := found.missing(name)) else ""
     beside = row.difference(found, name)
     text = mean_of(values, MEASURES[name])
     return f"**{text}**" if found is not row.first and beside is not None and beside.is_clear else text
@@ -119,13 +117,19 @@ def cells_of(row: Row) -> tuple[list[str], list[list[str]]]:
 
 
 def in_sentences(row: Row) -> list[str]:
-    """What the row shows, a sentence for each contestant but the first."""
-    said = []
+    """What the row shows, a sentence for each contestant but the first; and which trainings failed.
+
+    A contestant of which a training failed is not compared: the mean of the others would be too good.
+    """
+    said = [
+        f"{found.name}: {found.failures} of {row.seeds} trainings failed, their loss was not finite."
+        for found in row.contestants
+        if found.failures
+    ]
     if row.seeds < 2:
-        return [f"{ONE_SEED[0].upper()}{ONE_SEED[1:]}."]
+        return [*said, f"{ONE_SEED[0].upper()}{ONE_SEED[1:]}."]
     for found in row.contestants[1:]:
-        if found.failures:
-            said.append(f"{found.name}: {found.failures} of {row.seeds} trainings failed, their loss was not finite.")
+        if found.failures or row.first.failures:
             continue
         parts, equal = [], []
         for name in columns_of(row):
@@ -146,15 +150,17 @@ def summary(row: Row) -> list[str]:
 
 
 def _in_short(row: Row, found: Found) -> str:
-    """The measure that decides, and the task."""
+    """The measures that decide, and the task."""
     if found.failures:
-        return "failed"
+        return f"failed ({found.failures} of {row.seeds})"
+    if row.first.failures:
+        return f"no comparison, {row.first.name} failed ({row.first.failures} of {row.seeds})"
     if row.seeds < 2:
         return ONE_SEED
     parts = []
-    for name in dict.fromkeys((deciding(row), "task_accuracy")):
+    for name in [*deciding(row), "task_accuracy"]:
         beside, measure = row.difference(found, name), MEASURES[name]
-        if beside is not None:
+        if beside is not None and name in columns_of(row):
             clear = f"{measure.scale * beside.mean:+.{measure.digits}f}"
             words = clear if beside.is_clear else beside.in_words()
             parts.append(f"{measure.heading} {words}")

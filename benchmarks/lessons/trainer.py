@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.lessons.lesson import Lesson
+from benchmarks.lessons.lesson import Contestant, Lesson
 from benchmarks.lessons.plan import Budget, Speeds, job_of, loss_to_tune, rates_of, tuning_jobs
 from benchmarks.lessons.runs import Job, Result, Texts, train_and_measure
 from benchmarks.trials import in_a_process_of_its_own, read_rows, results_of
@@ -39,15 +39,40 @@ class Trainer:
             found.setdefault((name, contestant), {})[rate] = loss_to_tune(results[job])
         return found
 
-    def jobs_of(self, name: str, lesson: Lesson, chosen: dict[tuple[str, str], Tried], seeds: int) -> list[list[Job]]:
-        """The trainings of each contestant, seed by seed."""
-        found = []
-        for each in lesson.contestants:
-            rates = rates_of(each, self._budget)
-            rate = rates[0] if len(rates) == 1 else best_rate(chosen.get((name, each.rate_of or each.name), {}))
-            job = job_of(lesson, each, 0, self._budget, self._speeds, rate)
-            found.append([replace(job, seed=seed) for seed in range(seeds)])
-        return found
+    def jobs_of(
+        self, lessons: dict[str, Lesson], chosen: dict[tuple[str, str], Tried], seeds: int
+    ) -> dict[str, list[list[Job]]]:
+        """The trainings of each lesson: contestant by contestant, seed by seed.
+
+        Several lessons may have the same training. If one of them measures the task, or did so before, all take that.
+        """
+        found = {
+            name: [
+                job_of(lesson, each, 0, self._budget, self._speeds, self._rate_of(name, each, chosen))
+                for each in lesson.contestants
+            ]
+            for name, lesson in lessons.items()
+        }
+        measured = {job.case for jobs in found.values() for job in jobs if job.task}
+        known = read_rows(self._file)
+
+        def seed_by_seed(job: Job) -> list[Job]:
+            with_task = replace(job, task=True)
+            jobs = [replace(job, seed=seed) for seed in range(seeds)]
+            jobs_with_task = [replace(with_task, seed=seed) for seed in range(seeds)]
+            if with_task.case in measured or all(each.case in known for each in jobs_with_task):
+                return jobs_with_task
+            return jobs
+
+        return {name: [seed_by_seed(job) for job in jobs] for name, jobs in found.items()}
+
+    def _rate_of(self, name: str, each: Contestant, chosen: dict[tuple[str, str], Tried]) -> float | None:
+        """The peak learning rate of a contestant; None: the one of its flags."""
+        best = best_rate(chosen.get((name, each.rate_of or each.name), {}))
+        if each.rate_of and best is not None:
+            return best * (each.rates or (1.0,))[0]
+        rates = rates_of(each, self._budget)
+        return rates[0] if len(rates) == 1 else best
 
     def results(self, jobs: list[Job]) -> dict[Job, Result]:
         """The result of each job, from the file, or trained now."""

@@ -3,7 +3,8 @@
 Two trainings of one seed read the same documents in the same order. If they can, they also have the same initial
 weights and masks. So their difference varies less than either of them. The interval is Student's, for 95 %. With three
 seeds it reaches 2.48 standard deviations to each side. If it holds 0, the verdict is "no difference". There may be one
-all the same: more seeds may find it. And of twenty verdicts about equal trainings, one will see a difference.
+all the same: more seeds may find it. And of twenty verdicts about equal trainings, one will see a difference. The
+held-out examples are the same for all, so the interval says nothing about other examples.
 """
 
 import math

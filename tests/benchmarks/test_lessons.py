@@ -1,18 +1,21 @@
 """The lessons: small trainings that are compared seed by seed, and the table and page of what they show."""
 
 import doctest
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scipy.stats import ttest_rel
 
 import benchmarks.lessons.__main__ as command
-from benchmarks.lessons import lesson, page, plan, runs, trainer, verdicts, write
+import pretraining.settings
+from benchmarks.lessons import lesson, page, plan, runs, tables, trainer, verdicts, write
 from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import DEFAULT, UPDATES, Lesson, Part, contestant
 from benchmarks.lessons.plan import Budget, Speeds, check, job_of, rates_of, tuning_jobs
 from benchmarks.lessons.questions import LESSONS
-from benchmarks.lessons.rows import Found, Row, read_table
+from benchmarks.lessons.rows import Found, Row, read_table, write_row
 from benchmarks.lessons.runs import (
     Job,
     Machine,
@@ -20,16 +23,19 @@ from benchmarks.lessons.runs import (
     Texts,
     command_lines,
     seconds_per_update,
+    settings_of,
     train_and_measure,
     training_seconds,
     update_times,
 )
-from benchmarks.lessons.tables import deciding, in_sentences, summary, updates_to_the_first
+from benchmarks.lessons.tables import cells_of, deciding, in_sentences, summary, updates_to_the_first
 from benchmarks.lessons.verdicts import NO_DIFFERENCE, difference, update_at
+from benchmarks.trials import add_rows
 from bert.errors import InputError
 from data.corpus.held_out import is_held_out
 from data.text.corpora import read_documents
 from data.text.python_docs import PythonDocument
+from pretraining import recipes
 from tests.conftest import make_documents
 
 LIBRARIES = ("python", "numpy", "torch")
@@ -144,6 +150,21 @@ def test_a_speed_counts_beside_the_default_measured_at_the_same_time(tmp_path, m
         assert speeds.of("") == 0.1
         assert speeds.of(SLOW) == pytest.approx(0.2)
         assert speeds.of(f"--no-nsp --nsp {SLOW}") == speeds.of(SLOW)  # the same settings, measured once
+        assert speeds.of(f"{SLOW} --learning-rate 1e-5 --warmup-steps 0") == speeds.of(SLOW)  # these take no time
+        assert speeds.of("--mask-shares 100,0,0 --mask-copies 1") == speeds.of("")
+
+
+def test_a_speed_and_the_default_are_measured_at_the_same_time(tmp_path, monkeypatch):
+    together = threading.Barrier(2, timeout=20)  # it breaks if one of them waits alone
+
+    def measure(function, job: Job, texts: Texts) -> float:
+        together.wait()
+        return 0.3 if SLOW in job.parts[0][1] else 0.1
+
+    monkeypatch.setattr(plan, "in_a_process_of_its_own", measure)
+    budget = Budget("tiny", 1.0, None, Machine("cpu", "fp32", 1, 2))
+    speeds = Speeds(budget, Texts((), None, None, str(tmp_path)), lambda line: None)
+    assert speeds.of(SLOW) == pytest.approx(0.3)
 
 
 def test_a_contestant_of_several_parts_resumes_one_run_with_one_schedule(tmp_path):
@@ -171,6 +192,88 @@ def test_learning_rates_are_multiples_of_the_usual_one_and_are_tried_on_another_
         ("one", "--learning-rate 0.001"), ("one", ""), ("one", "--learning-rate 0.004"),
     ]  # fmt: skip
     assert {job.seed for _, _, job in jobs} == {plan.TUNING_SEED}
+
+
+class Measured(trainer.Trainer):
+    """A trainer that measures no speed."""
+
+    def __init__(self, directory: Path):
+        super().__init__(budget_of(), Texts((), None, None, str(directory)))
+        self._speeds = Speed()  # pyright: ignore
+
+
+def test_a_contestant_may_have_the_rate_of_another_one_or_a_part_of_it(tmp_path):
+    tuned = Lesson("Why?", "Because.", "Nobody", (
+        contestant("one", rates=(0.5, 1)), contestant("same", SLOW, rate_of="one"),
+        contestant("half", SLOW, rates=(0.5,), rate_of="one"), contestant("own", SLOW, rates=(0.5,)),
+    ))  # fmt: skip
+    check(tuned, "tuned", "tiny")
+    jobs = Measured(tmp_path).jobs_of({"tuned": tuned}, {("tuned", "one"): {1e-3: 2.0, 8e-3: 1.0}}, 1)["tuned"]
+    rates = [of_seeds[0].parts[0][1].rpartition(" ")[2] for of_seeds in jobs]
+    assert rates == ["0.008", "0.008", "0.004", "0.001"]
+    alone = Lesson("Why?", "Because.", "Nobody", (contestant("one", rates=(2,)), contestant("it", rate_of="one")))
+    with pytest.raises(InputError, match="one chooses no learning rate"):
+        check(alone, "alone", "tiny")
+
+
+def test_a_training_of_several_lessons_measures_the_task_if_one_of_them_does(tmp_path):
+    without = Lesson("Why?", "Because.", "Nobody", (DEFAULT, contestant("slow", SLOW)))
+    with_task = Lesson("Why?", "Because.", "Nobody", (DEFAULT, contestant("fast", FAST)), task=True)
+    jobs = Measured(tmp_path).jobs_of({"first": without, "second": with_task}, {}, 2)
+    tasks = {name: [[job.task for job in of_seeds] for of_seeds in found] for name, found in jobs.items()}
+    assert tasks == {"first": [[True, True], [False, False]], "second": [[True, True], [True, True]]}
+    assert jobs["first"][0] == jobs["second"][0]
+    alone = Measured(tmp_path).jobs_of({"first": without}, {}, 2)["first"]
+    assert [job.task for job in alone[0]] == [False, False]  # the control
+    add_rows(tmp_path / "results.json", [{"case": job.case} for job in jobs["second"][0]])
+    alone = Measured(tmp_path).jobs_of({"first": without}, {}, 2)["first"]
+    assert alone[0] == jobs["second"][0]  # these were trained before
+
+
+def test_no_result_is_taken_for_one_of_another_recipe(tmp_path, monkeypatch):
+    job, usual = Job("tiny", ((10, ""),), 0, MACHINE), recipes.RECIPES["tiny"]
+    speeds = Speeds(budget_of(), Texts((), None, None, str(tmp_path)), lambda line: None)
+    before = {job.case, speeds._case("")}
+    monkeypatch.setitem(recipes.RECIPES, "tiny", usual | {"dropout": 0.3})
+    assert not before & {job.case, speeds._case("")}
+    monkeypatch.setitem(recipes.RECIPES, "tiny", dict(usual))
+    assert before == {job.case, speeds._case("")}  # the control
+
+
+SAID = {  # what a contestant of these lessons is called, and what its run must have, whatever the recipe of its size
+    ("masking_rate", "15 %"): ("masking_rate", "0.15"),
+    ("replacement", "80/10/10"): ("mask_shares", "80,10,10"),
+    ("static_masks", "anew in each epoch"): ("mask_copies", 0),
+    ("whole_words", "single pieces"): ("whole_word_masking", False),
+    ("nsp", "with"): ("nsp", True),
+    ("bias_correction", "without correction"): ("optimizer", "bert-adamw"),
+    ("bias_correction", "with correction"): ("optimizer", "adamw"),
+    ("muon", "AdamW"): ("optimizer", "bert-adamw"),
+    ("muon", "Muon"): ("optimizer", "muon"),
+    ("muon_in_minutes", "AdamW"): ("optimizer", "bert-adamw"),
+    ("warmup", "with warm-up"): ("optimizer", "bert-adamw"),
+    ("pre_norm", "before, no warm-up"): ("optimizer", "bert-adamw"),
+    ("pre_norm_deep", "after, with warm-up"): ("optimizer", "bert-adamw"),
+    ("batch_size", "32 examples"): ("batch_size", 32),
+    ("batch_size_warmup", "32 all the time"): ("batch_size", 32),
+    ("length", "64 tokens, 32 examples"): ("max_length", 64),
+    ("rotary", "embeddings that start as sinusoids"): ("sinusoidal_start", True),
+    ("sizes", "2 layers of 256"): ("optimizer", "muon"),
+}
+
+
+@pytest.mark.parametrize("name_and_contestant", SAID, ids=": ".join)
+def test_a_contestant_is_what_it_is_called_whatever_the_recipe_of_its_size(name_and_contestant, monkeypatch):
+    other = {
+        "masking_rate": "0.5", "mask_shares": "0,0,100", "mask_copies": 7, "whole_word_masking": True, "nsp": False,
+        "optimizer": "other", "batch_size": 11, "max_length": 13, "sinusoidal_start": False,
+    }  # fmt: skip
+    monkeypatch.setattr(pretraining.settings, "recipe_of_size", lambda size: other)
+    name, called = name_and_contestant
+    flags = next(each.parts[0].flags for each in LESSONS[name].contestants if each.name == called)
+    setting, value = SAID[name_and_contestant]
+    assert getattr(settings_of(["--size", "tiny", *flags.split()]), setting) == value
+    assert getattr(settings_of(["--size", "tiny", "--no-nsp"]), setting) == other[setting]  # the control
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -218,12 +321,12 @@ def result_of(loss: float, **more) -> Result:
     return Result(**usual | more)
 
 
-def row_of(*losses: list[float], **more) -> Row:
+def row_of(*losses: list[float], lesson: str = "dropout", **more) -> Row:
     found = [
         Found(f"number {index}", ["--dropout 0"], 100, [result_of(loss, **more) for loss in of_seeds])
         for index, of_seeds in enumerate(losses)
     ]
-    return Row("dropout", "tiny", "minutes", 0.1, len(losses[0]), found, "a machine", "2026-11-30")
+    return Row(lesson, "tiny", "minutes", 0.1, len(losses[0]), found, "a machine", "2026-11-30")
 
 
 def test_a_row_says_by_how_much_or_that_there_is_no_difference():
@@ -260,12 +363,43 @@ def test_a_training_whose_loss_was_not_finite_is_said_and_not_averaged():
     row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72])
     row.contestants[1].results[2] = Result(failed="the loss or its gradient is not a finite number at step 9")
     assert in_sentences(row) == ["number 1: 1 of 3 trainings failed, their loss was not finite."]
-    assert summary(row) == ["number 1: failed"]
+    assert summary(row) == ["number 1: failed (1 of 3)"]
+    assert cells_of(row)[1][1][3] == "failed (1 of 3)"
+
+
+def test_if_the_first_one_failed_nothing_is_compared_with_it_and_that_is_said():
+    row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72])
+    row.contestants[0].results[1] = Result(failed="the loss or its gradient is not a finite number at step 9")
+    assert in_sentences(row) == ["number 0: 1 of 3 trainings failed, their loss was not finite."]
+    assert summary(row) == ["number 1: no comparison, number 0 failed (1 of 3)"]
+    assert all(texts in page.page_of([row]) for texts in (*in_sentences(row), *summary(row)))
+
+
+def test_a_task_that_could_not_be_learned_is_said_to_have_failed():
+    row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72])
+    row.contestants[1].results[2] = replace(row.contestants[1].results[2], task_accuracy=None)
+    header, (first, second) = cells_of(row)
+    assert second[header.index("task (%)")] == "failed (1 of 3)"
+    assert first[header.index("task (%)")] == "50.0 ± 0.0"
 
 
 def test_what_was_trained_on_single_segments_is_judged_by_them():
-    assert deciding(row_of([3.0], [2.0])) == "pairs_loss"
-    assert deciding(row_of([3.0], [2.0], next_sentence_accuracy=None)) == "single_loss"
+    assert deciding(row_of([3.0], [2.0])) == ("pairs_loss",)
+    assert deciding(row_of([3.0], [2.0], next_sentence_accuracy=None)) == ("single_loss",)
+
+
+def test_a_lesson_may_name_the_losses_that_judge_it():
+    longer = {"next_sentence_accuracy": None, "longer_loss": 4.0}
+    assert deciding(row_of([3.0], [2.0], lesson="rotary", **longer)) == ("longer_loss",)
+    assert deciding(row_of([3.0], [2.0], lesson="packing", **longer)) == ("single_loss",)
+    assert deciding(row_of([3.0], [2.0], lesson="nsp")) == ("pairs_loss", "single_loss")
+    assert all(name in tables.MEASURES for lesson in LESSONS.values() for name in lesson.judged_by)
+
+
+def test_a_lesson_that_measures_no_task_shows_none_even_if_one_of_its_trainings_did():
+    header, _ = cells_of(row_of([3.0, 3.1], [2.5, 2.6], lesson="muon"))
+    assert "task (%)" not in header and "loss, pairs" in header
+    assert "task (%)" in cells_of(row_of([3.0, 3.1], [2.5, 2.6]))[0]  # the control
 
 
 # ---- the command ----
@@ -336,6 +470,14 @@ def test_next_tokens_have_a_loss_of_their_own_and_masked_ones_may_come_then(tmp_
     assert (then.task_accuracy, then.next_sentence_accuracy) == (None, None)
     assert 0 < seconds_per_update(Job("tiny", ((10, ""),), 0, MACHINE), texts) < 60
     assert not list((tmp_path / "unfinished").iterdir())
+
+
+def test_the_table_has_the_order_of_the_questions_whatever_was_trained_first(tmp_path, capsys):
+    for name in ("gated", "dropout", "nsp"):
+        write_row(tmp_path, row_of([3.0, 3.1], [2.5, 2.6], lesson=name))
+    assert command.main(["--show", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.index("`nsp`") < said.index("`dropout`") < said.index("`gated`")
 
 
 def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys):

@@ -14,12 +14,14 @@ from pretraining.start import find_config, make_model
 PAPER = {  # Devlin et al. 2018, section 3.1 and appendix A.2; google-research/bert
     "vocab_size": 30_522, "max_length": 128, "batch_size": 256, "learning_rate": 1e-4, "max_steps": 1_000_000,
     "dropout": 0.1, "initializer_range": 0.02, "sinusoidal_start": False, "nsp": True, "whole_word_masking": False,
-    "optimizer": "bert-adamw", "tokenizer": "wordpiece", "cased": False, "preset": "faithful",
+    "optimizer": "bert-adamw", "weight_decay": 0.01, "masking_rate": "0.15",
+    "tokenizer": "wordpiece", "cased": False, "preset": "faithful",
 }  # fmt: skip
 SMALL = {"dropout": 0.0, "sinusoidal_start": True}
 DEPARTURES = {
-    "tiny": SMALL | {"vocab_size": 6_000, "max_length": 64, "batch_size": 32, "learning_rate": 2e-3,
-                     "max_steps": 9_500, "initializer_range": 0.05},
+    "tiny": SMALL | {"vocab_size": 6_000, "max_length": 64, "batch_size": 32, "learning_rate": 3e-3,
+                     "max_steps": 10_000, "initializer_range": 0.05, "optimizer": "muon", "weight_decay": 0.1,
+                     "masking_rate": "0.3:0.15"},
     "mini": SMALL | {"vocab_size": 16_000, "batch_size": 64, "learning_rate": 1e-3, "max_steps": 20_000,
                      "initializer_range": 0.035},
     "small": {"batch_size": 128, "learning_rate": 5e-4, "max_steps": 100_000},

@@ -1,6 +1,6 @@
 """Few large updates, or many small ones."""
 
-from benchmarks.lessons.lesson import DEFAULT, Lesson, contestant
+from benchmarks.lessons.lesson import Lesson, contestant
 
 LESSON = Lesson(
     question="Are many small updates better than few large ones?",
@@ -8,7 +8,7 @@ LESSON = Lesson(
     "as large needs half the updates.",
     source="Devlin et al. 2018, appendix A.2; McCandlish et al. 2018, arXiv 1812.06162",
     contestants=(
-        DEFAULT,
+        contestant("32 examples", "--batch-size 32"),
         contestant("16 examples", "--batch-size 16", rates=(0.5, 0.7, 1.0)),
         contestant("128 examples", "--batch-size 128", rates=(1.0, 2.0, 3.0)),
     ),

@@ -16,4 +16,5 @@ LESSON = Lesson(
             "next tokens for a half", Part(0.5, "--no-nsp --objective next-token"), Part(0.5, "--objective masked")
         ),
     ),
+    task=True,
 )

@@ -13,4 +13,5 @@ LESSON = Lesson(
         contestant("left to right, masked", "--no-nsp --variant left-to-right"),
     ),
     fair="A next token's loss is no masked token's loss: only the task compares them.",
+    task=True,
 )

@@ -8,9 +8,10 @@ LESSON = Lesson(
     "the accuracy of 15 % up to 1.89 times as fast.",
     source="Wettig et al. 2023, arXiv 2202.08005; Ankner et al. 2023, arXiv 2305.15096",
     contestants=(
-        contestant("15 %"),
+        contestant("15 %", "--masking-rate 0.15"),
         contestant("30 % falling to 15 %", "--masking-rate 0.3:0.15"),
         contestant("40 %", "--masking-rate 0.4"),
     ),
     fair="All are measured with 15 % masked.",
+    task=True,
 )

@@ -11,4 +11,5 @@ LESSON = Lesson(
         contestant("BERT"),
         contestant("pre-norm, rotary, gated, RMSNorm", "--variant pre-norm,rotary,gated,rms-norm"),
     ),
+    task=True,
 )

@@ -11,5 +11,6 @@ LESSON = Lesson(
         contestant("four joined", "--no-nsp --join-examples 4"),
     ),
     fair="Measured on examples that stand alone.",
+    task=True,
     reads_longer=True,
 )

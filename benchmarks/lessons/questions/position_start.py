@@ -4,7 +4,7 @@ from benchmarks.lessons.lesson import Lesson, contestant
 
 LESSON = Lesson(
     question="Does it matter how position embeddings start?",
-    published="BERT's start at random. The Transformer had fixed sinusoids, with which trained ones did equally well.",
+    published="BERT's start at random. The Transformer had fixed sinusoids; trained ones did equally well.",
     source="Devlin et al. 2018; Vaswani et al. 2017, table 3 (E)",
     contestants=(
         contestant("as sinusoids", "--sinusoidal-start"),

@@ -8,9 +8,10 @@ LESSON = Lesson(
     "notices. Frozen features do: 94.9 against 94.0.",
     source="Devlin et al. 2018, table 8",
     contestants=(
-        contestant("80/10/10"),
+        contestant("80/10/10", "--mask-shares 80,10,10"),
         contestant("[MASK] alone", "--mask-shares 100,0,0"),
         contestant("a random token alone", "--mask-shares 0,100,0"),
     ),
     fair="The held-out examples are masked 80/10/10, as the first one's training was.",
+    task=True,
 )

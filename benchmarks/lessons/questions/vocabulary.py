@@ -12,6 +12,7 @@ LESSON = Lesson(
         contestant("12,000", "--vocab-size 12000"),
         contestant("30,000", "--vocab-size 30000"),
     ),
-    fair="A loss is of pieces, and larger pieces are harder: only the loss by byte and the task compare. With larger "
-    "pieces an example holds more text, and more bytes are hidden at a time.",
+    fair="The default of tiny is 6,000. A loss is of pieces, and larger pieces are harder: only the loss by byte and "
+    "the task compare. With larger pieces an example holds more text, and more bytes are hidden at a time.",
+    task=True,
 )
