@@ -5,11 +5,13 @@ from typing import Any
 
 from bert.checkpoints.model_card import Facts, Result
 from bert.training.reporting import read_log
+from pretraining.masking_flags import checked_masking_rate
 from pretraining.settings import PretrainingSettings
 
 HELD_OUT = "heldout_"
 # Settings that the card names if they are not the default.
 IF_CHOSEN = ("weight_decay", "masking_rate", "mask_shares", "mask_copies", "join_examples", "variant", "objective")
+OF_MASKS = ("whole_word_masking", "masking_rate", "mask_shares")  # of no use to --objective next-token
 _MOST_NAMES = 5  # of files, of which a corpus may have thousands
 # The guess that stands beside each held-out figure in the log: the better one, if there are two.
 _GUESSES = ("unigram_", "five_gram_", "majority_")
@@ -44,15 +46,19 @@ def facts_of(settings: PretrainingSettings, steps: int, log: list[dict[str, Any]
         "whole_word_masking",
     ]  # fmt: skip
     names += [name for name in IF_CHOSEN if getattr(settings, name) != getattr(PretrainingSettings, name)]
+    chosen = vars(settings) | {"masking_rate": checked_masking_rate(":".join(map(str, settings.masking.rate)))}
+    guesses = "masked pieces by their frequency, or by two pieces on each side, whichever is better"
+    if settings.predicts_next:
+        names = [name for name in names if name not in OF_MASKS]
+        guesses = "next pieces by their frequency"
     return Facts(
         history=f"A BERT, pretrained with {tasks} on {source}: {steps:,} updates.{begun}",
         datasets=corpus or ["python-documentation"],
         language=None if corpus else "en",
         base_model=base,
         results=[Result("held out", held_out, baseline)] if held_out else [],
-        baseline="masked pieces by their frequency, or by two pieces on each side, whichever is better"
-        + ("; always the same answer for sentence pairs" if settings.nsp else ""),
-        settings={"updates": steps} | {name: value for name in names if (value := getattr(settings, name)) is not None},
+        baseline=guesses + ("; always the same answer for sentence pairs" if settings.nsp else ""),
+        settings={"updates": steps} | {name: value for name in names if (value := chosen[name]) is not None},
     )
 
 

@@ -128,7 +128,8 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     departures.add_argument(
         "--objective", choices=("masked", "next-token"),
-        help="predict masked tokens, or each next token from left to right; may change when a run is resumed (masked)",
+        help="predict masked tokens, or each next token from left to right. A resumed run may change it. Flags about "
+        "masks then hold from there on (masked)",
     )  # fmt: skip
 
 

@@ -36,10 +36,12 @@ def describe(
         f"Preset: {settings.preset}, dropout {config.hidden_dropout_prob:g} of hidden states and "
         f"{config.attention_probs_dropout_prob:g} of attention weights.",
     ]
+    masks = how_masked(settings.masking, masking_rate(settings.masking_rate), settings.whole_word_masking)
     if settings.predicts_next:
         lines.append("Task:   each token predicts the next one, from left to right.")
-    elif masks := how_masked(settings.masking, masking_rate(settings.masking_rate)):
-        lines.append(f"Masks:  {masks}.")
+    if masks:
+        later = "none, until --resume --objective masked. Then: " if settings.predicts_next else ""
+        lines.append(f"Masks:  {later}{masks}.")
     if settings.join_examples > 1:
         lines.append(f"Joined: {settings.join_examples} examples make a sequence, and attend to each other.")
     lines += optimizer_in_words(settings.optimizer, settings.weight_decay)
@@ -52,11 +54,12 @@ def describe(
     return lines
 
 
-def how_masked(masking: Masking, wanted: tuple[float, float] | None = None) -> str:
+def how_masked(masking: Masking, wanted: tuple[float, float] | None = None, whole_words: bool = False) -> str:
     """How the masks of a run differ from the default. Empty if they do not.
 
     Args:
         wanted: the rates that the flags or the recipe name, if the run has others.
+        whole_words: whether the tokens of a word are masked together.
 
     >>> how_masked(Masking(rate=(0.3, 0.15), shares=(100, 0, 0)))
     "30% of the tokens, falling to 15% at the schedule's end; 100% of them [MASK], 0% random, 0% as they are"
@@ -72,8 +75,11 @@ def how_masked(masking: Masking, wanted: tuple[float, float] | None = None) -> s
         parts.append(f"{100 * first:g}% of the tokens")
     if masking.shares != DEFAULT.shares:
         parts.append("{}% of them [MASK], {}% random, {}% as they are".format(*masking.shares))
+    if whole_words:
+        parts.append("whole words")
     if masking.copies:
-        parts.append(f"epoch {masking.copies} has the examples and masks of epoch 0 again")
+        share = "" if first == last else ", as many as its rate says"
+        parts.append(f"epoch {masking.copies} has the examples and masks of epoch 0 again{share}")
     return "; ".join(parts)
 
 

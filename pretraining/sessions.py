@@ -19,8 +19,9 @@ import torch
 
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
-from bert.files.schema import Rule, check, is_count, is_plain
+from bert.files.schema import Rule, check, is_count, is_number, is_plain
 from bert.files.whole import write_atomically
+from bert.training.precision import DTYPES
 from bert.training.run import Run
 from bert.training.state_schema import COUNT
 from pretraining.settings import PretrainingSettings
@@ -43,12 +44,13 @@ class Session:
     torch: str  # the version of PyTorch
     corpus: str  # the checksum of the tokenized corpus
     tokenizer: str  # the fingerprint of the tokenizer
+    seconds: float = 0.0  # of training before it, from which --max-minutes count
 
     @property
     def decides(self) -> dict[str, Any]:
         """What decides the numbers of the session."""
         settings = {name: value for name, value in self.settings.items() if name not in NO_NUMBERS}
-        return asdict(self) | {"settings": settings, "step": 0}
+        return asdict(self) | {"settings": settings, "step": 0, "seconds": 0.0}
 
 
 TEXT = Rule(lambda value: isinstance(value, str), "a text")
@@ -56,7 +58,9 @@ SCHEMA = {
     "step": COUNT,
     "settings": Rule(lambda value: isinstance(value, dict) and is_plain(value), "the flags of the session"),
     "processes": Rule(lambda value: is_count(value, 2**31) and value > 0, "a whole number from 1"),
-} | dict.fromkeys(("precision", "device", "torch", "corpus", "tokenizer"), TEXT)
+    "precision": Rule(lambda value: isinstance(value, str) and value in DTYPES, f"one of {', '.join(DTYPES)}"),
+} | dict.fromkeys(("device", "torch", "corpus", "tokenizer"), TEXT)
+SECONDS = Rule(lambda value: is_number(value) and value >= 0, "a number of seconds")
 
 
 def session_of(run: Run, settings: PretrainingSettings, corpus: str, tokenizer: str) -> Session:
@@ -69,7 +73,7 @@ def session_of(run: Run, settings: PretrainingSettings, corpus: str, tokenizer: 
     processes = run.processes
     return Session(
         run.progress.step, vars(settings), run.precision.name, processes.device.type, processes.world_size,
-        torch.__version__, corpus, tokenizer,
+        torch.__version__, corpus, tokenizer, run.progress.seconds,
     )  # fmt: skip
 
 
@@ -100,7 +104,7 @@ def read_sessions(run: Path) -> list[Session]:
     if not isinstance(entries, list):
         raise InputError(f"{file}: holds no list of sessions; {REMEDY}")
     for number, entry in enumerate(entries, start=1):
-        check(entry, SCHEMA, f"{file}: session {number}", REMEDY, required=SCHEMA)
+        check(entry, SCHEMA | {"seconds": SECONDS}, f"{file}: session {number}", REMEDY, required=SCHEMA)
     sessions = [Session(**entry) for entry in entries]
     if any(later.step <= earlier.step for earlier, later in itertools.pairwise(sessions)):
         raise InputError(f"{file}: a session does not begin after the one before it; {REMEDY}")

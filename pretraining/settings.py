@@ -199,11 +199,16 @@ def check_positions(settings: PretrainingSettings, positions: int, model: str) -
     """Raises an InputError if a sequence may be longer than the positions that the model has embeddings for."""
     longest = max(phase.max_length for phase in phases_of(settings.phases, settings.max_length))
     joined = settings.join_examples
-    if longest * joined > positions:
-        times = "" if joined == 1 else f", times --join-examples {joined},"
+    if longest > positions:
         raise InputError(
-            f"{settings.flag_of(longest)}{times} is above the {positions} positions that {model} has embeddings for "
-            f"(max_position_embeddings); use at most {positions // joined}"
+            f"{settings.flag_of(longest)} is above the {positions} positions that {model} has embeddings for "
+            f"(max_position_embeddings); use at most that"
+        )
+    if longest * joined > positions:
+        raise InputError(
+            f"--join-examples {joined}: {joined} examples of up to {longest} tokens are above the {positions} "
+            f"positions that {model} has embeddings for (max_position_embeddings); join at most "
+            f"{positions // longest}, or use shorter ones"
         )
 
 

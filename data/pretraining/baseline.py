@@ -12,19 +12,28 @@ from data.corpus.tokenized import TokenizedCorpus
 def unigram_baseline(corpus: TokenizedCorpus, batches: Iterable[Batch]) -> tuple[float, float]:
     """The loss and accuracy of guessing each piece that ``batches`` ask for by frequency alone.
 
-    We count tokens in the training documents and add one to each count. So no token is impossible.
+    We count tokens in the training documents and add one to each count. So no token is impossible. The ``[SEP]`` that
+    ends a sequence is in no document. If it is asked for as a next token, its share is the one that it has in
+    ``batches``.
 
     Returns:
         The cross-entropy of the unigram distribution, in nats. And the accuracy of always naming the most frequent
         token. Both are nan if there is no label.
     """
-    counts = corpus.training_counts + 1
-    log_probabilities = np.log(counts / counts.sum())
-    names = ("masked_labels", "next_token_labels")
-    asked_for = [batch.labels[name].numpy() for batch in batches for name in names if name in batch.labels]
-    labels = np.concatenate(asked_for or [np.zeros(0, np.int64)])
+    counts = corpus.training_counts + 1.0
+    labels, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for batch in batches:
+        if "next_token_labels" in batch.labels:
+            labels.append(batch.labels["next_token_labels"].numpy())
+            ends.append(batch.input_ids[batch.sequences.boundaries[1:].long() - 1].numpy())
+        else:
+            labels.append(batch.labels["masked_labels"].numpy())
+    labels, ends = np.concatenate(labels), np.concatenate(ends)
     if len(labels) == 0:
         return float("nan"), float("nan")
+    if 0 < len(ends) < len(labels):
+        counts[ends[0]] = (counts.sum() - counts[ends[0]]) * len(ends) / (len(labels) - len(ends))
+    log_probabilities = np.log(counts / counts.sum())
     return float(-log_probabilities[labels].mean()), float((labels == counts.argmax()).mean())
 
 

@@ -212,6 +212,8 @@ def evaluation_batches(
     """One pass over the held-out documents: the same examples with the same masks every time.
 
     Masks are always of 15 %, 80/10/10, and no examples are joined: so losses of runs that mask otherwise compare.
+    Losses of whole words and of single tokens do not.
+
     The arguments are as for ``PretrainingBatches``. Each process has its own batches; its last may be smaller. A corpus
     of fewer than three documents holds out none, and there is no batch.
 

@@ -110,8 +110,8 @@ class Proofs:
 
 
 def _proof(step: int, where: str, words: str, mine: dict[str, Tensor], saved: dict[str, Tensor]) -> Proof:
-    if mine.keys() != saved.keys():
-        raise InputError(f"{where}: holds other weights than the run's, and was not compared; put back a copy of it")
+    if {name: each.shape for name, each in mine.items()} != {name: each.shape for name, each in saved.items()}:
+        raise InputError(f"{where}: holds other weights than the run's; put back a copy of it")
     largest = max(largest_difference(mine[name], saved[name]) for name in mine)
     count = sum(tensor.numel() for tensor in mine.values())
     return Proof(step, where, f"{count:,} {words}", largest)

@@ -103,6 +103,8 @@ def replay(source: Source, update: int, device: str = "auto", check: bool = True
                 config = find_config(settings, place)
                 assembled = assemble_pretraining(settings, config, tokenizer, corpus, processes, lambda *lines: None)
                 assembled.run.decisions = decisions
+                if assembled.run.progress.step == each.step:
+                    assembled.run.progress.seconds = each.seconds  # not those of this replay
                 watched = _Watched(assembled, update, proofs, lambda step: reached(step - start, end - start))
                 watched.train_to(leg_end)
                 if leg_end < end:
@@ -202,6 +204,8 @@ def _settings(place: Path, session: Session, processes: Processes) -> Pretrainin
     """The settings of a session, as ``--resume`` reads them; computed by one process on the device that is there."""
     (place / "arguments.json").write_text(json.dumps(session.settings), encoding="utf-8")
     settings = read_settings(["--output", str(place), "--resume"])
+    if session.precision == "fp16" and processes.device.type == "cpu":
+        raise InputError(f"{place}: the run computed in fp16, which needs a CUDA GPU; replay it on a machine with one")
     # One process has the micro-batches of all, so its sums are theirs but for their order.
     return replace(
         settings, precision=session.precision, device=processes.device.type, shard=False,

@@ -10,9 +10,11 @@ import torch
 from bert.checkpoints.vocabulary import load_tokenizer
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
+from bert.files.schema import is_count
 from bert.tokenization.tokenizer import Tokenizer
 from bert.training.decisions import RecordedDecisions
 from bert.training.distributed import Processes
+from bert.training.precision import DTYPES
 from bert.training.reporting import read_log
 from bert.training.state import saved_states
 from bert.training.state_reading import read_metadata
@@ -174,8 +176,9 @@ def _only_session(settings: dict[str, Any], log: list[dict[str, Any]], states: l
     generators = metadata.get("generators")
     processes = line.get("processes") or (len(generators) if isinstance(generators, list) else 1)
     checksum = metadata.get("corpus or vocabulary")
+    precision = str(line.get("precision") or settings.get("precision"))
     return Session(
-        0, settings, str(line.get("precision") or settings.get("precision")),
+        0, settings, precision if precision in DTYPES else "auto",
         str(line.get("device") or settings.get("device")).partition(":")[0],
-        processes if type(processes) is int else 1, "", checksum if isinstance(checksum, str) else "", "",
+        processes if is_count(processes) and processes else 1, "", checksum if isinstance(checksum, str) else "", "",
     )  # fmt: skip

@@ -44,6 +44,16 @@ def test_of_a_corpus_of_many_files_the_first_are_named_and_the_others_counted():
     assert "wiki_04 and 94 more files: 9 updates" in many.history
 
 
+def test_of_masks_it_has_what_the_run_did():
+    falling = {"masking_rate": "0.3:0.2", "whole_word_masking": True}
+    assert facts_of(settings(**falling), 9, LOG).settings["masking_rate"] == "0.3:0.2"
+    minutes = facts_of(settings(**falling, max_minutes=5.0), 9, LOG)  # such a run has the last rate alone
+    assert minutes.settings["masking_rate"] == "0.2"
+    causal = facts_of(settings(**falling, objective="next-token", nsp=False), 9, LOG)
+    assert not {"masking_rate", "whole_word_masking"} & causal.settings.keys()
+    assert (causal.baseline, causal.settings["objective"]) == ("next pieces by their frequency", "next-token")
+
+
 def test_figures_that_were_not_finite_are_passed_over():
     log = [*LOG, {"step": 12, "heldout_masked_lm_loss": None, "heldout_other": None}]
     assert facts_of(settings(), 12, log).results == facts_of(settings(), 12, LOG).results

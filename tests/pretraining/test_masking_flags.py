@@ -9,6 +9,7 @@ import pytest
 import train_pretrain
 from bert.errors import InputError
 from bert.training.reporting import read_log
+from data.pretraining.masking import Masking
 from pretraining.masking_flags import checked_mask_shares, checked_masking_rate, mask_shares, masking_rate
 from pretraining.messages import how_masked
 from pretraining.recipes import RECIPES
@@ -56,8 +57,9 @@ def test_shares_are_three_whole_percentages_of_everything():
     (["--mask-copies", "-1"], "-1 is below 0"),
     (["--join-examples", "0"], "0 is not at least 1"),
     (["--join-examples", "2"], "train without it, --no-nsp"),
-    (["--join-examples", "9", "--no-nsp"], "--max-length 64, times --join-examples 9, is above the 512 .* at most 56"),
-    (["--join-examples", "5", "--no-nsp", "--phases", "64:9,128:9"], "128, times --join-examples 5, .* at most 102"),
+    (["--join-examples", "9", "--no-nsp"], "9 examples of up to 64 tokens are above the 512 .*; join at most 8, or"),
+    (["--join-examples", "5", "--no-nsp", "--phases", "64:9,128:9"], "5 examples of up to 128 tokens .* at most 4, or"),
+    (["--join-examples", "5", "--no-nsp", "--max-length", "600"], "--max-length 600 is above the 512 .* at most that"),
 ])  # fmt: skip
 def test_what_contradicts_is_refused(flags, complaint, tmp_path):
     with pytest.raises(InputError, match=complaint):
@@ -83,6 +85,14 @@ def test_a_run_of_minutes_has_the_last_rate_of_its_recipe_from_the_beginning(tmp
     assert how_masked(settings.masking, (0.3, 0.2)) == "30% of the tokens, falling to 20% at the schedule's end"
     short = read_settings(["--max-minutes", "5", *output]).masking
     assert how_masked(short, (0.3, 0.2)).startswith("20% of the tokens (a change of the rate would need to know")
+
+
+def test_whole_words_are_said_and_copies_have_as_many_masks_as_the_rate_says():
+    assert how_masked(Masking(copies=2), whole_words=True) == (
+        "whole words; epoch 2 has the examples and masks of epoch 0 again"
+    )
+    assert how_masked(Masking(rate=(0.3, 0.15), copies=1)).endswith("epoch 0 again, as many as its rate says")
+    assert how_masked(Masking()) == ""
 
 
 def test_a_run_whose_rate_falls_may_go_on_for_minutes(whole, tmp_path, capsys):
@@ -138,7 +148,7 @@ def test_a_run_says_how_it_departs_and_so_does_its_card(whole, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert (
         "Masks:  50% of the tokens, falling to 10% at the schedule's end; 60% of them [MASK], 30% random, 10% as they "
-        "are; epoch 1 has the examples and masks of epoch 0 again.\n"
+        "are; epoch 1 has the examples and masks of epoch 0 again, as many as its rate says.\n"
         "Joined: 2 examples make a sequence, and attend to each other.\n"
     ) in printed
     card = (run / "README.md").read_text()

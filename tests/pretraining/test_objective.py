@@ -80,12 +80,17 @@ def test_two_processes_that_accumulate_train_the_same(flags, whole, tmp_path):
 
 def test_causal_first_and_then_masked(flags, tmp_path, capsys):
     """Gisserot-Boukhlef et al. 2025, arXiv 2507.00994."""
-    run = tmp_path / "run"
-    assert pretrain(*flags, "--max-steps", 4, "--output", run) == 0
+    run, rate = tmp_path / "run", ["--masking-rate", "0.9:0.3", "--whole-word-masking"]
+    assert pretrain(*flags, *rate, "--max-steps", 4, "--output", run) == 0
+    masks = "90% of the tokens, falling to 30% at the schedule's end; whole words.\n"
+    said = capsys.readouterr().out
+    assert f"from left to right.\nMasks:  none, until --resume --objective masked. Then: {masks}" in said
+    assert "masking_rate" not in (card := (run / "README.md").read_text()) and "whole_word" not in card
+    assert "Guessing: next pieces by their frequency." in card
     assert variant_of(load_checkpoint(run, BertForPreTraining)) == "left-to-right"
-    capsys.readouterr()
     assert pretrain("--resume", "--output", run, "--max-steps", 6, "--objective", "masked") == 0
     said = capsys.readouterr().out
+    assert f"\nMasks:  {masks}" in said
     assert "Guessing the masked pieces by their frequency alone" in said
     assert "left to right" not in said
     config, weights = json.loads((run / "config.json").read_text()), weights_of(run)
@@ -95,7 +100,9 @@ def test_causal_first_and_then_masked(flags, tmp_path, capsys):
     assert [line["step"] for line in log if "heldout_next_token_loss" in line] == [4]
     assert [line["step"] for line in log if "heldout_masked_lm_loss" in line] == [6]
     assert [line["step"] for line in log if "unigram_masked_lm_loss" in line] == [4]
-    assert "next_token" not in (run / "README.md").read_text()
+    assert [line["masking_rate"] for line in log if "masking_rate" in line] == pytest.approx([0.4])  # of update 6
+    assert "masking_rate | 0.9:0.3" in (card := (run / "README.md").read_text())
+    assert "next_token" not in card
     assert pretrain("--resume", "--output", run, "--max-steps", 6) == 0  # it stays so without the flag
     assert (json.loads((run / "config.json").read_text()), weights_of(run)) == (config, weights)
 

@@ -18,7 +18,7 @@ def run(tmp_path):
 
 
 def test_a_session_is_written_down_if_it_computes_otherwise_than_the_one_before(run):
-    same = replace(FIRST, step=500, settings={"batch_size": 32, "output": "runs/b", "workers": 3})
+    same = replace(FIRST, step=500, settings={"batch_size": 32, "output": "runs/b", "workers": 3}, seconds=9.5)
     record_session(run, same)
     assert read_sessions(run) == [FIRST]
     for change in ({"settings": {"batch_size": 64}}, {"processes": 2}, {"precision": "bf16"}, {"torch": "2.12.0"}):
@@ -38,12 +38,19 @@ def test_a_run_of_an_earlier_version_has_none(tmp_path):
     assert read_sessions(tmp_path) == []
 
 
+def test_a_session_without_its_seconds_is_read(run):
+    (run / FILE).write_text(json.dumps({"sessions": [{k: v for k, v in vars(FIRST).items() if k != "seconds"}]}))
+    assert read_sessions(run) == [FIRST]
+
+
 @pytest.mark.parametrize(
     ("entries", "complaint"),
     [
         ("a", "holds no list of sessions"),
         ([{"step": 0}], "session 1: has no"),
         ([vars(FIRST) | {"processes": 0}], "processes is 0; a whole number from 1 was expected"),
+        ([vars(FIRST) | {"precision": "fp8"}], "precision is 'fp8'; one of fp32, bf16, fp16 was expected"),
+        ([vars(FIRST) | {"seconds": -1.0}], r"seconds is -1\.0; a number of seconds was expected"),
         ([vars(FIRST), vars(FIRST)], "does not begin after the one before it"),
     ],
 )

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from bert.heads.batch import Batch
 from data.corpus.tokenized import TokenizedCorpus
 from data.pretraining.baseline import count_pairs, majority_baseline, unigram_baseline
+from data.pretraining.next_token import predict_next
 
 
 def corpus(counts):
@@ -25,6 +26,18 @@ def test_the_baseline_is_the_cross_entropy_of_smoothed_frequencies():
     loss, accuracy = unigram_baseline(corpus([1, 5, 0]), [batch(0, 1), batch(1, 2)])  # smoothed: 2/9, 6/9, 1/9
     assert math.isclose(loss, -(math.log(2 / 9) + 2 * math.log(6 / 9) + math.log(1 / 9)) / 4)
     assert accuracy == 0.5
+
+
+def test_of_next_tokens_the_end_of_a_sequence_has_its_own_share():
+    def read(*ids):
+        row = np.array(ids)
+        return predict_next(Batch.of([row], [np.zeros_like(row)], selected=[1], masked_labels=row[1:2]))
+
+    batches = [read(2, 4, 4, 3), read(2, 5, 3)]  # [CLS] is 2 and [SEP] is 3; the next tokens: 4 4 [SEP] 5 [SEP]
+    loss, accuracy = unigram_baseline(corpus([0, 0, 0, 0, 5, 1]), batches)  # smoothed: 1 1 1 . 6 2, of 11
+    shares = {3: 2 / 5, 4: 3 / 5 * 6 / 11, 5: 3 / 5 * 2 / 11}
+    assert loss == pytest.approx(-sum(math.log(shares[token]) for token in (4, 4, 3, 5, 3)) / 5)
+    assert accuracy == 0.4  # "[SEP]" is the most frequent
 
 
 def test_without_batches_there_is_no_baseline():

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import train_pretrain
 from bert.__main__ import main
+from bert.checkpoints.weights import read_safetensors
 from bert.training import loop
 from pretraining.replay.replay import replay
 from pretraining.replay.source import read_source
@@ -202,6 +204,18 @@ def test_a_damaged_state_is_named_and_the_one_before_it_taken(made, tmp_path):
     assert [message for message in replayed.proofs.damaged if "step-00000008" in message]
 
 
+def test_a_kept_checkpoint_of_another_model_is_named_and_not_compared(made, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(made[0], run)
+    file = run / "checkpoints/step-00000012/model.safetensors"
+    weights = read_safetensors(file)
+    save_file({name: weight.repeat(*[2] * weight.dim()) for name, weight in weights.items()}, file)
+    code, output, _ = command(run, "--update", 12)
+    assert code == 0
+    assert "checkpoints/step-00000012: holds other weights than the run's; put back a copy of it; it was" in output
+    assert "training_state/step-00000012: the same bits" in output
+
+
 def test_a_run_of_an_earlier_version_is_computed_by_its_flags_and_its_log(made, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(made[0], run)
@@ -209,6 +223,9 @@ def test_a_run_of_an_earlier_version_is_computed_by_its_flags_and_its_log(made, 
     replayed = replay(read_source(run), 6)
     assert not replayed.source.is_noted
     assert all(proof.is_same for proof in replayed.proofs.found)
+    log = (run / "log.jsonl").read_text()
+    (run / "log.jsonl").write_text(log.replace('"precision": "fp32"', '"precision": "unknown"'))
+    assert read_source(run).sessions[0].precision == "auto"
     sessions = json.loads((made[0] / "training_state/sessions.json").read_text())["sessions"]
     sessions[0]["step"] = 12  # resumed by this version
     (run / "training_state/sessions.json").write_text(json.dumps({"sessions": sessions}))
@@ -229,6 +246,8 @@ def test_a_run_of_an_earlier_version_is_computed_by_its_flags_and_its_log(made, 
         (lambda run: swap_lines(run / "vocab.txt"), 3, "its vocabulary or tokenizer_config.json was changed"),
         (lambda run: (run / "training_state/sessions.json").write_text('{"sessions": [{}]}'), 3, "session 1: has no"),
         (lambda run: (run / "training_state/decisions.json").write_text('{"threads": [[0, 9999]]}'), 3, "9,999 thr"),
+        (lambda run: set_precision(run, "fp8"), 3, "precision is 'fp8'; one of fp32, bf16, fp16 was expected"),
+        (lambda run: set_precision(run, "fp16"), 3, "the run computed in fp16, which needs a CUDA GPU"),
     ],
 )
 def test_what_is_missing_or_changed_is_one_sentence(made, tmp_path, change, update, complaint):
@@ -241,6 +260,13 @@ def test_what_is_missing_or_changed_is_one_sentence(made, tmp_path, change, upda
     assert complaint in errors
     assert len(errors.splitlines()) == 1
     assert "replay-" not in errors.replace("bert replay", "")  # the temporary directory
+
+
+def set_precision(run, name) -> None:
+    file = run / "training_state/sessions.json"
+    sessions = json.loads(file.read_text())["sessions"]
+    sessions[0]["precision"] = name
+    file.write_text(json.dumps({"sessions": sessions}))
 
 
 def swap_lines(path) -> None:
@@ -275,7 +301,9 @@ def test_a_run_that_continues_a_checkpoint_begins_with_it_again(made, text, tmp_
     assert "which is not there; put it back, or name an --update after a training state" in errors
 
 
-def test_what_the_clock_decided_is_taken_from_the_run(text, tmp_path, monkeypatch):
+@pytest.fixture
+def uneven_clock(monkeypatch):
+    """Training reads a clock that goes on by itself, a little at each look."""
     draw, now = random.Random(1), [0.0]
 
     def perf_counter():
@@ -283,6 +311,9 @@ def test_what_the_clock_decided_is_taken_from_the_run(text, tmp_path, monkeypatc
         return now[0]
 
     monkeypatch.setattr("bert.training.loop.time", SimpleNamespace(perf_counter=perf_counter))
+
+
+def test_what_the_clock_decided_is_taken_from_the_run(text, tmp_path, uneven_clock):
     flags = [each for each in FLAGS if each not in ("--max-steps", 12)]
     assert pretrain("--corpus", text, *flags, "--max-minutes", 0.015, "--output", tmp_path / "run") == 0
     source = read_source(tmp_path / "run")
@@ -294,6 +325,22 @@ def test_what_the_clock_decided_is_taken_from_the_run(text, tmp_path, monkeypatc
     code, _, errors = command(tmp_path / "run", "--update", 3)
     assert code == 2
     assert "the clock decided its learning rates (--max-minutes)" in errors
+
+
+def test_minutes_that_a_later_session_was_given_count_from_the_runs_own_seconds(text, tmp_path, uneven_clock):
+    run = tmp_path / "run"
+    assert pretrain("--corpus", text, *FLAGS, "--max-steps", 6, "--output", run) == 0
+    assert pretrain("--resume", "--max-minutes", 0.015, "--output", run) == 0
+    end = read_source(run).end
+    assert end > 6
+    for state in (run / "training_state").glob("step-*"):  # so that it is computed from the beginning
+        if state.name < f"step-{end:08d}":
+            shutil.rmtree(state)
+    assert all(proof.is_same for proof in replay(read_source(run), end).proofs.found)
+    sessions = json.loads((run / "training_state/sessions.json").read_text())["sessions"]
+    sessions[1]["seconds"] /= 2  # the control
+    (run / "training_state/sessions.json").write_text(json.dumps({"sessions": sessions}))
+    assert not all(proof.is_same for proof in replay(read_source(run), end).proofs.found)
 
 
 @pytest.mark.parametrize("flags", [
