@@ -204,7 +204,7 @@ def test_a_task_that_reads_a_token_before_its_text_is_refused_from_left_to_right
     rows = {
         "similarity": "text\ttext_pair\tlabel\n" + "the cat\ta b\t1\nthe a\tb c\t0\n" * 8,
         "summary": '{"sentences": ["the cat.", "a b.", "c d."], "summary": [0]}\n' * 12,
-        "relations": '1\t"the <e1>cat</e1> sat <e2>a</e2>"\nX(e1,e2)\nComment:\n\n' * 12,
+        "relations": "".join(f'1\t"the <e1>cat</e1> sat <e2>a</e2>"\n{name}\nComment:\n\n' for name in "XY" * 6),
     }
     (tmp_path / file).write_text(rows[problem])
     flags = ["--problem", problem, "--train", tmp_path / file, "--dev", tmp_path / file, "--checkpoint", run]
