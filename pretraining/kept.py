@@ -3,7 +3,7 @@
     checkpoints/step-00000000/      each a whole checkpoint: config.json, model.safetensors, the vocabulary
                 step-00000002/
                 ...
-                step-00009500/
+                step-00010000/
 
 A model learns most in its first updates. So checkpoints are evenly spaced on a log scale, of 1 + update: each comes
 about as many times later than the one before. A run that is fitted to its minutes learns its end on the way. From each

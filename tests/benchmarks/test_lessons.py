@@ -178,7 +178,7 @@ def test_a_contestant_of_several_parts_resumes_one_run_with_one_schedule(tmp_pat
 
 
 def test_flags_that_say_what_is_so_anyway_share_the_training_of_the_default():
-    for flags, said in (("--dropout 0", ""), ("--optimizer bert-adamw --seed 0", ""), ("--dropout 0.1",) * 2):
+    for flags, said in (("--dropout 0", ""), ("--optimizer muon --seed 0", ""), ("--dropout 0.1",) * 2):
         assert job_of(LESSON, contestant("it", flags), 0, budget_of(), Speed()).parts == ((600, said),)
 
 
@@ -186,10 +186,10 @@ def test_learning_rates_are_multiples_of_the_usual_one_and_are_tried_on_another_
     tuned = Lesson("Why?", "Because.", "Nobody", (
         contestant("one", rates=(0.5, 1, 2)), contestant("two", "--learning-rate 1e-3", rates=(3,)), DEFAULT,
     ))  # fmt: skip
-    assert [rates_of(each, budget_of()) for each in tuned.contestants] == [[1e-3, 2e-3, 4e-3], [3e-3], []]
+    assert [rates_of(each, budget_of()) for each in tuned.contestants] == [[1.5e-3, 3e-3, 6e-3], [3e-3], []]
     jobs = list(tuning_jobs(tuned, budget_of(), Speed()))
     assert [(each.name, job.parts[0][1]) for each, _, job in jobs] == [
-        ("one", "--learning-rate 0.001"), ("one", ""), ("one", "--learning-rate 0.004"),
+        ("one", "--learning-rate 0.0015"), ("one", ""), ("one", "--learning-rate 0.006"),
     ]  # fmt: skip
     assert {job.seed for _, _, job in jobs} == {plan.TUNING_SEED}
 

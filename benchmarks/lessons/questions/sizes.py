@@ -3,8 +3,8 @@
 from benchmarks.lessons.bases import AS_TINY
 from benchmarks.lessons.lesson import Lesson, contestant
 
-OF_128 = f"{AS_TINY} --learning-rate 2e-3 --initializer-range 0.05"
-OF_256 = f"{AS_TINY} --learning-rate 1e-3 --initializer-range 0.035"
+OF_128 = f"{AS_TINY} --learning-rate 3e-3 --initializer-range 0.05"
+OF_256 = f"{AS_TINY} --learning-rate 1.5e-3 --initializer-range 0.035"
 LESSON = Lesson(
     question="In the same minutes, is a larger model better?",
     published="Large models that stop early beat small ones that train to their end, at the same compute. Of small "
