@@ -6,6 +6,7 @@ from typing import Any
 
 from bert.checkpoints.directory import load_config
 from bert.config import BertConfig
+from bert.training.optimizer import WEIGHT_DECAY
 from bert.training.settings import TrainingSettings
 
 DEFAULT_SIZE = "tiny"
@@ -35,12 +36,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "large": {"learning_rate": 1e-4},
 }  # fmt: skip
 
+# What goes with AdamW, for a size whose recipe has Muon: BERT's weight decay, and the rate that tiny was trained at.
+WITH_ADAMW = {"tiny": {"learning_rate": 2e-3, "weight_decay": WEIGHT_DECAY}}
+
 # To go on from a checkpoint. Gururangan et al. 2020 ("Don't Stop Pretraining", appendix B) take 12,500 updates, and for
 # batches of 2,048 a rate close to the one of RoBERTa's own pretraining. google-research/bert's README advises a small
 # rate, such as 2e-5; its example has batches of 32. We have batches of 32, for laptops. The rate is half the one of the
 # named size that is closest: 5e-5 for base, 1e-3 for tiny. The optimizer is BERT's AdamW. Dropout is the checkpoint's
 # own.
-ADAMW_RATE_OF_TINY = 2e-3  # its recipe has Muon's
 CONTINUED: dict[str, Any] = {"size": None, "dropout": None, "batch_size": 32, "max_steps": 12_500}
 # What a checkpoint decides.
 OF_THE_CHECKPOINT = {
@@ -66,9 +69,15 @@ def config_of_size(size: str, **changes: Any) -> BertConfig:
     return BertConfig.of_size(int(layers), int(width), **changes)
 
 
-def recipe_of_size(size: str) -> dict[str, Any]:
-    """How a size departs from the paper's recipe. A size without a name has the recipe of the closest that has one."""
-    return RECIPES[size if size in RECIPES else closest_size(config_of_size(size))]
+def recipe_of_size(size: str, optimizer: str | None = None) -> dict[str, Any]:
+    """How a size departs from the paper's recipe. A size without a name has the recipe of the closest that has one.
+
+    Args:
+        optimizer: the one that the flags name; None: the recipe's own.
+    """
+    name = size if size in RECIPES else closest_size(config_of_size(size))
+    is_own = optimizer in (None, RECIPES[name].get("optimizer"))
+    return RECIPES[name] | ({} if is_own else WITH_ADAMW.get(name, {}))
 
 
 def closest_size(config: BertConfig) -> str:
@@ -86,8 +95,7 @@ def recipe_of_checkpoint(checkpoint: str) -> dict[str, Any]:
     Raises an InputError if there is no such checkpoint, or it is not a BERT's.
     """
     config = load_config(checkpoint)
-    size = closest_size(config)
     return CONTINUED | {
-        "learning_rate": (ADAMW_RATE_OF_TINY if size == "tiny" else RECIPES[size]["learning_rate"]) / 2,
+        "learning_rate": recipe_of_size(closest_size(config), optimizer="bert-adamw")["learning_rate"] / 2,
         "max_length": min(TrainingSettings.max_length, config.max_position_embeddings),
     }

@@ -120,7 +120,7 @@ def read_settings(command_line: list[str] | None, description: str | None = None
     parser = make_parser(description)
     given = vars(parser.parse_args(command_line))
     size = given.get("size", DEFAULT_SIZE)
-    defaults = replace(PretrainingSettings(size=size), **recipe_of_size(size))
+    defaults = replace(PretrainingSettings(size=size), **recipe_of_size(size, given.get("optimizer")))
     if "checkpoint" in given and not given.get("resume"):
         defaults = replace(PretrainingSettings(), **recipe_of_checkpoint(given["checkpoint"]))
     if "plan" in given and not given.get("resume"):

@@ -108,7 +108,7 @@ def with_recipe(size: str) -> str:
 def changed_by(flags: str, size: str) -> dict[str, Any]:
     """The settings that flags change, beside those of the size. Empty: all is as by default.
 
-    >>> changed_by("--optimizer bert-adamw --objective next-token --no-nsp --objective masked", "tiny")
+    >>> changed_by("--optimizer muon --objective next-token --no-nsp --objective masked", "tiny")
     {'nsp': False}
     """
     usual, given = (vars(settings_of(["--size", size, *more])) for more in ([], flags.split()))

@@ -210,7 +210,7 @@ def test_a_contestant_may_have_the_rate_of_another_one_or_a_part_of_it(tmp_path)
     check(tuned, "tuned", "tiny")
     jobs = Measured(tmp_path).jobs_of({"tuned": tuned}, {("tuned", "one"): {1e-3: 2.0, 8e-3: 1.0}}, 1)["tuned"]
     rates = [of_seeds[0].parts[0][1].rpartition(" ")[2] for of_seeds in jobs]
-    assert rates == ["0.008", "0.008", "0.004", "0.001"]
+    assert rates == ["0.008", "0.008", "0.004", "0.0015"]
     alone = Lesson("Why?", "Because.", "Nobody", (contestant("one", rates=(2,)), contestant("it", rate_of="one")))
     with pytest.raises(InputError, match="one chooses no learning rate"):
         check(alone, "alone", "tiny")
@@ -268,7 +268,7 @@ def test_a_contestant_is_what_it_is_called_whatever_the_recipe_of_its_size(name_
         "masking_rate": "0.5", "mask_shares": "0,0,100", "mask_copies": 7, "whole_word_masking": True, "nsp": False,
         "optimizer": "other", "batch_size": 11, "max_length": 13, "sinusoidal_start": False,
     }  # fmt: skip
-    monkeypatch.setattr(pretraining.settings, "recipe_of_size", lambda size: other)
+    monkeypatch.setattr(pretraining.settings, "recipe_of_size", lambda size, optimizer: other)
     name, called = name_and_contestant
     flags = next(each.parts[0].flags for each in LESSONS[name].contestants if each.name == called)
     setting, value = SAID[name_and_contestant]

@@ -54,6 +54,16 @@ def test_a_size_has_the_papers_recipe_but_for_its_departures(size):
     assert (recipe["eval_every"], recipe["eval_examples"], recipe["checkpoint_every"]) == (1_000, 1_000, 1_000)
 
 
+@pytest.mark.parametrize("optimizer", ["bert-adamw", "adamw"])
+def test_with_adamw_tiny_has_a_rate_and_a_decay_for_it(optimizer):
+    usual = vars(settings_of())
+    assert vars(settings_of("--optimizer", "muon")) == usual
+    changed = {"optimizer": optimizer, "learning_rate": 2e-3, "weight_decay": 0.01}
+    assert vars(settings_of("--optimizer", optimizer)) == usual | changed
+    assert settings_of("--optimizer", optimizer, "--weight-decay", 0.2, "--learning-rate", 1).weight_decay == 0.2
+    assert vars(settings_of("--optimizer", optimizer, "--size", "3x128")) == usual | changed | {"size": "3x128"}
+
+
 def test_a_size_of_layers_and_width_has_heads_of_64_and_the_recipe_of_the_closest_name():
     config = model_of("--vocab-size", 90, "--size", "3x128").config
     assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (3, 128, 2)
