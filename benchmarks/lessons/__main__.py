@@ -29,7 +29,7 @@ from benchmarks.lessons.corpus import write_texts
 from benchmarks.lessons.lesson import MINUTES, UPDATES, Lesson
 from benchmarks.lessons.plan import Budget, check, same_updates
 from benchmarks.lessons.questions import LESSONS
-from benchmarks.lessons.rows import Found, Row, read_table, write_row
+from benchmarks.lessons.rows import TABLE, Found, Row, read_table, write_row
 from benchmarks.lessons.runs import Machine, Texts, of_vocabulary, vocabulary_of
 from benchmarks.lessons.tables import table_of
 from benchmarks.lessons.trainer import Trainer, best_rate
@@ -53,8 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             with lock_directory(given.output):
                 for size in given.size:
                     train(given, size, {name: LESSONS[name] for name in names})
-        table = read_table(given.output)
-        rows = [row for name in LESSONS for row in table if row.lesson == name]  # a question may have been removed
+        rows = read_table(given.output / TABLE)
         if not rows:
             raise InputError(f"{given.output}: holds no table; leave out --show and --write to train one")
         if given.write:
@@ -122,7 +121,7 @@ def train(given: argparse.Namespace, size: str, lessons: dict[str, Lesson]) -> N
             ))  # fmt: skip
         is_same = same_updates(lesson, budget)
         amount = found[0].updates if is_same else given.minutes
-        write_row(given.output, Row(
+        write_row(given.output / TABLE, Row(
             name, size, UPDATES if is_same else MINUTES, amount, given.seeds, found, machine_in_words(budget.machine),
             datetime.date.today().isoformat(),
         ))  # fmt: skip

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lessons.questions import LESSONS
 from benchmarks.lessons.runs import Result
 from benchmarks.lessons.verdicts import Difference, difference, update_at
 from benchmarks.trials import add_rows, read_rows
 
-TABLE = "table.json"
+TABLE = "table.json"  # in the output directory
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,15 @@ class Row:
         return None if values is None else statistics.mean(values)
 
 
-def write_row(directory: Path, row: Row) -> None:
-    """Adds a row to the table, or replaces the one of the same lesson and size."""
-    add_rows(directory / TABLE, [{"case": f"{row.size}, {row.lesson}"} | asdict(row)])
+def write_row(table: Path, row: Row) -> None:
+    """Adds a row to the table in a file, or replaces the one of the same lesson and size."""
+    add_rows(table, [{"case": f"{row.size}, {row.lesson}"} | asdict(row)])
 
 
-def read_table(directory: Path) -> list[Row]:
-    """The rows of a table, in the order in which they were first written."""
-    return [_row(values) for values in read_rows(directory / TABLE).values()]
+def read_table(table: Path) -> list[Row]:
+    """The rows of the table in a file, in the order of the questions. A question may have been removed."""
+    rows = [_row(values) for values in read_rows(table).values()]
+    return [row for name in LESSONS for row in rows if row.lesson == name]
 
 
 def _row(values: dict[str, Any]) -> Row:

@@ -431,7 +431,7 @@ def test_a_lesson_is_trained_once_and_told_in_a_table_and_on_a_page(tmp_path, mo
     assert said.err.count("held-out loss") == 4
     assert "### Does dropout help pretraining? (`dropout`, tiny)" in said.out
 
-    row = read_table(tmp_path / "out")[0]
+    row = read_table(tmp_path / "out" / "table.json")[0]
     assert [found.flags for found in row.contestants] == [["--dropout 0"], ["--dropout 0.1"]]
     assert (row.same, row.amount, row.seeds) == ("updates", 4, 2)
     for found in row.contestants:
@@ -474,10 +474,20 @@ def test_next_tokens_have_a_loss_of_their_own_and_masked_ones_may_come_then(tmp_
 
 def test_the_table_has_the_order_of_the_questions_whatever_was_trained_first(tmp_path, capsys):
     for name in ("gated", "dropout", "nsp"):
-        write_row(tmp_path, row_of([3.0, 3.1], [2.5, 2.6], lesson=name))
+        write_row(tmp_path / "table.json", row_of([3.0, 3.1], [2.5, 2.6], lesson=name))
     assert command.main(["--show", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert said.index("`nsp`") < said.index("`dropout`") < said.index("`gated`")
+
+
+def test_what_was_written_before_stays_unless_it_was_measured_again(docs):
+    write.write_documents([row_of([3.0, 3.1], [2.5, 2.6], lesson=name) for name in ("gated", "nsp")])
+    write.write_documents([row_of([4.0, 4.1], [2.5, 2.6], lesson=name) for name in ("dropout", "nsp")])
+    rows = read_table(docs / "lessons.json")
+    assert [row.lesson for row in rows] == ["nsp", "dropout", "gated"]
+    assert [row.first.values("pairs_loss")[0] for row in rows] == [4.0, 4.0, 3.0]
+    text = (docs / "lessons.md").read_text()
+    assert text.index("(`nsp`") < text.index("(`dropout`") < text.index("(`gated`")
 
 
 def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys):
@@ -486,6 +496,7 @@ def test_what_the_command_cannot_do_it_says_in_a_sentence(tmp_path, docs, capsys
     (docs / "lessons.md").write_text("no marks")
     with pytest.raises(InputError, match="lacks the lines"):
         write.write_documents([row_of([3.0], [2.0])])
+    assert not (docs / "lessons.json").exists()
 
 
 @pytest.mark.parametrize("module", [verdicts, lesson, page, runs])
