@@ -21,7 +21,7 @@ ON_CPU = ["--device", "cpu", "--precision", "fp32", "--seed", "3"]
 PRETRAINING = [
     "--vocab-size", "150", "--max-steps", "20", "--batch-size", "8", "--accumulate", "2", "--max-length", "32",
     "--learning-rate", "3e-3", "--report-every", "10", "--eval-every", "15", "--checkpoint-every", "100",
-    "--workers", "1", *ON_CPU,
+    "--workers", "1", "--optimizer", "bert-adamw", "--masking-rate", "0.15", *ON_CPU,
 ]  # fmt: skip
 FINETUNING = [
     "--epochs", "3", "--batch-size", "8", "--max-length", "9", "--learning-rate", "2e-3", "--report-every", "6",

@@ -133,7 +133,7 @@ def test_the_rate_goes_with_the_schedule_and_a_resumed_run_has_it(whole, tmp_pat
 
 def test_held_out_documents_are_masked_as_ever(whole, tmp_path, capsys):
     flags, run = whole
-    assert pretrain(*flags, "--max-steps", 1, "--output", tmp_path / "plain") == 0
+    assert pretrain(*flags, "--masking-rate", 0.15, "--max-steps", 1, "--output", tmp_path / "plain") == 0
     assert "Masks:" not in capsys.readouterr().out
     plain, departing = (read_log(each / "log.jsonl") for each in (tmp_path / "plain", run))
     guesses = [name for name in plain[0] if name.startswith(("unigram_", "five_gram_"))]
@@ -182,7 +182,7 @@ def test_a_plan_is_of_joined_examples_and_of_the_highest_rate(tmp_path, capsys):
 
     _, joined, _ = plan("--join-examples", 2, "--masking-rate", "0.3:0.6")
     assert "4 examples of 32 tokens" in joined
-    _, plain, _ = plan()
+    _, plain, _ = plan("--masking-rate", 0.15)
     assert "8 examples of 16 tokens" in plain
     scores = [re.search(r"scores of the vocabulary +([\d.]+) MB", text)[1] for text in (joined, plain)]
     assert float(scores[0]) == pytest.approx(0.6 * 8 * 16 * 4_000 / 1e6, abs=0.05)

@@ -44,7 +44,7 @@ def test_a_run_in_two_parts_is_the_whole_run_bit_for_bit(finished, tmp_path, cap
     assert pretrain("--resume", "--output", parts, "--max-steps", 6) == 0
     assert weights_of(parts) == weights_of(whole)
     printed = capsys.readouterr().out
-    assert "Update: Muon for the matrices of the layers, BERT's AdamW for all else." in printed
+    assert "Update: Muon for the matrices of the layers, BERT's AdamW for all else; weight decay 0.1." in printed
     assert "Mean:   of the weights over about 3 updates; it is evaluated and saved." in printed
 
 
