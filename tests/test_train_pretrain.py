@@ -160,14 +160,14 @@ def test_the_loss_goes_down(corpus, tmp_path):
 
 
 def test_compiled_it_trains_to_the_same_losses(corpus, tmp_path, monkeypatch):
-    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32"]
+    arguments = ["--corpus", corpus, *SMALL_RUN, "--dropout", 0, "--precision", "fp32", "--masking-rate", 0.15]
     assert pretrain(*arguments, "--output", tmp_path / "plain") == 0
     torch.compiler.reset()
     graphs, compile_it = CompileCounter(), torch.compile  # without the minutes that a C++ compiler takes
     with monkeypatch.context() as patched:
         patched.setattr(torch, "compile", lambda part, **how: compile_it(part, backend=graphs, **how))
         assert pretrain(*arguments, "--compile", "--output", tmp_path / "compiled") == 0
-    assert 4 <= graphs.frame_count <= 12  # embeddings, layers, the last layer, the loss; and for other shapes
+    assert 4 <= graphs.frame_count <= 10  # embeddings, layers, the last layer, the loss; and for other shapes
     logs = (read_log(tmp_path / name / "log.jsonl") for name in ("plain", "compiled"))
     for line, other in zip(*logs, strict=True):
         for name, value in line.items():

@@ -3,8 +3,9 @@
 A learning rate falls to 0 with the last update, so a run must know its updates. We measure how long an update takes,
 and reckon. From then on a training is a matter of updates alone, and can be repeated exactly.
 
-The machine's speed changes from hour to hour. So a contestant is measured beside the default recipe, at the same time
-if two trainings may run at once, and the ratio counts. What takes no time is not measured again (``TAKE_NO_TIME``).
+The machine's speed changes from hour to hour. So a contestant is measured beside the default recipe, and the ratio
+counts. If two trainings may run at once, both are measured at the same time. What takes no time is not measured again
+(``TAKE_NO_TIME``).
 """
 
 import statistics

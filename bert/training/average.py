@@ -3,7 +3,7 @@
     average = average + (weights - average) / min(update, N)
 
 The first N averages are plain means of the weights after each update. From then on this is an exponential moving
-average: with each update, all older weights count 1 - 1/N as much as before. The initial weights do not count, so
+average. With each update, all older weights count 1 - 1/N as much as before. The initial weights do not count. So
 nothing has to be corrected for them.
 
 Why: while the learning rate is high, each update overshoots in some direction, and a mean lies between (Polyak &

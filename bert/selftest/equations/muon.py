@@ -4,8 +4,8 @@
     U S V^T = 0.95 * m + 0.05 * gradient
     parameter = parameter - rate * (0.2 * sqrt(max(rows, columns)) * U p(S / |S|) V^T + decay * parameter)
 
-m begins at 0, and |S| is the root of the sum of squares. p is s -> 3.4445 s - 4.7750 s^3 + 2.0315 s^5, five times. It
-takes all but the smallest singular values near 1.
+m begins at 0. |S| is the root of the sum of squares. p is s -> 3.4445 s - 4.7750 s^3 + 2.0315 s^5, five times. It takes
+all but the smallest singular values near 1.
 """
 
 from collections.abc import Sequence
