@@ -35,11 +35,13 @@ def add_continuing_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("later tasks", "new data, and new labels, for a model that is to keep the old")
     group.add_argument("--continue-from", metavar="RUN", help="a run whose model learns these data too")
     group.add_argument("--method", choices=METHODS, help="how to keep what it knew (none)")
-    add_number(group, "--keep", share, f"of the training examples, kept for later runs (replay and agem: {KEEP})")
+    add_number(
+        group, "--keep", flags.fraction, f"of the training examples, kept for later runs (replay and agem: {KEEP})"
+    )
     add_switch(group, "--task-known", "predict among the labels of the example's own task (among all labels)")
     add_number(group, "--replay-every", flags.positive, f"updates before each replayed one ({REPLAY_EVERY})")
     add_number(group, "--ewc-strength", flags.above_zero, f"lambda, of the penalty on changed weights ({STRENGTH:g})")
-    add_number(group, "--ewc-decay", share, "of what earlier tasks' weights counted, at each further task (1)")
+    add_number(group, "--ewc-decay", flags.fraction, "of what earlier tasks' weights counted, at each further task (1)")
     add_number(group, "--fisher-examples", flags.positive, f"that say how much each weight counts ({EXAMPLES:,})")
     add_number(group, "--lwf-weight", flags.above_zero, f"of the loss that keeps the old scores ({WEIGHT:g})")
     group.add_argument("--old-train", metavar="FILE", help="training examples of the run, if it has kept none")
@@ -90,11 +92,3 @@ def check_continuing_flags(given: Set[str], settings: Any) -> None:
 def flag(name: str) -> str:
     """A setting's flag."""
     return f"--{name.replace('_', '-')}"
-
-
-def share(text: str) -> float:
-    """A number above 0 and at most 1."""
-    number = float(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return number

@@ -106,13 +106,5 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )  # fmt: skip
     add_number(training, "--dropout", flags.probability, "of hidden states and attention weights (the checkpoint's)")
     add_number(training, "--reinitialize-layers", flags.whole, "top layers that start untrained (0)")
-    add_number(training, "--layer-decay", fraction, "a layer's learning rate, as a part of the next layer's (1)")
+    add_number(training, "--layer-decay", flags.fraction, "a layer's learning rate, as a part of the next layer's (1)")
     return parser
-
-
-def fraction(text: str) -> float:
-    """A number above 0 and at most 1."""
-    number = float(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return number

@@ -116,7 +116,7 @@ def model_card(
         + (f" {vocabulary}." if vocabulary else ""),
         "\n".join(["| size | value |", "|---|---|", *rows]),
     ]
-    text = _header(title, tag, auto, facts) + "\n" + "\n\n".join(body) + "\n\n"
+    text = _header(title, tag, auto, not variant, facts) + "\n" + "\n\n".join(body) + "\n\n"
     return text + _checksum_line(text)
 
 
@@ -142,10 +142,10 @@ def _checksum_line(text: str) -> str:
     return f"{_CHECKSUM}{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()} -->\n"
 
 
-def _header(title: str, tag: str | None, auto: str | None, facts: Facts) -> str:
+def _header(title: str, tag: str | None, auto: str | None, is_bert: bool, facts: Facts) -> str:
     """The YAML header. JSON's texts and lists are YAML's, too."""
     library = "sentence-transformers" if auto == _SENTENCES else "transformers" if auto else None
-    library = "peft" if facts.adapter else library
+    library = "peft" if facts.adapter and is_bert else library
     values = {
         "language": facts.language, "library_name": library, "pipeline_tag": tag, "tags": ["bert"],
         "datasets": list(facts.datasets), "base_model": facts.base_model,

@@ -93,7 +93,10 @@ def name_of_directory(text: str) -> str:
 
 def whole(text: str, largest: int = LARGEST) -> int:
     """An integer from 0 to ``largest``."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     if number > largest:
@@ -124,7 +127,10 @@ def workers(text: str) -> int:
 
 def finite(text: str) -> float:
     """A finite number."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"{text} is not a finite number")
     return number
@@ -132,9 +138,9 @@ def finite(text: str) -> float:
 
 def above_zero(text: str) -> float:
     """A finite number above 0."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    number = finite(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
 
 
@@ -148,7 +154,15 @@ def at_least_zero(text: str) -> float:
 
 def probability(text: str) -> float:
     """A number from 0 to below 1."""
-    number = float(text)
+    number = finite(text)
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
+    return number
+
+
+def fraction(text: str) -> float:
+    """A number above 0 and at most 1."""
+    number = finite(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return number

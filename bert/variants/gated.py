@@ -34,7 +34,7 @@ def gated_size(intermediate_size: int) -> int:
 
 
 class GatedFeedForward(FeedForward):
-    """W1 and V are one matrix, ``intermediate``: its first rows are W1, the others V."""
+    """W1 and V are one matrix, ``intermediate``: its first rows are W1, the others V. So they are one for Muon, too."""
 
     def __init__(self, config: BertConfig):
         size = gated_size(config.intermediate_size)

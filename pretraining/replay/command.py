@@ -1,11 +1,12 @@
 """``python -m bert replay``: from the command's arguments to what it prints and writes."""
 
+import contextlib
 import json
 from pathlib import Path
 
 from bert.errors import InputError
 from bert.files.terminal import print_line
-from bert.files.whole import write_atomically
+from bert.files.whole import atomic_file
 from pretraining.replay.replay import replay
 from pretraining.replay.show import data_of, lines_of
 from pretraining.replay.source import read_source
@@ -29,8 +30,13 @@ def run(
     """
     if file is not None and Path(directory).resolve() in Path(file).resolve().parents:
         raise InputError(f"--json {file}: is in the run's directory, where nothing is to change; name another place")
-    replayed = replay(read_source(Path(directory)), update, device, check)
+    source = read_source(Path(directory))
+    with (
+        contextlib.nullcontext() if file is None else atomic_file(file, may_be_pipe=True) as content
+    ):  # before the work
+        replayed = replay(source, update, device, check)
+        if content is not None:
+            text = json.dumps(data_of(replayed), ensure_ascii=False, indent=1) + "\n"
+            content.write(text.encode("utf-8", "backslashreplace"))
     print_line(*lines_of(replayed, with_texts))
-    if file is not None:
-        write_atomically(file, json.dumps(data_of(replayed), ensure_ascii=False, indent=1) + "\n")
     return 0 if all(proof.is_same for proof in replayed.proofs.found) else 1

@@ -22,8 +22,8 @@ FACTS = Facts(
 )  # fmt: skip
 
 
-def card(architecture: str = "BertForSequenceClassification", facts: Facts = FACTS) -> str:
-    return model_card("mails", architecture, {"hidden_size": 6}, 1234, "Its vocabulary has 5 pieces", facts)
+def card(architecture: str = "BertForSequenceClassification", facts: Facts = FACTS, **sizes) -> str:
+    return model_card("mails", architecture, {"hidden_size": 6, **sizes}, 1234, "Its vocabulary has 5 pieces", facts)
 
 
 def header_of(text: str) -> dict:
@@ -44,6 +44,7 @@ def test_what_is_known_is_there_and_what_is_not_known_is_left_out():
 
 def test_an_adapter_is_pefts_and_a_head_that_transformers_lacks_is_not_its():
     assert header_of(card(facts=Facts(adapter=True, base_model="base")))["library_name"] == "peft"
+    assert "library_name" not in header_of(card(facts=Facts(adapter=True, base_model="base"), variant="rotary"))
     other = card("BertForRelationExtraction", Facts())
     assert header_of(other) == {"tags": ["bert"]} and "transformers" not in other
     assert "bert.BertForRelationExtraction" in other and "bert.BertForCloze" not in card("BertForCloze", Facts())

@@ -172,6 +172,13 @@ def test_nothing_in_the_run_changes_and_the_file_has_all_of_it(made, tmp_path):
         assert each["read"].count("[MASK]") == sum(guess["read"] == "[MASK]" for guess in each["guesses"])
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_computed(made, tmp_path, monkeypatch):
+    run, _ = made
+    monkeypatch.setattr("pretraining.replay.command.replay", lambda *_: pytest.fail("it was computed"))
+    code, _, error = command(run, "--update", 3, "--json", tmp_path)
+    assert code == 2 and "cannot be written" in error
+
+
 def test_what_a_resumed_session_changed_is_computed_as_each_session_had_it(made, text, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(made[0], run)
