@@ -73,7 +73,7 @@ def curves(row: Row) -> str:
         parts.append(f'<line x1="{LEFT}" x2="{RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="var(--line)"/>')
         parts.append(_text(LEFT - 8, y(tick) + 4, f"{tick:g}", "end"))
     parts += [_text(x(tick), BOTTOM + 18, f"{tick:,g}", "middle") for tick in ticks_of_time]
-    unit = "minutes of training" if row.same == MINUTES else "updates"
+    unit = "minutes" if row.same == MINUTES else "updates"
     parts.append(_text((LEFT + RIGHT) / 2, BOTTOM + 38, unit, "middle"))
     for index, (name, points) in enumerate(lines.items()):
         color, dash = COLORS[index % len(COLORS)], DASHES[index % len(DASHES)]
@@ -94,17 +94,29 @@ def curves(row: Row) -> str:
         f'stroke-width:2;stroke-dasharray:{DASHES[index] or "none"}"/></svg></dt><dd>{shown(name)}</dd></div>'
         for index, name in enumerate(list(lines)[: len(COLORS)])
     )
-    label = html.escape(f"Held-out loss ({row.first.heard}) of {', '.join(lines)}")
+    caption = f"Held-out loss of {in_words(row.first.heard)}, in nats"
+    label = html.escape(f"{caption}: {', '.join(lines)}")
     return (
         f'<figure style="margin:0"><svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'style="max-width:{WIDTH}px;width:100%;font:13px system-ui,sans-serif">{"".join(parts)}</svg>'
-        f'<dl class="facts">{legend}</dl><figcaption>Held-out loss in nats: {shown(row.first.heard)}.</figcaption>'
+        f'<dl class="facts">{legend}</dl><figcaption>{shown(caption)}.</figcaption>'
         f"</figure>{note}"
     )
 
 
+def in_words(heard: str) -> str:
+    """Which loss a curve has, for a caption.
+
+    >>> in_words("masked_lm, pairs of 64 tokens, vocabulary tiny")
+    'masked tokens on pairs of 64 tokens'
+    """
+    name, examples, *_ = heard.split(", ")
+    kinds = {"masked_lm": "masked tokens", "next_token": "next tokens"}
+    return f"{kinds[name]} on {examples}"
+
+
 def _points(row: Row, found: Found) -> list[tuple[float, float, float]]:
-    """(time, mean, standard deviation) of a curve. The time is minutes of training, or updates."""
+    """(time, mean, standard deviation) of a curve. The time is minutes, or updates."""
     minutes = (row.seconds(found) or 0.0) / 60 / found.updates
     return [
         (

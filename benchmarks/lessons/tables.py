@@ -102,14 +102,14 @@ def seconds_to_the_first(row: Row, found: Found) -> str:
 
 def cells_of(row: Row) -> tuple[list[str], list[list[str]]]:
     """The header and the lines of a row's table."""
-    columns = columns_of(row)
-    header = ["", "updates", "seconds", *(MEASURES[name].heading for name in columns), "to the first's loss",
-              "in seconds"]  # fmt: skip
+    columns, has_seconds = columns_of(row), row.same != MINUTES
+    header = ["", "updates", *(["seconds"] if has_seconds else []), *(MEASURES[name].heading for name in columns),
+              "to the first's loss", "in seconds"]  # fmt: skip
     lines = []
     for found in row.contestants:
         seconds = row.seconds(found)
         lines.append([
-            found.name, f"{found.updates:,}", "" if seconds is None else f"{seconds:,.0f}",
+            found.name, f"{found.updates:,}", *([f"{seconds:,.0f}" if seconds else ""] if has_seconds else []),
             *(cell(row, found, name) for name in columns), updates_to_the_first(row, found),
             seconds_to_the_first(row, found),
         ])  # fmt: skip
@@ -131,16 +131,7 @@ def in_sentences(row: Row) -> list[str]:
     for found in row.contestants[1:]:
         if found.failures or row.first.failures:
             continue
-        parts, equal = [], []
-        for name in columns_of(row):
-            beside, measure = row.difference(found, name), MEASURES[name]
-            if beside is not None and (words := beside.in_words(measure.scale, measure.digits)) != NO_DIFFERENCE:
-                parts.append(f"{measure.words} {words}")
-            elif beside is not None:
-                equal.append(measure.words)
-        if equal:
-            parts.append(f"{NO_DIFFERENCE} in {', '.join(equal)}")
-        said.append(f"{found.name} beside {row.first.name}: {'; '.join(parts) or 'no measure in common'}.")
+        said.append(f"{found.name} beside {row.first.name}: {_differences(row, found, columns_of(row))}.")
     return said
 
 
@@ -157,14 +148,23 @@ def _in_short(row: Row, found: Found) -> str:
         return f"no comparison, {row.first.name} failed ({row.first.failures} of {row.seeds})"
     if row.seeds < 2:
         return ONE_SEED
-    parts = []
-    for name in [*deciding(row), "task_accuracy"]:
+    deciding_and_task = [name for name in (*deciding(row), "task_accuracy") if name in columns_of(row)]
+    return _differences(row, found, deciding_and_task, with_intervals=False)
+
+
+def _differences(row: Row, found: Found, names: Sequence[str], with_intervals: bool = True) -> str:
+    """By how much a contestant differs from the first one, and then in what it does not."""
+    parts, equal = [], []
+    for name in names:
         beside, measure = row.difference(found, name), MEASURES[name]
-        if beside is not None and name in columns_of(row):
-            clear = f"{measure.scale * beside.mean:+.{measure.digits}f}"
-            words = clear if beside.is_clear else beside.in_words()
-            parts.append(f"{measure.heading} {words}")
-    return ", ".join(parts) or "see below"
+        if beside is not None and beside.is_clear:
+            interval = beside.in_words(measure.scale, measure.digits)
+            parts.append(f"{measure.words} {interval if with_intervals else interval.partition(' (')[0]}")
+        elif beside is not None:
+            equal.append(measure.words)
+    if equal:
+        parts.append(f"{NO_DIFFERENCE} in {' and '.join(filter(None, (', '.join(equal[:-1]), equal[-1])))}")
+    return "; ".join(parts) or "no measure in common"
 
 
 def how_long(row: Row) -> str:

@@ -332,18 +332,27 @@ def row_of(*losses: list[float], lesson: str = "dropout", **more) -> Row:
 def test_a_row_says_by_how_much_or_that_there_is_no_difference():
     row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72], [3.1, 3.0, 3.2])
     assert summary(row) == [
-        "number 1: loss, pairs -0.493, task (%) no difference",
-        "number 2: loss, pairs no difference, task (%) no difference",
+        "number 1: the loss on pairs -0.493; no difference in the task",
+        "number 2: no difference in the loss on pairs and the task",
     ]
     sentences = in_sentences(row)
     assert sentences[0].startswith("number 1 beside number 0: the loss on pairs -0.493 (-0.522 to -0.465); ")
-    assert sentences[0].endswith("; no difference in the blanks that are right, next sentence prediction, the task.")
+    assert sentences[0].endswith("; no difference in the blanks that are right, next sentence prediction and the task.")
     assert sentences[1].startswith("number 2 beside number 0: no difference in the loss on pairs, ")
     assert [updates_to_the_first(row, found) for found in row.contestants] == [
         "1.00 ± 0.00",
         "0.75 ± 0.01",
         "in 2 of 3",
     ]
+
+
+def test_seconds_are_reckoned_if_all_have_the_same_minutes_and_else_as_measured():
+    row = row_of([3.0, 3.1, 3.2], [2.5, 2.6, 2.72])  # 0.1 minutes each; the trainings took 6 seconds
+    slower = replace(row.contestants[1], updates=50)
+    of_minutes, of_updates = (replace(row, amount=1.0), replace(row, amount=100, same="updates"))
+    assert (of_minutes.seconds(row.first), of_updates.seconds(row.first)) == (60, 6)
+    assert "seconds" in cells_of(of_updates)[0] and "seconds" not in cells_of(of_minutes)[0]
+    assert tables.seconds_to_the_first(of_minutes, slower) == "90"  # 75 of 100 updates, at 1.2 seconds
 
 
 def test_a_row_of_one_seed_has_figures_and_no_verdict():
@@ -364,7 +373,8 @@ def test_a_training_whose_loss_was_not_finite_is_said_and_not_averaged():
     row.contestants[1].results[2] = Result(failed="the loss or its gradient is not a finite number at step 9")
     assert in_sentences(row) == ["number 1: 1 of 3 trainings failed, their loss was not finite."]
     assert summary(row) == ["number 1: failed (1 of 3)"]
-    assert cells_of(row)[1][1][3] == "failed (1 of 3)"
+    header, (_, second) = cells_of(row)
+    assert second[header.index("loss, pairs")] == "failed (1 of 3)"
 
 
 def test_if_the_first_one_failed_nothing_is_compared_with_it_and_that_is_said():
