@@ -266,7 +266,7 @@ def test_a_plan_says_what_does_not_fit(tmp_path, capsys, monkeypatch):
     "wrong, complaint",
     [
         (["--corpus", "missing.txt"], "missing.txt: no such file"),
-        (["--batch-size", "many"], "argument --batch-size: invalid"),
+        (["--batch-size", "many"], "argument --batch-size: 'many' is not a whole number"),
     ],
 )
 def test_of_two_processes_one_says_what_is_wrong(tmp_path, wrong, complaint):
