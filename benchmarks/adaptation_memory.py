@@ -53,7 +53,7 @@ def make_model(checkpoint: Path, settings: AdaptationSettings, precision: Precis
     model = load_checkpoint(checkpoint, BertForSequenceClassification, ["classifier"], labels=["0", "1"])
     if (method := method_of(settings)) is not None:
         adapt(model, method)
-    precision.cast_layer_norms(model)
+    precision.prepare(model)
     return model.train()
 
 

@@ -56,7 +56,7 @@ def load_best_model(settings: FinetuningSettings, run: Run, task: Task) -> nn.Mo
         model = _on_the_same_body(run.model, task)
     load_adapter(run.directory, model)
     model.to(run.processes.device)
-    run.precision.cast_layer_norms(model)
+    run.precision.prepare(model)
     return model.eval()
 
 

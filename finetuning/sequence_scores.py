@@ -60,7 +60,7 @@ def as_in(run: Path, model: BertForSequenceClassification, tasks: Sequence[Seque
     report, reading = read_json_object(run / "report.json"), read_json_object(run / "task.json")
     options = Options(report["max_length"], long_texts=reading["long_texts"])
     precision = choose_precision(report["precision"], torch.device(report["device"]))
-    precision.cast_layer_norms(model)
+    precision.prepare(model)
     model.to(report["device"])
     with forms(report.get("forms") == "plain"):
         return [scores_of(model, load_tokenizer(run), task, options, precision) for task in tasks]

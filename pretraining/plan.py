@@ -7,6 +7,7 @@ here is measured: ``train_pretrain.py --plan`` measures a rate and prints it bes
 from dataclasses import dataclass
 
 from bert.config import BertConfig
+from bert.fast.attention import EQUATION_UP_TO
 
 MASKED_SHARE = 0.15  # the share of tokens with a label (paper, section 3.1).
 # Paper, appendix A.2: 90 % of 1,000,000 updates have 256 sequences of 128 tokens. The others have 256 of 512.
@@ -128,8 +129,8 @@ def activation_bytes_per_token(setup: Setup) -> int:
     ======================================  =======  =============================================
 
     Dropout adds a mask for each number that it decides on, twice h: 2 bytes on the CPU, 1 on a GPU. Fused attention
-    keeps none of the (seq, seq) weights. With dropout the CPU has no fused attention. Then the weights are kept before
-    dropout and after it.
+    keeps none of the (seq, seq) weights. The CPU has none with dropout, and keeps the weights before it and after it.
+    In 16 bits it takes none for short sequences, and keeps the weights.
 
     With ``recompute`` each layer keeps its input, and one layer at a time keeps the rest.
     """
@@ -143,6 +144,8 @@ def activation_bytes_per_token(setup: Setup) -> int:
         per_layer += 2 * h * mask
     if config.attention_probs_dropout_prob > 0 and setup.device_type == "cpu":
         per_layer += config.num_attention_heads * setup.max_length * (2 * bytes_each + mask)
+    elif setup.precision == "bf16" and setup.device_type == "cpu" and setup.max_length <= EQUATION_UP_TO:
+        per_layer += config.num_attention_heads * setup.max_length * bytes_each
     layers = config.num_hidden_layers
     of_layers = layers * h * bytes_each + per_layer if setup.recompute else layers * per_layer
     return of_layers + (4 + mask) * h  # and the embeddings: the input of LayerNorm, and a mask

@@ -11,6 +11,11 @@ Gains over the plain forms, forward and backward, on two cores in float32 (``pyt
     vocabulary_loss.py    1.7, and no table of all scores in memory    vocabulary_cross_entropy
     optimizer.py          3.3                                          fused_update
 
+Two serve bf16 on a CPU with AMX. On two cores, for updates of the size 2x256 (before, bf16 was as fast as float32):
+
+    few_shapes.py         1.4, by hooks (``Precision.prepare``)
+    attention.py          1.3 more, by the equation                    attend
+
 Three are PyTorch's own. On one thread of a busy core:
 
     built_in.py           3.9                                          layer_norm

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from bert.fast.few_shapes import is_needed, missing_rows
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 
 ROWS_TOGETHER = 64  # pieces: NVIDIA's advice for matrix products in 16 bits
@@ -39,11 +40,15 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else states.dtype
     if dtype not in (torch.float32, torch.bfloat16) or torch.compiler.is_compiling():
         return NotImplemented
+    count = (labels != IGNORE_INDEX).sum()
+    if is_needed(states):
+        missing = missing_rows(len(labels))
+        states, labels = F.pad(states, (0, 0, 0, missing)), F.pad(labels, (0, missing), value=IGNORE_INDEX)
     with torch.autocast("cpu", enabled=False):
         total, correct = SlicedCrossEntropy.apply(
             states.to(dtype), word_embeddings.to(dtype), bias.float(), labels, SLICE, torch.is_grad_enabled()
         )
-    return Loss(total, (labels != IGNORE_INDEX).sum(), correct)
+    return Loss(total, count, correct)
 
 
 class SlicedCrossEntropy(torch.autograd.Function):

@@ -73,7 +73,7 @@ def check_compiled_dropout(config: BertConfig, precision: Precision, device: tor
         torch.manual_seed(0)
         config = config.replace(vocab_size=8)
         parts: Any = nn.ModuleList([Embeddings(config), EncoderLayer(config), EncoderLayer(config)]).to(device).train()
-        precision.cast_layer_norms(parts)
+        precision.prepare(parts)
         stack.enter_context(compiled_parts(parts))
         if recomputes:
             stack.enter_context(recomputed_layers(parts))

@@ -295,7 +295,7 @@ def assemble(
         average: evaluate and save the average over about so many updates (``Average``).
     """
     precision = choose_precision(settings.precision, processes.device, cast(Trainable, model).config.hidden_size)
-    precision.cast_layer_norms(model)
+    precision.prepare(model)
     if settings.shard and processes.world_size > 1:
         shard(model)
     elif settings.shard:

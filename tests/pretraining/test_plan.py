@@ -62,7 +62,7 @@ def saved_bytes(layers, precision, dropout):
                                 attention_probs_dropout_prob=dropout)  # fmt: skip
     model = BertForPreTraining(config).train()
     chosen = choose_precision(precision, torch.device("cpu"))
-    chosen.cast_layer_norms(model)
+    chosen.prepare(model)
     parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     saved = {}
 

@@ -46,6 +46,30 @@ def test_the_kernel_for_gpus_is_for_sixteen_bits_since_ampere(monkeypatch, dtype
     attention._is_ampere.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "keys", "trains", "is_fused"),
+    [
+        (torch.bfloat16, 40, True, False),  # its backward pass is slow
+        (torch.bfloat16, attention.EQUATION_UP_TO + 1, True, True),
+        (torch.bfloat16, 40, False, True),
+        (torch.float32, 40, True, True),
+    ],
+)
+def test_in_training_in_sixteen_bits_short_sequences_take_the_equation(monkeypatch, dtype, keys, trains, is_fused):
+    torch.manual_seed(0)
+    sequences, calls = sequences_of((3, keys)), []
+    query, key, value = (torch.randn(3 + keys, 2, 8).to(dtype).requires_grad_(trains) for _ in range(3))
+    fused = attention.F.scaled_dot_product_attention
+    monkeypatch.setattr(
+        attention.F, "scaled_dot_product_attention", lambda *arguments: calls.append(1) or fused(*arguments)
+    )
+    found, _ = attend(query, key, value, sequences, sequences)
+    with fast.off():
+        expected, _ = attend(query.float(), key.float(), value.float(), sequences, sequences)
+    assert bool(calls) == is_fused
+    assert (found.float() - expected).abs().max() < (0.02 if dtype == torch.bfloat16 else 1e-5)
+
+
 @needs_gpu
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("selected", [False, True])

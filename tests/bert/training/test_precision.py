@@ -18,7 +18,7 @@ def test_auto_takes_bf16_where_the_cpu_computes_in_it(monkeypatch, has_bf16, nam
     assert "chosen" in precision.reason
 
 
-@pytest.mark.parametrize(("hidden_size", "name"), [(128, "fp32"), (255, "fp32"), (256, "bf16"), (768, "bf16")])
+@pytest.mark.parametrize(("hidden_size", "name"), [(64, "fp32"), (127, "fp32"), (128, "bf16"), (768, "bf16")])
 def test_auto_takes_fp32_for_a_narrow_model_on_a_cpu(monkeypatch, hidden_size, name):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     assert choose_precision("auto", CPU, hidden_size).name == name
@@ -45,7 +45,7 @@ def test_autocast_computes_products_in_the_16_bit_type():
 @pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_layer_norms_hand_on_the_type_of_products(name, dtype):
     precision, model = choose_precision(name, CPU), torch.nn.Sequential(torch.nn.LayerNorm(5), torch.nn.Linear(5, 3))
-    precision.cast_layer_norms(model)
+    precision.prepare(model)
     with precision.autocast():
         assert model[0](torch.randn(2, 5)).dtype == dtype
     assert model[0](torch.randn(2, 5)).dtype == torch.float32  # outside of training
