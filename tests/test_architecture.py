@@ -86,9 +86,10 @@ MAY_IMPORT = {
         "bert.heads", "bert.adaptation", "bert.training", "bert.tasks", "bert.commands", "bert.continual",
         "bert.config", "bert.generation", "bert.variants", "data",
     },
+    # Its plan of memory must know which attention keeps its weights.
     "pretraining": {
         "bert.errors", "bert.files", "bert.config", "bert.checkpoints", "bert.tokenization", "bert.model", "bert.heads",
-        "bert.training", "bert.commands", "bert.variants", "data",
+        "bert.fast kernels", "bert.training", "bert.commands", "bert.variants", "data",
     },
 }  # fmt: skip
 # Between the kinds of tasks: all may read tables of texts; some hold out texts, or label them, as it does.
