@@ -43,6 +43,7 @@ def atomic_file(path: str | Path, may_be_pipe: bool = False) -> Iterator[IO[byte
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with open(descriptor, "wb") as file:
+            _lock_file(descriptor)  # see ``sweep``
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -118,20 +119,32 @@ def lock_directory(directory: str | Path) -> Iterator[None]:
 
 
 def _lock(directory: Path) -> int | None:
-    """A descriptor of the directory, which locks it until it is closed. None if the system has no such locks."""
+    """A descriptor of the directory, which locks it until it is closed. None if the system has no such locks.
+
+    Raises a BlockingIOError if another process has locked it.
+    """
+    if os.name == "nt":  # Windows opens no directory
+        return None
+    descriptor = os.open(directory, os.O_RDONLY)
+    if _lock_file(descriptor):
+        return descriptor
+    os.close(descriptor)
+    raise BlockingIOError
+
+
+def _lock_file(descriptor: int) -> bool:
+    """Locks what is open until it is closed. False if it is locked already. Some systems lock nothing: True."""
     try:
         import fcntl
     except ImportError:  # Windows
-        return None
-    descriptor = os.open(directory, os.O_RDONLY)
+        return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if isinstance(error, BlockingIOError):
-            raise
-        return None  # some network file systems have no locks
-    return descriptor
+    except BlockingIOError:
+        return False
+    except OSError:  # some network file systems have no locks
+        return True
+    return True
 
 
 def sync_directory(directory: Path) -> None:
@@ -160,8 +173,12 @@ def remove_unless(path: str | Path, content: bytes | str | None) -> None:
 
 
 def sweep(directory: str | Path, names: Iterable[str]) -> None:
-    """Removes the temporary files that killed processes have left beside the files of these names."""
+    """Removes the temporary files that killed processes have left beside the files of these names.
+
+    A process that is alive has locked its own.
+    """
     for name in names:
         for temporary in Path(directory).glob(f".{glob.escape(name)}.????????.tmp"):
-            with contextlib.suppress(OSError):  # it does no harm
-                temporary.unlink()
+            with contextlib.suppress(OSError), open(temporary, "rb") as file:  # it does no harm
+                if _lock_file(file.fileno()):
+                    temporary.unlink()

@@ -26,7 +26,7 @@ import numpy as np
 from bert.errors import InputError
 from bert.files.json_objects import read_json_object
 from bert.files.reading import open_to_read
-from bert.files.whole import atomic_file, write_atomically, writing_failed
+from bert.files.whole import atomic_file, sweep, write_atomically, writing_failed
 from bert.tokenization.tokenizer import Tokenizer
 from data.corpus.held_out import is_held_out
 from data.corpus.tokenizing import TokenizedDocuments, tokenize_documents
@@ -97,10 +97,9 @@ def write_corpus(
     _refuse_other_metadata(directory)
     try:
         (directory / _METADATA).unlink(missing_ok=True)
-        for temporary in directory.glob(".*.bin.*.tmp"):  # left by a run that was killed while it wrote
-            temporary.unlink(missing_ok=True)
     except OSError as error:  # for example, a file has the directory's name
         raise InputError(writing_failed(directory, error)) from None
+    sweep(directory, [f"{name}.bin" for name in _ARRAYS])
     token_type = _SMALL if tokenizer.vocab_size <= 1 << 16 else _LARGE
     with ExitStack() as stack:
         parts = stack.enter_context(closing(tokenize_documents(documents, tokenizer, token_type, processes)))

@@ -143,6 +143,13 @@ def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
 
+def test_what_a_process_still_writes_is_not_swept(tmp_path):
+    with atomic_file(tmp_path / "model.bin") as file:
+        sweep(tmp_path, ["model.bin"])
+        file.write(b"whole")
+    assert (tmp_path / "model.bin").read_bytes() == b"whole"
+
+
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [(errno.EMFILE, "ulimit -n"), (errno.EFBIG, "ulimit -f"), (errno.ENOENT, "removed or renamed"),

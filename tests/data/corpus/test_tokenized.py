@@ -236,6 +236,17 @@ def test_a_killed_run_leaves_no_corpus_and_no_processes(tokenizer, tmp_path):
     assert corpus.number_of_documents == 200
 
 
+def test_two_runs_may_write_the_same_corpus_at_the_same_time(tokenizer, tmp_path):
+    def slowly():
+        for number, document in enumerate(make_documents()):
+            if number == 100:
+                write_corpus(make_documents(), tokenizer, tmp_path, fingerprint="corpus")  # the other run
+            yield document
+
+    slow = write_corpus(slowly(), tokenizer, tmp_path, fingerprint="corpus")
+    assert slow.checksum == open_corpus(tmp_path).checksum
+
+
 def test_a_killed_worker_is_one_clear_sentence(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr("data.corpus.tokenizing._CHARACTERS_PER_TASK", 500)
 
