@@ -1,13 +1,13 @@
 """Matrix products of few shapes, for a CPU in 16 bits.
 
-There PyTorch multiplies with oneDNN, which writes machine code for each new shape of two matrices. Writing takes up to
-four times as long as the product. And sequences end to end are a new number of tokens in almost every batch. So we fill
-the rows up to a multiple of ``ROWS_TOGETHER``, and cut the results off again:
+There PyTorch multiplies with oneDNN. It writes machine code for each new shape of two matrices, which takes up to four
+times as long as the product. Sequences end to end are a new number of tokens in almost every batch. So we fill the rows
+up to a multiple of ``ROWS_TOGETHER``, and cut the results off again:
 
     tokens      [CLS] good [SEP] [CLS] not bad [SEP]   0 0 0 0 0 0 0 0 0        in the encoder, as further sequences
     rows        [CLS] good [SEP] [CLS] not bad [SEP]   0 0 0 0 0 0 0 0 0        in a dense layer outside of it
 
-Nothing reads what is made of these zeros, so no result and no gradient changes but for rounding.
+Nothing reads what is made of these zeros. Results and gradients change by rounding alone.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def multiply_in_few_shapes(model: nn.Module) -> None:
 
 
 def is_needed(states: Tensor) -> bool:
-    """Whether products of these states are in 16 bits on a CPU. A compiler makes code for any number of rows."""
+    """Whether products of these states are in 16 bits on a CPU. Compiled code takes any number of rows."""
     is_in_16_bits = states.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return is_in_16_bits and fast.is_on() and not torch.compiler.is_compiling()
 
@@ -63,7 +63,7 @@ class _FilledEncoder:
     """The hooks of an encoder."""
 
     def __init__(self):
-        self._sizes: tuple[int, int, int] | None = None  # of the call: tokens, rows of the result, sequences
+        self._sizes: tuple[int, int, int] | None = None  # tokens, rows of the result, sequences
 
     def fill(self, encoder: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         states, sequences, *others = inputs
@@ -91,7 +91,7 @@ class _FilledEncoder:
 
 
 def fill_sequences(states: Tensor, sequences: Sequences) -> tuple[Tensor, Sequences]:
-    """The states (tokens, hidden_size) with rows of zeros, as further sequences, none of them the longest."""
+    """The states (tokens, hidden_size) with rows of zeros. These are further sequences, and none is the longest."""
     tokens, missing = len(states), missing_rows(len(states))
     if not missing or not sequences.longest:
         return states, sequences

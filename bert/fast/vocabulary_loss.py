@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from bert.fast.few_shapes import is_needed, missing_rows
 from bert.heads.loss import IGNORE_INDEX, Loss, cross_entropy
 
-ROWS_TOGETHER = 64  # pieces: NVIDIA's advice for matrix products in 16 bits
+PIECES_TOGETHER = 64  # NVIDIA's advice for matrix products in 16 bits
 SLICE = 1024  # pieces: of 256, 512, 1,024 and 2,048 the fastest, though not by much
 LOWEST = torch.finfo(torch.float32).min  # stands for a maximum of -inf: -inf - -inf would be no number
 
@@ -34,7 +34,7 @@ def vocabulary_cross_entropy(states: Tensor, word_embeddings: Tensor, bias: Tens
     a time. 8 does not divide 30,522, which would take a slower kernel.
     """
     if states.is_cuda:
-        missing = -len(bias) % ROWS_TOGETHER
+        missing = -len(bias) % PIECES_TOGETHER
         word_embeddings, bias = F.pad(word_embeddings, (0, 0, 0, missing)), F.pad(bias, (0, missing), value=-torch.inf)
         return cross_entropy(F.linear(states, word_embeddings, bias), labels)
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else states.dtype

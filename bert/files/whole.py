@@ -179,6 +179,9 @@ def sweep(directory: str | Path, names: Iterable[str]) -> None:
     """
     for name in names:
         for temporary in Path(directory).glob(f".{glob.escape(name)}.????????.tmp"):
-            with contextlib.suppress(OSError), open(temporary, "rb") as file:  # it does no harm
-                if _lock_file(file.fileno()):
+            with contextlib.suppress(OSError):  # it does no harm
+                descriptor = os.open(temporary, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # it may be a pipe
+                is_left = _lock_file(descriptor)
+                os.close(descriptor)
+                if is_left:
                     temporary.unlink()

@@ -11,8 +11,8 @@ from bert.fast.few_shapes import multiply_in_few_shapes
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # The width of a model from which bf16 is faster on a CPU that computes in it. Below, conversions take as long as the
-# products gain. Speed as a multiple of fp32's, two layers, updates of 32 x 64 tokens, an Intel Xeon with AMX: on one
-# thread 1.1 to 1.2 at a width of 64, 1.4 to 1.5 at 128, 1.6 at 192; on two 0.96, 1.2 and 1.2, and 1.8 at 256.
+# products gain. These speeds are multiples of fp32's, of two layers, on an Intel Xeon with AMX. One thread: 1.1 to 1.2
+# at a width of 64, 1.4 to 1.5 at 128, 1.6 at 192. Two threads: 0.96, 1.2, 1.2, and 1.8 at 256.
 BF16_PAYS_FROM = 128
 
 

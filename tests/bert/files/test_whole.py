@@ -139,6 +139,7 @@ def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path):
     others = [".model.bin.tmp", ".other.bin.abcdefgh.tmp", "model.bin.abcdefgh.tmp", "model.bin"]
     for name in others:
         (tmp_path / name).touch()
+    os.mkfifo(tmp_path / ".model.bin.12345678.tmp")  # to open it would wait for a writer
     sweep(tmp_path, ["model.bin", "[a-z]*"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
