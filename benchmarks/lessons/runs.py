@@ -101,8 +101,12 @@ def settings_of(flags: list[str]) -> PretrainingSettings:
 
 
 def with_recipe(size: str) -> str:
-    """A size and its recipe, on which all flags build. So no result is taken for one of a later recipe."""
-    return f"{size} ({', '.join(f'{name} {value}' for name, value in recipe_of_size(size).items())})"
+    """A size and its recipe, on which all flags build. So no result is taken for one of a later recipe.
+
+    The recipe's updates are left out, since each training has its own.
+    """
+    recipe = {name: value for name, value in recipe_of_size(size).items() if name != "max_steps"}
+    return f"{size} ({', '.join(f'{name} {value}' for name, value in recipe.items())})"
 
 
 def changed_by(flags: str, size: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ PAPER = {  # Devlin et al. 2018, section 3.1 and appendix A.2; google-research/b
 SMALL = {"dropout": 0.0, "sinusoidal_start": True}
 DEPARTURES = {
     "tiny": SMALL | {"vocab_size": 6_000, "max_length": 64, "batch_size": 32, "learning_rate": 3e-3,
-                     "max_steps": 10_000, "initializer_range": 0.05, "optimizer": "muon", "weight_decay": 0.1,
+                     "max_steps": 16_000, "initializer_range": 0.05, "optimizer": "muon", "weight_decay": 0.1,
                      "masking_rate": "0.3:0.15"},
     "mini": SMALL | {"vocab_size": 16_000, "batch_size": 64, "learning_rate": 1e-3, "max_steps": 20_000,
                      "initializer_range": 0.035},
