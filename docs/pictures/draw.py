@@ -158,6 +158,7 @@ def draw_curve(axes: Axes, log: list[dict], measure: str, title: str) -> None:
     axes.tick_params(labelsize=8, colors=PALE)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(EDGE)
+    axes.locator_params("x", nbins=5)  # more would touch
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("step", size=8, color=PALE)
     if scale == 1:
